@@ -1,0 +1,74 @@
+import js from '@eslint/js';
+import ts from 'typescript-eslint';
+
+/** One wall of the house: files in `room` may not import what the patterns name. */
+const wall = (room, patterns, message) => ({
+  files: [`src/${room}`],
+  rules: { 'no-restricted-imports': ['error', { patterns: [{ group: patterns, message }] }] },
+});
+
+const others = (...rooms) => rooms.map(room => `**/${room}/**`);
+
+export default ts.config(
+  { ignores: ['dist/', 'node_modules/', 'coverage/', 'build/', 'install/', 'log/'] },
+  js.configs.recommended,
+  ...ts.configs.recommendedTypeChecked,
+  { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
+  {
+    rules: {
+      eqeqeq: 'error',
+      'no-console': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      complexity: ['error', 10],
+      'max-lines': ['error', { max: 400 }],
+      'max-lines-per-function': ['error', { max: 24, skipBlankLines: true, skipComments: true }],
+      'no-restricted-globals': [
+        'error',
+        { name: 'process', message: 'Only src/main.ts touches the process; hand in what you need.' },
+      ],
+    },
+  },
+  { files: ['src/main.ts'], rules: { 'no-restricted-globals': 'off', 'no-console': 'off' } },
+  {
+    files: ['test/**', 'bench/**'],
+    rules: { '@typescript-eslint/no-unused-expressions': 'off', 'no-console': 'off' },
+  },
+  { files: ['**/*.js', '**/*.cjs'], ...ts.configs.disableTypeChecked },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: { globals: { require: 'readonly', module: 'writable', console: 'readonly' } },
+    rules: { '@typescript-eslint/no-require-imports': 'off', 'no-console': 'off' },
+  },
+  wall('errors.ts', ['./*', '../*'], 'errors.ts imports nothing of ours.'),
+  wall('ports.ts', ['./*', '../*'], 'ports.ts imports nothing of ours.'),
+  wall(
+    '{devices,mavlink}/**',
+    [...others('pipeline', 'cli', 'control', 'db', 'sim', 'demo'), '**/compose.js'],
+    'A device knows the ports, not the engine.',
+  ),
+  wall(
+    '{pipeline,rules}/**',
+    [...others('devices', 'mavlink', 'cli', 'control', 'db', 'sim', 'demo'), '**/compose.js'],
+    'The pipeline knows the ports, not what stands behind them.',
+  ),
+  wall(
+    '{db,local}/**',
+    [...others('devices', 'mavlink', 'pipeline', 'cli', 'control', 'sim', 'demo'), '**/compose.js'],
+    'Storage knows the ports only.',
+  ),
+  wall(
+    'sim/**',
+    [...others('devices', 'pipeline', 'cli', 'control', 'db', 'local', 'config')],
+    'The simulated autopilot shares only the wire format with the client.',
+  ),
+);

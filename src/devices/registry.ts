@@ -1,0 +1,4 @@
+import type { DeviceType } from './definition.js';
+
+/** Every kind of device that the program knows, a line each. */
+export const deviceTypes: readonly DeviceType[] = [];

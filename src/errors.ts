@@ -1,0 +1,103 @@
+/**
+ * What went wrong, in words the engine can act on. The value tells whether trying again can help:
+ * `true` is temporary (the engine retries without limit), `false` is permanent (the file becomes FAILED).
+ */
+const TEMPORARY = {
+  /** The device cannot be reached at all. */
+  unavailable: true,
+  /** The device did not answer in time. */
+  timeout: true,
+  /** The device is there but cannot serve us now (sessions or connections used up, 421, 503). */
+  busy: true,
+  /** The device refused our login or our rights: the device's fault, not the file's, so work waits for the cure. */
+  denied: true,
+  /** The device answered with something that its protocol does not allow. */
+  protocol: true,
+  /** A disk or a quota is full. */
+  'no-space': true,
+  /** The bytes that arrived are not the bytes that were sent. */
+  corrupt: true,
+  /** The source's file is no longer the one that was listed (it grew, shrank or was replaced). */
+  changed: true,
+  /** Reading or writing failed for a reason that the device could not name. */
+  io: true,
+  /** The caller's signal was aborted. */
+  cancelled: true,
+  /** The file does not exist. */
+  'not-found': false,
+  /** A file of that name is there already, and we never overwrite. */
+  exists: false,
+  /** The target looked at the file and said no (400, wrong format). */
+  rejected: false,
+  /** The file is larger than the target takes. */
+  'too-large': false,
+  /** The whole file was sent and no answer came: it may have arrived. */
+  'lost-answer': false,
+  /** The device cannot do this at all (see its capabilities). */
+  unsupported: false,
+  /** A file name that this device cannot hold or that would be harmful. */
+  'bad-name': false,
+  /** The configuration is wrong: exit code 2. */
+  config: false,
+  /** A defect of ours. */
+  internal: false,
+} as const satisfies Record<string, boolean>;
+
+export type ErrorKind = keyof typeof TEMPORARY;
+
+export interface ErrorDetails {
+  readonly device?: string;
+  /** What was being done, one word: list, read, stat, write, remove, checksum, probe. */
+  readonly operation?: string;
+  readonly path?: string;
+  readonly cause?: unknown;
+  /** Earliest next try, in ms from now, when the device said so (HTTP Retry-After). */
+  readonly retryAfterMs?: number;
+  /** Overrides the kind's own answer to "can trying again help?". */
+  readonly temporary?: boolean;
+}
+
+/**
+ * The one error type. Devices translate what their libraries throw into it, once, at their own edge;
+ * everything behind a port may rely on `kind` and `temporary`.
+ * `message` is one sentence for a person and names the cure where there is one; it never holds a secret.
+ */
+export class FileSyncError extends Error {
+  readonly kind: ErrorKind;
+  readonly temporary: boolean;
+  readonly device: string | undefined;
+  readonly operation: string | undefined;
+  readonly path: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'FileSyncError';
+    this.kind = kind;
+    this.temporary = details.temporary ?? TEMPORARY[kind];
+    this.device = details.device;
+    this.operation = details.operation;
+    this.path = details.path;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** Any thrown value as a FileSyncError; what is not one already is a defect or an abort. */
+export function toFileSyncError(thrown: unknown, details: ErrorDetails = {}): FileSyncError {
+  if (thrown instanceof FileSyncError) return thrown;
+  const cause = { ...details, cause: thrown };
+  if (isAbort(thrown)) return new FileSyncError('cancelled', 'cancelled', cause);
+  return new FileSyncError('internal', thrown instanceof Error ? thrown.message : String(thrown), cause);
+}
+
+/** Throws `cancelled` if the signal is aborted. */
+export function throwIfAborted(signal: AbortSignal, details: ErrorDetails = {}): void {
+  if (signal.aborted) throw new FileSyncError('cancelled', 'cancelled', { ...details, cause: signal.reason });
+}
+
+function isAbort(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    (thrown.name === 'AbortError' || ('code' in thrown && thrown.code === 'ABORT_ERR'))
+  );
+}
