@@ -30,5 +30,5 @@ export interface DeviceType<Options = unknown> {
 
 /** Ties the options' type to the constructors' and forgets it again, so that the registry can hold every kind. */
 export function defineDevice<Options>(device: DeviceType<Options>): DeviceType {
-  return device as unknown as DeviceType;
+  return device;
 }
