@@ -134,7 +134,7 @@ export interface Source {
   read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream;
   /** Computed by the source over the file as it is now. */
   checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum>;
-  /** A file that is gone already is a success. */
+  /** A file that is gone already is a success; one that is not of that size and time any more rejects with `changed`. */
   remove(file: SourceFile, signal: AbortSignal): Promise<void>;
   /** Ends probing and frees everything; a second call does nothing. */
   close(): Promise<void>;
@@ -148,6 +148,8 @@ export interface TargetCapabilities {
   readonly stat: boolean;
   /** The algorithm that `checksum` answers in, if it can. */
   readonly checksum: ChecksumAlgorithm | false;
+  /** A file whose answer was lost may be sent again, at the risk of a double (only where `stat` is false). */
+  readonly resend: boolean;
 }
 
 /** A file on its way to a target. */
