@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { FileSyncError, type ErrorKind } from '../../src/errors.js';
+import type { ByteStream, Checksum, ChecksumAlgorithm, SourceFile, Source } from '../../src/ports.js';
+import { createHash } from 'node:crypto';
+
+/** `size` bytes that look random and are the same for the same seed. */
+export function sample(size: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let state = seed * 2654435761 + 1;
+  for (let index = 0; index < size; index++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}
+
+/** Everything that a stream gives, as one buffer. */
+export async function collect(stream: ByteStream): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Passes if the work fails with a FileSyncError of one of the kinds; gives the error. */
+export async function failsWith(work: () => Promise<unknown>, ...kinds: ErrorKind[]): Promise<FileSyncError> {
+  const outcome = await work().then(
+    value => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  if (!('error' in outcome)) assert.fail(`succeeded, but should fail with ${kinds.join(' or ')}`);
+  const { error } = outcome;
+  if (!(error instanceof FileSyncError)) throw error;
+  if (kinds.length > 0 && !kinds.includes(error.kind)) {
+    assert.fail(`failed with ${error.kind} (${error.message}), not ${kinds.join(' or ')}`);
+  }
+  assert.notEqual(error.message, '');
+  return error;
+}
+
+/** Waits until the condition holds; the test's own time limit ends a vain wait. */
+export async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await delay(5);
+}
+
+/** File descriptors that this process has open. */
+export async function openHandles(): Promise<number> {
+  return (await readdir('/proc/self/fd')).length;
+}
+
+/** The listing as an array, in the order of the paths. */
+export async function listed(source: Source, signal = new AbortController().signal): Promise<SourceFile[]> {
+  const files: SourceFile[] = [];
+  for await (const file of source.list(signal)) files.push(file);
+  return files.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+/** A second, naive implementation of every checksum, against which the devices' answers are held. */
+export function checksumOf(algorithm: ChecksumAlgorithm, bytes: Uint8Array): Checksum {
+  const value =
+    algorithm === 'crc32-mavlink' ? crc32Mavlink(bytes) : createHash(algorithm).update(bytes).digest('hex');
+  return { algorithm, value };
+}
+
+function crc32Mavlink(bytes: Uint8Array): string {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  return (crc >>> 0).toString(16).padStart(8, '0');
+}
+
+/** A rule of a suite that one device cannot keep by its nature, with the reason. */
+export type Deviations<Title extends string> = Readonly<Partial<Record<Title, string>>>;
+
+/** Registers a table of cases as tests, each with a bench of its own; those that deviate are left out. */
+export function defineSuite<Bench extends { close(): Promise<void> }, Title extends string>(
+  name: string,
+  cases: Readonly<Record<Title, (bench: Bench) => Promise<void>>>,
+  setup: () => Promise<Bench>,
+  deviations: Deviations<Title>,
+): void {
+  describe(name, () => {
+    for (const title of Object.keys(cases) as Title[]) {
+      if (deviations[title] === undefined) it(title, () => withBench(setup, cases[title]));
+    }
+  });
+}
+
+async function withBench<Bench extends { close(): Promise<void> }>(
+  setup: () => Promise<Bench>,
+  run: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  const bench = await setup();
+  try {
+    await run(bench);
+  } finally {
+    await bench.close();
+  }
+}
