@@ -1,0 +1,53 @@
+import { ChangeFeed } from '../../src/db/change-feed.js';
+import { FileSyncError } from '../../src/errors.js';
+import type { Change, FileRecord, Store } from '../../src/ports.js';
+
+/** A store that forgets everything when it goes. */
+export class MemoryStore implements Store {
+  readonly #records = new Map<string, FileRecord>();
+  readonly #feed = new ChangeFeed();
+  readonly changes = this.#feed.changes;
+  #closed = false;
+
+  constructor(records: Iterable<FileRecord> = []) {
+    for (const record of records) this.#records.set(record.id, record);
+  }
+
+  get(id: string): FileRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  all(): Iterable<FileRecord> {
+    return this.#records.values();
+  }
+
+  versions(device: string, path: string): readonly FileRecord[] {
+    return [...this.all()].filter(record => record.device === device && record.path === path);
+  }
+
+  async put(record: FileRecord): Promise<void> {
+    this.#checkOpen();
+    const previous = this.get(record.id);
+    this.#records.set(record.id, record);
+    this.#feed.emit(change(record.id, record, previous));
+  }
+
+  async delete(id: string): Promise<void> {
+    this.#checkOpen();
+    const previous = this.get(id);
+    if (this.#records.delete(id)) this.#feed.emit(change(id, undefined, previous));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#feed.complete();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new FileSyncError('internal', 'the database is closed');
+  }
+}
+
+function change(id: string, record?: FileRecord, previous?: FileRecord): Change {
+  return { id, ...(record && { record }), ...(previous && { previous }) };
+}

@@ -1,0 +1,89 @@
+import { FileSyncError } from '../../src/errors.js';
+import type { Clock } from '../../src/ports.js';
+
+interface Sleeper {
+  /** In monotonic time, ms. */
+  readonly due: number;
+  wake(): void;
+}
+
+/** A clock whose time only the test moves. */
+export class VirtualClock implements Clock {
+  #wall: number;
+  #monotonic = 0;
+  #sleepers: Sleeper[] = [];
+
+  constructor(wall = Date.UTC(2026, 0, 1)) {
+    this.#wall = wall;
+  }
+
+  now(): number {
+    return this.#wall;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  /** How many sleeps are under way. */
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
+  /** ms until the first sleeper wakes; undefined if nobody sleeps. */
+  get nextWake(): number | undefined {
+    const dues = this.#sleepers.map(sleeper => sleeper.due - this.#monotonic);
+    return dues.length > 0 ? Math.min(...dues) : undefined;
+  }
+
+  /** Sets the wall clock alone, as a time server or a person would. */
+  setWall(ms: number): void {
+    this.#wall = ms;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = () => {
+        this.#sleepers = this.#sleepers.filter(other => other !== sleeper);
+        reject(new FileSyncError('cancelled', 'cancelled', { operation: 'sleep', cause: signal?.reason }));
+      };
+      const sleeper: Sleeper = {
+        due: this.#monotonic + Math.max(0, ms),
+        wake: () => {
+          signal?.removeEventListener('abort', cancel);
+          resolve();
+        },
+      };
+      if (signal?.aborted) return cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.#sleepers.push(sleeper);
+    });
+  }
+
+  /** Moves time on, waking sleepers in order of their time; what they start is given a turn before the next wakes. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms;
+    await turn();
+    for (let next = this.#takeDue(end); next; next = this.#takeDue(end)) {
+      this.#move(next.due);
+      next.wake();
+      await turn();
+    }
+    this.#move(end);
+  }
+
+  #move(monotonic: number): void {
+    this.#wall += monotonic - this.#monotonic;
+    this.#monotonic = monotonic;
+  }
+
+  #takeDue(end: number): Sleeper | undefined {
+    const due = this.#sleepers.filter(sleeper => sleeper.due <= end);
+    const first = due.sort((a, b) => a.due - b.due)[0];
+    this.#sleepers = this.#sleepers.filter(sleeper => sleeper !== first);
+    return first;
+  }
+}
+
+/** Lets everything that is ready run. */
+const turn = () => new Promise<void>(resolve => setImmediate(resolve));
