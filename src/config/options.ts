@@ -1,36 +1,81 @@
 import bytes from 'bytes';
 import ms, { type StringValue } from 'ms';
+import picomatch from 'picomatch';
 import { z } from 'zod';
+import type { Retention } from '../rules/rule.js';
+import { checkTemplate, parseTemplate, PLACEHOLDERS, type TemplatePart } from '../rules/template.js';
+import { suggest } from './nearest.js';
 
 // The small types that options are made of. Every option of the program is built from these, so that one table
-// feeds validation, help and docs.
+// feeds validation, help and docs. `title` is the type's name there.
+
+const TIME_SPAN = 'time span';
+const SIZE = 'size';
+const SECRET = 'secret';
+
+const NOT_A_DURATION = 'not a time span; write it like 10s, 5m or 30d';
+const NOT_A_SIZE = 'not a size; write it like 512KB or 10GB';
+const NOT_A_RETENTION = 'must be keep, delete, an age like 30d or a size like 10GB';
 
 /** A time span: `250ms`, `10s`, `30d`; a bare number is seconds. Becomes milliseconds. */
 export const duration = () =>
-  z.union([z.number().nonnegative(), z.string()]).transform((value, context) => {
-    const parsed = typeof value === 'number' ? value * 1000 : ms(value as StringValue);
-    if (Number.isFinite(parsed) && parsed >= 0) return parsed;
-    context.addIssue({ code: 'custom', message: `not a time span; write it like 10s, 5m or 30d` });
-    return z.NEVER;
-  });
+  z
+    .union([z.number().nonnegative(), z.string()], { error: NOT_A_DURATION })
+    .transform((value, context) => parseDuration(value) ?? refuse(context, NOT_A_DURATION))
+    .meta({ title: TIME_SPAN });
 
 /** An amount of data: `10GB`, `512KB`; a bare number is bytes. Becomes bytes. */
 export const size = () =>
-  z.union([z.number().nonnegative(), z.string()]).transform((value, context) => {
-    const parsed = typeof value === 'number' ? value : bytes.parse(value);
-    if (parsed !== null && Number.isFinite(parsed)) return parsed;
-    context.addIssue({ code: 'custom', message: `not a size; write it like 512KB or 10GB` });
-    return z.NEVER;
-  });
+  z
+    .union([z.number().nonnegative(), z.string()], { error: NOT_A_SIZE })
+    .transform((value, context) => parseSize(value) ?? refuse(context, NOT_A_SIZE))
+    .meta({ title: SIZE });
 
 /** A secret: `{ env: NAME }`, `{ file: PATH }` or (with a warning) the value itself. */
 export const secret = () =>
-  z.union([
-    z.strictObject({ env: z.string().min(1) }),
-    z.strictObject({ file: z.string().min(1) }),
-    z.string(),
-  ]);
+  z
+    .union(
+      [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.string()],
+      { error: 'must be { env: NAME }, { file: PATH } or a text in quotes' },
+    )
+    .meta({ title: SECRET });
 export type SecretRef = z.output<ReturnType<typeof secret>>;
+
+/** A text with placeholders (`{file.name}` …). `except` names those that make no sense here. */
+export const template = (except: readonly string[] = []) =>
+  z
+    .string()
+    .superRefine((text, context) => {
+      for (const message of templateProblems(text, except)) context.addIssue({ code: 'custom', message });
+    })
+    .meta({ title: 'template' });
+
+/** A pattern of paths relative to a device's root. */
+export const glob = () =>
+  z
+    .string()
+    .superRefine((pattern, context) => {
+      const message = globProblem(pattern);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .meta({ title: 'glob' });
+
+/** `keep`, `delete`, an age (`30d`) or a size (`10GB`). */
+export const retention = () =>
+  z
+    .string({ error: NOT_A_RETENTION })
+    .transform((text, context) => parseRetention(text) ?? refuse(context, NOT_A_RETENTION))
+    .meta({ title: 'keep, delete, time span or size' });
+
+/** An `http:` or `https:` address without a user and password in it (they would end up in logs). */
+export const webUrl = () =>
+  z
+    .string()
+    .superRefine((text, context) => {
+      const message = webUrlProblem(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .meta({ title: 'web address' });
 
 /** Options that any device may carry beside its own. */
 export const commonDeviceOptions = {
@@ -47,3 +92,81 @@ export const commonDeviceOptions = {
     .optional()
     .describe('operations at once (default: what the device bears)'),
 };
+
+export function isSecret(schema: z.ZodType): boolean {
+  return schema.meta()?.title === SECRET;
+}
+
+/** A default value the way a person would write it in the file. */
+export function showDefault(schema: z.ZodType, value: unknown): string {
+  const title = schema.meta()?.title;
+  if (typeof value !== 'number') return JSON.stringify(value);
+  if (title === TIME_SPAN) return ms(value);
+  return title === SIZE ? (bytes.format(value) ?? String(value)) : String(value);
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}
+
+/** ms; a number, also one in quotes, is seconds. */
+function parseDuration(value: number | string): number | undefined {
+  const seconds = String(value).trim() === '' ? NaN : Number(value);
+  const span = Number.isNaN(seconds) ? parseSpan(String(value)) : seconds * 1000;
+  return span >= 0 && Number.isFinite(span) ? span : undefined;
+}
+
+/** NaN for what is no span. */
+function parseSpan(text: string): number {
+  return /^\d[\w. ]{0,30}$/.test(text) ? Number(ms(text as StringValue)) : NaN;
+}
+
+/** The library reads `10G` and `10 potatoes` as 10 bytes, which would be far too little kept: hence the strict pattern. */
+function parseSize(value: number | string): number | undefined {
+  if (typeof value === 'number') return value;
+  return /^\d+(\.\d+)? ?([KMGTP]?B)?$/i.test(value) ? (bytes.parse(value) ?? undefined) : undefined;
+}
+
+function parseRetention(text: string): Retention | undefined {
+  if (text === 'keep' || text === 'delete') return { kind: text };
+  if (!/[a-z]/i.test(text)) return undefined;
+  const age = parseDuration(text);
+  if (age !== undefined) return { kind: 'age', ms: age };
+  const limit = parseSize(text);
+  return limit === undefined ? undefined : { kind: 'size', bytes: limit };
+}
+
+function templateProblems(text: string, except: readonly string[]): string[] {
+  const known = PLACEHOLDERS.filter(name => !except.includes(name));
+  const own = ({ kind, text }: TemplatePart) => kind === 'placeholder' && except.includes(text);
+  const wrong = [...checkTemplate(text), ...parseTemplate(text).filter(own)];
+  return wrong.map(part => templateProblem(part, known));
+}
+
+function templateProblem({ kind, text }: TemplatePart, known: readonly string[]): string {
+  if (kind === 'brace') return `a "${text}" without its partner; write "${text}${text}" for the brace itself`;
+  return `unknown placeholder {${text}}; ${suggest(text, known, name => `{${name}}`)}`;
+}
+
+function globProblem(pattern: string): string | undefined {
+  if (pattern === '') return 'must not be empty; write "**" for every file';
+  if (pattern.startsWith('/')) return 'paths are relative to the device\'s root; leave out the "/" in front';
+  if (/^!(?!\()/.test(pattern))
+    return 'a pattern cannot begin with "!"; put it under exclude without the "!"';
+  try {
+    picomatch.makeRe(pattern, { strictBrackets: true, debug: true });
+    return undefined;
+  } catch (error) {
+    return `not a glob: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function webUrlProblem(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    return 'not a web address; write it like https://example.org/upload';
+  }
+  if (url.username === '' && url.password === '') return undefined;
+  return 'must not hold a user or password; give them in options of their own';
+}
