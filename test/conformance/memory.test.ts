@@ -1,0 +1,38 @@
+import { MemorySource, type MemorySourceOptions } from '../fakes/memory-source.js';
+import { MemoryTarget, type MemoryTargetOptions } from '../fakes/memory-target.js';
+import { sourceConformance, type SourceBench } from './source.js';
+import { targetConformance, type TargetBench } from './target.js';
+
+const sourceBench = async (options: MemorySourceOptions = {}): Promise<SourceBench> => {
+  const source = new MemorySource(options);
+  return {
+    source,
+    put: async (path, bytes) => source.put(path, bytes),
+    remove: async path => source.take(path),
+    loseRoot: async () => source.loseRoot(),
+    big: 64 * 1024,
+    close: () => source.close(),
+  };
+};
+
+const targetBench = async (options: MemoryTargetOptions = {}): Promise<TargetBench> => {
+  const target = new MemoryTarget(options);
+  return {
+    target,
+    read: async path => target.files.get(path),
+    listAll: async () => [...target.files.keys(), ...target.unfinished],
+    close: () => target.close(),
+  };
+};
+
+sourceConformance('memory source', () => sourceBench());
+sourceConformance('memory source that can do nothing but read', () =>
+  sourceBench({ capabilities: { resume: false, checksum: false, remove: false } }),
+);
+sourceConformance('memory source like an autopilot', () =>
+  sourceBench({ capabilities: { checksum: 'crc32-mavlink' } }),
+);
+targetConformance('memory target', () => targetBench());
+targetConformance('memory target that can do nothing but write', () =>
+  targetBench({ capabilities: { resume: false, stat: false, checksum: false } }),
+);

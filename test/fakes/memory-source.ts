@@ -1,0 +1,126 @@
+import { BehaviorSubject } from 'rxjs';
+import { FileSyncError, throwIfAborted } from '../../src/errors.js';
+import type {
+  Availability,
+  ByteStream,
+  Checksum,
+  Source,
+  SourceCapabilities,
+  SourceFile,
+} from '../../src/ports.js';
+import { checksumOf } from '../conformance/support.js';
+
+export type SourceOperation = 'list' | 'read' | 'checksum' | 'remove';
+
+export interface MemorySourceOptions {
+  readonly capabilities?: Partial<SourceCapabilities>;
+  /** Called before each operation and before each piece of a read; what it throws is the device's error. */
+  readonly before?: (operation: SourceOperation, path: string, offset: number) => void | Promise<void>;
+}
+
+interface Stored {
+  readonly bytes: Uint8Array;
+  readonly modified: number;
+}
+
+const PIECE = 4096;
+
+/** A source whose files are in memory. */
+export class MemorySource implements Source {
+  readonly capabilities: SourceCapabilities;
+  readonly availability = new BehaviorSubject<Availability>({
+    available: true,
+    reason: 'in memory',
+    armed: false,
+  });
+  /** Every read that began, in order. */
+  readonly reads: { path: string; offset: number }[] = [];
+  readonly #files = new Map<string, Stored>();
+  readonly #before: NonNullable<MemorySourceOptions['before']>;
+  #rootIsThere = true;
+  #time = Date.UTC(2026, 0, 1);
+
+  constructor({ capabilities, before = () => undefined }: MemorySourceOptions = {}) {
+    this.capabilities = { connections: 1, resume: true, checksum: 'sha256', remove: true, ...capabilities };
+    this.#before = before;
+  }
+
+  // ---- the hand that changes what lies there
+
+  put(path: string, bytes: Uint8Array, modified = this.#time++): void {
+    this.#files.set(path, { bytes: Uint8Array.from(bytes), modified });
+  }
+
+  take(path: string): void {
+    this.#files.delete(path);
+  }
+
+  has(path: string): boolean {
+    return this.#files.has(path);
+  }
+
+  loseRoot(): void {
+    this.#rootIsThere = false;
+  }
+
+  // ---- the port
+
+  async *list(signal: AbortSignal): AsyncIterable<SourceFile> {
+    await this.#enter('list', '', signal);
+    if (!this.#rootIsThere) throw new FileSyncError('unavailable', 'the memory is gone');
+    for (const [path, { bytes, modified }] of [...this.#files]) {
+      throwIfAborted(signal);
+      yield { path, size: bytes.length, modified };
+    }
+  }
+
+  async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
+    if (offset > 0 && !this.capabilities.resume) throw unsupported('read from an offset');
+    this.reads.push({ path: file.path, offset });
+    let position = offset;
+    do {
+      await this.#enter('read', file.path, signal, position);
+      const { bytes } = this.#find(file);
+      if (bytes.length !== file.size || position > bytes.length) throw changed(file);
+      const piece = bytes.slice(position, position + PIECE);
+      position += piece.length;
+      if (piece.length > 0) yield piece;
+    } while (position < file.size);
+    if (this.#find(file).bytes.length !== file.size) throw changed(file);
+  }
+
+  async checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
+    if (!this.capabilities.checksum) throw unsupported('checksum');
+    await this.#enter('checksum', file.path, signal);
+    return checksumOf(this.capabilities.checksum, this.#find(file).bytes);
+  }
+
+  async remove(file: SourceFile, signal: AbortSignal): Promise<void> {
+    if (!this.capabilities.remove) throw unsupported('remove');
+    await this.#enter('remove', file.path, signal);
+    const stored = this.#files.get(file.path);
+    if (!stored) return;
+    if (stored.bytes.length !== file.size || stored.modified !== file.modified) throw changed(file);
+    this.#files.delete(file.path);
+  }
+
+  async close(): Promise<void> {
+    this.availability.complete();
+  }
+
+  async #enter(operation: SourceOperation, path: string, signal: AbortSignal, offset = 0): Promise<void> {
+    throwIfAborted(signal);
+    await new Promise(resolve => setImmediate(resolve));
+    await this.#before(operation, path, offset);
+    throwIfAborted(signal);
+  }
+
+  #find({ path }: SourceFile): Stored {
+    const stored = this.#files.get(path);
+    if (!stored) throw new FileSyncError('not-found', `${path} is gone`, { path });
+    return stored;
+  }
+}
+
+const changed = ({ path }: SourceFile) => new FileSyncError('changed', `${path} has changed`, { path });
+const unsupported = (what: string) => new FileSyncError('unsupported', `this memory cannot ${what}`);
