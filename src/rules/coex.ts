@@ -1,0 +1,102 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Logger } from '../ports.js';
+
+export type DescriptionValues = Readonly<Record<string, string>>;
+
+export interface ParsedDescription {
+  readonly values: DescriptionValues;
+  /** Numbers, from 1, of the lines that are no `key=value`. */
+  readonly badLines: readonly number[];
+}
+
+/**
+ * Lines of `key=value`; `#` and `;` begin a comment line, `export ` in front, blanks round the `=` and one pair of
+ * quotes round the value are dropped. Of a key that stands there twice the last value counts.
+ */
+export function parseDescription(text: string): ParsedDescription {
+  const entries: [string, string][] = [];
+  const badLines: number[] = [];
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
+    const trimmed = line.trim();
+    if (/^([#;]|$)/.test(trimmed)) continue;
+    const entry = parseLine(trimmed);
+    if (entry) entries.push(entry);
+    else badLines.push(index + 1);
+  }
+  return { values: Object.fromEntries(entries), badLines };
+}
+
+function parseLine(line: string): [string, string] | undefined {
+  const [, key, value = ''] = /^(?:export\s+)?([^\s=]+)\s*=\s*(.*)$/.exec(line) ?? [];
+  return key === undefined ? undefined : [key, value.replace(/^(["'])(.*)\1$/, '$2')];
+}
+
+/** The description file (`/etc/coex.conf`), read anew whenever it has changed. Never fails: it is only a help. */
+export class DescriptionFile {
+  readonly #path: string;
+  readonly #logger: Logger;
+  #version = '';
+  #values: DescriptionValues = {};
+  readonly #missing = new Set<string>();
+  #loading: Promise<DescriptionValues> | undefined;
+
+  constructor(path: string, logger: Logger) {
+    this.#path = path;
+    this.#logger = logger;
+  }
+
+  /** What the file says now; empty if there is none or it cannot be read (one warning). */
+  values(): Promise<DescriptionValues> {
+    this.#loading ??= this.#refresh().finally(() => (this.#loading = undefined));
+    return this.#loading;
+  }
+
+  /** Warns, once for each state of the file, that a template names a key that it has not. */
+  warnMissing(key: string): void {
+    if (this.#missing.has(key)) return;
+    this.#missing.add(key);
+    this.#warn(`has no key "${key}", so {coex.${key}} stays empty; add a line ${key}=VALUE`);
+  }
+
+  async #refresh(): Promise<DescriptionValues> {
+    // Taken before reading, so that a change in between is seen the next time.
+    const version = await this.#currentVersion();
+    if (version !== this.#version) {
+      this.#values = await this.#read();
+      this.#version = version;
+      this.#missing.clear();
+    }
+    return this.#values;
+  }
+
+  /** Its times (with the inode's own, which a chmod changes), size and inode, or why they cannot be had. */
+  #currentVersion(): Promise<string> {
+    return stat(this.#path).then(
+      ({ mtimeMs, ctimeMs, size, ino }) => `${mtimeMs} ${ctimeMs} ${size} ${ino}`,
+      (error: unknown) => codeOf(error),
+    );
+  }
+
+  async #read(): Promise<DescriptionValues> {
+    try {
+      const { values, badLines } = parseDescription(await readFile(this.#path, 'utf8'));
+      if (badLines.length > 0) this.#warn(`ignored, not KEY=VALUE: line ${badLines.join(', ')}`);
+      return values;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== 'ENOENT') this.#warn(`cannot be read (${code}), so every {coex.KEY} stays empty`);
+      return {};
+    }
+  }
+
+  #warn(message: string): void {
+    this.#logger.log('warn', `${this.#path}: ${message}`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
