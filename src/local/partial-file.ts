@@ -1,0 +1,198 @@
+import { constants } from 'node:fs';
+import { lstat, open, rename, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FileSyncError } from '../errors.js';
+import type { Checkpoint } from '../ports.js';
+import { newDigest } from './digest.js';
+import { diskError, onDisk, unless } from './disk-error.js';
+import { fileBytes, writeAll } from './file-bytes.js';
+import { syncFolder } from './folders.js';
+
+/** Bytes that may wait for the disk before `append` does. */
+const MAX_GATHERED = 1024 * 1024;
+
+/** Digests of a whole file, by algorithm, as `Checksum.value`. */
+export interface Digests {
+  readonly sha256: string;
+  readonly 'crc32-mavlink': string;
+  readonly md5?: never;
+}
+
+export interface PartialFileOptions {
+  /** Absolute, of the unfinished file; it is made if it is not there. */
+  readonly part: string;
+  /** Absolute, in the same folder. */
+  readonly final: string;
+  /** The kernel's present boot id. */
+  readonly boot: string;
+  /** What was recorded of the part; without it the part begins anew. */
+  readonly checkpoint?: Checkpoint | undefined;
+}
+
+/**
+ * The unfinished local copy of one file. What it can trust of an earlier try (everything the kernel has taken, if the
+ * machine has not rebooted since, else what was synced) is read once, so that the digests cover the whole file.
+ *
+ * Writing is behind: a chunk goes to the kernel at once if nothing is being written, else with its successors in one
+ * piece. A killed process loses no more than has come since the last write began.
+ */
+export class PartialFile {
+  readonly #handle: FileHandle;
+  readonly #options: PartialFileOptions;
+  readonly #sha256 = newDigest('sha256');
+  readonly #crc32 = newDigest('crc32-mavlink');
+  #offset = 0;
+  #written = 0;
+  #synced: number;
+  #gathered: Uint8Array[] = [];
+  #draining: Promise<void> | undefined;
+  #batch: Promise<void> = Promise.resolve();
+  #failure: FileSyncError | undefined;
+
+  private constructor(handle: FileHandle, options: PartialFileOptions, synced: number) {
+    this.#handle = handle;
+    this.#options = options;
+    this.#synced = synced;
+  }
+
+  static async begin(options: PartialFileOptions, signal: AbortSignal): Promise<PartialFile> {
+    return onWriting(options.part, async () => {
+      const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+      const handle = await open(options.part, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
+      try {
+        const trusted = trustedBytes((await handle.stat()).size, options);
+        await handle.truncate(trusted);
+        const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
+        await file.#digestTrusted(signal);
+        return file;
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    });
+  }
+
+  /** Bytes that the file has, those on their way to the disk included: where the source goes on. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The chunk must not be changed afterwards. Waits only if the disk is too slow. Throws what an earlier write met. */
+  async append(chunk: Uint8Array): Promise<void> {
+    this.#throwFailure();
+    this.#sha256.update(chunk);
+    this.#crc32.update(chunk);
+    this.#gathered.push(chunk);
+    this.#offset += chunk.length;
+    this.#draining ??= this.#drain();
+    while (this.#offset - this.#written > MAX_GATHERED && !this.#failure) await this.#batch;
+    this.#throwFailure();
+  }
+
+  /** Brings everything so far to the disk and tells what may be recorded as safe. */
+  async checkpoint(): Promise<Checkpoint> {
+    await this.#flush();
+    const reached = this.#written;
+    if (reached > this.#synced) await onWriting(this.#options.part, () => this.#syncData());
+    this.#synced = reached;
+    return { boot: this.#options.boot, synced: reached };
+  }
+
+  /** Of all bytes up to `offset`. */
+  async digests(): Promise<Digests> {
+    await this.#flush();
+    return { sha256: this.#sha256.hex(), 'crc32-mavlink': this.#crc32.hex() };
+  }
+
+  /**
+   * Gives the whole file its final name, durably, with the time of its last change (ms since the epoch).
+   * Rejects with `exists` if something of that name is there.
+   */
+  async commit(modified?: number): Promise<void> {
+    const { part, final } = this.#options;
+    await this.#flush();
+    await onWriting(final, async () => {
+      if (modified !== undefined) await this.#setTime(modified / 1000);
+      await this.#handle.sync();
+      if (await unless(['ENOENT'], lstat(final))) throw exists(final);
+      await rename(part, final);
+      await syncFolder(dirname(final));
+    });
+  }
+
+  /** Brings what is gathered to the kernel, where it still can, and lets go of the file. A second call does nothing. */
+  async close(): Promise<void> {
+    await this.#draining;
+    await this.#handle.close();
+  }
+
+  async #digestTrusted(signal: AbortSignal): Promise<void> {
+    for await (const chunk of fileBytes(this.#handle, 0, signal)) {
+      this.#sha256.update(chunk);
+      this.#crc32.update(chunk);
+      this.#offset += chunk.length;
+    }
+    this.#written = this.#offset;
+  }
+
+  async #flush(): Promise<void> {
+    await this.#draining;
+    this.#throwFailure();
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#gathered.length > 0 && !this.#failure) await (this.#batch = this.#writeGathered());
+    this.#draining = undefined;
+  }
+
+  /** Never rejects: what fails is kept for the next call. */
+  async #writeGathered(): Promise<void> {
+    const chunks = this.#gathered;
+    this.#gathered = [];
+    const [first, ...more] = chunks;
+    const bytes = first && more.length === 0 ? first : Buffer.concat(chunks);
+    try {
+      await writeAll(this.#handle, bytes, this.#written);
+      this.#written += bytes.length;
+    } catch (error) {
+      this.#failure = diskError(error, this.#options.part, { operation: 'write' });
+    }
+  }
+
+  /** FAT lets only the mount's owner set times, though others may write: the bytes matter more than their date. */
+  async #setTime(seconds: number): Promise<void> {
+    await unless(['EPERM'], this.#handle.utimes(seconds, seconds));
+  }
+
+  /** The first time, the part's own name as well. */
+  async #syncData(): Promise<void> {
+    await this.#handle.datasync();
+    if (this.#synced === 0) await syncFolder(dirname(this.#options.part));
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure;
+  }
+}
+
+/** How many bytes of an earlier try are certainly those that were received. */
+function trustedBytes(size: number, { checkpoint, boot }: PartialFileOptions): number {
+  // A part that is shorter than what was synced is not the part that the record speaks of.
+  if (!checkpoint || size < checkpoint.synced) return 0;
+  return checkpoint.boot === boot ? size : checkpoint.synced;
+}
+
+const exists = (path: string) =>
+  new FileSyncError('exists', `${path}: something of that name is there already`, {
+    path,
+    operation: 'write',
+  });
+
+/** A file that is missing where we write is no file that its source has lost. */
+async function onWriting<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
+  return onDisk(path, { operation: 'write' }, work).catch((error: FileSyncError) => {
+    if (error.kind !== 'not-found') throw error;
+    const message = `${path} was taken away while it was being written`;
+    throw new FileSyncError('io', message, { operation: 'write', path, cause: error });
+  });
+}
