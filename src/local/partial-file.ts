@@ -60,10 +60,11 @@ export class PartialFile {
       const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
       const handle = await open(options.part, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
       try {
-        const trusted = trustedBytes((await handle.stat()).size, options);
-        await handle.truncate(trusted);
+        const { size } = await handle.stat();
+        const trusted = trustedBytes(size, options);
+        if (size > trusted) await handle.truncate(trusted);
         const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
-        await file.#digestTrusted(signal);
+        if (trusted > 0) await file.#digestTrusted(signal);
         return file;
       } catch (error) {
         await handle.close();
