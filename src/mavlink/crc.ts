@@ -1,0 +1,21 @@
+/** CRC-16/MCRF4XX: polynomial 0x1021 reflected, as MAVLink frames carry it ("Packet Serialization", checksum). */
+const FRAME_POLYNOMIAL = 0x8408;
+const FRAME_START = 0xffff;
+
+const FRAME_TABLE = crcTable(FRAME_POLYNOMIAL);
+
+/** Of `bytes`, then of the message's CRC_EXTRA, which stands for its layout. */
+export function frameCrc(bytes: Uint8Array, crcExtra: number): number {
+  let crc = FRAME_START;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (FRAME_TABLE[(crc ^ byte) & 0xff] ?? 0);
+  return (crc >>> 8) ^ (FRAME_TABLE[(crc ^ crcExtra) & 0xff] ?? 0);
+}
+
+/** Of each byte value, for a reflected polynomial. */
+function crcTable(polynomial: number): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1;
+    return crc;
+  });
+}

@@ -1,0 +1,156 @@
+import { frameCrc } from './crc.js';
+import { layoutOf, type MessageLayout } from './messages.js';
+
+/** One MAVLink frame. */
+export interface Frame {
+  readonly version: 1 | 2;
+  /** 0 to 255, counted per sender. */
+  readonly sequence: number;
+  readonly system: number;
+  readonly component: number;
+  readonly messageId: number;
+  /** Of the message's full length: zeros that were cut for the wire are there again. */
+  readonly payload: Uint8Array;
+}
+
+/** Where things are in a frame of one protocol version (mavlink.io, "Packet Serialization"). */
+interface Version {
+  readonly version: 1 | 2;
+  readonly headerLength: number;
+  readonly sequenceAt: number;
+  messageId(bytes: Uint8Array, start: number): number;
+}
+
+const V1: Version = {
+  version: 1,
+  headerLength: 6,
+  sequenceAt: 2,
+  messageId: (bytes, start) => at(bytes, start + 5),
+};
+const V2: Version = {
+  version: 2,
+  headerLength: 10,
+  sequenceAt: 4,
+  messageId: (bytes, start) =>
+    at(bytes, start + 7) | (at(bytes, start + 8) << 8) | (at(bytes, start + 9) << 16),
+};
+
+const MAGIC_V1 = 0xfe;
+const MAGIC_V2 = 0xfd;
+const CRC_LENGTH = 2;
+const INCOMPAT_SIGNED = 0x01;
+const SIGNATURE_LENGTH = 13;
+
+/** The frame as MAVLink 2 bytes. Throws a RangeError for a message that is not known here. */
+export function encodeFrame(frame: Omit<Frame, 'version'>): Uint8Array {
+  const layout = layoutOf(frame.messageId);
+  if (!layout) throw new RangeError(`no layout for MAVLink message ${frame.messageId}`);
+  const length = lengthWithoutZeros(frame.payload);
+  const bytes = new Uint8Array(V2.headerLength + length + CRC_LENGTH);
+  const id = frame.messageId;
+  bytes.set([MAGIC_V2, length, 0, 0, frame.sequence, frame.system, frame.component, id, id >> 8, id >> 16]);
+  bytes.set(frame.payload.subarray(0, length), V2.headerLength);
+  const crc = frameCrc(bytes.subarray(1, V2.headerLength + length), layout.crcExtra);
+  bytes.set([crc & 0xff, crc >> 8], V2.headerLength + length);
+  return bytes;
+}
+
+/** A piece of the stream: how much of it is done with, and the frame that it was. */
+interface Step {
+  readonly consumed: number;
+  readonly frame?: Frame;
+}
+
+const SKIP_ONE: Step = { consumed: 1 };
+
+/**
+ * Finds the frames of the messages that are known here in a stream of bytes, however it is cut. Garbage and frames
+ * with a wrong checksum are passed over; signatures are stepped over, not checked.
+ */
+export class FrameDecoder {
+  #rest: Uint8Array = new Uint8Array(0);
+
+  push(bytes: Uint8Array): Frame[] {
+    const stream = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+    const frames: Frame[] = [];
+    let start = 0;
+    for (let step = next(stream, start); step; step = next(stream, start)) {
+      if (step.frame) frames.push(step.frame);
+      start += step.consumed;
+    }
+    this.#rest = stream.slice(start);
+    return frames;
+  }
+}
+
+/** Undefined if more bytes are needed to tell. */
+function next(stream: Uint8Array, start: number): Step | undefined {
+  const format = versionAt(stream, start);
+  if (start >= stream.length) return undefined;
+  if (!format) return SKIP_ONE;
+  if (stream.length < start + format.headerLength) return undefined;
+  const flags = format.version === 2 ? at(stream, start + 2) : 0;
+  if ((flags & ~INCOMPAT_SIGNED) !== 0) return SKIP_ONE;
+  const signature = flags & INCOMPAT_SIGNED ? SIGNATURE_LENGTH : 0;
+  const end = start + format.headerLength + at(stream, start + 1) + CRC_LENGTH + signature;
+  const layout = layoutOf(format.messageId(stream, start));
+  return layout ? known(stream, start, end, format, layout) : unknown(stream, start, end);
+}
+
+function known(
+  stream: Uint8Array,
+  start: number,
+  end: number,
+  format: Version,
+  layout: MessageLayout,
+): Step | undefined {
+  if (stream.length < end) return undefined;
+  const payloadAt = start + format.headerLength;
+  const crcAt = payloadAt + at(stream, start + 1);
+  const crc = at(stream, crcAt) | (at(stream, crcAt + 1) << 8);
+  if (crc !== frameCrc(stream.subarray(start + 1, crcAt), layout.crcExtra)) return SKIP_ONE;
+  const payload = extended(stream.subarray(payloadAt, crcAt), layout.length);
+  return { consumed: end - start, frame: { ...header(stream, start, format), payload } };
+}
+
+/**
+ * A frame whose checksum nobody here can check. Only if another frame follows does it count as one; else its start
+ * was a stray byte, and frames may hide in what looks like its payload.
+ */
+function unknown(stream: Uint8Array, start: number, end: number): Step | undefined {
+  if (stream.length <= end) return undefined;
+  return versionAt(stream, end) ? { consumed: end - start } : SKIP_ONE;
+}
+
+function header(stream: Uint8Array, start: number, format: Version): Omit<Frame, 'payload'> {
+  const field = (index: number) => at(stream, start + format.sequenceAt + index);
+  return {
+    version: format.version,
+    sequence: field(0),
+    system: field(1),
+    component: field(2),
+    messageId: format.messageId(stream, start),
+  };
+}
+
+function versionAt(stream: Uint8Array, start: number): Version | undefined {
+  if (stream[start] === MAGIC_V2) return V2;
+  return stream[start] === MAGIC_V1 ? V1 : undefined;
+}
+
+function extended(payload: Uint8Array, length: number): Uint8Array {
+  const full = new Uint8Array(Math.max(length, payload.length));
+  full.set(payload);
+  return full;
+}
+
+/** Of the payload without the zeros at its end; MAVLink 2 keeps at least one byte. */
+function lengthWithoutZeros(payload: Uint8Array): number {
+  let length = payload.length;
+  while (length > 1 && payload[length - 1] === 0) length--;
+  return length;
+}
+
+function at(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0;
+}

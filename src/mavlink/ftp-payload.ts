@@ -1,0 +1,108 @@
+/** Requests and replies (mavlink.io, "File Transfer Protocol (FTP)", OpCodes). */
+export const Opcode = {
+  NONE: 0,
+  TERMINATE_SESSION: 1,
+  RESET_SESSIONS: 2,
+  LIST_DIRECTORY: 3,
+  OPEN_FILE_RO: 4,
+  READ_FILE: 5,
+  CREATE_FILE: 6,
+  WRITE_FILE: 7,
+  REMOVE_FILE: 8,
+  CREATE_DIRECTORY: 9,
+  REMOVE_DIRECTORY: 10,
+  OPEN_FILE_WO: 11,
+  TRUNCATE_FILE: 12,
+  RENAME: 13,
+  CALC_FILE_CRC32: 14,
+  BURST_READ_FILE: 15,
+  LIST_DIRECTORY_WITH_TIME: 16,
+  ACK: 128,
+  NAK: 129,
+} as const;
+export type Opcode = (typeof Opcode)[keyof typeof Opcode];
+
+/** The first data byte of a NAK; after `FAIL_ERRNO` comes the vehicle's errno. */
+export const FtpErrorCode = {
+  FAIL: 1,
+  FAIL_ERRNO: 2,
+  INVALID_DATA_SIZE: 3,
+  INVALID_SESSION: 4,
+  NO_SESSIONS_AVAILABLE: 5,
+  EOF: 6,
+  UNKNOWN_COMMAND: 7,
+  FILE_EXISTS: 8,
+  FILE_PROTECTED: 9,
+  FILE_NOT_FOUND: 10,
+} as const;
+export type FtpErrorCode = (typeof FtpErrorCode)[keyof typeof FtpErrorCode];
+
+/** Data bytes that one packet carries at most. */
+export const MAX_DATA = 239;
+
+const DATA_AT = 12;
+const LENGTH = DATA_AT + MAX_DATA;
+
+/** The payload of FILE_TRANSFER_PROTOCOL. */
+export interface FtpPayload {
+  /** 0 to 65535; a reply carries its request's plus one. */
+  readonly sequence: number;
+  readonly session: number;
+  readonly opcode: number;
+  /** In a reply: the opcode of the request. */
+  readonly requestOpcode: number;
+  readonly burstComplete: boolean;
+  readonly offset: number;
+  /** Bytes of `data` that count; in a read request, bytes that are asked for. */
+  readonly size: number;
+  /** Up to 239 bytes; what is decoded has all of them. */
+  readonly data: Uint8Array;
+}
+
+/** 251 bytes. */
+export function encodeFtpPayload(payload: FtpPayload): Uint8Array {
+  const bytes = new Uint8Array(LENGTH);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, payload.sequence, true);
+  bytes.set(
+    [payload.session, payload.opcode, payload.size, payload.requestOpcode, Number(payload.burstComplete)],
+    2,
+  );
+  view.setUint32(8, payload.offset, true);
+  bytes.set(payload.data, DATA_AT);
+  return bytes;
+}
+
+/** `data` is a view of `bytes`. */
+export function decodeFtpPayload(bytes: Uint8Array): FtpPayload {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, LENGTH);
+  return {
+    sequence: view.getUint16(0, true),
+    session: view.getUint8(2),
+    opcode: view.getUint8(3),
+    size: view.getUint8(4),
+    requestOpcode: view.getUint8(5),
+    burstComplete: view.getUint8(6) !== 0,
+    offset: view.getUint32(8, true),
+    data: bytes.subarray(DATA_AT, LENGTH),
+  };
+}
+
+/** The data bytes that count. */
+export function contentOf(payload: FtpPayload): Uint8Array {
+  return payload.data.subarray(0, payload.size);
+}
+
+/** As the protocol's documents name it, for messages to people. */
+export function opcodeName(opcode: number): string {
+  return nameOf(Opcode, opcode) ?? `opcode ${opcode}`;
+}
+
+/** As the protocol's documents name it, for messages to people. */
+export function ftpErrorName(code: number): string {
+  return nameOf(FtpErrorCode, code) ?? `error ${code}`;
+}
+
+function nameOf(names: Readonly<Record<string, number>>, value: number): string | undefined {
+  return Object.keys(names).find(name => names[name] === value);
+}

@@ -1,0 +1,151 @@
+/** Types of fields, little-endian on the wire. */
+const SCALARS = {
+  uint8: {
+    size: 1,
+    get: (view, at) => view.getUint8(at),
+    set: (view, at, value) => view.setUint8(at, value),
+  },
+  uint16: {
+    size: 2,
+    get: (view, at) => view.getUint16(at, true),
+    set: (view, at, value) => view.setUint16(at, value, true),
+  },
+  uint32: {
+    size: 4,
+    get: (view, at) => view.getUint32(at, true),
+    set: (view, at, value) => view.setUint32(at, value, true),
+  },
+  int32: {
+    size: 4,
+    get: (view, at) => view.getInt32(at, true),
+    set: (view, at, value) => view.setInt32(at, value, true),
+  },
+  float: {
+    size: 4,
+    get: (view, at) => view.getFloat32(at, true),
+    set: (view, at, value) => view.setFloat32(at, value, true),
+  },
+} as const satisfies Record<string, Scalar>;
+
+interface Scalar {
+  readonly size: number;
+  get(view: DataView, at: number): number;
+  set(view: DataView, at: number, value: number): void;
+}
+
+/** A number of one of the scalar types, or an array of that many bytes. */
+type FieldType = keyof typeof SCALARS | { readonly bytes: number };
+type Fields = Readonly<Record<string, FieldType>>;
+
+/** The values of a message's fields. */
+export type Values<F extends Fields> = {
+  -readonly [Name in keyof F]: F[Name] extends { bytes: number } ? Uint8Array : number;
+};
+
+/** One kind of message. Its fields are in the order of the wire, extensions last. */
+export interface MessageType<F extends Fields = Fields> {
+  readonly id: number;
+  readonly name: string;
+  readonly crcExtra: number;
+  /** Bytes of the payload in full. */
+  readonly length: number;
+  encode(values: Values<F>): Uint8Array;
+  /** `payload` must be of full length. Byte arrays are views of it. */
+  decode(payload: Uint8Array): Values<F>;
+}
+
+export const Heartbeat = defineMessage('HEARTBEAT', 0, 50, {
+  customMode: 'uint32',
+  type: 'uint8',
+  autopilot: 'uint8',
+  baseMode: 'uint8',
+  systemStatus: 'uint8',
+  mavlinkVersion: 'uint8',
+});
+
+export const CommandLong = defineMessage('COMMAND_LONG', 76, 152, {
+  param1: 'float',
+  param2: 'float',
+  param3: 'float',
+  param4: 'float',
+  param5: 'float',
+  param6: 'float',
+  param7: 'float',
+  command: 'uint16',
+  targetSystem: 'uint8',
+  targetComponent: 'uint8',
+  confirmation: 'uint8',
+});
+
+export const CommandAck = defineMessage('COMMAND_ACK', 77, 143, {
+  command: 'uint16',
+  result: 'uint8',
+  progress: 'uint8',
+  resultParam2: 'int32',
+  targetSystem: 'uint8',
+  targetComponent: 'uint8',
+});
+
+export const FileTransferProtocol = defineMessage('FILE_TRANSFER_PROTOCOL', 110, 84, {
+  targetNetwork: 'uint8',
+  targetSystem: 'uint8',
+  targetComponent: 'uint8',
+  payload: { bytes: 251 },
+});
+
+/** What the frame codec must know of a message. */
+export type MessageLayout = Pick<MessageType, 'id' | 'crcExtra' | 'length'>;
+
+const LAYOUTS: ReadonlyMap<number, MessageLayout> = new Map(
+  [Heartbeat, CommandLong, CommandAck, FileTransferProtocol].map(type => [type.id, type]),
+);
+
+/** The layout of the messages that are known here; a frame of any other cannot be checked. */
+export function layoutOf(messageId: number): MessageLayout | undefined {
+  return LAYOUTS.get(messageId);
+}
+
+function defineMessage<F extends Fields>(
+  name: string,
+  id: number,
+  crcExtra: number,
+  fields: F,
+): MessageType<F> {
+  const length = Object.values(fields).reduce((sum, type) => sum + sizeOf(type), 0);
+  return {
+    id,
+    name,
+    crcExtra,
+    length,
+    encode: values => encode(fields, length, values),
+    decode: payload => decode(fields, payload) as Values<F>,
+  };
+}
+
+function encode<F extends Fields>(fields: F, length: number, values: Values<F>): Uint8Array {
+  const payload = new Uint8Array(length);
+  const view = new DataView(payload.buffer);
+  let at = 0;
+  for (const [name, type] of Object.entries(fields)) {
+    const value: Uint8Array | number = values[name] ?? 0;
+    if (typeof type === 'string') SCALARS[type].set(view, at, Number(value));
+    else if (typeof value === 'object') payload.set(value.subarray(0, type.bytes), at);
+    at += sizeOf(type);
+  }
+  return payload;
+}
+
+function decode(fields: Fields, payload: Uint8Array): Record<string, number | Uint8Array> {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  let at = 0;
+  const read = (type: FieldType) => {
+    const start = at;
+    at += sizeOf(type);
+    return typeof type === 'string' ? SCALARS[type].get(view, start) : payload.subarray(start, at);
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, type]) => [name, read(type)]));
+}
+
+function sizeOf(type: FieldType): number {
+  return typeof type === 'string' ? SCALARS[type].size : type.bytes;
+}
