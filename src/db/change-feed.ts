@@ -1,5 +1,5 @@
 import { Subject, type Observable } from 'rxjs';
-import type { Change } from '../ports.js';
+import type { Change, FileRecord } from '../ports.js';
 
 /**
  * Changes as they happen. A subscriber may cause further changes while it handles one: every subscriber still gets
@@ -10,7 +10,9 @@ export class ChangeFeed {
   readonly #waiting: Change[] = [];
   readonly changes: Observable<Change> = this.#subject.asObservable();
 
+  /** A change from nothing to nothing is none. */
   emit(change: Change): void {
+    if (!change.record && !change.previous) return;
     this.#waiting.push(change);
     if (this.#waiting.length > 1) return;
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
@@ -22,4 +24,8 @@ export class ChangeFeed {
   complete(): void {
     this.#subject.complete();
   }
+}
+
+export function describeChange(id: string, record?: FileRecord, previous?: FileRecord): Change {
+  return { id, ...(record && { record }), ...(previous && { previous }) };
 }

@@ -1,6 +1,6 @@
-import { ChangeFeed } from '../../src/db/change-feed.js';
+import { ChangeFeed, describeChange } from '../../src/db/change-feed.js';
 import { FileSyncError } from '../../src/errors.js';
-import type { Change, FileRecord, Store } from '../../src/ports.js';
+import type { FileRecord, Store } from '../../src/ports.js';
 
 /** A store that forgets everything when it goes. */
 export class MemoryStore implements Store {
@@ -29,13 +29,14 @@ export class MemoryStore implements Store {
     this.#checkOpen();
     const previous = this.get(record.id);
     this.#records.set(record.id, record);
-    this.#feed.emit(change(record.id, record, previous));
+    this.#feed.emit(describeChange(record.id, record, previous));
   }
 
   async delete(id: string): Promise<void> {
     this.#checkOpen();
     const previous = this.get(id);
-    if (this.#records.delete(id)) this.#feed.emit(change(id, undefined, previous));
+    this.#records.delete(id);
+    this.#feed.emit(describeChange(id, undefined, previous));
   }
 
   async close(): Promise<void> {
@@ -46,8 +47,4 @@ export class MemoryStore implements Store {
   #checkOpen(): void {
     if (this.#closed) throw new FileSyncError('internal', 'the database is closed');
   }
-}
-
-function change(id: string, record?: FileRecord, previous?: FileRecord): Change {
-  return { id, ...(record && { record }), ...(previous && { previous }) };
 }

@@ -1,0 +1,88 @@
+import { FileSyncError } from '../errors.js';
+import type { Logger } from '../ports.js';
+import type { CommitQueue } from './commit-queue.js';
+import type { Disk } from './disk.js';
+import type { JournalFile } from './journal-file.js';
+import type { DatabasePaths } from './paths.js';
+import { writeSnapshot } from './snapshot.js';
+import type { RecordTable } from './table.js';
+
+export interface CompactorParts {
+  readonly disk: Disk;
+  readonly paths: DatabasePaths;
+  readonly table: RecordTable;
+  readonly journal: JournalFile;
+  readonly commits: CommitQueue;
+  readonly logger: Logger;
+  /** Changes from which on a compaction is worth while, at least. */
+  readonly compactAfter: number;
+}
+
+/** Of the number of records: the number of changes from which on a compaction is worth while. */
+const SHARE = 0.25;
+
+/**
+ * Turns the journal into a new snapshot from time to time, while the database is in use. At every instant, both the
+ * snapshot and, if that gets lost, the backup give with the journals that are there every durable change:
+ *
+ * 1. `journal` becomes `oldJournal`, a new `journal` begins;
+ * 2. the records go to a temporary file. They are as of change N, when that begins, or of a later one: replaying all
+ *    changes after N on top of them gives the right end in any case, for a change holds a whole record;
+ * 3. when each change that may be among them is durable (if one was taken back, all of this is given up): the snapshot
+ *    becomes the backup, the temporary file the snapshot;
+ * 4. `oldJournal`, which leads from the backup to N, becomes `backupJournal`.
+ */
+export class Compactor {
+  readonly #parts: CompactorParts;
+  #running: Promise<void> | undefined;
+  /** The number of the change that the next compaction may follow. */
+  #dueAt: number;
+
+  /** `seq`: the number of the last change in the snapshot. */
+  constructor(parts: CompactorParts, seq: number) {
+    this.#parts = parts;
+    this.#dueAt = this.#nextDue(seq);
+  }
+
+  /** Begins a compaction if the journal has grown enough and none is running. */
+  consider(): void {
+    if (this.#running || this.#parts.commits.seq < this.#dueAt) return;
+    this.#running = this.#attempt().finally(() => (this.#running = undefined));
+  }
+
+  /** Resolves when no compaction is running. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #attempt(): Promise<void> {
+    const { commits, logger, paths } = this.#parts;
+    try {
+      this.#dueAt = this.#nextDue(await this.#compact());
+    } catch (error) {
+      this.#dueAt = this.#nextDue(commits.seq);
+      const why = error instanceof Error ? error.message : String(error);
+      logger.log('warn', `could not compact the database ${paths.snapshot}, it is safe but grows: ${why}`);
+    }
+  }
+
+  #nextDue(seq: number): number {
+    const { table, compactAfter } = this.#parts;
+    return seq + Math.max(compactAfter, Math.ceil(table.size * SHARE));
+  }
+
+  /** Resolves to the number of the last change in the new snapshot. */
+  async #compact(): Promise<number> {
+    const { disk, paths, table, journal, commits } = this.#parts;
+    await commits.between(() => journal.rotate());
+    const { seq, generation } = commits;
+    let backedUp = false;
+    await writeSnapshot(disk, paths.snapshot, { seq, records: table.all() }, async () => {
+      await commits.settled();
+      if (commits.generation !== generation) throw new FileSyncError('io', 'a change could not be written');
+      backedUp = await disk.rename(paths.snapshot, paths.backup);
+    });
+    if (backedUp) await journal.retireOld();
+    return seq;
+  }
+}

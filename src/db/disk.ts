@@ -1,0 +1,150 @@
+import { constants } from 'node:fs';
+import { mkdir, open, readFile, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { FileSyncError, type ErrorKind } from '../errors.js';
+
+/** A file opened for writing. */
+export interface DiskFile {
+  /** Writes all of it, at `position` bytes from the start. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  truncate(size: number): Promise<void>;
+  /** Resolves when content and size are on the medium. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the database needs of a file system. Every call rejects with a FileSyncError that names the cure. */
+export interface Disk {
+  /** The path without symbolic links; its last part need not exist. */
+  resolve(path: string): Promise<string>;
+  /** Makes the folder and those above it, and makes them durable. */
+  makeFolder(path: string): Promise<void>;
+  /** The whole content; undefined if there is no such file. */
+  read(path: string): Promise<Buffer | undefined>;
+  /** Makes the file if there is none. */
+  open(path: string): Promise<DiskFile>;
+  /** Replaces `to`; durable after `syncFolder`. Resolves to whether there was a `from`. */
+  rename(from: string, to: string): Promise<boolean>;
+  /** A file that is gone already is a success. */
+  remove(path: string): Promise<void>;
+  /** Makes durable which names the folder holds. */
+  syncFolder(path: string): Promise<void>;
+}
+
+export const nodeDisk: Disk = {
+  resolve: path => translated('find', path, () => resolvePath(path)),
+  makeFolder: path => translated('make the folder', path, () => makeFolder(path)),
+  read: path => translated('read', path, () => readIfThere(path)),
+  open: path => translated('write', path, async () => new NodeFile(path, await open(path, OPEN_OR_CREATE))),
+  rename: (from, to) => translated('replace', to, () => renameIfThere(from, to)),
+  remove: path => translated('remove', path, () => rm(path, { force: true })),
+  syncFolder: path => translated('sync the folder', path, () => syncFolder(path)),
+};
+
+/** Read, write, create, and leave the content alone. */
+const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT;
+
+class NodeFile implements DiskFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+
+  constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return translated('write', this.#path, async () => {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position + done);
+        done += bytesWritten;
+      }
+    });
+  }
+
+  truncate(size: number): Promise<void> {
+    return translated('write', this.#path, () => this.#handle.truncate(size));
+  }
+
+  sync(): Promise<void> {
+    return translated('write', this.#path, () => this.#handle.datasync());
+  }
+
+  close(): Promise<void> {
+    return translated('close', this.#path, () => this.#handle.close());
+  }
+}
+
+async function resolvePath(path: string): Promise<string> {
+  const real = await unlessMissing(undefined, () => realpath(path));
+  return real ?? join(await realpath(dirname(path)), basename(path));
+}
+
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+const readIfThere = (path: string) => unlessMissing(undefined, () => readFile(path));
+
+const renameIfThere = (from: string, to: string) =>
+  unlessMissing(false, async () => {
+    await rename(from, to);
+    return true;
+  });
+
+async function unlessMissing<T, M>(missing: M, work: () => Promise<T>): Promise<T | M> {
+  try {
+    return await work();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return missing;
+    throw error;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems know no sync of a folder, and say so in this way.
+    if (codeOf(error) !== 'EINVAL') throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+const KINDS: Readonly<Record<string, ErrorKind>> = {
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EACCES: 'config',
+  EPERM: 'config',
+  EROFS: 'config',
+  EISDIR: 'config',
+  ENOTDIR: 'config',
+  EEXIST: 'config',
+  ENAMETOOLONG: 'config',
+};
+
+const ELSEWHERE = 'set "database" in the configuration to a file in another place';
+const CURES: Partial<Record<ErrorKind, string>> = {
+  'no-space': `the disk is full; free some space or ${ELSEWHERE}`,
+  config: `make the folder writable for the user that filesync runs as, or ${ELSEWHERE}`,
+};
+
+async function translated<T>(act: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = codeOf(error) ?? String(error);
+    const kind = KINDS[code] ?? 'io';
+    const cure = CURES[kind];
+    const message = `database: cannot ${act} ${path} (${code})${cure ? `: ${cure}` : ''}`;
+    throw new FileSyncError(kind, message, { operation: 'write', path, cause: error });
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,118 @@
+import { dirname } from 'node:path';
+import type { Disk, DiskFile } from './disk.js';
+import type { DatabasePaths } from './paths.js';
+
+/**
+ * Written behind the last line whenever the file must grow. What goes over it changes neither the file's size nor its
+ * place on the disk, so that a sync is one write and not a commit of the file system as well; and some changes can
+ * still be recorded when the disk is full.
+ */
+const PADDING = Buffer.alloc(128 * 1024, ' ');
+
+/** What `oldJournal` is now: absent, a closed part of the journal, or (a rotation failed halfway) the open file. */
+type OldJournal = 'none' | 'closed' | 'open';
+
+/** The journal's file, opened for appending. `append` and `rotate` must not overlap. */
+export class JournalFile {
+  readonly #disk: Disk;
+  readonly #paths: DatabasePaths;
+  #file: DiskFile;
+  #size: number;
+  /** Bytes of the file, padding included. */
+  #allocated: number;
+  /** Behind `#size` there may be a rest of a write that failed. */
+  #dirty = true;
+  #old: OldJournal;
+
+  private constructor(disk: Disk, paths: DatabasePaths, file: DiskFile, size: number, old: OldJournal) {
+    this.#disk = disk;
+    this.#paths = paths;
+    this.#file = file;
+    this.#size = size;
+    this.#allocated = size;
+    this.#old = old;
+  }
+
+  /** `size`: the bytes to keep of what is there. `hasOld`: a compaction before has left `oldJournal`. */
+  static async open(disk: Disk, paths: DatabasePaths, size: number, hasOld: boolean): Promise<JournalFile> {
+    const file = await disk.open(paths.journal);
+    const journal = new JournalFile(disk, paths, file, size, hasOld ? 'closed' : 'none');
+    try {
+      await journal.#clean();
+      await disk.syncFolder(dirname(paths.journal));
+      return journal;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Resolves when the bytes are on the medium. If it rejects, nothing of them is in the file (if that can be had). */
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.#clean();
+    this.#dirty = true;
+    const end = this.#size + bytes.length;
+    const fits = end <= this.#allocated;
+    try {
+      await this.#file.write(fits ? bytes : Buffer.concat([bytes, PADDING]), this.#size);
+      await this.#file.sync();
+    } catch (error) {
+      await this.#clean().catch(() => undefined);
+      throw error;
+    }
+    this.#size = end;
+    if (!fits) this.#allocated = end + PADDING.length;
+    this.#dirty = false;
+  }
+
+  /** Sets what there is aside as `oldJournal` and begins a new file; does nothing while an old one is there. */
+  async rotate(): Promise<void> {
+    if (this.#old === 'closed') return;
+    await this.#clean();
+    if (this.#old === 'none') await this.#disk.rename(this.#paths.journal, this.#paths.oldJournal);
+    this.#old = 'open';
+    const next = await this.#openNext();
+    const previous = this.#file;
+    this.#file = next;
+    this.#size = 0;
+    this.#allocated = 0;
+    this.#old = 'closed';
+    await previous.close();
+  }
+
+  /** To be called when a new snapshot holds all of `oldJournal` and the one before has become the backup. */
+  async retireOld(): Promise<void> {
+    await this.#disk.rename(this.#paths.oldJournal, this.#paths.backupJournal);
+    this.#old = 'none';
+    await this.#disk.syncFolder(dirname(this.#paths.journal));
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #clean(): Promise<void> {
+    if (!this.#dirty) return;
+    await this.#file.truncate(this.#size);
+    this.#allocated = this.#size;
+    await this.#file.sync();
+    this.#dirty = false;
+  }
+
+  /** Both names must be durable before a change goes to the new file. */
+  async #openNext(): Promise<DiskFile> {
+    const next = await this.#disk.open(this.#paths.journal);
+    try {
+      await this.#disk.syncFolder(dirname(this.#paths.journal));
+      return next;
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+  }
+}

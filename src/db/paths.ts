@@ -1,0 +1,23 @@
+/** The files of one database. All lie in one folder, so that a rename is atomic. */
+export interface DatabasePaths {
+  /** Every record, as of some change. */
+  readonly snapshot: string;
+  /** The snapshot before that. */
+  readonly backup: string;
+  /** The changes of now. */
+  readonly journal: string;
+  /** Changes that the snapshot being written will hold; there only during a compaction or after one that failed. */
+  readonly oldJournal: string;
+  /** The changes between `backup` and `snapshot`: with it, a lost snapshot costs nothing. */
+  readonly backupJournal: string;
+}
+
+export function databasePaths(path: string): DatabasePaths {
+  return {
+    snapshot: path,
+    backup: `${path}.bak`,
+    journal: `${path}.journal`,
+    oldJournal: `${path}.journal.old`,
+    backupJournal: `${path}.journal.bak`,
+  };
+}

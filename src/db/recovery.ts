@@ -1,0 +1,176 @@
+import { FileSyncError } from '../errors.js';
+import type { Logger } from '../ports.js';
+import type { Disk } from './disk.js';
+import { decodeJournal, type JournalContent } from './journal-format.js';
+import type { DatabasePaths } from './paths.js';
+import type { Quarantine } from './quarantine.js';
+import { EMPTY, readSnapshot } from './snapshot.js';
+import type { Commit, CommittedChange, Snapshot } from './schema.js';
+import { RecordTable } from './table.js';
+
+export interface RecoveryContext {
+  readonly disk: Disk;
+  readonly paths: DatabasePaths;
+  readonly quarantine: Quarantine;
+  readonly logger: Logger;
+}
+
+/** What the files on disk say. */
+export interface Recovered {
+  readonly table: RecordTable;
+  /** The number of the last change. */
+  readonly seq: number;
+  /** The number of the last change that the snapshot holds (once it has been written, where it must). */
+  readonly snapshotSeq: number;
+  /** Bytes of the journal to go on behind. */
+  readonly journalSize: number;
+  readonly hasOldJournal: boolean;
+  /** The files would not give this state once more: a new snapshot must be written before anything else. */
+  readonly needsSnapshot: boolean;
+}
+
+/**
+ * Reads the database as the last process left it, whatever moment it was cut off at. Files that cannot be used are
+ * set aside, never deleted. Rejects with `config`, and touches nothing, if a later version wrote them.
+ */
+export async function recover(context: RecoveryContext): Promise<Recovered> {
+  const base = await chooseBase(context);
+  const journals = await readJournals(context, base.snapshot.seq);
+  const { table, seq, lost } = replay(base.snapshot, journals.commits);
+  if (lost > 0) context.logger.log('error', lostMessage(context.paths, lost));
+  const needsSnapshot = !base.intact || journals.damaged || lost > 0;
+  const snapshotSeq = needsSnapshot ? seq : base.snapshot.seq;
+  return {
+    table,
+    seq,
+    snapshotSeq,
+    needsSnapshot,
+    journalSize: journals.size,
+    hasOldJournal: journals.hasOld,
+  };
+}
+
+function lostMessage({ snapshot }: DatabasePaths, lost: number): string {
+  return `the last ${lost} changes or so to the database ${snapshot} are lost, its journal is incomplete: some records may be older than they should be`;
+}
+
+// ---- the snapshot to start from --------------------------------------------------------------------------
+
+interface Base {
+  readonly snapshot: Snapshot;
+  /** It is the snapshot itself, not the backup, not nothing. */
+  readonly intact: boolean;
+}
+
+interface Candidate {
+  readonly path: string;
+  readonly snapshot?: Snapshot | undefined;
+  /** Why it cannot be used, where it is there. */
+  readonly problem?: string;
+}
+
+async function chooseBase(context: RecoveryContext): Promise<Base> {
+  const { disk, paths, logger } = context;
+  const main = await tryRead(disk, paths.snapshot);
+  if (main.snapshot) return { snapshot: main.snapshot, intact: true };
+  const backup = await tryRead(disk, paths.backup);
+  const aside = [await setAside(context, main), await setAside(context, backup)].filter(Boolean);
+  if (backup.snapshot)
+    logger.log('warn', `the database now comes from its backup ${paths.backup} and its journal`);
+  else if (aside.length > 0) logger.log('error', noBackupMessage(paths, aside.join(' and ')));
+  return { snapshot: backup.snapshot ?? EMPTY, intact: false };
+}
+
+async function tryRead(disk: Disk, path: string): Promise<Candidate> {
+  try {
+    return { path, snapshot: await readSnapshot(disk, path) };
+  } catch (error) {
+    if (error instanceof FileSyncError && error.kind === 'corrupt') return { path, problem: error.message };
+    throw error;
+  }
+}
+
+/** Resolves to the new name, if it was moved. */
+async function setAside(context: RecoveryContext, { path, problem }: Candidate): Promise<string | undefined> {
+  if (problem === undefined) return undefined;
+  const aside = await context.quarantine.move(path);
+  context.logger.log(
+    'warn',
+    `the database file ${path} is damaged (${problem}); it was set aside as ${aside}`,
+  );
+  return aside;
+}
+
+function noBackupMessage({ snapshot }: DatabasePaths, aside: string): string {
+  return `the database ${snapshot} has no usable backup and starts with what its journal holds alone: files may be fetched and delivered once more; to get the other records back, stop filesync, mend ${aside} and put it in the place of ${snapshot}`;
+}
+
+// ---- the changes since ----------------------------------------------------------------------------------
+
+interface Journals {
+  readonly commits: readonly Commit[];
+  /** Of the current one: bytes that are good. */
+  readonly size: number;
+  readonly hasOld: boolean;
+  readonly damaged: boolean;
+}
+
+/** The changes behind number `after`, over all parts of the journal, oldest first. */
+async function readJournals(context: RecoveryContext, after: number): Promise<Journals> {
+  const { disk, paths, logger } = context;
+  const [beforeSnapshot, old, current] = [
+    await readJournal(disk, paths.backupJournal, after),
+    await readJournal(disk, paths.oldJournal, after),
+    await readJournal(disk, paths.journal, after),
+  ];
+  const damaged = [old, current].filter(journal => journal.damaged);
+  for (const journal of damaged) await keepCopy(context, journal);
+  if (current.torn > 0 && !current.damaged) logger.log('info', tornMessage(current));
+  const commits = [beforeSnapshot, old, current].flatMap(journal => journal.commits);
+  return { commits, size: current.size, hasOld: old.bytes !== undefined, damaged: damaged.length > 0 };
+}
+
+interface Journal extends JournalContent {
+  readonly path: string;
+  readonly bytes: Buffer | undefined;
+}
+
+async function readJournal(disk: Disk, path: string, after: number): Promise<Journal> {
+  const bytes = await disk.read(path);
+  return { path, bytes, ...decodeJournal(bytes ?? Buffer.alloc(0), after) };
+}
+
+async function keepCopy({ quarantine, logger }: RecoveryContext, { path, bytes }: Journal): Promise<void> {
+  const copy = await quarantine.copy(path, bytes ?? Buffer.alloc(0));
+  logger.log('error', `part of the database's journal ${path} is unreadable; a copy was kept as ${copy}`);
+}
+
+function tornMessage({ path, torn }: Journal): string {
+  return `dropped ${torn} bytes of an unfinished write at the end of ${path}; nothing that was confirmed is missing`;
+}
+
+interface Replayed {
+  readonly table: RecordTable;
+  readonly seq: number;
+  /** How many changes are missing between those that were there. */
+  readonly lost: number;
+}
+
+function replay(base: Snapshot, commits: readonly Commit[]): Replayed {
+  const table = new RecordTable();
+  for (const record of base.records) table.set(record);
+  let { seq } = base;
+  let lost = 0;
+  for (const commit of commits) {
+    const before = commit.seq - commit.changes.length;
+    lost += Math.max(0, before - seq);
+    for (const change of commit.changes.slice(Math.max(0, seq - before))) apply(table, change);
+    seq = Math.max(seq, commit.seq);
+  }
+  return { table, seq, lost };
+}
+
+function apply(table: RecordTable, change: CommittedChange): void {
+  if ('put' in change) table.set(change.put);
+  else table.delete(change.delete);
+}
