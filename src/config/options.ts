@@ -13,8 +13,8 @@ const TIME_SPAN = 'time span';
 const SIZE = 'size';
 const SECRET = 'secret';
 
-const NOT_A_DURATION = 'not a time span; write it like 10s, 5m or 30d';
-const NOT_A_SIZE = 'not a size; write it like 512KB or 10GB';
+const NOT_A_DURATION = 'must be a time span like 10s, 5m or 30d';
+const NOT_A_SIZE = 'must be a size like 512KB or 10GB';
 const NOT_A_RETENTION = 'must be keep, delete, an age like 30d or a size like 10GB';
 
 /** A time span: `250ms`, `10s`, `30d`; a bare number is seconds. Becomes milliseconds. */
@@ -165,7 +165,7 @@ function globProblem(pattern: string): string | undefined {
 function webUrlProblem(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    return 'not a web address; write it like https://example.org/upload';
+    return 'must be a web address like https://example.org/upload';
   }
   if (url.username === '' && url.password === '') return undefined;
   return 'must not hold a user or password; give them in options of their own';

@@ -1,0 +1,30 @@
+import type { DeviceType } from '../devices/definition.js';
+import type { Rule } from '../rules/rule.js';
+
+/** A checked configuration. It holds references to secrets, not their values. */
+export interface Config {
+  readonly file: string;
+  /** Absolute; relative paths of the file start here. */
+  readonly folder: string;
+  /** Absolute. */
+  readonly local: string;
+  /** Absolute. */
+  readonly database: string;
+  /** Absolute. */
+  readonly descriptionFile: string;
+  readonly devices: ReadonlyMap<string, DeviceConfig>;
+  readonly rules: readonly Rule[];
+  /** ms between two listings of a source. */
+  readonly interval: number;
+  /** What is allowed but not wise, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+export interface DeviceConfig {
+  readonly name: string;
+  readonly type: DeviceType;
+  /** What `type.options` made of the file's keys. */
+  readonly options: unknown;
+  readonly lock?: string;
+  readonly connections?: number;
+}

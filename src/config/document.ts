@@ -1,0 +1,113 @@
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Alias,
+  type Document,
+} from 'yaml';
+import type { Findings, Path } from './findings.js';
+
+export interface Position {
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+}
+
+/** A YAML text: its value, and where in the text each part of it stands. */
+export class ConfigDocument {
+  readonly value: unknown;
+  readonly #lines = new LineCounter();
+  readonly #document: Document;
+
+  /** Everything that is no good YAML goes into `findings`; `value` is undefined where nothing could be made of it. */
+  constructor(text: string, findings: Findings) {
+    this.#document = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      merge: true,
+      logLevel: 'silent',
+    });
+    const { errors, warnings } = this.#document;
+    for (const { code, message, pos } of [...errors, ...warnings]) {
+      findings.error(WORDS[code] ?? message, { position: this.#position(pos[0]) });
+    }
+    const broken = errors.some(({ code }) => code !== 'DUPLICATE_KEY');
+    this.value = broken ? undefined : this.#toValue(findings);
+  }
+
+  /** Where the key (or list item) of that path stands; for a key that is not there, its nearest parent. */
+  locate(path: Path): Position {
+    let node: unknown = this.#document.contents;
+    let offset = rangeStart(node);
+    for (const part of path) {
+      const found = child(isAlias(node) ? node.resolve(this.#document) : node, part);
+      if (!found) break;
+      offset = rangeStart(found.at);
+      node = found.value;
+    }
+    return this.#position(offset);
+  }
+
+  #toValue(findings: Findings): unknown {
+    try {
+      return this.#document.toJS();
+    } catch {
+      findings.error(BAD_ALIAS, { position: this.#position(rangeStart(this.#brokenAlias())) });
+      return undefined;
+    }
+  }
+
+  #brokenAlias(): Alias | undefined {
+    const aliases: Alias[] = [];
+    visit(this.#document, { Alias: (_key, alias) => void aliases.push(alias) });
+    return aliases.find(alias => !alias.resolve(this.#document)) ?? aliases[0];
+  }
+
+  #position(offset: number): Position {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line, column: col };
+  }
+}
+
+const BAD_ALIAS = 'no value of this name (&…) before; a text that begins with * needs quotes';
+
+/** In our words where the library's would repeat the text (which may be a secret) or not name the cure. */
+const WORDS: Readonly<Record<string, string>> = {
+  BAD_ALIAS,
+  BAD_COLLECTION_TYPE: 'this tag (!…) does not fit; a text that begins with ! needs quotes',
+  BAD_DIRECTIVE: 'a line cannot begin with %',
+  BAD_DQ_ESCAPE:
+    'not an escape that YAML knows; in double quotes write \\\\ for a backslash, or use single quotes',
+  BAD_SCALAR_START: 'a text that begins with this character needs quotes',
+  DUPLICATE_KEY: 'this key is there already; keep one of the two',
+  MULTIPLE_DOCS: 'a second document begins here; remove the line ---',
+  TAB_AS_INDENT: 'tabs cannot indent YAML; use spaces',
+  TAG_RESOLVE_FAILED: 'unknown tag (!…); a text that begins with ! needs quotes',
+  UNEXPECTED_TOKEN: 'not expected here; check quotes, brackets and indentation',
+};
+
+interface Child {
+  /** The node whose place is told. */
+  readonly at: unknown;
+  readonly value: unknown;
+}
+
+function child(node: unknown, part: string | number): Child | undefined {
+  if (isSeq(node)) {
+    const item = node.items[Number(part)];
+    return item === undefined ? undefined : { at: item, value: item };
+  }
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+  return pair && { at: pair.key, value: pair.value };
+}
+
+function rangeStart(node: unknown): number {
+  const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
+  return Array.isArray(range) ? Number(range[0]) : 0;
+}

@@ -1,0 +1,88 @@
+import type { Position } from './document.js';
+
+/** Keys and list positions from the top of the configuration. */
+export type Path = readonly (string | number)[];
+
+/** Collects everything that is wrong, so that the user hears of it at once. */
+export class Findings {
+  readonly #file: string;
+  readonly #errors: Finding[] = [];
+  readonly #warnings: Finding[] = [];
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  error(message: string, place: { readonly path: Path } | { readonly position: Position }): void {
+    this.#errors.push({ path: [], ...place, message });
+  }
+
+  warn(message: string, path: Path): void {
+    this.#warnings.push({ path, message });
+  }
+
+  /** The whole configuration, as a place to report about. */
+  get top(): Place {
+    return new Place([], this);
+  }
+
+  get failed(): boolean {
+    return this.#errors.length > 0;
+  }
+
+  /** One line each, in the file's order: `filesync.yaml:12:5: devices.archive.hosst: unknown key; …`. */
+  errors(locate: (path: Path) => Position): string[] {
+    return this.#lines(this.#errors, locate);
+  }
+
+  warnings(locate: (path: Path) => Position): string[] {
+    return this.#lines(this.#warnings, locate);
+  }
+
+  #lines(findings: readonly Finding[], locate: (path: Path) => Position): string[] {
+    const located = findings.map(finding => ({
+      ...finding,
+      position: finding.position ?? locate(finding.path),
+    }));
+    located.sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
+    return located.map(({ path, position: { line, column }, message }) =>
+      [`${this.#file}:${line}:${column}`, ...(path.length > 0 ? [showPath(path)] : []), message].join(': '),
+    );
+  }
+}
+
+/** A part of the configuration that is being checked. */
+export class Place {
+  readonly #path: Path;
+  readonly #findings: Findings;
+
+  constructor(path: Path, findings: Findings) {
+    this.#path = path;
+    this.#findings = findings;
+  }
+
+  at(...keys: Path): Place {
+    return new Place([...this.#path, ...keys], this.#findings);
+  }
+
+  error(message: string): void {
+    this.#findings.error(message, { path: this.#path });
+  }
+
+  warn(message: string): void {
+    this.#findings.warn(message, this.#path);
+  }
+}
+
+interface Finding {
+  readonly path: Path;
+  readonly position?: Position;
+  readonly message: string;
+}
+
+function showPath(path: Path): string {
+  return path
+    .map(part => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .replace(/^\./, '');
+}

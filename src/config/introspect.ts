@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+// How the checks and the docs look into zod's schemas.
+
+export type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** What is left of a schema without `optional`, `default` and the like around it. */
+export function bare(schema: z.ZodType): z.ZodType {
+  let inner = schema;
+  while (
+    inner instanceof z.ZodOptional ||
+    inner instanceof z.ZodNullable ||
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault
+  ) {
+    inner = inner.unwrap() as z.ZodType;
+  }
+  return inner;
+}
+
+/** A map's own keys; undefined where any key, or none, is allowed. */
+export function shapeOf(schema: z.ZodType): Shape | undefined {
+  const inner = bare(schema);
+  return inner instanceof z.ZodObject ? (inner.shape) : undefined;
+}
+
+/** The schema of one key or item of a map or list. */
+export function childOf(schema: z.ZodType, key: PropertyKey): z.ZodType | undefined {
+  const inner = bare(schema);
+  if (inner instanceof z.ZodObject) return (inner.shape as Shape)[String(key)];
+  if (inner instanceof z.ZodRecord) return inner.valueType as z.ZodType;
+  return inner instanceof z.ZodArray ? (inner.element as z.ZodType) : undefined;
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import type { DeviceType } from '../devices/definition.js';
+import { FileSyncError } from '../errors.js';
+import type { Config } from './config.js';
+import { checkDevices, typesByName } from './devices.js';
+import { ConfigDocument } from './document.js';
+import { Findings } from './findings.js';
+import { isRecord } from './introspect.js';
+import { type Environment, resolvePath } from './paths.js';
+import { checkRules } from './rules.js';
+import { topSchema } from './schema.js';
+import { validate } from './validate.js';
+
+export interface LoadOptions {
+  /** HOME is used, for paths that begin with `~/`. */
+  readonly env: Environment;
+  readonly deviceTypes: readonly DeviceType[];
+  readonly readFile?: (path: string) => Promise<string>;
+}
+
+/** Reads and checks a configuration file. Throws `config` with a line for each thing that is wrong. */
+export async function loadConfig(file: string, options: LoadOptions): Promise<Config> {
+  const text = await readText(file, options.readFile ?? (path => readFile(path, 'utf8')));
+  const findings = new Findings(file);
+  const document = new ConfigDocument(text, findings);
+  const locate = document.locate.bind(document);
+  const checked = document.value === undefined ? undefined : check(document.value, options, findings);
+  if (findings.failed || !checked) throw new FileSyncError('config', findings.errors(locate).join('\n'));
+  return { ...assemble(file, checked, options.env), warnings: findings.warnings(locate) };
+}
+
+interface Checked extends Pick<Config, 'devices' | 'rules'> {
+  readonly top: z.output<typeof topSchema>;
+}
+
+function check(raw: unknown, { deviceTypes }: LoadOptions, findings: Findings): Checked | undefined {
+  const top = validate(topSchema, raw ?? {}, findings.top);
+  if (!isRecord(raw)) return undefined;
+  const devices = checkDevices(raw.devices, deviceTypes, findings.top.at('devices'));
+  const rules = checkRules(raw.rules, typesByName(raw.devices, deviceTypes), findings.top.at('rules'));
+  return top && { top, devices, rules };
+}
+
+function assemble(
+  file: string,
+  { top, devices, rules }: Checked,
+  env: Environment,
+): Omit<Config, 'warnings'> {
+  const folder = dirname(resolve(file));
+  return {
+    file,
+    folder,
+    local: resolvePath(folder, top.local, env),
+    database: resolvePath(folder, top.database, env),
+    descriptionFile: resolvePath(folder, top.description_file, env),
+    devices,
+    rules,
+    interval: top.interval,
+  };
+}
+
+async function readText(file: string, read: (path: string) => Promise<string>): Promise<string> {
+  try {
+    return await read(file);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    throw new FileSyncError('config', `${file}: ${UNREADABLE[code] ?? `cannot be read: ${String(error)}`}`, {
+      cause: error,
+    });
+  }
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; name the configuration with -c FILE',
+  EISDIR: 'is a folder; name the file in it',
+  EACCES: 'this user may not read it; give the user the right, or run as another one',
+};

@@ -1,0 +1,102 @@
+import type { DeviceType } from '../devices/definition.js';
+import type { Rule } from '../rules/rule.js';
+import { parseTemplate } from '../rules/template.js';
+import type { Place } from './findings.js';
+import { isRecord } from './introspect.js';
+import { suggest } from './nearest.js';
+import { ruleSchema, toRule } from './schema.js';
+import { validate } from './validate.js';
+
+export type KnownDevices = ReadonlyMap<string, DeviceType | undefined>;
+
+/** The rules that are in order; what is wrong with the others is reported at their `place`. */
+export function checkRules(raw: unknown, devices: KnownDevices, place: Place): readonly Rule[] {
+  const list: unknown[] = Array.isArray(raw) ? raw : [];
+  const rules = list.flatMap((rule, index) => checkRule(rule, devices, place.at(index)) ?? []);
+  const circle = findCircle(rules);
+  if (circle) place.warn(circleWarning(circle));
+  return rules;
+}
+
+function checkRule(raw: unknown, devices: KnownDevices, place: Place): Rule | undefined {
+  const rule = validate(ruleSchema, raw, place);
+  if (isRecord(raw)) checkDevicesOf(raw, devices, place);
+  if (!rule) return undefined;
+  if (rule.via === 'stream') place.at('via').error(STREAM_UNSUPPORTED);
+  if (!namesTheFile(rule.path)) place.at('path').warn(ALL_ALIKE);
+  return toRule(rule);
+}
+
+/** Looks at the file's own words, so that a mistake elsewhere in the rule hides nothing. */
+function checkDevicesOf(
+  { from, to }: Readonly<Record<string, unknown>>,
+  devices: KnownDevices,
+  place: Place,
+): void {
+  const targets: unknown[] = Array.isArray(to) ? to : [];
+  checkEnd('source', from, devices, place.at('from'));
+  for (const [index, target] of targets.entries()) {
+    const at = place.at('to', index);
+    checkEnd('target', target, devices, at);
+    if (target === from) at.error("the rule's own source; a rule goes from one device to another");
+    if (targets.indexOf(target) < index) at.error('named twice; leave one out');
+  }
+}
+
+function checkEnd(end: 'source' | 'target', name: unknown, devices: KnownDevices, place: Place): void {
+  if (typeof name !== 'string' || name === '') return;
+  if (!devices.has(name)) {
+    place.error(`unknown device "${name}"; ${suggest(name, [...devices.keys()])}`);
+    return;
+  }
+  const type = devices.get(name);
+  if (!type || canBe(end, type)) return;
+  const able = [...devices].flatMap(([name, type]) => (type && canBe(end, type) ? [name] : []));
+  const cure = able.length > 0 ? `devices that can: ${able.join(', ')}` : 'no device here can';
+  place.error(`"${name}" (type ${type.type}) cannot be a ${end}; ${cure}`);
+}
+
+function canBe(end: 'source' | 'target', type: DeviceType): boolean {
+  return end in type;
+}
+
+const STREAM_UNSUPPORTED = '"stream" is not supported yet; use via: local';
+const ALL_ALIKE =
+  'has neither {file.name} nor {file.path}, so files may get the same name, and a target takes a name only once';
+
+function namesTheFile(template: string): boolean {
+  return parseTemplate(template).some(
+    ({ kind, text }) => kind === 'placeholder' && (text === 'file.name' || text === 'file.path'),
+  );
+}
+
+/** Devices that hand files on to each other and back to the first, which stands at both ends. */
+function findCircle(rules: readonly Rule[]): readonly string[] | undefined {
+  const done = new Set<string>();
+  const walk = (device: string, trail: readonly string[]): readonly string[] | undefined => {
+    if (trail.includes(device)) return [...trail.slice(trail.indexOf(device)), device];
+    if (done.has(device)) return undefined;
+    done.add(device);
+    return firstDefined(targetsOf(device, rules), target => walk(target, [...trail, device]));
+  };
+  return firstDefined(rules, ({ from }) => walk(from, []));
+}
+
+function targetsOf(device: string, rules: readonly Rule[]): string[] {
+  return rules.filter(({ from }) => from === device).flatMap(({ to }) => to);
+}
+
+function firstDefined<Item, Result>(
+  items: readonly Item[],
+  find: (item: Item) => Result | undefined,
+): Result | undefined {
+  for (const item of items) {
+    const result = find(item);
+    if (result !== undefined) return result;
+  }
+  return undefined;
+}
+
+function circleWarning(circle: readonly string[]): string {
+  return `files go in a circle (${circle.join(' -> ')}) and multiply unless include and exclude keep them apart`;
+}
