@@ -81,8 +81,6 @@ export class PartialFile {
   /** The chunk must not be changed afterwards. Waits only if the disk is too slow. Throws what an earlier write met. */
   async append(chunk: Uint8Array): Promise<void> {
     this.#throwFailure();
-    this.#sha256.update(chunk);
-    this.#crc32.update(chunk);
     this.#gathered.push(chunk);
     this.#offset += chunk.length;
     this.#draining ??= this.#drain();
@@ -129,11 +127,15 @@ export class PartialFile {
 
   async #digestTrusted(signal: AbortSignal): Promise<void> {
     for await (const chunk of fileBytes(this.#handle, 0, signal)) {
-      this.#sha256.update(chunk);
-      this.#crc32.update(chunk);
+      this.#digest(chunk);
       this.#offset += chunk.length;
     }
     this.#written = this.#offset;
+  }
+
+  #digest(chunk: Uint8Array): void {
+    this.#sha256.update(chunk);
+    this.#crc32.update(chunk);
   }
 
   async #flush(): Promise<void> {
@@ -146,14 +148,16 @@ export class PartialFile {
     this.#draining = undefined;
   }
 
-  /** Never rejects: what fails is kept for the next call. */
+  /** Digests while the disk works. Never rejects: what fails is kept for the next call. */
   async #writeGathered(): Promise<void> {
     const chunks = this.#gathered;
     this.#gathered = [];
     const [first, ...more] = chunks;
     const bytes = first && more.length === 0 ? first : Buffer.concat(chunks);
     try {
-      await writeAll(this.#handle, bytes, this.#written);
+      const writing = writeAll(this.#handle, bytes, this.#written);
+      this.#digest(bytes);
+      await writing;
       this.#written += bytes.length;
     } catch (error) {
       this.#failure = diskError(error, this.#options.part, { operation: 'write' });
