@@ -1,7 +1,9 @@
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { FileSyncError, type ErrorKind } from '../errors.js';
+import { FileSyncError } from '../errors.js';
+import { codeOf, diskError, unless } from '../local/disk-error.js';
+import { syncFolder } from '../local/folders.js';
 
 /** A file opened for writing. */
 export interface DiskFile {
@@ -33,12 +35,12 @@ export interface Disk {
 
 export const nodeDisk: Disk = {
   resolve: path => translated('find', path, () => resolvePath(path)),
-  makeFolder: path => translated('make the folder', path, () => makeFolder(path)),
-  read: path => translated('read', path, () => readIfThere(path)),
+  makeFolder: path => translated('make a folder for', path, () => makeFolder(path)),
+  read: path => translated('read', path, () => unless(['ENOENT'], readFile(path))),
   open: path => translated('write', path, async () => new NodeFile(path, await open(path, OPEN_OR_CREATE))),
   rename: (from, to) => translated('replace', to, () => renameIfThere(from, to)),
   remove: path => translated('remove', path, () => rm(path, { force: true })),
-  syncFolder: path => translated('sync the folder', path, () => syncFolder(path)),
+  syncFolder: path => translated('write', path, () => syncFolder(path)),
 };
 
 /** Read, write, create, and leave the content alone. */
@@ -76,7 +78,7 @@ class NodeFile implements DiskFile {
 }
 
 async function resolvePath(path: string): Promise<string> {
-  const real = await unlessMissing(undefined, () => realpath(path));
+  const real = await unless(['ENOENT'], realpath(path));
   return real ?? join(await realpath(dirname(path)), basename(path));
 }
 
@@ -86,65 +88,35 @@ async function makeFolder(path: string): Promise<void> {
   for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
 }
 
-const readIfThere = (path: string) => unlessMissing(undefined, () => readFile(path));
-
-const renameIfThere = (from: string, to: string) =>
-  unlessMissing(false, async () => {
-    await rename(from, to);
-    return true;
-  });
-
-async function unlessMissing<T, M>(missing: M, work: () => Promise<T>): Promise<T | M> {
-  try {
-    return await work();
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return missing;
-    throw error;
-  }
+async function renameIfThere(from: string, to: string): Promise<boolean> {
+  const done = rename(from, to).then(() => true);
+  return (await unless(['ENOENT'], done)) ?? false;
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Some network file systems know no sync of a folder, and say so in this way.
-    if (codeOf(error) !== 'EINVAL') throw error;
-  } finally {
-    await handle.close();
-  }
-}
-
-const KINDS: Readonly<Record<string, ErrorKind>> = {
-  ENOSPC: 'no-space',
-  EDQUOT: 'no-space',
-  EACCES: 'config',
-  EPERM: 'config',
-  EROFS: 'config',
-  EISDIR: 'config',
-  ENOTDIR: 'config',
-  EEXIST: 'config',
-  ENAMETOOLONG: 'config',
-};
-
-const ELSEWHERE = 'set "database" in the configuration to a file in another place';
-const CURES: Partial<Record<ErrorKind, string>> = {
-  'no-space': `the disk is full; free some space or ${ELSEWHERE}`,
-  config: `make the folder writable for the user that filesync runs as, or ${ELSEWHERE}`,
-};
+/** What is wrong with the place that was chosen for the database, and not with the disk. */
+const WRONG_PLACE: readonly (string | undefined)[] = [
+  'EACCES',
+  'EEXIST',
+  'EISDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ENOTDIR',
+  'EPERM',
+  'EROFS',
+];
 
 async function translated<T>(act: string, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const code = codeOf(error) ?? String(error);
-    const kind = KINDS[code] ?? 'io';
-    const cure = CURES[kind];
-    const message = `database: cannot ${act} ${path} (${code})${cure ? `: ${cure}` : ''}`;
-    throw new FileSyncError(kind, message, { operation: 'write', path, cause: error });
+    const { kind, message } = diskError(error, path);
+    const misplaced = WRONG_PLACE.includes(codeOf(error));
+    const cure = misplaced ? ', or name another file as "database" in the configuration' : '';
+    const details = { operation: 'write', path, cause: error };
+    throw new FileSyncError(
+      misplaced ? 'config' : kind,
+      `cannot ${act} the database: ${message}${cure}`,
+      details,
+    );
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
