@@ -1,0 +1,63 @@
+import { distinctUntilChanged, Observable, ReplaySubject, share, type Subscriber } from 'rxjs';
+import type { Availability, Clock } from '../ports.js';
+
+export interface PollOptions {
+  readonly clock: Clock;
+  /** ms from the end of one probe to the next. Default 5,000. */
+  readonly interval?: number;
+  /** Its abort ends the probing and completes the observable: the device was closed. */
+  readonly until?: AbortSignal;
+}
+
+/** Asks the device, cheaply and in limited time. What it throws is taken for "unavailable", with the message as reason. */
+export type Probe = (signal: AbortSignal) => Promise<Availability>;
+
+/** A device that stays away is asked less and less often, at the least once in so many intervals. */
+const SLOWEST = 4;
+
+/**
+ * Availability by asking now and then. However many subscribe, one probe runs at a time, and none while nobody
+ * does; a later subscriber is given the latest value at once.
+ */
+export function pollAvailability(probe: Probe, options: PollOptions): Observable<Availability> {
+  const polling = new Observable<Availability>(subscriber => {
+    const stop = new AbortController();
+    const stopped = options.until ? AbortSignal.any([stop.signal, options.until]) : stop.signal;
+    void poll(probe, options, stopped, subscriber);
+    return () => stop.abort();
+  });
+  return polling.pipe(
+    distinctUntilChanged(isSame),
+    share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: true }),
+  );
+}
+
+/** Never rejects: an abort, in a probe or between two, is the end. */
+async function poll(
+  probe: Probe,
+  { clock, interval = 5_000 }: PollOptions,
+  signal: AbortSignal,
+  subscriber: Subscriber<Availability>,
+): Promise<void> {
+  let intervals = 0;
+  while (!signal.aborted) {
+    const state = await ask(probe, signal);
+    if (signal.aborted) break;
+    subscriber.next(state);
+    intervals = state.available ? 1 : Math.min(SLOWEST, intervals + 1);
+    await clock.sleep(interval * intervals, signal).catch(() => undefined);
+  }
+  subscriber.complete();
+}
+
+async function ask(probe: Probe, signal: AbortSignal): Promise<Availability> {
+  try {
+    return await probe(signal);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { available: false, reason, armed: false };
+  }
+}
+
+const isSame = (a: Availability, b: Availability): boolean =>
+  a.available === b.available && a.reason === b.reason && a.armed === b.armed;

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { firstValueFrom } from 'rxjs';
+import { pollAvailability, type Probe } from '../../../src/devices/availability.js';
+import { FileSyncError } from '../../../src/errors.js';
+import type { Availability } from '../../../src/ports.js';
+import { VirtualClock } from '../../fakes/virtual-clock.js';
+
+const here: Availability = { available: true, reason: 'reached', armed: false };
+const away: Availability = { available: false, reason: 'switched off', armed: false };
+
+describe('pollAvailability', () => {
+  let clock: VirtualClock;
+  let state: Availability | Error;
+  let probes: number;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    state = here;
+    probes = 0;
+  });
+
+  const probe: Probe = async () => {
+    probes++;
+    if (state instanceof Error) throw state;
+    return { ...state };
+  };
+  const poll = (until?: AbortSignal) =>
+    pollAvailability(probe, { clock, interval: 1000, ...(until && { until }) });
+
+  /** Subscribes and gives what is emitted. */
+  function follow(availability = poll()) {
+    const seen: Availability[] = [];
+    let completed = false;
+    const subscription = availability.subscribe({
+      next: value => seen.push(value),
+      complete: () => (completed = true),
+    });
+    return { seen, stop: () => subscription.unsubscribe(), completed: () => completed };
+  }
+
+  it('tells the first value as soon as it is known, then changes only', async () => {
+    const { seen, stop } = follow();
+    await clock.advance(3000);
+    assert.deepEqual(seen, [here]);
+    state = { ...here, armed: true };
+    await clock.advance(1000);
+    state = { ...here, reason: 'by cable', armed: true };
+    await clock.advance(1000);
+    state = away;
+    await clock.advance(1000);
+    assert.deepEqual(seen, [
+      here,
+      { ...here, armed: true },
+      { ...here, reason: 'by cable', armed: true },
+      away,
+    ]);
+    stop();
+  });
+
+  it('does not probe while nobody subscribes', async () => {
+    const availability = poll();
+    await clock.advance(10_000);
+    assert.equal(probes, 0);
+    const first = follow(availability);
+    await clock.advance(1000);
+    first.stop();
+    const before = probes;
+    await clock.advance(10_000);
+    assert.equal(probes, before);
+    assert.equal(clock.sleeping, 0);
+  });
+
+  it('probes once for many, and gives a later subscriber the latest value at once', async () => {
+    const availability = poll();
+    const first = follow(availability);
+    await clock.advance(0);
+    const second = follow(availability);
+    assert.deepEqual(second.seen, [here]);
+    assert.equal(probes, 1);
+    first.stop();
+    state = away;
+    await clock.advance(1000);
+    assert.deepEqual(second.seen, [here, away]);
+    second.stop();
+  });
+
+  it('probes afresh for a subscriber that comes after all have left', async () => {
+    const availability = poll();
+    assert.deepEqual(await firstValueFrom(availability), here);
+    state = away;
+    assert.deepEqual(await firstValueFrom(availability), away);
+  });
+
+  it('takes an error for unavailable, with its message', async () => {
+    state = new FileSyncError('denied', 'the server refuses the password: check it');
+    const reason = 'the server refuses the password: check it';
+    assert.deepEqual(await firstValueFrom(poll()), { available: false, reason, armed: false });
+  });
+
+  it('asks a device that stays away less often, and at the old pace when it is back', async () => {
+    state = away;
+    const { stop } = follow();
+    await clock.advance(0);
+    const pauses: (number | undefined)[] = [];
+    for (let count = 0; count < 5; count++) {
+      pauses.push(clock.nextWake);
+      await clock.advance(clock.nextWake ?? 0);
+    }
+    assert.deepEqual(pauses, [1000, 2000, 3000, 4000, 4000]);
+    state = here;
+    await clock.advance(4000);
+    assert.equal(clock.nextWake, 1000);
+    stop();
+  });
+
+  it('completes when the device is closed, also for who comes later', async () => {
+    const close = new AbortController();
+    const availability = poll(close.signal);
+    const early = follow(availability);
+    await clock.advance(0);
+    close.abort();
+    await clock.advance(0);
+    assert.ok(early.completed());
+    const before = probes;
+    const late = follow(availability);
+    await clock.advance(5000);
+    assert.ok(late.completed());
+    assert.equal(probes, before);
+  });
+
+  it('hands the probe a signal that aborts when nobody waits for it any more', async () => {
+    const signals: AbortSignal[] = [];
+    const endless: Probe = signal => {
+      signals.push(signal);
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('cut'))));
+    };
+    const { seen, stop } = follow(pollAvailability(endless, { clock }));
+    assert.deepEqual(
+      signals.map(signal => signal.aborted),
+      [false],
+    );
+    stop();
+    await clock.advance(60_000);
+    assert.deepEqual(
+      signals.map(signal => signal.aborted),
+      [true],
+    );
+    assert.deepEqual(seen, []);
+  });
+});

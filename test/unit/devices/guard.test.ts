@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { Mutex } from 'async-mutex';
+import { guardSource, guardTarget, limitsOf, type Limits } from '../../../src/devices/guard.js';
+import type { Outgoing, SourceFile, WriteEvents } from '../../../src/ports.js';
+import { collect, eventually, failsWith, listed, sample } from '../../conformance/support.js';
+import { MemorySource } from '../../fakes/memory-source.js';
+import { MemoryTarget } from '../../fakes/memory-target.js';
+
+const never = new AbortController().signal;
+const file: SourceFile = { path: 'log.ulg', size: 20_000, modified: 1 };
+const events: WriteEvents = { progress: () => undefined, committing: async () => undefined };
+
+/** Counts the operations that are inside a device at the same moment, and holds them there until it is opened. */
+class Gate {
+  entered = 0;
+  most = 0;
+  #inside = 0;
+  #letPass: () => void = () => undefined;
+  readonly #opened = new Promise<void>(resolve => (this.#letPass = resolve));
+
+  readonly pass = async (): Promise<void> => {
+    this.entered++;
+    this.most = Math.max(this.most, ++this.#inside);
+    await this.#opened;
+    await new Promise(resolve => setImmediate(resolve));
+    this.#inside--;
+  };
+
+  open(): void {
+    this.#letPass();
+  }
+}
+
+function outgoing(token: string): Outgoing {
+  const bytes = sample(file.size);
+  async function* open(offset: number) {
+    yield bytes.slice(offset);
+  }
+  return { source: file, device: 'd', token, description: '', open, render: template => template };
+}
+
+describe('guard', () => {
+  let gate: Gate;
+  let source: MemorySource;
+  let target: MemoryTarget;
+
+  beforeEach(() => {
+    gate = new Gate();
+    source = new MemorySource({ before: gate.pass });
+    source.put(file.path, sample(file.size), 1);
+    target = new MemoryTarget({ before: gate.pass });
+  });
+
+  /** One of everything, all at once, on a source and a target. */
+  function everything(onSource: Limits, onTarget = onSource, signal = never): Promise<unknown>[] {
+    const [from, to] = [guardSource(source, onSource), guardTarget(target, onTarget)];
+    return [
+      listed(from, signal),
+      collect(from.read(file, 0, signal)),
+      from.checksum(file, signal),
+      to.write(outgoing('t1'), 'a.ulg', 0, signal, events),
+      to.write(outgoing('t2'), 'b.ulg', 0, signal, events),
+      to.stat('a.ulg', 't1', signal),
+    ];
+  }
+
+  const inTurns = async (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+  it('lets in as many as the device bears, whichever end they use', async () => {
+    for (const connections of [1, 2, 3]) {
+      gate = new Gate();
+      source = new MemorySource({ before: gate.pass });
+      source.put(file.path, sample(file.size), 1);
+      target = new MemoryTarget({ before: gate.pass });
+      const work = everything(limitsOf(connections));
+      await eventually(async () => gate.entered === connections);
+      await inTurns();
+      assert.equal(gate.entered, connections);
+      gate.open();
+      await Promise.all(work);
+      assert.equal(gate.most, connections);
+      assert.deepEqual([...target.files.keys()].sort(), ['a.ulg', 'b.ulg']);
+    }
+  });
+
+  it('lets one in among all that share a lock', async () => {
+    const lock = new Mutex();
+    const work = everything(limitsOf(3, lock), limitsOf(3, lock));
+    await eventually(async () => gate.entered === 1);
+    gate.open();
+    await Promise.all(work);
+    assert.equal(gate.most, 1);
+    assert.equal(lock.isLocked(), false);
+  });
+
+  it('tells how many connections there really are, and nothing else of its own', () => {
+    const { connections, ...rest } = guardSource(source, limitsOf(7)).capabilities;
+    assert.equal(connections, 7);
+    assert.deepEqual({ connections: 1, ...rest }, source.capabilities);
+    assert.equal(guardTarget(target, limitsOf(7)).capabilities.connections, 7);
+    assert.equal(guardSource(source, limitsOf(7)).availability, source.availability);
+  });
+
+  it('a stream holds its turn until the reader leaves', async () => {
+    gate.open();
+    const limits = limitsOf(1);
+    const guarded = guardSource(source, limits);
+    for await (const chunk of guarded.read(file, 0, never)) {
+      assert.ok(chunk.length < file.size);
+      assert.ok(limits.slots.isLocked());
+      break;
+    }
+    assert.ok(!limits.slots.isLocked());
+    assert.equal((await collect(guarded.read(file, 0, never))).length, file.size);
+  });
+
+  it('a turn ends with an error, too', async () => {
+    gate.open();
+    const limits = limitsOf(1, new Mutex());
+    const guarded = guardSource(source, limits);
+    const missing = { ...file, path: 'missing' };
+    for (let count = 0; count < 3; count++) {
+      await failsWith(() => collect(guarded.read(missing, 0, never)), 'not-found');
+      await failsWith(() => guarded.checksum(missing, never), 'not-found');
+    }
+    assert.ok(!limits.slots.isLocked() && limits.lock?.isLocked() === false);
+  });
+
+  it('waiting ends with the abort, and the turn goes to the next', async () => {
+    for (const lock of [undefined, new Mutex()]) {
+      const limits = limitsOf(1, lock);
+      const holder = guardTarget(new MemoryTarget({ before: gate.pass }), limits);
+      const first = holder.write(outgoing('t1'), 'a.ulg', 0, never, events);
+      const cut = new AbortController();
+      const waiting = everything(limits, limits, cut.signal);
+      const next = guardTarget(new MemoryTarget(), limits).stat('a.ulg', 't', never);
+      cut.abort();
+      await Promise.all(waiting.map(work => failsWith(() => work, 'cancelled')));
+      gate.open();
+      await first;
+      assert.deepEqual(await next, { partial: 0 });
+      assert.ok(!limits.slots.isLocked());
+    }
+  });
+
+  it('waiting for a shared lock ends with the abort and gives the own slot back', async () => {
+    const lock = new Mutex();
+    const release = await lock.acquire();
+    const limits = limitsOf(1, lock);
+    const cut = new AbortController();
+    const waiting = guardTarget(target, limits).stat('a.ulg', 't', cut.signal);
+    await inTurns();
+    assert.ok(limits.slots.isLocked());
+    cut.abort();
+    await failsWith(() => waiting, 'cancelled');
+    assert.ok(!limits.slots.isLocked());
+    release();
+    gate.open();
+    assert.deepEqual(await guardTarget(target, limits).stat('a.ulg', 't', never), { partial: 0 });
+  });
+
+  it('does not begin under an aborted signal', async () => {
+    const work = everything(limitsOf(1), limitsOf(1), AbortSignal.abort());
+    await Promise.all(work.map(one => failsWith(() => one, 'cancelled')));
+    assert.equal(gate.entered, 0);
+  });
+});
