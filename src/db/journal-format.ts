@@ -6,7 +6,7 @@ import { commit, problemOf, type Commit } from './schema.js';
 // leaves it whole or recognisably torn, never half applied. Spaces behind the last line are room for more.
 
 const NEWLINE = 0x0a;
-const SPACE = 0x20;
+const PADDING: readonly (number | undefined)[] = [0x20, 0x00];
 /** `{"crc":"3f2a9c01",` */
 const PREFIX = /^\{"crc":"([0-9a-f]{8})",$/;
 const PREFIX_LENGTH = 18;
@@ -59,9 +59,10 @@ function note(scan: Scan, line: Commit | 'old' | 'bad', end: number): void {
   if (line !== 'old') scan.commits.push(line);
 }
 
+/** Without the padding: spaces, or zeros where a power cut came before they were written. */
 function usedLength(bytes: Buffer): number {
   let length = bytes.length;
-  while (length > 0 && bytes[length - 1] === SPACE) length -= 1;
+  while (length > 0 && PADDING.includes(bytes[length - 1])) length -= 1;
   return length;
 }
 
