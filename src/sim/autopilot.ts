@@ -1,0 +1,191 @@
+import type { Frame } from '../mavlink/frame.js';
+import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from '../mavlink/ftp-payload.js';
+import { CommandAck, CommandLong, FileTransferProtocol, Heartbeat } from '../mavlink/messages.js';
+import type { Clock, Logger } from '../ports.js';
+import type { Requester } from './exchange.js';
+import type { Folder } from './folder.js';
+import { FtpServer } from './ftp-server.js';
+import { COMPONENT, SYSTEM, type Address, type Network, type Outgoing } from './network.js';
+import type { Personality } from './personality.js';
+import type { Sim, SimStats } from './sim.js';
+
+// MAVLink's numbers for what is used here.
+const TYPE_QUADROTOR = 2;
+const STATE_ACTIVE = 4;
+const MODE_FLAG_ARMED = 128;
+const MAVLINK_VERSION = 3;
+const CMD_COMPONENT_ARM_DISARM = 400;
+const RESULT_ACCEPTED = 0;
+const RESULT_UNSUPPORTED = 3;
+
+const HEARTBEAT_INTERVAL = 1000;
+/** ms for which somebody who was heard gets heartbeats. */
+const PEER_LIFETIME = 60_000;
+
+interface Peer {
+  readonly address: Address;
+  /** Monotonic ms. */
+  heard: number;
+}
+
+export interface AutopilotOptions {
+  readonly to: Address | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The vehicle behind the socket: heartbeats, arming, and the file server. */
+export class Autopilot implements Sim {
+  readonly #network: Network;
+  readonly #how: Personality;
+  readonly #clock: Clock;
+  readonly #server: FtpServer;
+  /** By host and port. */
+  readonly #peers = new Map<string, Peer>();
+  /** By address, system and component. */
+  readonly #requesters = new Map<string, Requester>();
+  readonly #closing = new AbortController();
+  #armed = false;
+
+  constructor(network: Network, folder: Folder, how: Personality, options: AutopilotOptions) {
+    this.#network = network;
+    this.#how = how;
+    this.#clock = options.clock;
+    this.#server = new FtpServer(folder, how, options.clock, options.logger);
+    if (options.to) this.#peers.set(keyOf(options.to), { address: options.to, heard: Infinity });
+    network.onFrame((frame, from) => this.#receive(frame, from));
+    void this.#live();
+  }
+
+  get address(): Address {
+    return this.#network.address;
+  }
+
+  get stats(): SimStats {
+    const { requests, bytesServed, files } = this.#server.traffic;
+    return { requests, bytesServed, files: new Map(files), packetsDropped: this.#network.dropped };
+  }
+
+  get armed(): boolean {
+    return this.#armed;
+  }
+
+  arm(armed: boolean): void {
+    this.#armed = armed;
+    this.#sendHeartbeats();
+  }
+
+  toggleArmed(): void {
+    this.arm(!this.#armed);
+  }
+
+  resetStats(): void {
+    this.#server.traffic.reset();
+  }
+
+  hold(path: string, offset = 0): () => void {
+    return this.#server.hold(path, offset);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    await this.#network.close();
+    await this.#server.close();
+  }
+
+  async #live(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      this.#forgetSilentPeers();
+      this.#sendHeartbeats();
+      await this.#server.expire();
+      await this.#clock.sleep(HEARTBEAT_INTERVAL, signal).catch(() => undefined);
+    }
+  }
+
+  #sendHeartbeats(): void {
+    const { customMode, autopilot, baseMode, systemStatus } = this.#how.heartbeat;
+    const payload = Heartbeat.encode({
+      customMode,
+      type: TYPE_QUADROTOR,
+      autopilot,
+      baseMode: this.#armed ? baseMode | MODE_FLAG_ARMED : baseMode,
+      systemStatus: this.#armed ? STATE_ACTIVE : systemStatus,
+      mavlinkVersion: MAVLINK_VERSION,
+    });
+    const heartbeat: Outgoing = { messageId: Heartbeat.id, payload };
+    for (const { address } of this.#peers.values()) this.#network.sendHeartbeat(heartbeat, address);
+  }
+
+  #forgetSilentPeers(): void {
+    const oldest = this.#clock.monotonic() - PEER_LIFETIME;
+    for (const [key, { heard }] of this.#peers) {
+      if (heard >= oldest) continue;
+      this.#peers.delete(key);
+      for (const id of this.#requesters.keys()) if (id.startsWith(`${key}/`)) this.#requesters.delete(id);
+    }
+  }
+
+  #receive(frame: Frame, from: Address): void {
+    this.#hear(from);
+    if (frame.messageId === FileTransferProtocol.id) this.#receiveFtp(frame, from);
+    else if (frame.messageId === CommandLong.id) this.#receiveCommand(frame, from);
+  }
+
+  #hear(address: Address): void {
+    const key = keyOf(address);
+    const peer = this.#peers.get(key);
+    const heard = this.#clock.monotonic();
+    if (!peer) this.#peers.set(key, { address, heard });
+    else peer.heard = Math.max(peer.heard, heard);
+  }
+
+  #receiveFtp(frame: Frame, from: Address): void {
+    const message = FileTransferProtocol.decode(frame.payload);
+    if (!isForUs(message)) return;
+    this.#server.receive(decodeFtpPayload(message.payload), this.#requester(frame, from));
+  }
+
+  #requester({ system, component }: Frame, from: Address): Requester {
+    const id = `${keyOf(from)}/${system}/${component}`;
+    const known = this.#requesters.get(id);
+    if (known) return known;
+    const target = { targetNetwork: 0, targetSystem: system, targetComponent: component };
+    const requester = {
+      id,
+      send: (reply: FtpPayload) => this.#network.send(framed(reply, target), from),
+      ready: () => this.#network.ready(),
+    };
+    this.#requesters.set(id, requester);
+    return requester;
+  }
+
+  #receiveCommand({ payload, system, component }: Frame, from: Address): void {
+    const message = CommandLong.decode(payload);
+    if (!isForUs(message)) return;
+    const { command, param1 } = message;
+    const known = command === CMD_COMPONENT_ARM_DISARM;
+    if (known) this.arm(param1 >= 0.5);
+    const result = known ? RESULT_ACCEPTED : RESULT_UNSUPPORTED;
+    const target = { targetSystem: system, targetComponent: component };
+    const ack = CommandAck.encode({ command, result, progress: 0, resultParam2: 0, ...target });
+    this.#network.send({ messageId: CommandAck.id, payload: ack }, from);
+  }
+}
+
+function framed(
+  reply: FtpPayload,
+  target: { targetNetwork: number; targetSystem: number; targetComponent: number },
+): Outgoing {
+  const payload = FileTransferProtocol.encode({ ...target, payload: encodeFtpPayload(reply) });
+  return { messageId: FileTransferProtocol.id, payload };
+}
+
+const keyOf = ({ host, port }: Address) => `${host}:${port}`;
+
+/** 0 is everybody. */
+function isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
+  const { targetSystem, targetComponent } = target;
+  return [0, SYSTEM].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);
+}

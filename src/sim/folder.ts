@@ -1,0 +1,174 @@
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { constants as system } from 'node:os';
+import { posix } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { FileSyncError } from '../errors.js';
+import type { Clock } from '../ports.js';
+import { OpenFile } from './open-file.js';
+
+export type OpenMode = 'read' | 'write' | 'create' | 'write-existing';
+
+const FLAGS: Record<OpenMode, number> = {
+  read: constants.O_RDONLY,
+  write: constants.O_WRONLY | constants.O_CREAT,
+  create: constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC,
+  'write-existing': constants.O_WRONLY,
+};
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly type: 'file' | 'directory' | 'link' | 'other';
+}
+
+export interface EntryStat {
+  /** Bytes. */
+  readonly size: number;
+  /** Last change, whole seconds since the Unix epoch. */
+  readonly modified: number;
+}
+
+/**
+ * The files below one folder of the host, by the vehicle's names (`/log/a.ulg`). Nothing outside the folder can be
+ * reached: `..` ends at the root and a symbolic link that leads out does not exist. Names are byte strings (one
+ * character a byte, Node's `latin1`), since a name on a disk or on the wire need not be UTF-8. Methods reject with
+ * Node's own file errors, whose number is what a vehicle would answer.
+ */
+export class Folder {
+  readonly #root: string;
+  readonly #clock: Clock;
+
+  private constructor(root: string, clock: Clock) {
+    this.#root = root;
+    this.#clock = clock;
+  }
+
+  /** Throws `config` if there is no such folder. */
+  static async at(path: string, clock: Clock): Promise<Folder> {
+    try {
+      if (!(await fs.stat(path)).isDirectory()) throw new Error('not a folder');
+      return new Folder(await fs.realpath(path, { encoding: 'latin1' }), clock);
+    } catch (cause) {
+      throw new FileSyncError(
+        'config',
+        `cannot serve ${path}: no such folder; create it or name another one`,
+        {
+          cause,
+          path,
+        },
+      );
+    }
+  }
+
+  /** Ordered by name, `.` and `..` included, so that an offset means the same entry in the next listing. */
+  async list(path: string): Promise<FolderEntry[]> {
+    const found = await fs.readdir(bytes(await this.#existing(path)), {
+      withFileTypes: true,
+      encoding: 'latin1',
+    });
+    const entries = found.map(entry => ({ name: entry.name, type: typeOf(entry) }));
+    return [PARENT('.'), PARENT('..'), ...entries.sort((a, b) => (a.name < b.name ? -1 : 1))];
+  }
+
+  async stat(path: string): Promise<EntryStat> {
+    const { size, mtimeMs } = await fs.stat(bytes(await this.#existing(path)));
+    return { size, modified: Math.floor(mtimeMs / 1000) };
+  }
+
+  async open(path: string, mode: OpenMode): Promise<OpenFile> {
+    const place = mode === 'read' ? await this.#existing(path) : await this.#existingOrNew(path);
+    // The place holds no link that was followed; O_NOFOLLOW keeps a dangling one from being made good outside.
+    const handle = await fs.open(bytes(place), FLAGS[mode] | constants.O_NOFOLLOW, 0o666);
+    return OpenFile.of(handle, readable(path), this.#clock);
+  }
+
+  /** MAVLink FTP's CRC-32: polynomial 0xEDB88320, start 0, no final XOR. */
+  async crc32(path: string): Promise<number> {
+    const handle = await fs.open(bytes(await this.#existing(path)), constants.O_RDONLY);
+    try {
+      return await crcOf(handle);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    await fs.mkdir(bytes(await this.#beside(path)));
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await fs.unlink(bytes(await this.#beside(path)));
+  }
+
+  async removeFolder(path: string): Promise<void> {
+    await fs.rmdir(bytes(await this.#beside(path)));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await fs.rename(bytes(await this.#beside(from)), bytes(await this.#beside(to)));
+  }
+
+  async truncate(path: string, size: number): Promise<void> {
+    await fs.truncate(bytes(await this.#existing(path)), size);
+  }
+
+  /** Where something that is there really is, links followed. */
+  async #existing(path: string): Promise<string> {
+    return this.#inside(await fs.realpath(bytes(this.#root + clean(path)), { encoding: 'latin1' }));
+  }
+
+  async #existingOrNew(path: string): Promise<string> {
+    try {
+      return await this.#existing(path);
+    } catch {
+      return this.#beside(path);
+    }
+  }
+
+  /** The place of a name itself, last link not followed: to make, remove or rename it. */
+  async #beside(path: string): Promise<string> {
+    const { dir, base } = posix.parse(clean(path));
+    if (base === '') throw noSuchFile();
+    return posix.join(await this.#existing(dir), base);
+  }
+
+  #inside(place: string): string {
+    const root = this.#root.endsWith('/') ? this.#root : this.#root + '/';
+    if (!(place + '/').startsWith(root)) throw noSuchFile();
+    return place;
+  }
+}
+
+const PARENT = (name: '.' | '..'): FolderEntry => ({ name, type: 'directory' });
+
+/** An absolute path without `.` and `..`; above the root is the root. */
+export const clean = (path: string): string => posix.join('/', path);
+
+/** As people write it. */
+const readable = (path: string): string => bytes(clean(path)).toString();
+
+const bytes = (path: string): Buffer => Buffer.from(path, 'latin1');
+
+function typeOf(entry: {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}): FolderEntry['type'] {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'link' : 'other';
+}
+
+const noSuchFile = () =>
+  Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -system.errno.ENOENT });
+
+async function crcOf(handle: FileHandle): Promise<number> {
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  for (let crc = 0; ;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return crc;
+    // zlib's CRC inverts at both ends; inverting once more there leaves the plain polynomial.
+    crc = ~crc32(buffer.subarray(0, bytesRead), ~crc >>> 0) >>> 0;
+  }
+}

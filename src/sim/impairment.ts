@@ -1,0 +1,138 @@
+import type { Clock } from '../ports.js';
+
+/** How bad the link is, in each direction by itself. */
+export interface Impairments {
+  /** Share of packets that are lost, 0 to 1. */
+  readonly loss: number;
+  /** One way, ms. */
+  readonly delay: number;
+  /** Bytes a second; Infinity is unlimited. */
+  readonly rate: number;
+  /** Share of packets that arrive twice. */
+  readonly dup: number;
+  /** Share of packets that arrive after later ones. */
+  readonly reorder: number;
+  /** Equal seeds meet equal packets with equal luck. */
+  readonly seed: number;
+}
+
+export const UNIMPAIRED: Impairments = { loss: 0, delay: 0, rate: Infinity, dup: 0, reorder: 0, seed: 1 };
+
+/** ms by which a reordered packet comes late. */
+const LATE = 20;
+/** ms of sending that may wait in front of a slow link; what comes on top is dropped, as a radio's buffer does. */
+const BACKLOG = 2000;
+/** ms of backlog from which a burst waits for the link. */
+const CONGESTED = 20;
+
+interface Waiting {
+  /** Monotonic ms. */
+  readonly due: number;
+  deliver(): void;
+}
+
+/** One direction of a link. Packets that nothing happens to are delivered at once, in the same turn. */
+export class Impairment {
+  readonly #how: Impairments;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  /** Ordered by `due`. */
+  #waiting: Waiting[] = [];
+  /** Monotonic ms at which the link has sent what it was given. */
+  #idleAt = 0;
+  #nap: AbortController | undefined;
+  #delivering = false;
+  #closed = false;
+  #dropped = 0;
+
+  constructor(how: Impairments, clock: Clock, direction: number) {
+    this.#how = how;
+    this.#clock = clock;
+    this.#random = mulberry32(how.seed * 8 + direction);
+  }
+
+  /** Packets lost so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Calls `deliver` never, once or twice, now or later. */
+  send(size: number, deliver: () => void): void {
+    if (this.#strikes(this.#how.loss)) {
+      this.#dropped++;
+      return;
+    }
+    this.#transmit(size, deliver);
+    if (this.#strikes(this.#how.dup)) this.#transmit(size, deliver);
+  }
+
+  /** ms to wait until the link can take more without a growing backlog; 0: now. */
+  get congestion(): number {
+    const backlog = this.#idleAt - this.#clock.monotonic();
+    return backlog > CONGESTED ? backlog - CONGESTED / 2 : 0;
+  }
+
+  /** What is under way is lost. */
+  close(): void {
+    this.#closed = true;
+    this.#waiting = [];
+    this.#nap?.abort();
+  }
+
+  #strikes(share: number): boolean {
+    return share > 0 && this.#random() < share;
+  }
+
+  #transmit(size: number, deliver: () => void): void {
+    const now = this.#clock.monotonic();
+    const start = Math.max(now, this.#idleAt);
+    if (start - now > BACKLOG) {
+      this.#dropped++;
+      return;
+    }
+    this.#idleAt = start + (size / this.#how.rate) * 1000;
+    const due = this.#idleAt + this.#how.delay + (this.#strikes(this.#how.reorder) ? LATE : 0);
+    if (due <= now) deliver();
+    else this.#enqueue({ due, deliver });
+  }
+
+  #enqueue(packet: Waiting): void {
+    if (this.#closed) return;
+    const index = this.#waiting.findLastIndex(other => other.due <= packet.due) + 1;
+    this.#waiting.splice(index, 0, packet);
+    if (index === 0) this.#nap?.abort();
+    if (!this.#delivering) void this.#deliverWhenDue();
+  }
+
+  async #deliverWhenDue(): Promise<void> {
+    this.#delivering = true;
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      const wait = first.due - this.#clock.monotonic();
+      if (wait > 0) {
+        await this.#sleep(wait);
+        continue;
+      }
+      this.#waiting.shift();
+      first.deliver();
+    }
+    this.#delivering = false;
+  }
+
+  /** Ends early when a packet arrives that is due sooner. */
+  async #sleep(ms: number): Promise<void> {
+    this.#nap = new AbortController();
+    await this.#clock.sleep(ms, this.#nap.signal).catch(() => undefined);
+    this.#nap = undefined;
+  }
+}
+
+/** Numbers in [0, 1) that only the seed decides (Tommy Ettinger's Mulberry32, public domain). */
+function mulberry32(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

@@ -1,0 +1,140 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FileSyncError } from '../errors.js';
+import { encodeFrame, FrameDecoder, type Frame } from '../mavlink/frame.js';
+import type { Clock, Logger } from '../ports.js';
+import { Impairment, type Impairments } from './impairment.js';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A message to be framed. */
+export interface Outgoing {
+  readonly messageId: number;
+  readonly payload: Uint8Array;
+}
+
+/** The autopilot's MAVLink ids. */
+export const SYSTEM = 1;
+export const COMPONENT = 1;
+
+/** Asked of the kernel, for clients with many requests in flight; bytes. */
+const SOCKET_BUFFER = 1024 * 1024;
+/** Burst packets that are sent in one turn of the event loop, so that requests get through in between. */
+const PACKETS_A_TURN = 8;
+
+export interface NetworkOptions {
+  readonly listen: Address;
+  readonly impairments: Impairments;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export type FrameListener = (frame: Frame, from: Address) => void;
+
+/** MAVLink over one UDP socket, as well or as badly as the impairments say. */
+export class Network {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #in: Impairment;
+  readonly #out: Impairment;
+  /** By themselves, so that the luck of files does not depend on the time that they take. */
+  readonly #heartbeats: Impairment;
+  readonly #closing = new AbortController();
+  #onFrame: FrameListener = () => undefined;
+  #sequence = 0;
+  #burst = 0;
+
+  private constructor(socket: Socket, options: NetworkOptions) {
+    const { impairments, clock, logger } = options;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#in = new Impairment(impairments, clock, 0);
+    this.#out = new Impairment(impairments, clock, 1);
+    this.#heartbeats = new Impairment(impairments, clock, 2);
+    socket.on('message', (bytes, from) => this.#receive(bytes, from));
+    socket.on('error', error => logger.log('warn', `UDP: ${error.message}`));
+  }
+
+  /** Throws `config` if the port cannot be had. */
+  static async open(options: NetworkOptions): Promise<Network> {
+    const { host, port } = options.listen;
+    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: SOCKET_BUFFER });
+    try {
+      socket.bind(port, host);
+      await once(socket, 'listening');
+    } catch (cause) {
+      socket.close();
+      throw cannotListen(options.listen, cause);
+    }
+    return new Network(socket, options);
+  }
+
+  /** Frames that arrived before are gone. */
+  onFrame(listener: FrameListener): void {
+    this.#onFrame = listener;
+  }
+
+  get address(): Address {
+    const { address, port } = this.#socket.address();
+    return { host: address, port };
+  }
+
+  /** Packets that the impairments took, both ways. */
+  get dropped(): number {
+    return this.#in.dropped + this.#out.dropped + this.#heartbeats.dropped;
+  }
+
+  send(message: Outgoing, to: Address): void {
+    this.#transmit(this.#out, message, to);
+  }
+
+  sendHeartbeat(message: Outgoing, to: Address): void {
+    this.#transmit(this.#heartbeats, message, to);
+  }
+
+  /** Resolves when another packet of a burst can be sent; never rejects. */
+  async ready(): Promise<void> {
+    const wait = this.#out.congestion;
+    if (wait > 0) await this.#clock.sleep(wait, this.#closing.signal).catch(() => undefined);
+    else if (++this.#burst % PACKETS_A_TURN === 0) await nextTurn();
+  }
+
+  /** Frees the port. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const direction of [this.#in, this.#out, this.#heartbeats]) direction.close();
+    await new Promise<void>(resolve => this.#socket.close(resolve));
+  }
+
+  #receive(bytes: Buffer, { address, port }: RemoteInfo): void {
+    this.#in.send(bytes.length, () => {
+      const from = { host: address, port };
+      for (const frame of new FrameDecoder().push(bytes)) this.#onFrame(frame, from);
+    });
+  }
+
+  #transmit(direction: Impairment, message: Outgoing, to: Address): void {
+    this.#sequence = (this.#sequence + 1) & 0xff;
+    const ids = { sequence: this.#sequence, system: SYSTEM, component: COMPONENT };
+    const bytes = encodeFrame({ ...message, ...ids });
+    direction.send(bytes.length, () => this.#put(bytes, to));
+  }
+
+  #put(bytes: Uint8Array, to: Address): void {
+    if (!this.#closing.signal.aborted) this.#socket.send(bytes, to.port, to.host);
+  }
+}
+
+function cannotListen({ host, port }: Address, cause: unknown): FileSyncError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const why =
+    code === 'EADDRINUSE'
+      ? `UDP port ${port} of ${host} is taken; stop the program that has it, or listen on another port`
+      : `cannot listen on ${host}:${port}; name an address of this machine and a port that you may use`;
+  return new FileSyncError('config', why, { operation: 'listen', cause });
+}

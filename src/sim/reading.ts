@@ -1,0 +1,17 @@
+import { FtpErrorCode } from '../mavlink/ftp-payload.js';
+import { Nak } from './exchange.js';
+import type { OpenFile } from './open-file.js';
+import type { FileRules } from './personality.js';
+
+/** What a read of the file gives on this vehicle. Throws a Nak at the end of the file. */
+export async function readData(
+  file: OpenFile,
+  rules: FileRules,
+  offset: number,
+  size: number,
+): Promise<Uint8Array> {
+  if (rules.endsAtOpenedSize && offset >= file.size) throw new Nak(FtpErrorCode.EOF);
+  const data = await file.read(offset, size);
+  if (data.length === 0 && rules.emptyIsEnd) throw new Nak(FtpErrorCode.EOF);
+  return data;
+}

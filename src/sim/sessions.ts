@@ -1,0 +1,106 @@
+import type { Clock } from '../ports.js';
+import { Nak, type Requester } from './exchange.js';
+import type { OpenFile } from './open-file.js';
+import type { SessionRules } from './personality.js';
+
+export interface Session {
+  readonly id: number;
+  readonly owner: string;
+  readonly file: OpenFile;
+  readonly mode: 'read' | 'write';
+  /** Monotonic ms of the last activity. */
+  used: number;
+  closed: boolean;
+}
+
+/** The files that are open, and for whom. */
+export class Sessions {
+  readonly #rules: SessionRules;
+  readonly #clock: Clock;
+  readonly #open = new Map<string, Session>();
+
+  constructor(rules: SessionRules, clock: Clock) {
+    this.#rules = rules;
+    this.#clock = clock;
+  }
+
+  /** Throws a Nak if a file is open there already, or too many elsewhere. */
+  admit(from: Requester, id: number): void {
+    if (this.#open.has(this.#key(from, this.#given(id)))) throw new Nak(this.#rules.taken);
+    if (this.#open.size >= this.#rules.limit) throw new Nak(this.#rules.full);
+  }
+
+  add(from: Requester, id: number, file: OpenFile, mode: Session['mode']): Session {
+    const used = this.#clock.monotonic();
+    const session = { id: this.#given(id), owner: from.id, file, mode, used, closed: false };
+    this.#open.set(this.#key(from, session.id), session);
+    return session;
+  }
+
+  /** Throws a Nak if there is none, or none of this mode. */
+  find(from: Requester, id: number, mode: Session['mode']): Session {
+    const session = this.#open.get(this.#key(from, id));
+    const { wrongMode } = this.#rules;
+    if (session && session.mode !== mode && wrongMode !== undefined) throw new Nak(wrongMode);
+    if (session) return session;
+    const others = [...this.#open.values()].some(other => other.owner === from.id);
+    throw new Nak(others ? this.#rules.missingBesideOthers : this.#rules.missing);
+  }
+
+  async terminate(from: Requester, id: number): Promise<void> {
+    const session = this.#open.get(this.#key(from, id));
+    if (session) await this.#close(session);
+    else if (!this.#rules.terminatesAny) throw new Nak(this.#rules.missing);
+  }
+
+  /** Closes what a reset closes: the sessions of the requester, or all of the link. */
+  async reset(from: Requester): Promise<void> {
+    for (const session of this.#open.values()) if (this.#isOf(session, from)) await this.#close(session);
+  }
+
+  /** A request keeps its session alive; where there is one table for the link, any request does. */
+  touch(from: Requester, id: number): void {
+    const session = this.#open.get(this.#key(from, this.#given(id)));
+    if (session) session.used = this.#clock.monotonic();
+  }
+
+  touchedByBurst(session: Session): void {
+    if (this.#rules.keptByBursts) session.used = this.#clock.monotonic();
+  }
+
+  /** Closes what has been idle for too long; true if anything was. */
+  async expire(): Promise<boolean> {
+    const limit = this.#clock.monotonic() - this.#rules.idle;
+    const idle = [...this.#open.values()].filter(session => session.used < limit);
+    for (const session of idle) await this.#close(session);
+    return idle.length > 0;
+  }
+
+  /** The next read of a file comes from the disk. */
+  forget(path: string): void {
+    for (const { file } of this.#open.values()) if (file.path === path) file.forget();
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#open.values()) await this.#close(session);
+  }
+
+  async #close(session: Session): Promise<void> {
+    session.closed = true;
+    for (const [key, other] of this.#open) if (other === session) this.#open.delete(key);
+    await session.file.close();
+  }
+
+  #isOf(session: Session, from: Requester): boolean {
+    return this.#rules.shared || session.owner === from.id;
+  }
+
+  /** The id that a session gets when one is asked for. */
+  #given(id: number): number {
+    return this.#rules.shared ? 0 : id;
+  }
+
+  #key(from: Requester, id: number): string {
+    return this.#rules.shared ? `${id}` : `${from.id}/${id}`;
+  }
+}

@@ -1,0 +1,77 @@
+import { FileSyncError } from '../errors.js';
+import type { Clock, Logger } from '../ports.js';
+import { Autopilot } from './autopilot.js';
+import { Folder } from './folder.js';
+import { UNIMPAIRED, type Impairments } from './impairment.js';
+import { Network, type Address } from './network.js';
+import { PERSONALITIES, type Personality } from './personality.js';
+import type { FileTraffic } from './traffic.js';
+
+export interface SimOptions extends Partial<Impairments> {
+  /** What the vehicle's root directory holds; nothing outside it is served or written. */
+  readonly folder: string;
+  /** Port 0 takes a free one. */
+  readonly listen: Address;
+  /** Gets heartbeats from the start, before anybody is heard. */
+  readonly to?: Address;
+  /** Whose behaviour, or one of your own. */
+  readonly like: keyof typeof PERSONALITIES | Personality;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface SimStats {
+  /** File transfer requests that arrived. */
+  readonly requests: number;
+  /** Data bytes of files that were sent, whether they arrived or not. */
+  readonly bytesServed: number;
+  /** Packets that the impairments took, both ways. */
+  readonly packetsDropped: number;
+  /** By the vehicle's path, such as `/log/a.ulg`. */
+  readonly files: ReadonlyMap<string, FileTraffic>;
+}
+
+/** A running simulated autopilot. */
+export interface Sim {
+  /** Where it listens. */
+  readonly address: Address;
+  readonly stats: SimStats;
+  readonly armed: boolean;
+  /** Tells it with a heartbeat at once. */
+  arm(armed: boolean): void;
+  toggleArmed(): void;
+  /** Counts from zero again, but for the dropped packets. */
+  resetStats(): void;
+  /**
+   * From now on no byte of the file from `offset` (default 0) on is sent: requests for it stay without an answer.
+   * The result ends that.
+   */
+  hold(path: string, offset?: number): () => void;
+  /** Frees the port and closes all files; a second call does nothing. */
+  close(): Promise<void>;
+}
+
+/** Starts a simulated autopilot. Throws `config` if the folder, the port or a number cannot be used. */
+export async function startSim(options: SimOptions): Promise<Sim> {
+  const impairments = { ...UNIMPAIRED, ...options };
+  checkNumbers(impairments);
+  const folder = await Folder.at(options.folder, options.clock);
+  const { listen, to, like, clock, logger } = options;
+  const network = await Network.open({ listen, impairments, clock, logger });
+  const how = typeof like === 'string' ? PERSONALITIES[like] : like;
+  return new Autopilot(network, folder, how, { to, clock, logger });
+}
+
+function checkNumbers(impairments: Impairments): void {
+  for (const name of ['loss', 'dup', 'reorder'] as const) {
+    const share = impairments[name];
+    if (!(share >= 0 && share <= 1)) throw bad(name, share, 'a share from 0 to 1, such as 0.1');
+  }
+  const { delay, rate, seed } = impairments;
+  if (!(delay >= 0 && delay < Infinity)) throw bad('delay', delay, 'milliseconds, such as 25');
+  if (!(rate > 0)) throw bad('rate', rate, 'bytes per second above 0, such as 50000');
+  if (!Number.isInteger(seed)) throw bad('seed', seed, 'a whole number');
+}
+
+const bad = (name: string, value: number, cure: string) =>
+  new FileSyncError('config', `${name} ${value} cannot be used: give ${cure}`);
