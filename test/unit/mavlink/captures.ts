@@ -3,21 +3,36 @@ import { existsSync, readFileSync } from 'node:fs';
 /** A frame that a real autopilot and a client exchanged. */
 export interface Captured {
   readonly from: 'client' | 'vehicle';
+  /** When, in ms from the start. */
+  readonly ms: number;
   readonly bytes: Uint8Array;
 }
 
 const SMALL = new URL('../../data/', import.meta.url);
 const WHOLE = new URL('../../../../shared/data/', import.meta.url);
 
-/** The whole recording where it is there, else the slice that is kept with the tests. */
-export function captured(name: 'px4-ftp.jsonl' | 'ardupilot-ftp.jsonl'): Captured[] {
+export type Recording = 'px4-ftp.jsonl' | 'ardupilot-ftp.jsonl';
+
+/** The whole recording where it is there, else the slice (all but three long bursts) that is kept with the tests. */
+export function captured(name: Recording): Captured[] {
   const whole = new URL(name, WHOLE);
-  const lines = readFileSync(existsSync(whole) ? whole : new URL(name, SMALL), 'utf8')
-    .trim()
-    .split('\n');
+  return framesOf(existsSync(whole) ? whole : new URL(name, SMALL));
+}
+
+/** The slice that is kept with the tests. */
+export function capturedSlice(name: Recording): Captured[] {
+  return framesOf(new URL(name, SMALL));
+}
+
+function framesOf(file: URL): Captured[] {
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
   return lines.map(line => {
-    const { from, frame } = JSON.parse(line) as { from: Captured['from']; frame: string };
-    return { from, bytes: Uint8Array.from(Buffer.from(frame, 'hex')) };
+    const {
+      t_ms: ms,
+      from,
+      frame,
+    } = JSON.parse(line) as { t_ms: number; from: Captured['from']; frame: string };
+    return { from, ms, bytes: Uint8Array.from(Buffer.from(frame, 'hex')) };
   });
 }
 
