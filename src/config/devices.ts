@@ -7,7 +7,11 @@ import { suggest } from './nearest.js';
 import { commonDeviceOptions, isSecret } from './options.js';
 import { reportUnknownKeys, validate } from './validate.js';
 
-const commonSchema = z.object({ type: z.string().min(1), ...commonDeviceOptions });
+/** Keys that every device may carry. */
+export const commonSchema = z.object({
+  type: z.string().min(1).describe('kind of device, see below'),
+  ...commonDeviceOptions,
+});
 const COMMON_KEYS = Object.keys(commonSchema.shape);
 
 type RawOptions = Readonly<Record<string, unknown>>;
@@ -98,7 +102,12 @@ function warnOfSecrets(schema: z.ZodType, value: unknown, place: Place): void {
     place.warn('a secret in the configuration itself; better { env: NAME } or { file: PATH }');
   }
   for (const [key, inner] of entriesOf(value)) {
-    const child = childOf(schema, key);
+    const child = isConfidential(schema, key) && childOf(schema, key);
     if (child) warnOfSecrets(child, inner, place.at(key));
   }
+}
+
+/** Where the user makes up the keys (headers), not every value that may be a secret is one. */
+function isConfidential(schema: z.ZodType, key: string): boolean {
+  return !(bare(schema) instanceof z.ZodRecord) || /auth|cookie|key|pass|secret|token/i.test(key);
 }

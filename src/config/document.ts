@@ -30,7 +30,7 @@ export class ConfigDocument {
       lineCounter: this.#lines,
       prettyErrors: false,
       merge: true,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const { errors, warnings } = this.#document;
     for (const { code, message, pos } of [...errors, ...warnings]) {

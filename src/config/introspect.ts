@@ -21,7 +21,7 @@ export function bare(schema: z.ZodType): z.ZodType {
 /** A map's own keys; undefined where any key, or none, is allowed. */
 export function shapeOf(schema: z.ZodType): Shape | undefined {
   const inner = bare(schema);
-  return inner instanceof z.ZodObject ? (inner.shape) : undefined;
+  return inner instanceof z.ZodObject ? inner.shape : undefined;
 }
 
 /** The schema of one key or item of a map or list. */
@@ -34,4 +34,17 @@ export function childOf(schema: z.ZodType, key: PropertyKey): z.ZodType | undefi
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The value that stands in for a missing one, as the schema's author wrote it. */
+export function defaultOf(schema: z.ZodType): unknown {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return schema.def.defaultValue;
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
+    return defaultOf(schema.unwrap() as z.ZodType);
+  }
+  return undefined;
+}
+
+export function isRequired(schema: z.ZodType): boolean {
+  return !schema.safeParse(undefined).success;
 }

@@ -3,7 +3,7 @@ import ms, { type StringValue } from 'ms';
 import picomatch from 'picomatch';
 import { z } from 'zod';
 import type { Retention } from '../rules/rule.js';
-import { checkTemplate, parseTemplate, PLACEHOLDERS, type TemplatePart } from '../rules/template.js';
+import { checkTemplate, parseTemplate, PLACEHOLDERS } from '../rules/template.js';
 import { suggest } from './nearest.js';
 
 // The small types that options are made of. Every option of the program is built from these, so that one table
@@ -20,14 +20,14 @@ const NOT_A_RETENTION = 'must be keep, delete, an age like 30d or a size like 10
 /** A time span: `250ms`, `10s`, `30d`; a bare number is seconds. Becomes milliseconds. */
 export const duration = () =>
   z
-    .union([z.number().nonnegative(), z.string()], { error: NOT_A_DURATION })
+    .union([z.number(), z.string()], { error: NOT_A_DURATION })
     .transform((value, context) => parseDuration(value) ?? refuse(context, NOT_A_DURATION))
     .meta({ title: TIME_SPAN });
 
 /** An amount of data: `10GB`, `512KB`; a bare number is bytes. Becomes bytes. */
 export const size = () =>
   z
-    .union([z.number().nonnegative(), z.string()], { error: NOT_A_SIZE })
+    .union([z.number(), z.string()], { error: NOT_A_SIZE })
     .transform((value, context) => parseSize(value) ?? refuse(context, NOT_A_SIZE))
     .meta({ title: SIZE });
 
@@ -100,9 +100,9 @@ export function isSecret(schema: z.ZodType): boolean {
 /** A default value the way a person would write it in the file. */
 export function showDefault(schema: z.ZodType, value: unknown): string {
   const title = schema.meta()?.title;
-  if (typeof value !== 'number') return JSON.stringify(value);
-  if (title === TIME_SPAN) return ms(value);
-  return title === SIZE ? (bytes.format(value) ?? String(value)) : String(value);
+  if (typeof value === 'number' && title === TIME_SPAN) return ms(value);
+  if (typeof value === 'number' && title === SIZE) return bytes.format(value) ?? String(value);
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
 }
 
 function refuse(context: z.RefinementCtx, message: string): never {
@@ -124,7 +124,7 @@ function parseSpan(text: string): number {
 
 /** The library reads `10G` and `10 potatoes` as 10 bytes, which would be far too little kept: hence the strict pattern. */
 function parseSize(value: number | string): number | undefined {
-  if (typeof value === 'number') return value;
+  if (typeof value === 'number') return value < 0 ? undefined : value;
   return /^\d+(\.\d+)? ?([KMGTP]?B)?$/i.test(value) ? (bytes.parse(value) ?? undefined) : undefined;
 }
 
@@ -138,15 +138,19 @@ function parseRetention(text: string): Retention | undefined {
 }
 
 function templateProblems(text: string, except: readonly string[]): string[] {
+  const show = (name: string) => `{${name}}`;
   const known = PLACEHOLDERS.filter(name => !except.includes(name));
-  const own = ({ kind, text }: TemplatePart) => kind === 'placeholder' && except.includes(text);
-  const wrong = [...checkTemplate(text), ...parseTemplate(text).filter(own)];
-  return wrong.map(part => templateProblem(part, known));
-}
-
-function templateProblem({ kind, text }: TemplatePart, known: readonly string[]): string {
-  if (kind === 'brace') return `a "${text}" without its partner; write "${text}${text}" for the brace itself`;
-  return `unknown placeholder {${text}}; ${suggest(text, known, name => `{${name}}`)}`;
+  const senseless = parseTemplate(text).filter(
+    part => part.kind === 'placeholder' && except.includes(part.text),
+  );
+  return [
+    ...checkTemplate(text).map(part =>
+      part.kind === 'brace'
+        ? `a "${part.text}" without its partner; write "${part.text.repeat(2)}" for the brace itself`
+        : `unknown placeholder ${show(part.text)}; ${suggest(part.text, known, show)}`,
+    ),
+    ...senseless.map(part => `${show(part.text)} cannot stand here; known: ${known.map(show).join(', ')}`),
+  ];
 }
 
 function globProblem(pattern: string): string | undefined {

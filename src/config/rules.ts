@@ -22,7 +22,6 @@ function checkRule(raw: unknown, devices: KnownDevices, place: Place): Rule | un
   const rule = validate(ruleSchema, raw, place);
   if (isRecord(raw)) checkDevicesOf(raw, devices, place);
   if (!rule) return undefined;
-  if (rule.via === 'stream') place.at('via').error(STREAM_UNSUPPORTED);
   if (!namesTheFile(rule.path)) place.at('path').warn(ALL_ALIKE);
   return toRule(rule);
 }
@@ -60,7 +59,6 @@ function canBe(end: 'source' | 'target', type: DeviceType): boolean {
   return end in type;
 }
 
-const STREAM_UNSUPPORTED = '"stream" is not supported yet; use via: local';
 const ALL_ALIKE =
   'has neither {file.name} nor {file.path}, so files may get the same name, and a target takes a name only once';
 

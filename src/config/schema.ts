@@ -4,6 +4,8 @@ import { duration, glob, retention, template } from './options.js';
 
 const KEEP = 'keep';
 
+const STREAM_UNSUPPORTED = '"stream" is not supported yet; use via: local';
+
 /** ms; less would be a busy loop. */
 const SHORTEST_INTERVAL = 50;
 
@@ -18,8 +20,14 @@ export const topSchema = z.strictObject({
   description_file: path('/etc/coex.conf').describe(
     'lines of `key=value` for the placeholders `{coex.KEY}`; it may be missing',
   ),
-  devices: z.record(z.string(), z.unknown()).describe('sources and targets by name, see Devices'),
-  rules: z.array(z.unknown()).describe('what goes from where to where, see Rules'),
+  devices: z
+    .record(z.string(), z.unknown())
+    .meta({ title: 'map of devices' })
+    .describe('sources and targets by name, see Devices'),
+  rules: z
+    .array(z.unknown())
+    .meta({ title: 'list of rules' })
+    .describe('what goes from where to where, see Rules'),
   interval: duration()
     .refine(ms => ms >= SHORTEST_INTERVAL, { error: `must be at least ${SHORTEST_INTERVAL}ms` })
     .prefault('10s')
@@ -46,7 +54,11 @@ export const ruleSchema = z.strictObject({
     .enum(['upload-only', 'pause', 'continue'])
     .default('upload-only')
     .describe('while the vehicle is armed: only deliver, do nothing, or go on'),
-  via: z.enum(['local', 'stream']).default('local').describe('`local`: through local storage'),
+  via: z
+    .enum(['local', 'stream'])
+    .refine(via => via !== 'stream', { error: STREAM_UNSUPPORTED })
+    .default('local')
+    .describe('through local storage; `stream` (no local copy) is not supported yet'),
   after: z
     .strictObject({
       source: z.enum([KEEP, 'delete']).default(KEEP).describe("the source's file, once every target has it"),

@@ -1,0 +1,530 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { Config } from '../../../src/config/config.js';
+import { loadConfig } from '../../../src/config/load.js';
+import { FileSyncError } from '../../../src/errors.js';
+import { testTypes } from './device-types.js';
+
+const FILE = '/etc/filesync/filesync.yaml';
+
+const load = (text: string): Promise<Config> =>
+  loadConfig(FILE, { env: { HOME: '/home/pilot' }, deviceTypes: testTypes, readFile: async () => text });
+
+async function errorOf(text: string): Promise<string> {
+  const error = await load(text).then(
+    () => assert.fail('the configuration was accepted'),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof FileSyncError);
+  assert.equal(error.kind, 'config');
+  assert.equal(error.temporary, false);
+  return error.message;
+}
+
+const DEVICES = `devices:
+  cam: { type: camera }
+  archive: { type: ftp, host: h }
+  site: { type: ftp, host: h }
+`;
+
+/** Lines 5 and 6. */
+const withRule = (rule: string) => `${DEVICES}rules:\n  - ${rule}\n`;
+const withDevice = (device: string) => `rules: []\ndevices:\n  archive: ${device}\n`;
+
+describe('loadConfig', () => {
+  it('fills in every default', async () => {
+    const config = await load(withRule('{ from: cam, to: [archive] }'));
+    assert.deepEqual(config, {
+      file: FILE,
+      folder: '/etc/filesync',
+      local: '/etc/filesync/data',
+      database: '/etc/filesync/data/filesync.json',
+      descriptionFile: '/etc/coex.conf',
+      devices: new Map([
+        ['cam', { name: 'cam', type: testTypes[0], options: { root: '/' } }],
+        ...['archive', 'site'].map(name => [
+          name,
+          {
+            name,
+            type: testTypes[1],
+            options: { host: 'h', port: 21, password: '', headers: {}, fields: {}, tls: false },
+          },
+        ]),
+      ] as never),
+      rules: [
+        {
+          from: 'cam',
+          to: ['archive'],
+          include: ['**'],
+          exclude: [],
+          settle: 10_000,
+          description: '',
+          path: '{device}/{file.path}',
+          whileArmed: 'upload-only',
+          via: 'local',
+          after: { source: 'keep', local: { kind: 'keep' } },
+        },
+      ],
+      interval: 10_000,
+      warnings: [],
+    });
+  });
+
+  it('reads every key', async () => {
+    const config = await load(`
+local: ~/flights
+database: /var/lib/filesync.json
+description_file: ../coex.conf
+interval: 500ms
+devices:
+  cam: { type: camera, root: /dcim, lock: usb, connections: 2 }
+  archive: { type: ftp, host: 1.2.3.4, port: 2121, tls: implicit, password: { env: PW } }
+rules:
+  - from: cam
+    to: [archive]
+    include: ["**/*.jpg"]
+    exclude: ["tmp/**"]
+    settle: 2
+    description: "{coex.drone} {file.name}"
+    path: "{hostname}/{file.name}"
+    while_armed: pause
+    via: local
+    after: { source: delete, local: 10GB }
+`);
+    assert.equal(config.local, '/home/pilot/flights');
+    assert.equal(config.database, '/var/lib/filesync.json');
+    assert.equal(config.descriptionFile, '/etc/coex.conf');
+    assert.equal(config.interval, 500);
+    const camera = config.devices.get('cam');
+    assert.deepEqual(
+      { lock: camera?.lock, connections: camera?.connections, options: camera?.options },
+      { lock: 'usb', connections: 2, options: { root: '/dcim' } },
+    );
+    assert.deepEqual(config.devices.get('archive')?.options, {
+      host: '1.2.3.4',
+      port: 2121,
+      tls: 'implicit',
+      password: { env: 'PW' },
+      headers: {},
+      fields: {},
+    });
+    assert.deepEqual(config.rules, [
+      {
+        from: 'cam',
+        to: ['archive'],
+        include: ['**/*.jpg'],
+        exclude: ['tmp/**'],
+        settle: 2000,
+        description: '{coex.drone} {file.name}',
+        path: '{hostname}/{file.name}',
+        whileArmed: 'pause',
+        via: 'local',
+        after: { source: 'delete', local: { kind: 'size', bytes: 10 * 2 ** 30 } },
+      },
+    ]);
+    assert.deepEqual(config.warnings, []);
+  });
+
+  it('knows YAML anchors and merges', async () => {
+    const config = await load(`
+devices:
+  cam: { type: camera }
+  archive: &ftp { type: ftp, host: one }
+  site: { <<: *ftp, host: two }
+rules: [{ from: cam, to: [archive, site] }]
+`);
+    assert.deepEqual(
+      [...config.devices.values()].map(({ options }) => (options as { host?: string }).host),
+      [undefined, 'one', 'two'],
+    );
+  });
+
+  const KNOWN_PLACEHOLDERS =
+    '{file.name}, {file.path}, {file.size}, {file.date}, {device}, {hostname}, {coex.KEY}';
+
+  // What is wrong, the text, and all that is said of it.
+  const mistakes: [string, string, string[]][] = [
+    [
+      'an unknown key at the top',
+      `${DEVICES}rules: []\nintervall: 5s\n`,
+      ['6:1: intervall: unknown key; did you mean "interval"?'],
+    ],
+    [
+      'an unknown key of a device',
+      'rules: []\ndevices:\n  archive:\n    type: ftp\n    hosst: h\n    host: h\n',
+      ['5:5: devices.archive.hosst: unknown key; did you mean "host"?'],
+    ],
+    [
+      'an unknown key that is like no other',
+      'rules: []\ndevices:\n  cam: { type: camera, x1: 1 }\n',
+      ['3:24: devices.cam.x1: unknown key; known: "type", "lock", "connections", "root"'],
+    ],
+    [
+      'an unknown key within an option',
+      withDevice('{ type: ftp, host: h, login: { usr: x } }'),
+      ['3:43: devices.archive.login.usr: unknown key; did you mean "user"?'],
+    ],
+    [
+      'an unknown key of a rule',
+      withRule('{ from: cam, to: [archive], inclde: ["**"] }'),
+      ['6:33: rules[0].inclde: unknown key; did you mean "include"?'],
+    ],
+    [
+      'an unknown key within a rule',
+      withRule('{ from: cam, to: [archive], after: { sorce: keep } }'),
+      ['6:42: rules[0].after.sorce: unknown key; did you mean "source"?'],
+    ],
+    [
+      'a key that objects have anyway',
+      `${DEVICES}rules: []\n__proto__: { polluted: true }\n`,
+      [
+        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval"',
+      ],
+    ],
+    [
+      'an unknown device type',
+      withDevice('{ type: ftpp, host: h }'),
+      ['3:14: devices.archive.type: unknown device type "ftpp"; did you mean "ftp"?'],
+    ],
+    [
+      'a device without a type',
+      withDevice('{ host: h }'),
+      ['3:3: devices.archive.type: missing; must be a text'],
+    ],
+    [
+      'a device without a required option',
+      withDevice('{ type: ftp }'),
+      ['3:3: devices.archive.host: missing; must be a text'],
+    ],
+    [
+      'a device that is no map',
+      withDevice('ftp'),
+      ['3:3: devices.archive: must be a map of keys, like { type: directory, path: ./inbox }'],
+    ],
+    [
+      'a device name that is no folder name',
+      'rules: []\ndevices:\n  ../cam: { type: camera }\n',
+      [
+        '3:3: devices.../cam: a device name is made of letters A-Z, digits, _ and -, with a letter or digit in front',
+      ],
+    ],
+    [
+      'an unknown device in from',
+      withRule('{ from: camm, to: [archive] }'),
+      ['6:7: rules[0].from: unknown device "camm"; did you mean "cam"?'],
+    ],
+    [
+      'an unknown device in to',
+      withRule('{ from: cam, to: [archive, sit] }'),
+      ['6:32: rules[0].to[1]: unknown device "sit"; did you mean "site"?'],
+    ],
+    [
+      'a source that has no source end',
+      withRule('{ from: site, to: [archive] }'),
+      ['6:7: rules[0].from: "site" (type ftp) cannot be a source; devices that can: cam'],
+    ],
+    [
+      'a target that has no target end',
+      'devices: { cam: { type: camera }, eye: { type: camera } }\nrules: [{ from: cam, to: [eye] }]\n',
+      ['2:27: rules[0].to[0]: "eye" (type camera) cannot be a target; no device here can'],
+    ],
+    [
+      'a rule from a device to itself',
+      withRule('{ from: archive, to: [archive] }'),
+      [
+        '6:7: rules[0].from: "archive" (type ftp) cannot be a source; devices that can: cam',
+        "6:27: rules[0].to[0]: the rule's own source; a rule goes from one device to another",
+      ],
+    ],
+    [
+      'a rule without targets',
+      withRule('{ from: cam, to: [] }'),
+      ['6:18: rules[0].to: must name at least one'],
+    ],
+    [
+      'a target twice',
+      withRule('{ from: cam, to: [archive, archive] }'),
+      ['6:32: rules[0].to[1]: named twice; leave one out'],
+    ],
+    [
+      'a text where a list is expected',
+      withRule('{ from: cam, to: archive }'),
+      ['6:18: rules[0].to: must be a list, like [a, b], not a text'],
+    ],
+    [
+      'a number where text is expected',
+      withDevice('{ type: ftp, host: 5 }'),
+      ['3:25: devices.archive.host: must be a text, not a number; put it in quotes'],
+    ],
+    [
+      'a text where a number is expected',
+      withDevice('{ type: ftp, host: h, port: "21" }'),
+      ['3:34: devices.archive.port: must be a number, not a text'],
+    ],
+    [
+      'a number out of range',
+      withDevice('{ type: ftp, host: "", port: 65536, connections: 0 }'),
+      [
+        '3:25: devices.archive.host: must not be empty',
+        '3:35: devices.archive.port: must be at most 65535',
+        '3:48: devices.archive.connections: must be at least 1',
+      ],
+    ],
+    [
+      'a half of a connection',
+      withDevice('{ type: ftp, host: h, connections: 1.5 }'),
+      ['3:34: devices.archive.connections: must be a whole number, not a number'],
+    ],
+    [
+      'a choice that is none',
+      withRule('{ from: cam, to: [archive], while_armed: upload }'),
+      ['6:33: rules[0].while_armed: unknown value "upload"; did you mean "upload-only"?'],
+    ],
+    [
+      'neither of two types',
+      withDevice('{ type: ftp, host: h, tls: "yes" }'),
+      ['3:34: devices.archive.tls: must be true or false, or implicit'],
+    ],
+    [
+      'a key without a value',
+      withRule('{ from: cam, to: [archive], exclude: }'),
+      ['6:33: rules[0].exclude: has no value; must be a list, like [a, b]'],
+    ],
+    [
+      'no time span',
+      `${DEVICES}rules: []\ninterval: soon\n`,
+      ['6:1: interval: must be a time span like 10s, 5m or 30d'],
+    ],
+    ['a busy loop', `${DEVICES}rules: []\ninterval: 0\n`, ['6:1: interval: must be at least 50ms']],
+    [
+      'no retention',
+      withRule('{ from: cam, to: [archive], after: { local: 10G } }'),
+      ['6:42: rules[0].after.local: must be keep, delete, an age like 30d or a size like 10GB'],
+    ],
+    [
+      'an unknown placeholder of a rule',
+      withRule('{ from: cam, to: [archive], path: "{device}/{file.nmae}" }'),
+      ['6:33: rules[0].path: unknown placeholder {file.nmae}; did you mean {file.name}?'],
+    ],
+    [
+      'an unknown placeholder of a device',
+      withDevice('{ type: ftp, host: h, fields: { text: "{drone}" } }'),
+      [
+        `3:44: devices.archive.fields.text: unknown placeholder {drone}; known: ${KNOWN_PLACEHOLDERS.replace('{coex', '{description}, {coex')}`,
+      ],
+    ],
+    [
+      'a description within itself',
+      withRule('{ from: cam, to: [archive], description: "{description}" }'),
+      [`6:33: rules[0].description: {description} cannot stand here; known: ${KNOWN_PLACEHOLDERS}`],
+    ],
+    [
+      'half a placeholder',
+      withRule('{ from: cam, to: [archive], description: "{device" }'),
+      ['6:33: rules[0].description: a "{" without its partner; write "{{" for the brace itself'],
+    ],
+    [
+      'globs that match nothing or too much',
+      withRule('{ from: cam, to: [archive], include: [/log/*, "!*.tmp", "", "[a"] }'),
+      [
+        '6:43: rules[0].include[0]: paths are relative to the device\'s root; leave out the "/" in front',
+        '6:51: rules[0].include[1]: a pattern cannot begin with "!"; put it under exclude without the "!"',
+        '6:61: rules[0].include[2]: must not be empty; write "**" for every file',
+        '6:65: rules[0].include[3]: not a glob: Missing closing: "]" - use "\\\\]" to match literal characters',
+      ],
+    ],
+    [
+      'via: stream',
+      withRule('{ from: cam, to: [archive], via: stream }'),
+      ['6:33: rules[0].via: "stream" is not supported yet; use via: local'],
+    ],
+    [
+      'a secret that is none',
+      withDevice('{ type: ftp, host: h, password: { enw: PW } }'),
+      ['3:34: devices.archive.password: must be { env: NAME }, { file: PATH } or a text in quotes'],
+    ],
+    [
+      'an empty file',
+      '',
+      ['1:1: devices: missing; must be a map of keys', '1:1: rules: missing; must be a list, like [a, b]'],
+    ],
+    ['a file that is no map', '- a\n', ['1:1: must be a map of keys, not a list']],
+    [
+      'a key twice, and what else there is',
+      `${DEVICES}rules: []\nlocal: a\nlocal: b\nlokal: c\n`,
+      [
+        '7:1: this key is there already; keep one of the two',
+        '8:1: lokal: unknown key; did you mean "local"?',
+      ],
+    ],
+    ['a tab', 'devices:\n\tcam: { type: camera }\n', ['2:1: tabs cannot indent YAML; use spaces']],
+    [
+      'a second document',
+      `${DEVICES}rules: []\n---\na: 1\n`,
+      ['6:1: a second document begins here; remove the line ---'],
+    ],
+    [
+      'a text that begins with !',
+      withDevice('{ type: ftp, host: h, password: !hunter2 }'),
+      ['3:44: unknown tag (!…); a text that begins with ! needs quotes'],
+    ],
+    [
+      'a text that begins with *',
+      withDevice('{ type: ftp, host: h, password: *hunter2 }'),
+      ['3:44: no value of this name (&…) before; a text that begins with * needs quotes'],
+    ],
+  ];
+
+  for (const [what, text, expected] of mistakes) {
+    it(`tells of ${what}, and the cure`, async () => {
+      assert.deepEqual(
+        (await errorOf(text)).split('\n'),
+        expected.map(line => `${FILE}:${line}`),
+      );
+    });
+  }
+
+  it('tells of everything at once, in the order of the file', async () => {
+    const lines = (
+      await errorOf(`
+local: 5
+devices:
+  cam: { type: camera, rot: / }
+  archive: { type: ftp }
+rules:
+  - { from: camm, to: [arcive], settle: x }
+  - 5
+`)
+    ).split('\n');
+    assert.deepEqual(
+      lines.map(line => line.slice(FILE.length + 1).replace(/^(\d+):\d+: ([^:]*).*$/, '$1 $2')),
+      [
+        '2 local',
+        '4 devices.cam.rot',
+        '5 devices.archive.host',
+        '7 rules[0].from',
+        '7 rules[0].to[0]',
+        '7 rules[0].settle',
+        '8 rules[1]',
+      ],
+    );
+  });
+
+  it('says what to do about a file that cannot be read', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'filesync-config-'));
+    const read = (file: string) => loadConfig(file, { env: {}, deviceTypes: testTypes });
+    try {
+      await mkdir(join(folder, 'sub'));
+      await writeFile(join(folder, 'good.yaml'), 'devices: {}\nrules: []\n');
+      assert.equal((await read(join(folder, 'good.yaml'))).local, join(folder, 'data'));
+      await assert.rejects(read(join(folder, 'none.yaml')), {
+        kind: 'config',
+        message: `${folder}/none.yaml: there is no such file; name the configuration with -c FILE`,
+      });
+      await assert.rejects(read(join(folder, 'sub')), {
+        kind: 'config',
+        message: `${folder}/sub: is a folder; name the file in it`,
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('says what to do about a file that may not be read', async () => {
+    const readFile = () => Promise.reject(Object.assign(new Error('no'), { code: 'EACCES' }));
+    await assert.rejects(loadConfig(FILE, { env: {}, deviceTypes: testTypes, readFile }), {
+      kind: 'config',
+      message: `${FILE}: this user may not read it; give the user the right, or run as another one`,
+    });
+  });
+
+  const warnings: [string, string, string[]][] = [
+    [
+      'a secret in the file, without repeating it',
+      withDevice('{ type: ftp, host: h, password: hunter2, headers: { X-Token: hunter2, X-Kind: log } }'),
+      [
+        '3:34: devices.archive.password: a secret in the configuration itself; better { env: NAME } or { file: PATH }',
+        '3:64: devices.archive.headers.X-Token: a secret in the configuration itself; better { env: NAME } or { file: PATH }',
+      ],
+    ],
+    [
+      'one name for all files',
+      withRule('{ from: cam, to: [archive], path: "{device}/latest.jpg" }'),
+      [
+        '6:33: rules[0].path: has neither {file.name} nor {file.path}, so files may get the same name, and a target takes a name only once',
+      ],
+    ],
+  ];
+
+  for (const [what, text, expected] of warnings) {
+    it(`warns of ${what}`, async () => {
+      assert.deepEqual(
+        (await load(text)).warnings,
+        expected.map(line => `${FILE}:${line}`),
+      );
+    });
+  }
+
+  describe('with devices that are both ends', () => {
+    const both = testTypes.map(type => ({ ...testTypes[0], ...testTypes[1], ...type }));
+    const warningsOf = async (...rules: [string, string][]) => {
+      const list = rules.map(([from, to]) => `{ from: ${from}, to: [${to}] }`).join(', ');
+      const text = `devices: { a: { type: camera }, b: { type: camera }, c: { type: camera } }\nrules: [${list}]\n`;
+      return (await loadConfig(FILE, { env: {}, deviceTypes: both, readFile: async () => text })).warnings;
+    };
+
+    it('warns of rules that go in a circle', async () => {
+      assert.deepEqual(await warningsOf(['a', 'b'], ['b', 'c'], ['c', 'b']), [
+        `${FILE}:2:1: rules: files go in a circle (b -> c -> b) and multiply unless include and exclude keep them apart`,
+      ]);
+    });
+
+    it('does not warn of chains and forks', async () => {
+      assert.deepEqual(await warningsOf(['a', 'b'], ['b', 'c'], ['a', 'c']), []);
+    });
+  });
+
+  it('never repeats a secret, whatever is wrong with its line', async () => {
+    const SECRET = 'hunter2hunter2';
+    const noise = fc.array(
+      fc.constantFrom(
+        '!',
+        '*',
+        '&',
+        '|',
+        '>',
+        '%',
+        '@',
+        '`',
+        '"',
+        "'",
+        '{',
+        '}',
+        '[',
+        ']',
+        '\\',
+        ' ',
+        '#',
+        '\t',
+        '\\x',
+        '\\u',
+        '- ',
+        '\n',
+        '\n  ',
+        ',',
+      ),
+      { maxLength: 4 },
+    );
+    await fc.assert(
+      fc.asyncProperty(noise, noise, async (before, after) => {
+        const password = `${before.join('')}${SECRET}${after.join('')}`;
+        const text = `rules: []\ndevices:\n  archive:\n    type: ftp\n    password: ${password}\n`;
+        const said = (await errorOf(text)).replaceAll(/archive\.[^:]*(?=: unknown key)/g, '');
+        assert.ok(!said.includes('hunter'), said);
+      }),
+    );
+  });
+});

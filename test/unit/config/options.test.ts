@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import type { z } from 'zod';
+import { duration, retention, showDefault, size, webUrl } from '../../../src/config/options.js';
+
+function check(schema: z.ZodType, good: [unknown, unknown][], bad: unknown[], message: string) {
+  for (const [value, expected] of good) {
+    it(`takes ${JSON.stringify(value)}`, () => assert.deepEqual(schema.parse(value), expected));
+  }
+  for (const value of bad) {
+    it(`refuses ${JSON.stringify(value)} with the cure`, () => {
+      assert.equal(schema.safeParse(value).error?.issues[0]?.message, message);
+    });
+  }
+}
+
+const DAY = 86_400_000;
+
+describe('the option type', () => {
+  describe('time span', () => {
+    check(
+      duration(),
+      [
+        [0, 0],
+        [10, 10_000],
+        [0.25, 250],
+        ['10', 10_000],
+        ['250ms', 250],
+        ['10s', 10_000],
+        ['1.5 h', 5_400_000],
+        ['30d', 30 * DAY],
+      ],
+      [-1, '-5s', '', ' ', 'soon', '10 potatoes', '10GB', '9'.repeat(400), Infinity, NaN, null, {}, true],
+      'must be a time span like 10s, 5m or 30d',
+    );
+  });
+
+  describe('size', () => {
+    check(
+      size(),
+      [
+        [0, 0],
+        [512, 512],
+        ['512', 512],
+        ['512B', 512],
+        ['512KB', 524_288],
+        ['1.5 gb', 1_610_612_736],
+      ],
+      [-1, '-5KB', '', '10G', '10 potatoes', 'KB', '10s', Infinity, null, []],
+      'must be a size like 512KB or 10GB',
+    );
+  });
+
+  describe('retention', () => {
+    check(
+      retention(),
+      [
+        ['keep', { kind: 'keep' }],
+        ['delete', { kind: 'delete' }],
+        ['30d', { kind: 'age', ms: 30 * DAY }],
+        ['10GB', { kind: 'size', bytes: 10 * 2 ** 30 }],
+      ],
+      ['kept', '', '30', 30, '-30d', '10G', null],
+      'must be keep, delete, an age like 30d or a size like 10GB',
+    );
+  });
+
+  describe('web address', () => {
+    check(
+      webUrl(),
+      ['https://logs.px4.io', 'http://127.0.0.1:8080/up?a=b'].map(url => [url, url]),
+      ['logs.px4.io', 'ftp://host/', 'https://', ''],
+      'must be a web address like https://example.org/upload',
+    );
+
+    for (const url of ['https://user:hunter2@host/', 'https://hunter2@host/']) {
+      it('refuses a user or password within, without repeating it', () => {
+        assert.equal(
+          webUrl().safeParse(url).error?.issues[0]?.message,
+          'must not hold a user or password; give them in options of their own',
+        );
+      });
+    }
+  });
+});
+
+describe('showDefault', () => {
+  it('writes a value as the file would have it', () => {
+    assert.equal(showDefault(duration(), 30_000), '30s');
+    assert.equal(showDefault(duration(), '10s'), '10s');
+    assert.equal(showDefault(size(), 1024), '1KB');
+    assert.equal(showDefault(webUrl(), 'x'), 'x');
+    assert.equal(showDefault(webUrl(), ''), '""');
+    assert.equal(showDefault(webUrl(), ['**']), '["**"]');
+  });
+});

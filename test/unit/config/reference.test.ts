@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { loadConfig } from '../../../src/config/load.js';
+import { optionsReference, withReference } from '../../../src/config/reference.js';
+import { deviceTypes } from '../../../src/devices/registry.js';
+import { testTypes } from './device-types.js';
+
+const text = (path: string) => readFile(new URL(`../../../${path}`, import.meta.url), 'utf8');
+
+describe('the options reference', () => {
+  it('has a row for each key of each device type', () => {
+    const reference = optionsReference(testTypes);
+    for (const row of [
+      '### `ftp`\n\nTarget: a server.\n\n| key | type | default | meaning |\n|---|---|---|---|\n',
+      '| `host` | text | **required** | name or address |',
+      '| `port` | number | `21` | port |',
+      '| `password` | secret | `""` | password |',
+      '| `headers` | map of secret | `{}` | a \\| b |',
+      '| `fields` | map of template | `{}` | texts |',
+      '| `tls` | `true` or `false` or `implicit` | `false` | encryption |',
+      '| `login` | map |  | who |\n| `login.user` | text |  |  |\n',
+      '### `camera`',
+      '| `interval` | time span | `10s` | pause between two listings of a source |',
+      '| `after.local` | keep, delete, time span or size | `keep` |',
+    ]) {
+      assert.ok(reference.includes(row), `${row}\nis not in\n${reference}`);
+    }
+  });
+
+  it('is in docs/CONFIGURATION.md as it is now (npm run docs)', async () => {
+    const document = await text('docs/CONFIGURATION.md');
+    assert.equal(document, withReference(document, await text('config/filesync.yaml'), deviceTypes));
+  });
+
+  it('goes nowhere without its marks', () => {
+    assert.throws(() => withReference('# Configuration', '', testTypes), /no line <!-- begin example/);
+  });
+});
+
+describe('config/filesync.yaml', () => {
+  it('is a good configuration with every kind of device', async () => {
+    const file = new URL('../../../config/filesync.yaml', import.meta.url).pathname;
+    const config = await loadConfig(file, { env: {}, deviceTypes });
+    assert.deepEqual(config.warnings, []);
+    assert.deepEqual(
+      [...config.devices.values()].map(({ type }) => type.type).sort(),
+      deviceTypes.map(({ type }) => type).sort(),
+    );
+  });
+});
+
+describe('every registered device type', () => {
+  for (const { type, summary, options, ...ends } of deviceTypes) {
+    it(`${type} tells what it and each of its options is for, and has an end`, () => {
+      assert.notEqual(summary, '');
+      for (const [key, schema] of Object.entries(options.shape)) assert.ok(schema.description, key);
+      assert.ok('source' in ends || 'target' in ends);
+    });
+  }
+});
