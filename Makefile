@@ -1,0 +1,37 @@
+# `make demo` runs the main job on embedded parts; `make test` passes the tests. Both install by themselves what
+# they need and do nothing twice.
+
+SHELL := /bin/bash
+STAMPS := .stamps
+SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+
+.PHONY: demo test check bench clean
+
+demo: dist/main.js
+	node dist/main.js demo
+
+test: check $(STAMPS)/servers
+	npm test --silent
+
+check: dist/main.js
+	npm run --silent typecheck
+	npm run --silent lint
+
+bench: dist/main.js
+	npm run --silent bench
+
+dist/main.js: $(STAMPS)/packages $(SOURCES) tsconfig.json tsconfig.build.json
+	npm run --silent build
+	@touch $@
+
+$(STAMPS)/packages: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@mkdir -p $(STAMPS) && touch $@
+
+# Debian packages of the real servers that the tests start on loopback.
+$(STAMPS)/servers: test/servers/packages.txt test/servers/install.sh
+	bash test/servers/install.sh
+	@mkdir -p $(STAMPS) && touch $@
+
+clean:
+	rm -rf dist $(STAMPS) node_modules

@@ -1,0 +1,37 @@
+import type { Config } from '../config/config.js';
+import type { Admin, EditResult } from '../control/admin.js';
+import { RemoteAdmin } from '../control/client.js';
+import { controlSocket } from '../control/socket.js';
+import { StoreAdmin } from '../control/store-admin.js';
+import { openStore } from '../db/store.js';
+import { configFor, loggerFor } from './setup.js';
+import { ExitCode, type Shell } from './shell.js';
+
+/** Does `use` on the database: through the daemon if one runs, else on the files themselves. */
+export async function withAdmin<T>(
+  shell: Shell,
+  configFile: string | undefined,
+  use: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const admin = await openAdmin(shell, await configFor(shell, configFile));
+  try {
+    return await use(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function openAdmin(shell: Shell, config: Config): Promise<Admin> {
+  const remote = await RemoteAdmin.connect(controlSocket(config.database));
+  if (remote) return remote;
+  const store = await openStore(config.database, { clock: shell.clock, logger: loggerFor(shell, 'warn') });
+  return new StoreAdmin(store, shell.clock);
+}
+
+/** Tells what an edit did; resolves to the exit code. */
+export function reportEdit(shell: Shell, json: boolean, verb: string, result: EditResult): number {
+  if (json) shell.print(JSON.stringify(result));
+  else for (const id of result.changed) shell.print(`${id} ${verb}`);
+  for (const { id, reason } of result.refused) shell.complain(`filesync: ${id}: ${reason}`);
+  return result.refused.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
+}

@@ -1,0 +1,38 @@
+import type { Argv, ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
+import type { Shell } from './shell.js';
+
+type OptionTable = Readonly<Record<string, Options>>;
+
+/** One command of the program: its words, its options, and what it does. */
+export interface Command<O extends OptionTable = OptionTable> {
+  /** As yargs reads it: `retry [id..]`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: O;
+  /** Further words: positionals, examples. */
+  build?(yargs: Argv): Argv;
+  /** Resolves to the exit code. Throws FileSyncError: `config` ends with 2, everything else with 1. */
+  run(args: ArgumentsCamelCase<InferredOptionTypes<O>>, shell: Shell): Promise<number>;
+}
+
+/** Ties the options' types to `run` and forgets them again, so that one list can hold every command. */
+export function defineCommand<O extends OptionTable>(command: Command<O>): Command {
+  return command;
+}
+
+const config = {
+  alias: 'c',
+  type: 'string',
+  requiresArg: true,
+  describe:
+    'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)',
+} as const satisfies Options;
+const json = { type: 'boolean', default: false, describe: 'print data as JSON' } as const satisfies Options;
+const logLevel = {
+  choices: ['debug', 'info', 'warn', 'error'] as const,
+  default: 'info' as const,
+  describe: 'what is logged to standard error',
+} satisfies Options;
+
+/** Options that several commands share. */
+export const common = { config, json, logLevel: logLevel } as const;

@@ -1,0 +1,81 @@
+import { fileURLToPath } from 'node:url';
+import { filter, firstValueFrom, map, merge, of, takeUntil, timer } from 'rxjs';
+import { compose, type Machine } from '../compose.js';
+import { loadConfig } from '../config/load.js';
+import { setStage, type Flight, type Stage } from '../demo/stage.js';
+import { deviceTypes } from '../devices/registry.js';
+import { FileSyncError } from '../errors.js';
+import { daemonPolicy } from '../pipeline/retry-policy.js';
+import { FileState } from '../ports.js';
+import { common, defineCommand } from './command.js';
+import { humanSize, table } from './print.js';
+import { loggerFor } from './setup.js';
+import { ExitCode, untilStopped, signalExitCode, type Shell } from './shell.js';
+
+/** Real flight logs that come with the package. */
+const LOGS = fileURLToPath(new URL('../../test/data', import.meta.url));
+
+/** The main job has failed if it is not done within this many ms. */
+const PATIENCE = 120_000;
+
+export const demo = defineCommand({
+  usage: 'demo',
+  summary:
+    'the main job on embedded parts: simulated autopilot -> local -> FTP server and Flight Review page',
+  options: {
+    logs: {
+      type: 'string',
+      default: LOGS,
+      requiresArg: true,
+      describe: 'folder whose .ulg files are on the autopilot',
+    },
+    logLevel: common.logLevel,
+  },
+  async run(args, shell) {
+    const logger = loggerFor(shell, args.logLevel);
+    const stage = await setStage(args.logs, { clock: shell.clock, logger });
+    try {
+      if (stage.flights.length === 0) throw new FileSyncError('config', `no .ulg files in ${args.logs}`);
+      for (const line of stage.cast) shell.print(line);
+      const config = await loadConfig(stage.configFile, { env: stage.env, deviceTypes });
+      const machine = await compose(config, { ...shell, env: stage.env, logger }, daemonPolicy);
+      await deliver(machine, stage.flights.length, shell);
+      if (shell.stopped.aborted) return signalExitCode(shell.stopped);
+      return await report(stage, shell);
+    } finally {
+      await stage.close();
+    }
+  },
+});
+
+async function deliver({ engine, store }: Machine, wanted: number, shell: Shell): Promise<void> {
+  const delivered = () => [...store.all()].filter(({ state }) => state === FileState.UPLOADED).length;
+  const all = merge(of(undefined), store.changes).pipe(
+    map(delivered),
+    filter(count => count === wanted),
+    takeUntil(timer(PATIENCE)),
+  );
+  const done = firstValueFrom(all, { defaultValue: 0 });
+  await engine.start();
+  await Promise.race([done, untilStopped(shell.stopped)]);
+  await engine.stop();
+}
+
+async function report(stage: Stage, shell: Shell): Promise<number> {
+  const rows = await Promise.all(stage.flights.map(flight => row(stage, flight)));
+  for (const line of table([HEADING, ...rows.map(({ cells }) => cells)])) shell.print(line);
+  const whole = rows.filter(one => one.whole).length;
+  shell.print(`${whole} of ${rows.length} flight logs are whole everywhere`);
+  return whole === rows.length ? ExitCode.DONE : ExitCode.INCOMPLETE;
+}
+
+const HEADING = ['FLIGHT LOG', 'SIZE', 'SHA-256', 'LOCAL', 'FTP', 'FLIGHT REVIEW'];
+
+async function row(stage: Stage, flight: Flight) {
+  const { path, size, sha256 } = flight;
+  const { local, ftp, website } = await stage.arrival(flight);
+  const places = [local, ftp, website];
+  const marks = places.map(hash => (hash === undefined ? 'missing' : hash === sha256 ? 'same' : 'DIFFERENT'));
+  const cells = [path, humanSize(size), `${sha256.slice(0, 16)}…`, ...marks];
+  return { cells, whole: places.every(hash => hash === sha256) };
+}

@@ -1,0 +1,41 @@
+import { FileSyncError } from '../errors.js';
+import type { FileRecord, FileState } from '../ports.js';
+import { parseState, stateName } from '../pipeline/state-name.js';
+import { withAdmin } from './admin.js';
+import { common, defineCommand } from './command.js';
+import { humanSize, plain, table } from './print.js';
+import { ExitCode } from './shell.js';
+
+export const files = defineCommand({
+  usage: 'files',
+  summary: "list the database's records",
+  options: {
+    config: common.config,
+    json: common.json,
+    state: { type: 'string', requiresArg: true, describe: 'only this state, by name or number' },
+    device: { type: 'string', requiresArg: true, describe: 'only this source' },
+  },
+  async run(args, shell) {
+    const { device } = args;
+    const state = wantedState(args.state);
+    const filter = { ...(state !== undefined && { state }), ...(device !== undefined && { device }) };
+    const records = await withAdmin(shell, args.config, admin => admin.files(filter));
+    if (args.json) shell.print(JSON.stringify(records));
+    else for (const line of table([HEADING, ...records.map(row)])) shell.print(line);
+    return ExitCode.DONE;
+  },
+});
+
+const HEADING = ['ID', 'STATE', 'SIZE', 'DEVICE', 'PATH', 'REASON'];
+
+function row(record: FileRecord): string[] {
+  const { id, state, size, device, path, reason = '' } = record;
+  return [id, stateName(state), humanSize(size), device, plain(path), plain(reason)];
+}
+
+function wantedState(text: string | undefined): FileState | undefined {
+  const state = text === undefined ? undefined : parseState(text);
+  if (text !== undefined && state === undefined)
+    throw new FileSyncError('config', `no state is called ${text}`);
+  return state;
+}

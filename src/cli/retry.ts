@@ -1,0 +1,22 @@
+import { FileSyncError } from '../errors.js';
+import { reportEdit, withAdmin } from './admin.js';
+import { common, defineCommand } from './command.js';
+
+export const retry = defineCommand({
+  usage: 'retry [id..]',
+  summary: 'bring FAILED files back',
+  options: {
+    config: common.config,
+    json: common.json,
+    failed: { type: 'boolean', default: false, describe: 'all that are FAILED' },
+  },
+  build: yargs =>
+    yargs.positional('id', { type: 'string', array: true, describe: 'ids, or unique beginnings of them' }),
+  async run(args, shell) {
+    const ids = (args['id'] as string[] | undefined) ?? [];
+    if (args.failed === ids.length > 0)
+      throw new FileSyncError('config', 'give ids or --failed; `filesync files` lists ids');
+    const result = await withAdmin(shell, args.config, admin => admin.retry(args.failed ? 'failed' : ids));
+    return reportEdit(shell, args.json, 'will be tried again', result);
+  },
+});

@@ -1,0 +1,36 @@
+import { access } from 'node:fs/promises';
+import { findConfig } from '../config/find.js';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/config.js';
+import { deviceTypes } from '../devices/registry.js';
+import type { Logger, LogLevel } from '../ports.js';
+import { createLogger } from '../system/logger.js';
+import type { Shell } from './shell.js';
+
+/** The logger of a command: lines on standard error. */
+export function loggerFor(shell: Shell, level: LogLevel): Logger {
+  return createLogger({
+    write: line => shell.complain(line.trimEnd()),
+    level,
+    clock: shell.clock,
+    name: 'filesync',
+  });
+}
+
+/** The configuration that the user asked for or that lies in its usual place; warnings are told. */
+export async function configFor(shell: Shell, explicit: string | undefined): Promise<Config> {
+  const exists = (path: string) =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
+  const file = await findConfig({
+    ...(explicit !== undefined && { explicit }),
+    env: shell.env,
+    home: shell.home,
+    exists,
+  });
+  const config = await loadConfig(file, { env: shell.env, deviceTypes });
+  for (const warning of config.warnings) shell.complain(`warning: ${warning}`);
+  return config;
+}

@@ -1,0 +1,37 @@
+import type { Clock } from '../ports.js';
+
+/** What the commands need of the process; src/main.ts fills it in. */
+export interface Shell {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly hostname: string;
+  readonly clock: Clock;
+  /** The user reads from a terminal: bars instead of lines. */
+  readonly interactive: boolean;
+  /** Columns of the terminal. */
+  readonly columns: number;
+  /** Results. Takes whole lines without their end. */
+  print(line: string): void;
+  /** Warnings, errors, the log. */
+  complain(line: string): void;
+  /** Where progress bars are drawn. */
+  readonly terminal: NodeJS.WritableStream;
+  /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
+  readonly stopped: AbortSignal;
+  /** Calls back on each SIGUSR1. */
+  onUserSignal(handler: () => void): void;
+}
+
+export const ExitCode = { DONE: 0, INCOMPLETE: 1, USAGE: 2 } as const;
+
+/** The code to exit with after a signal. */
+export function signalExitCode(stopped: AbortSignal): number {
+  return typeof stopped.reason === 'number' ? stopped.reason : ExitCode.DONE;
+}
+
+/** Resolves when the user wants the program to end. */
+export async function untilStopped(stopped: AbortSignal): Promise<void> {
+  if (stopped.aborted) return;
+  await new Promise<void>(resolve => stopped.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,55 @@
+import axios, { type AxiosInstance } from 'axios';
+import { FileSyncError } from '../errors.js';
+import type { FileRecord } from '../ports.js';
+import type { Admin, EditResult, FileFilter, Status } from './admin.js';
+
+/** The Admin of a daemon that runs elsewhere, over its socket. */
+export class RemoteAdmin implements Admin {
+  readonly #http: AxiosInstance;
+
+  private constructor(socketPath: string) {
+    this.#http = axios.create({
+      socketPath,
+      baseURL: 'http://daemon',
+      proxy: false,
+      maxContentLength: Infinity,
+    });
+  }
+
+  /** Undefined if nobody listens there. */
+  static async connect(socketPath: string): Promise<RemoteAdmin | undefined> {
+    const admin = new RemoteAdmin(socketPath);
+    return admin.status().then(
+      () => admin,
+      (error: unknown) => {
+        if (axios.isAxiosError(error) && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED'))
+          return undefined;
+        throw new FileSyncError('unavailable', `the daemon's socket ${socketPath} does not answer`, {
+          cause: error,
+        });
+      },
+    );
+  }
+
+  async status(): Promise<Status> {
+    return (await this.#http.get<Status>('/status')).data;
+  }
+
+  async files(filter: FileFilter): Promise<readonly FileRecord[]> {
+    return (await this.#http.get<FileRecord[]>('/files', { params: filter })).data;
+  }
+
+  async retry(ids: readonly string[] | 'failed'): Promise<EditResult> {
+    return (await this.#http.post<EditResult>('/retry', JSON.stringify(ids), JSON_BODY)).data;
+  }
+
+  async forget(ids: readonly string[]): Promise<EditResult> {
+    return (await this.#http.post<EditResult>('/forget', JSON.stringify(ids), JSON_BODY)).data;
+  }
+
+  async close(): Promise<void> {
+    // Each call had its own connection.
+  }
+}
+
+const JSON_BODY = { headers: { 'content-type': 'application/json' } };

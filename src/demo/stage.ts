@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Clock, Logger } from '../ports.js';
+import { startSim } from '../sim/sim.js';
+import { startFtpServer } from './ftp-server.js';
+import { startReceiver, type Receiver } from './receiver.js';
+
+const USER = 'demo';
+const PASSWORD = 'demo-password';
+
+/** A flight log as the autopilot holds it. */
+export interface Flight {
+  /** Below the autopilot's log folder. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** What of one flight lies where, by SHA-256; undefined: nothing. */
+export interface Arrival {
+  readonly local: string | undefined;
+  readonly ftp: string | undefined;
+  readonly website: string | undefined;
+}
+
+/** Everything around the main job, on loopback and in one temporary folder. */
+export interface Stage {
+  readonly flights: readonly Flight[];
+  /** Absolute, of a configuration that joins it all. */
+  readonly configFile: string;
+  /** What the configuration takes from the environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** One line each: what plays here. */
+  readonly cast: readonly string[];
+  arrival(flight: Flight): Promise<Arrival>;
+  /** Ends the servers and removes the folder; a second call does nothing. */
+  close(): Promise<void>;
+}
+
+/** Sets it up around the flight logs (`.ulg`) of a folder. */
+export async function setStage(logs: string, tools: { clock: Clock; logger: Logger }): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), 'filesync-demo-'));
+  const card = join(folder, 'card');
+  const flights = await fillCard(logs, join(card, 'log'));
+  const loopback = { host: '127.0.0.1', port: 0 };
+  const autopilot = await startSim({ folder: card, listen: loopback, like: 'px4', ...tools });
+  const ftp = await startFtpServer({ folder: join(folder, 'ftp'), user: USER, password: PASSWORD });
+  const website = await startReceiver({ folder: join(folder, 'website') });
+  const configFile = join(folder, 'filesync.yaml');
+  await writeFile(configFile, configuration(autopilot.address.port, ftp.port, website.url));
+  return {
+    flights,
+    configFile,
+    env: { DEMO_PASSWORD: PASSWORD },
+    cast: castOf(flights.length, autopilot.address.port, ftp.port, website.url),
+    arrival: flight => arrivalOf(flight, folder, website),
+    close: async () => {
+      await Promise.all([autopilot.close(), ftp.close(), website.close()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function castOf(logs: number, autopilot: number, ftp: number, website: string): string[] {
+  return [
+    `autopilot   simulated PX4 with ${logs} flight logs, MAVLink FTP at udp://127.0.0.1:${autopilot}`,
+    `archive     FTP server at ftp://127.0.0.1:${ftp}`,
+    `review      Flight Review's upload page at ${website}`,
+  ];
+}
+
+/** Day folders and counted names, as PX4 writes them. */
+async function fillCard(logs: string, folder: string): Promise<Flight[]> {
+  const names = (await readdir(logs)).filter(name => name.endsWith('.ulg')).sort();
+  return Promise.all(
+    names.map(async (name, index) => {
+      const path = join(`sess${String(index + 1).padStart(3, '0')}`, name);
+      await mkdir(join(folder, path, '..'), { recursive: true });
+      await copyFile(join(logs, name), join(folder, path));
+      const { size } = await stat(join(folder, path));
+      return { path, size, sha256: await hashOfFile(join(folder, path)) };
+    }),
+  );
+}
+
+function configuration(autopilot: number, ftp: number, website: string): string {
+  return stringify({
+    local: './data',
+    devices: {
+      autopilot: { type: 'mavlink', url: `udp://127.0.0.1:0@127.0.0.1:${autopilot}`, root: '/log' },
+      archive: { type: 'ftp', host: '127.0.0.1', port: ftp, user: USER, password: { env: 'DEMO_PASSWORD' } },
+      review: { type: 'flight-review', url: website },
+    },
+    rules: [
+      {
+        from: 'autopilot',
+        to: ['archive', 'review'],
+        include: ['**/*.ulg'],
+        settle: '1s',
+        description: '{file.name}',
+      },
+    ],
+    interval: '1s',
+  });
+}
+
+async function arrivalOf(flight: Flight, folder: string, website: Receiver): Promise<Arrival> {
+  const below = (place: string) =>
+    hashOfFile(join(folder, place, 'autopilot', flight.path)).catch(() => undefined);
+  const uploaded = website.received.find(
+    ({ name, sha256 }) => name === basename(flight.path) && sha256 === flight.sha256,
+  );
+  return { local: await below('data'), ftp: await below('ftp'), website: uploaded?.sha256 };
+}
+
+async function hashOfFile(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+}

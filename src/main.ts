@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import { homedir, hostname } from 'node:os';
+import { cli } from './cli/cli.js';
+import { systemClock } from './system/clock.js';
+
+const stop = new AbortController();
+process.on('SIGINT', () => stop.abort(130));
+process.on('SIGTERM', () => stop.abort(143));
+
+// A reader that goes away (`filesync files | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+process.exitCode = await cli({
+  argv: process.argv.slice(2),
+  env: process.env,
+  home: homedir(),
+  hostname: hostname(),
+  clock: systemClock,
+  interactive: process.stderr.isTTY,
+  columns: process.stdout.columns || 100,
+  print: line => void process.stdout.write(`${line}\n`),
+  complain: line => void process.stderr.write(`${line}\n`),
+  terminal: process.stderr,
+  stopped: stop.signal,
+  onUserSignal: handler => void process.on('SIGUSR1', handler),
+});

@@ -1,0 +1,176 @@
+import { Subject } from 'rxjs';
+import { FileSyncError } from '../errors.js';
+import type { Digests, PartialFile } from '../local/partial-file.js';
+import type { LocalStorage } from '../local/storage.js';
+import { FileState, type Checksum, type FileRecord, type Logger, type Source } from '../ports.js';
+import type { DeviceHub } from './hub.js';
+import type { Ledger } from './ledger.js';
+import { progressOf, type Progress } from './progress.js';
+import { besideName, deliveryState, withReason } from './record.js';
+import { hashOf } from './verified.js';
+import type { Lane, Task, Work } from './worker.js';
+
+/** After so many new bytes, what has arrived is made safe against a power cut. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+
+export interface DownloadTools {
+  readonly hub: DeviceHub;
+  readonly ledger: Ledger;
+  readonly local: LocalStorage;
+  readonly logger: Logger;
+  laneOf(record: FileRecord): Lane;
+}
+
+/** Brings found files to local storage: resumed where it was cut, verified, and only then DOWNLOADED. */
+export class Downloader implements Work<Task> {
+  readonly progress = new Subject<Progress>();
+  readonly #tools: DownloadTools;
+
+  constructor(tools: DownloadTools) {
+    this.#tools = tools;
+  }
+
+  lane(task: Task): Lane {
+    const record = this.#tools.ledger.get(task.key);
+    if (!record) throw new FileSyncError('internal', `no record ${task.key}`);
+    return this.#tools.laneOf(record);
+  }
+
+  async run(task: Task, signal: AbortSignal, progressed: () => void): Promise<void> {
+    const record = this.#tools.ledger.get(task.key);
+    const waits = record?.state === FileState.FOUND || record?.state === FileState.DOWNLOADING;
+    if (!record || !waits || (await this.#adopt(record))) return;
+    const named = await this.#freeName(record);
+    if (named) await this.#fetch(named, signal, progressed);
+  }
+
+  async failed(task: Task, error: FileSyncError, final: boolean): Promise<void> {
+    const { ledger, logger } = this.#tools;
+    const state = restingState(error, final);
+    const record = await ledger.update(task.key, now => withReason({ ...now, state }, reasonOf(error)));
+    if (!record || error.kind === 'cancelled') return;
+    const next =
+      state === FileState.FOUND ? 'will try again' : state === FileState.FAILED ? 'gave up' : 'vanished';
+    logger.log(
+      state === FileState.FAILED ? 'error' : 'warn',
+      `${record.device}:${record.path}: ${error.message} (${next})`,
+    );
+  }
+
+  /** A crash after the rename and before the record said so: the whole file is there already. */
+  async #adopt(record: FileRecord): Promise<boolean> {
+    const { local } = this.#tools;
+    if (record.sha256 === undefined || !(await local.stat(record.local))) return false;
+    if ((await hashOf(local.open(record.local, 0))) !== record.sha256) return false;
+    await this.#finish(record);
+    return true;
+  }
+
+  /** A file of that name that is not ours stays as it is; ours goes beside it. */
+  async #freeName(record: FileRecord): Promise<FileRecord | undefined> {
+    const { local, ledger } = this.#tools;
+    if (!(await local.stat(record.local))) return record;
+    return ledger.update(record.id, now => ({ ...now, local: besideName(now.local, now.id) }));
+  }
+
+  async #fetch(record: FileRecord, signal: AbortSignal, progressed: () => void): Promise<void> {
+    const source = this.#tools.hub.source(record.device);
+    if (!source) throw new FileSyncError('unavailable', `${record.device} is not in the configuration`);
+    const part = await this.#begin(record, signal);
+    try {
+      await this.#tools.local.ensureSpace(record.size - part.offset);
+      await this.#checkpoint(record, part);
+      await this.#copy(record, source, part, signal, progressed);
+      const digests = await part.digests();
+      await this.#verify(record, source, digests, signal);
+      await this.#keep(record, part, digests);
+    } finally {
+      await part.close();
+    }
+  }
+
+  async #begin(record: FileRecord, signal: AbortSignal): Promise<PartialFile> {
+    const { local } = this.#tools;
+    const part = await local.begin(record.local, record.checkpoint, signal);
+    if (part.offset <= record.size) return part;
+    await part.close();
+    return local.begin(record.local, undefined, signal);
+  }
+
+  async #copy(
+    record: FileRecord,
+    source: Source,
+    part: PartialFile,
+    signal: AbortSignal,
+    progressed: () => void,
+  ): Promise<void> {
+    let safe = part.offset;
+    for await (const chunk of source.read(record, part.offset, signal)) {
+      await part.append(chunk);
+      progressed();
+      this.progress.next(progressOf(record, part.offset));
+      if (part.offset - safe < CHECKPOINT_BYTES) continue;
+      await this.#checkpoint(record, part);
+      safe = part.offset;
+    }
+    if (part.offset === record.size) return;
+    throw new FileSyncError('changed', `the source gave ${part.offset} of ${record.size} bytes`);
+  }
+
+  /** Recorded before the first new byte is written: a `.part` that no record vouches for is never continued. */
+  async #checkpoint(record: FileRecord, part: PartialFile): Promise<void> {
+    const checkpoint = await part.checkpoint();
+    await this.#tools.ledger.update(record.id, now =>
+      withReason({ ...now, state: FileState.DOWNLOADING, checkpoint }, ''),
+    );
+  }
+
+  async #verify(record: FileRecord, source: Source, digests: Digests, signal: AbortSignal): Promise<void> {
+    const expected = record.checksum ?? (await this.#sourceChecksum(record, source, signal));
+    const actual = expected && digests[expected.algorithm];
+    if (!actual || actual === expected.value) return;
+    await this.#tools.local.discard(record.local);
+    const found = `${expected.algorithm} ${actual}, the source says ${expected.value}`;
+    throw new FileSyncError(
+      'corrupt',
+      `what arrived is not what the source holds (${found}); fetching it anew`,
+    );
+  }
+
+  async #sourceChecksum(
+    record: FileRecord,
+    source: Source,
+    signal: AbortSignal,
+  ): Promise<Checksum | undefined> {
+    if (!source.capabilities.checksum) return undefined;
+    return source.checksum(record, signal).catch((error: unknown) => {
+      if (error instanceof FileSyncError && error.kind === 'unsupported') return undefined;
+      throw error;
+    });
+  }
+
+  /** The record knows our bytes by their hash before they get their final name, so that a crash between is understood. */
+  async #keep(record: FileRecord, part: PartialFile, { sha256 }: Digests): Promise<void> {
+    const known = await this.#tools.ledger.update(record.id, now => ({ ...now, sha256 }));
+    if (!known) return;
+    await part.commit(record.modified);
+    await this.#finish(record);
+  }
+
+  async #finish({ id, device, path, size }: FileRecord): Promise<void> {
+    await this.#tools.ledger.update(id, ({ checkpoint: _done, ...now }) =>
+      withReason({ ...now, kept: true, state: deliveryState(now.targets) }, ''),
+    );
+    this.#tools.logger.log('info', `${device}:${path}: downloaded, ${size} bytes`);
+  }
+}
+
+function restingState(error: FileSyncError, final: boolean): FileState {
+  if (error.kind === 'not-found') return FileState.VANISHED;
+  return final && !error.temporary ? FileState.FAILED : FileState.FOUND;
+}
+
+/** Being stopped is no reason that a person needs to read. */
+export function reasonOf(error: FileSyncError): string {
+  return error.kind === 'cancelled' && error.message === 'cancelled' ? '' : error.message;
+}

@@ -1,0 +1,240 @@
+import {
+  BehaviorSubject,
+  defer,
+  filter,
+  groupBy,
+  map,
+  merge,
+  mergeMap,
+  repeat,
+  Subscription,
+  switchMap,
+  type Observable,
+} from 'rxjs';
+import { expired } from '../local/retention.js';
+import type { LocalStorage } from '../local/storage.js';
+import { FileState, type Clock, type FileRecord, type Logger, type Store } from '../ports.js';
+import type { Planner } from '../rules/plan.js';
+import { Cleaner } from './cleaner.js';
+import { Downloader } from './downloader.js';
+import { Finder, type Scan } from './finder.js';
+import { DeviceHub, type Device, type DeviceStatus } from './hub.js';
+import { Ledger } from './ledger.js';
+import { LocalNames } from './local-names.js';
+import type { Progress } from './progress.js';
+import { Queues, type Workers } from './queues.js';
+import { recovered, reconciled } from './record.js';
+import type { RetryPolicy } from './retry-policy.js';
+import { after } from './rx.js';
+import { Uploader } from './uploader.js';
+import type { Wording } from './wording.js';
+
+/** How often local copies are looked through for those that may go, ms. */
+const RETENTION_INTERVAL = 60_000;
+
+export interface EngineParts {
+  readonly devices: readonly Device[];
+  readonly store: Store;
+  readonly local: LocalStorage;
+  readonly planner: Planner;
+  readonly wording: Wording;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly policy: RetryPolicy;
+  /** ms between two looks at a source. */
+  readonly interval: number;
+}
+
+/** What one pass over everything came to. */
+export interface PassReport {
+  /** The last look at each source. */
+  readonly scans: readonly Scan[];
+  /** Records that every target has got in this pass. */
+  readonly delivered: readonly FileRecord[];
+  /** Records that are neither delivered nor gone, after the pass. */
+  readonly unfinished: readonly FileRecord[];
+}
+
+/** The whole machine: Finder, Downloader, Uploader and Cleaner around one database. */
+export class Engine {
+  readonly progress: Observable<Progress>;
+  /** All devices' states, at once and whenever one changes. */
+  readonly devices: Observable<DeviceStatus[]>;
+  readonly #parts: EngineParts;
+  readonly #paused = new BehaviorSubject(false);
+  readonly #interval: BehaviorSubject<number>;
+  readonly #hub: DeviceHub;
+  readonly #ledger: Ledger;
+  readonly #workers: Workers;
+  readonly #queues: Queues;
+  readonly #running = new Subscription();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#interval = new BehaviorSubject(parts.interval);
+    this.#hub = new DeviceHub(parts.devices, this.#paused);
+    this.#ledger = new Ledger(parts.store, parts.clock);
+    this.#workers = makeWorkers(parts, this.#hub, this.#ledger);
+    this.#queues = new Queues(parts.store, this.#hub, parts.planner, this.#workers, parts);
+    this.progress = merge(this.#workers.downloader.progress, this.#workers.uploader.progress);
+    this.devices = this.#hub.status();
+  }
+
+  /** Works until stopped. */
+  async start(): Promise<void> {
+    await this.#begin();
+    this.#running.add(this.#lookAgain().subscribe(device => this.#queues.look(device)));
+    this.#running.add(this.#tidyNowAndThen().subscribe());
+    this.rescan();
+  }
+
+  /** Finds, fetches and delivers what there is now; resolves when all of it has been tried. */
+  async pass(): Promise<PassReport> {
+    const scans = new Map<string, Scan>();
+    const delivered = new Map<string, FileRecord>();
+    this.#running.add(this.#workers.finder.scans.subscribe(scan => scans.set(scan.device, scan)));
+    await this.#begin();
+    this.#running.add(this.#deliveries().subscribe(record => delivered.set(record.id, record)));
+    this.rescan();
+    await this.#queues.looked();
+    await this.#lookAtGrowing([...scans.values()]);
+    await this.#queues.idle();
+    await this.#tidy();
+    const unfinished = [...this.#parts.store.all()].filter(isUnfinished);
+    return { scans: [...scans.values()], delivered: [...delivered.values()], unfinished };
+  }
+
+  /** Looks at every source at once. */
+  rescan(): void {
+    for (const device of this.#hub.sourceNames()) this.#queues.look(device);
+  }
+
+  /** Stops or resumes all work; what is under way is cut off and taken up again where it was. */
+  pause(on: boolean): void {
+    this.#paused.next(on);
+  }
+
+  setInterval(ms: number): void {
+    this.#interval.next(ms);
+  }
+
+  /** Ends all work cleanly, closes the devices and the database. */
+  async stop(): Promise<void> {
+    this.#running.unsubscribe();
+    await this.#queues.stop();
+    await this.#hub.close();
+    await this.#parts.store.close();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#recover();
+    this.#running.add(this.devices.subscribe(this.#tellChanges()));
+    this.#running.add(this.#queues.feed());
+  }
+
+  /** Puts at rest what a process that died left in motion, and gives unfinished files the targets of today's rules. */
+  async #recover(): Promise<void> {
+    const { store, planner } = this.#parts;
+    const changes = [...store.all()].flatMap(record => {
+      const now = reconciled(recovered(record), planner.plan(record.device, record.path));
+      return now === record ? [] : [store.put(now)];
+    });
+    await Promise.all(changes);
+  }
+
+  /** Each file whose last target has just got it. */
+  #deliveries(): Observable<FileRecord> {
+    return this.#parts.store.changes.pipe(
+      filter(
+        ({ record, previous }) =>
+          record?.state === FileState.UPLOADED && previous?.state !== FileState.UPLOADED,
+      ),
+      map(({ record }) => record as FileRecord),
+    );
+  }
+
+  /** After each look at a device, the next one an interval later; a look in between starts the wait anew. */
+  #lookAgain(): Observable<string> {
+    const wait = () => this.#interval.pipe(switchMap(ms => after(this.#parts.clock, ms)));
+    return this.#workers.finder.scans.pipe(
+      groupBy(scan => scan.device),
+      mergeMap(scans => scans.pipe(switchMap(() => wait().pipe(map(() => scans.key))))),
+    );
+  }
+
+  /** One look tells nothing of growth: a second one, when the first files can have settled, does. */
+  async #lookAtGrowing(scans: readonly Scan[]): Promise<void> {
+    const growing = scans.filter(scan => scan.growing.length > 0);
+    if (growing.length === 0) return;
+    await this.#parts.clock.sleep(Math.max(...growing.map(scan => scan.settledIn)));
+    for (const scan of growing) this.#queues.look(scan.device);
+    await this.#queues.looked();
+  }
+
+  #tidyNowAndThen(): Observable<void> {
+    return defer(() => after(this.#parts.clock, RETENTION_INTERVAL)).pipe(
+      mergeMap(() => this.#tidy()),
+      repeat(),
+    );
+  }
+
+  async #tidy(): Promise<void> {
+    const { store, local, planner, clock, logger } = this.#parts;
+    const retentionOf = (record: FileRecord) =>
+      planner.plan(record.device, record.path)?.after.local ?? { kind: 'keep' };
+    for (const record of expired(store.all(), retentionOf, clock.now())) {
+      await local.remove(record.local);
+      await this.#ledger.update(record.id, now => ({ ...now, kept: false }));
+      logger.log('info', `${record.device}:${record.path}: local copy removed, as its rule says`);
+    }
+  }
+
+  #tellChanges(): (devices: DeviceStatus[]) => void {
+    const told = new Map<string, boolean>();
+    return devices => {
+      for (const { name, available, reason } of devices) {
+        if (told.get(name) !== available)
+          this.#parts.logger.log('info', `${name}: ${available ? 'available' : 'away'}: ${reason}`);
+        told.set(name, available);
+      }
+    };
+  }
+}
+
+function isUnfinished({ state }: FileRecord): boolean {
+  return state !== FileState.UPLOADED && state !== FileState.REMOVED && state !== FileState.VANISHED;
+}
+
+function makeWorkers(parts: EngineParts, hub: DeviceHub, ledger: Ledger): Workers {
+  const { planner, wording } = parts;
+  const modeOf = (record: FileRecord) =>
+    planner.plan(record.device, record.path)?.whileArmed ?? 'upload-only';
+  const laneOf = (record: FileRecord) => hub.sourceLane(record.device, modeOf(record));
+  const tools = { ...parts, hub, ledger, laneOf };
+  return {
+    finder: makeFinder(parts, hub, ledger),
+    downloader: new Downloader(tools),
+    uploader: new Uploader({
+      ...tools,
+      laneOf: (record, target) => hub.targetLane(target, record.device, modeOf(record)),
+      pathOn: (record, target) => wording.pathOn(record, target),
+      outgoing: record => wording.outgoing(record),
+    }),
+    cleaner: new Cleaner({ ...tools, planFor: record => planner.plan(record.device, record.path) }),
+  };
+}
+
+function makeFinder(parts: EngineParts, hub: DeviceHub, ledger: Ledger): Finder {
+  const { planner, wording } = parts;
+  const names = new LocalNames(parts.store);
+  return new Finder({
+    ...parts,
+    hub,
+    ledger,
+    laneOf: device => hub.sourceLane(device, planner.mildest(device)),
+    planFor: (device, path) => planner.plan(device, path),
+    localName: (device, path, id) => names.choose(device, path, id),
+    describe: (device, file, plan, foundAt) => wording.describe(device, file, plan, foundAt),
+  });
+}

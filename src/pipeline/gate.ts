@@ -1,0 +1,53 @@
+import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
+import type { Availability } from '../ports.js';
+import type { WhileArmed } from '../rules/rule.js';
+
+/** Whether work may begin, and if not, why. */
+export interface Gate {
+  readonly open: boolean;
+  readonly reason: string;
+  /** Work under way must stop too. Absence alone does not ask for that: what is cut off notices by itself. */
+  readonly interrupts: boolean;
+}
+
+const OPEN: Gate = { open: true, reason: '', interrupts: false };
+const away = ({ reason }: Availability): Gate => ({ open: false, reason, interrupts: false });
+const PAUSED: Gate = { open: false, reason: 'paused', interrupts: true };
+const ARMED: Gate = { open: false, reason: 'the vehicle is armed', interrupts: true };
+
+const sameGate = (a: Gate, b: Gate) => a.open === b.open && a.reason === b.reason;
+
+/** For work that talks to a source: closed by a pause, by absence, and by arming unless the rule says `continue`. */
+export function sourceGate(
+  source: Observable<Availability>,
+  paused: Observable<boolean>,
+  whileArmed: Observable<WhileArmed>,
+): Observable<Gate> {
+  const decide = (now: Availability, pause: boolean, mode: WhileArmed): Gate => {
+    if (pause) return PAUSED;
+    if (now.armed && mode !== 'continue') return ARMED;
+    return now.available ? OPEN : away(now);
+  };
+  return combineLatest([source, paused, whileArmed]).pipe(
+    map(([now, pause, mode]) => decide(now, pause, mode)),
+    distinctUntilChanged(sameGate),
+  );
+}
+
+/** For work that talks to a target: the vehicle matters only to rules that pause everything while it is armed. */
+export function targetGate(
+  target: Observable<Availability>,
+  source: Observable<Availability>,
+  paused: Observable<boolean>,
+  whileArmed: Observable<WhileArmed>,
+): Observable<Gate> {
+  const decide = (now: Availability, vehicle: Availability, pause: boolean, mode: WhileArmed): Gate => {
+    if (pause) return PAUSED;
+    if (vehicle.armed && mode === 'pause') return ARMED;
+    return now.available ? OPEN : away(now);
+  };
+  return combineLatest([target, source, paused, whileArmed]).pipe(
+    map(([now, vehicle, pause, mode]) => decide(now, vehicle, pause, mode)),
+    distinctUntilChanged(sameGate),
+  );
+}

@@ -1,0 +1,112 @@
+import { combineLatest, map, of, shareReplay, startWith, type BehaviorSubject, type Observable } from 'rxjs';
+import type { Availability, Source, Target } from '../ports.js';
+import type { WhileArmed } from '../rules/rule.js';
+import { sourceGate, targetGate, type Gate } from './gate.js';
+import type { Lane } from './worker.js';
+
+/** A configured device with the ends that the rules use. */
+export interface Device {
+  readonly name: string;
+  readonly type: string;
+  readonly source?: Source;
+  readonly target?: Target;
+}
+
+export interface DeviceStatus extends Availability {
+  readonly name: string;
+  readonly type: string;
+}
+
+const UNKNOWN: Availability = { available: false, reason: 'not looked at yet', armed: false };
+
+/** Probing is shared: however many lanes ask, a device is probed once, and only while somebody wants to know. */
+const shared = (availability: Observable<Availability>) =>
+  availability.pipe(shareReplay({ bufferSize: 1, refCount: true }));
+
+/** All devices by name, with their shared availability and the lanes that work on them stands in. */
+export class DeviceHub {
+  readonly #devices: ReadonlyMap<string, Device>;
+  readonly #sources = new Map<string, Observable<Availability>>();
+  readonly #targets = new Map<string, Observable<Availability>>();
+  readonly #paused: BehaviorSubject<boolean>;
+
+  constructor(devices: Iterable<Device>, paused: BehaviorSubject<boolean>) {
+    this.#devices = new Map([...devices].map(device => [device.name, device]));
+    this.#paused = paused;
+    for (const { name, source, target } of this.#devices.values()) {
+      if (source) this.#sources.set(name, shared(source.availability));
+      if (target) this.#targets.set(name, shared(target.availability));
+    }
+  }
+
+  source(name: string): Source | undefined {
+    return this.#devices.get(name)?.source;
+  }
+
+  target(name: string): Target | undefined {
+    return this.#devices.get(name)?.target;
+  }
+
+  sourceNames(): string[] {
+    return [...this.#sources.keys()];
+  }
+
+  /** Emits the state of all devices at once and whenever one changes. */
+  status(): Observable<DeviceStatus[]> {
+    return combineLatest([...this.#devices.values()].map(device => this.#statusOf(device)));
+  }
+
+  /** Where work that reads from `source` stands. */
+  sourceLane(source: string, whileArmed: WhileArmed): Lane {
+    const gate = sourceGate(this.#availability(this.#sources, source), this.#paused, of(whileArmed));
+    return {
+      key: `${source} ${whileArmed}`,
+      concurrency: this.source(source)?.capabilities.connections ?? 1,
+      gate,
+    };
+  }
+
+  /** Where work that brings a file of `source` to `target` stands. */
+  targetLane(target: string, source: string, whileArmed: WhileArmed): Lane {
+    const concurrency = this.target(target)?.capabilities.connections ?? 1;
+    const own = this.#availability(this.#targets, target);
+    if (whileArmed !== 'pause')
+      return { key: target, concurrency, gate: this.#targetGate(own, of(UNKNOWN), whileArmed) };
+    const vehicle = this.#availability(this.#sources, source);
+    return { key: `${target} ${source}`, concurrency, gate: this.#targetGate(own, vehicle, whileArmed) };
+  }
+
+  async close(): Promise<void> {
+    await closeDevices(this.#devices.values());
+  }
+
+  #targetGate(
+    own: Observable<Availability>,
+    vehicle: Observable<Availability>,
+    mode: WhileArmed,
+  ): Observable<Gate> {
+    return targetGate(own, vehicle, this.#paused, of(mode));
+  }
+
+  #availability(ends: ReadonlyMap<string, Observable<Availability>>, name: string): Observable<Availability> {
+    return ends.get(name) ?? of({ ...UNKNOWN, reason: `${name} is not in the configuration` });
+  }
+
+  #statusOf({ name, type }: Device): Observable<DeviceStatus> {
+    const ends = [this.#sources.get(name), this.#targets.get(name)].flatMap(end => (end ? [end] : []));
+    const known = ends.map(end => end.pipe(startWith(UNKNOWN)));
+    return combineLatest(known).pipe(map(states => ({ name, type, ...worst(states) })));
+  }
+}
+
+/** Closes both ends of each; what cannot be closed properly is left behind. */
+export async function closeDevices(devices: Iterable<Device>): Promise<void> {
+  const ends = [...devices].flatMap(({ source, target }) => [source, target]);
+  await Promise.allSettled(ends.map(async end => end?.close()));
+}
+
+/** A device with two ends is as available as the lesser of them. */
+function worst(states: readonly Availability[]): Availability {
+  const away = states.find(state => !state.available) ?? states[0] ?? UNKNOWN;
+  return { ...away, armed: states.some(state => state.armed) };
+}

@@ -1,0 +1,203 @@
+import {
+  BehaviorSubject,
+  filter,
+  firstValueFrom,
+  map,
+  merge,
+  mergeMap,
+  Subject,
+  type Observable,
+} from 'rxjs';
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import type { Clock, Logger } from '../ports.js';
+import type { Gate } from './gate.js';
+import { retryDelay, type RetryPolicy } from './retry-policy.js';
+import { aborted, after } from './rx.js';
+
+/** Work that shares a device and a gate stands in one lane: at most `concurrency` of it runs at once. */
+export interface Lane {
+  readonly key: string;
+  readonly concurrency: number;
+  readonly gate: Observable<Gate>;
+}
+
+export interface Task {
+  /** Unique among the worker's tasks; a task that is queued already is not queued twice. */
+  readonly key: string;
+}
+
+/** What a kind of work is; the worker adds queueing, gates and retries. */
+export interface Work<T extends Task> {
+  lane(task: T): Lane;
+  /** Does it. `progressed` tells that bytes moved, so that a bad link does not count as a dead one. */
+  run(task: T, signal: AbortSignal, progressed: () => void): Promise<void>;
+  /** A try did not work. `final`: this run of the program does not try again (permanent, or out of tries). */
+  failed(task: T, error: FileSyncError, final: boolean): Promise<void>;
+}
+
+/** What every worker is given. */
+export interface WorkerTools {
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Uniform in [0, 1), for jitter. */
+  readonly random: () => number;
+}
+
+interface Entry<T> {
+  readonly task: T;
+  readonly lane: OpenLane<T>;
+  failures: number;
+  running: AbortController | undefined;
+  /** It was queued once more while it ran: look again when it ends. */
+  again: boolean;
+}
+
+interface OpenLane<T> extends Lane {
+  readonly queue: Subject<Entry<T>>;
+  /** The gate has been closed for longer than our patience: whoever comes now does not wait for it again. */
+  tired: boolean;
+}
+
+/**
+ * A queue of tasks in lanes, with the program's one retry loop. A gate that interrupts aborts what runs in its lane; it is
+ * taken up again, without counting as a failure, when the gate opens.
+ */
+export class Worker<T extends Task> {
+  readonly #work: Work<T>;
+  readonly #tools: WorkerTools;
+  readonly #lanes = new Map<string, OpenLane<T>>();
+  readonly #entries = new Map<string, Entry<T>>();
+  readonly #stopping = new AbortController();
+  readonly #count = new BehaviorSubject(0);
+
+  constructor(work: Work<T>, tools: WorkerTools) {
+    this.#work = work;
+    this.#tools = tools;
+  }
+
+  /** Number of tasks that are queued, running or waiting for another try; emits at once and on each change. */
+  get pending(): Observable<number> {
+    return this.#count.asObservable();
+  }
+
+  add(task: T): void {
+    if (this.#stopping.signal.aborted) return;
+    const known = this.#entries.get(task.key);
+    if (known) known.again ||= known.running !== undefined;
+    else this.#enter(task);
+  }
+
+  /** Forgets a task; aborts it if it runs. */
+  remove(key: string): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    this.#leave(entry);
+    entry.running?.abort();
+  }
+
+  /** Aborts what runs and resolves when all of it has ended. Nothing is lost: the database knows what was left. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.running) entry.running.abort();
+      else this.#leave(entry);
+    }
+    await firstValueFrom(this.#count.pipe(filter(count => count === 0)));
+  }
+
+  #enter(task: T): void {
+    const lane = this.#openLane(this.#work.lane(task));
+    const entry: Entry<T> = { task, lane, failures: 0, running: undefined, again: false };
+    this.#entries.set(task.key, entry);
+    this.#count.next(this.#entries.size);
+    lane.queue.next(entry);
+  }
+
+  #leave(entry: Entry<T>): void {
+    if (!this.#alive(entry)) return;
+    this.#entries.delete(entry.task.key);
+    this.#count.next(this.#entries.size);
+  }
+
+  #alive(entry: Entry<T>): boolean {
+    return this.#entries.get(entry.task.key) === entry;
+  }
+
+  #openLane(lane: Lane): OpenLane<T> {
+    const known = this.#lanes.get(lane.key);
+    if (known) return known;
+    const open: OpenLane<T> = { ...lane, queue: new Subject(), tired: false };
+    open.queue.pipe(mergeMap(entry => this.#serve(entry), lane.concurrency)).subscribe();
+    this.#lanes.set(lane.key, open);
+    return open;
+  }
+
+  async #serve(entry: Entry<T>): Promise<void> {
+    if (!this.#alive(entry)) return;
+    const control = new AbortController();
+    entry.running = control;
+    const error = await this.#attempt(entry, control);
+    const delay = error && (await this.#failed(entry, error, control.signal));
+    // What `failed` has written comes back as a change and must not start the work anew.
+    if (error) entry.again = false;
+    entry.running = undefined;
+    if (delay === undefined) this.#finish(entry);
+    else void this.#comeBack(entry, delay);
+  }
+
+  async #attempt(entry: Entry<T>, control: AbortController): Promise<FileSyncError | undefined> {
+    try {
+      await this.#gateOpens(entry.lane, control.signal);
+      const closing = entry.lane.gate.pipe(filter(gate => gate.interrupts));
+      const watch = closing.subscribe(gate => control.abort(new FileSyncError('cancelled', gate.reason)));
+      const progressed = () => void (entry.failures = 0);
+      await this.#work.run(entry.task, control.signal, progressed).finally(() => watch.unsubscribe());
+      return undefined;
+    } catch (thrown) {
+      return toFileSyncError(thrown);
+    }
+  }
+
+  /** Rejects with `unavailable` when patience runs out, with `cancelled` when the signal aborts. */
+  async #gateOpens(lane: OpenLane<T>, signal: AbortSignal): Promise<void> {
+    let reason = '';
+    const gate = lane.gate.pipe(
+      map(now => ((reason = now.reason), now.open)),
+      filter(open => open),
+    );
+    const patience = after(this.#tools.clock, lane.tired ? 0 : this.#tools.policy.patienceMs);
+    const opened = await firstValueFrom(merge(aborted(signal), gate, patience.pipe(map(() => false))));
+    lane.tired = !opened;
+    if (!opened) throw new FileSyncError('unavailable', reason);
+  }
+
+  /** The pause before the next try in ms; undefined if this run does not try again. */
+  async #failed(entry: Entry<T>, error: FileSyncError, signal: AbortSignal): Promise<number | undefined> {
+    const { policy, random, logger } = this.#tools;
+    const interrupted = signal.aborted;
+    if (!interrupted) entry.failures += 1;
+    const final = !error.temporary || entry.lane.tired || entry.failures >= policy.maxTries;
+    await this.#work
+      .failed(entry.task, error, final && !interrupted)
+      .catch((thrown: unknown) =>
+        logger.log('error', `${entry.task.key}: ${toFileSyncError(thrown).message}`),
+      );
+    if (interrupted) return this.#stopping.signal.aborted ? undefined : 0;
+    return final ? undefined : retryDelay(policy, entry.failures, random, error.retryAfterMs);
+  }
+
+  #finish(entry: Entry<T>): void {
+    const again = entry.again && this.#alive(entry) && !this.#stopping.signal.aborted;
+    if (!again) return this.#leave(entry);
+    entry.again = false;
+    entry.failures = 0;
+    entry.lane.queue.next(entry);
+  }
+
+  async #comeBack(entry: Entry<T>, delay: number): Promise<void> {
+    const pause = delay > 0 ? this.#tools.clock.sleep(delay, this.#stopping.signal) : Promise.resolve();
+    await pause.catch(() => this.#leave(entry));
+    if (this.#alive(entry)) entry.lane.queue.next(entry);
+  }
+}

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { BehaviorSubject, filter, firstValueFrom } from 'rxjs';
+import { FileSyncError } from '../../../src/errors.js';
+import type { Gate } from '../../../src/pipeline/gate.js';
+import type { RetryPolicy } from '../../../src/pipeline/retry-policy.js';
+import { Worker, type Task, type Work } from '../../../src/pipeline/worker.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
+import { VirtualClock } from '../../fakes/virtual-clock.js';
+
+const OPEN: Gate = { open: true, reason: '', interrupts: false };
+const AWAY: Gate = { open: false, reason: 'away', interrupts: false };
+const ARMED: Gate = { open: false, reason: 'armed', interrupts: true };
+const policy: RetryPolicy = { baseMs: 100, ceilingMs: 1000, maxTries: Infinity, patienceMs: Infinity };
+
+type Run = Work<Task>['run'];
+
+function setup(run: Run, options: { policy?: Partial<RetryPolicy>; concurrency?: number } = {}) {
+  const gate = new BehaviorSubject<Gate>(OPEN);
+  const clock = new VirtualClock();
+  const failures: { key: string; kind: string; final: boolean }[] = [];
+  const work: Work<Task> = {
+    lane: () => ({ key: 'lane', concurrency: options.concurrency ?? 1, gate }),
+    run,
+    failed: async ({ key }, { kind }, final) => void failures.push({ key, kind, final }),
+  };
+  const tools = {
+    policy: { ...policy, ...options.policy },
+    clock,
+    logger: new RecordingLogger(),
+    random: () => 1,
+  };
+  return { worker: new Worker(work, tools), gate, clock, failures };
+}
+
+const idle = (worker: Worker<Task>) => firstValueFrom(worker.pending.pipe(filter(count => count === 0)));
+const pending = (worker: Worker<Task>) => firstValueFrom(worker.pending);
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((_, reject) =>
+    signal.addEventListener('abort', () => reject(new FileSyncError('cancelled', 'cut'))),
+  );
+
+describe('Worker', () => {
+  it('runs tasks in order, never more at once than the lane bears', async () => {
+    const seen: string[] = [];
+    let running = 0;
+    const { worker } = setup(
+      async ({ key }) => {
+        assert.ok(++running <= 2);
+        await systemClock.sleep(1);
+        running--;
+        seen.push(key);
+      },
+      { concurrency: 2 },
+    );
+    for (const key of ['a', 'b', 'c', 'd']) worker.add({ key });
+    await idle(worker);
+    assert.deepEqual(seen, ['a', 'b', 'c', 'd']);
+  });
+
+  it('queues a task once, and looks again at one that was added while it ran', async () => {
+    let runs = 0;
+    const { worker } = setup(async ({ key }) => {
+      runs += 1;
+      if (runs === 1) worker.add({ key });
+    });
+    worker.add({ key: 'a' });
+    await idle(worker);
+    assert.equal(runs, 2);
+  });
+
+  it('tries temporary failures again with growing pauses, and lets others pass meanwhile', async () => {
+    const times: number[] = [];
+    const bench = setup(async ({ key }) => {
+      if (key === 'good') return;
+      times.push(bench.clock.monotonic());
+      if (times.length < 4) throw new FileSyncError('timeout', 'slow');
+    });
+    bench.worker.add({ key: 'bad' });
+    bench.worker.add({ key: 'good' });
+    await bench.clock.advance(50);
+    assert.equal(await pending(bench.worker), 1);
+    await bench.clock.advance(10_000);
+    assert.deepEqual(times, [0, 100, 300, 700]);
+    assert.equal(await pending(bench.worker), 0);
+    assert.ok(bench.failures.every(({ final }) => !final));
+  });
+
+  it('starts the pauses anew after progress', async () => {
+    const times: number[] = [];
+    const bench = setup(async (_task, _signal, progressed) => {
+      times.push(bench.clock.monotonic());
+      if (times.length === 3) progressed();
+      if (times.length < 5) throw new FileSyncError('timeout', 'slow');
+    });
+    bench.worker.add({ key: 'a' });
+    await bench.clock.advance(10_000);
+    assert.deepEqual(times, [0, 100, 300, 400, 600]);
+  });
+
+  it('keeps a pause that the device asked for', async () => {
+    const times: number[] = [];
+    const bench = setup(async () => {
+      times.push(bench.clock.monotonic());
+      if (times.length < 2) throw new FileSyncError('busy', '503', { retryAfterMs: 5000 });
+    });
+    bench.worker.add({ key: 'a' });
+    await bench.clock.advance(10_000);
+    assert.deepEqual(times, [0, 5000]);
+  });
+
+  it('gives up at once when the failure is permanent', async () => {
+    const { worker, failures } = setup(async () => {
+      throw new FileSyncError('rejected', 'no');
+    });
+    worker.add({ key: 'a' });
+    await idle(worker);
+    assert.deepEqual(failures, [{ key: 'a', kind: 'rejected', final: true }]);
+  });
+
+  it('leaves what fails too often for another run, where the policy says so', async () => {
+    const bench = setup(
+      async () => {
+        throw new FileSyncError('timeout', 'slow');
+      },
+      { policy: { maxTries: 3 } },
+    );
+    bench.worker.add({ key: 'a' });
+    await bench.clock.advance(10_000);
+    assert.deepEqual(
+      bench.failures.map(({ final }) => final),
+      [false, false, true],
+    );
+    assert.equal(await pending(bench.worker), 0);
+  });
+
+  it('waits at a closed gate, and does not interrupt what runs when the device merely goes away', async () => {
+    const seen: string[] = [];
+    let release = () => {};
+    const { worker, gate } = setup(async ({ key }) => {
+      seen.push(key);
+      await new Promise<void>(resolve => (release = resolve));
+    });
+    worker.add({ key: 'a' });
+    worker.add({ key: 'b' });
+    gate.next(AWAY);
+    await systemClock.sleep(1);
+    release();
+    await firstValueFrom(worker.pending.pipe(filter(count => count === 1)));
+    assert.deepEqual(seen, ['a']);
+    gate.next(OPEN);
+    await systemClock.sleep(1);
+    assert.deepEqual(seen, ['a', 'b']);
+    release();
+    await idle(worker);
+  });
+
+  it('cuts off what runs when the gate interrupts, and takes it up again without counting a failure', async () => {
+    let runs = 0;
+    const { worker, gate, failures } = setup(async (_task, signal) => {
+      if (++runs === 1) await untilAborted(signal);
+    });
+    worker.add({ key: 'a' });
+    await systemClock.sleep(1);
+    gate.next(ARMED);
+    await systemClock.sleep(1);
+    assert.equal(runs, 1);
+    gate.next(OPEN);
+    await idle(worker);
+    assert.equal(runs, 2);
+    assert.deepEqual(failures, [{ key: 'a', kind: 'cancelled', final: false }]);
+  });
+
+  it('loses patience once per lane, not once per task', async () => {
+    const bench = setup(async () => assert.fail('ran'), { policy: { patienceMs: 1000 } });
+    bench.gate.next(AWAY);
+    for (const key of ['a', 'b', 'c']) bench.worker.add({ key });
+    await bench.clock.advance(1000);
+    await bench.clock.advance(0);
+    await idle(bench.worker);
+    assert.equal(bench.clock.monotonic(), 1000);
+    assert.deepEqual(
+      bench.failures.map(({ kind, final }) => `${kind} ${final}`),
+      ['unavailable true', 'unavailable true', 'unavailable true'],
+    );
+  });
+
+  it('forgets a removed task and cuts it off', async () => {
+    const { worker } = setup((_task, signal) => untilAborted(signal));
+    worker.add({ key: 'a' });
+    await systemClock.sleep(1);
+    worker.remove('a');
+    assert.equal(await pending(worker), 0);
+  });
+
+  it('stops: cuts off what runs, drops what waits, takes nothing new', async () => {
+    let runs = 0;
+    const bench = setup(async ({ key }, signal) => {
+      runs += 1;
+      if (key === 'fails') throw new FileSyncError('timeout', 'slow');
+      await untilAborted(signal);
+    });
+    for (const key of ['fails', 'runs', 'waits']) bench.worker.add({ key });
+    await bench.clock.advance(1);
+    await bench.worker.stop();
+    bench.worker.add({ key: 'late' });
+    assert.equal(await pending(bench.worker), 0);
+    assert.equal(runs, 2);
+  });
+});
