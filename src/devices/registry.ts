@@ -1,4 +1,5 @@
 import type { DeviceType } from './definition.js';
+import { directory } from './directory.js';
 
 /** Every kind of device that the program knows, a line each. */
-export const deviceTypes: readonly DeviceType[] = [];
+export const deviceTypes: readonly DeviceType[] = [directory];

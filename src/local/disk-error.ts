@@ -34,6 +34,14 @@ export function diskError(thrown: unknown, path: string, details: ErrorDetails =
   return new FileSyncError(kind, `${path}: ${words}`, { path, ...details, cause: thrown });
 }
 
+/** What is missing where we write is no file that its source has lost: somebody took our folder or part away. */
+export function whileWriting(error: FileSyncError, path: string): FileSyncError {
+  if (error.kind !== 'not-found') return error;
+  const { device } = error;
+  const details = { operation: 'write', path, cause: error, ...(device !== undefined && { device }) };
+  return new FileSyncError('io', `${path} was taken away while it was being written`, details);
+}
+
 /** The system's code (`ENOENT` …) of a thrown error. */
 export function codeOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../errors.js';
 import type { ByteStream } from '../ports.js';
+import { unless } from './disk-error.js';
 
 /** Large enough that the calls cost nothing beside the copying, small enough to stay in the processor's cache. */
 const CHUNK_BYTES = 512 * 1024;
@@ -43,4 +44,13 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: 
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;
   }
+}
+
+/**
+ * Sets the time of the last change, ms since the epoch, where it is known. FAT lets only the mount's owner do so, though
+ * others may write: the bytes matter more than their date.
+ */
+export async function setModified(handle: FileHandle, modified: number | undefined): Promise<void> {
+  if (modified === undefined) return;
+  await unless(['EPERM'], handle.utimes(modified / 1000, modified / 1000));
 }

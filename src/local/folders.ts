@@ -1,10 +1,11 @@
+import type { PathLike } from 'node:fs';
 import { mkdir, open, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { unless } from './disk-error.js';
 
 /** Makes what is new or renamed in a folder survive a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: PathLike): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     // Some file systems (FUSE, network) cannot sync a folder and say so with these.

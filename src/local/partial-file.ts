@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import type { Checkpoint } from '../ports.js';
 import { newDigest } from './digest.js';
-import { diskError, onDisk, unless } from './disk-error.js';
-import { fileBytes, writeAll } from './file-bytes.js';
+import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
+import { fileBytes, setModified, writeAll } from './file-bytes.js';
 import { syncFolder } from './folders.js';
 
 /** Bytes that may wait for the disk before `append` does. */
@@ -111,7 +111,7 @@ export class PartialFile {
     const { part, final } = this.#options;
     await this.#flush();
     await onWriting(final, async () => {
-      if (modified !== undefined) await this.#setTime(modified / 1000);
+      await setModified(this.#handle, modified);
       await this.#handle.sync();
       if (await unless(['ENOENT'], lstat(final))) throw exists(final);
       await rename(part, final);
@@ -164,11 +164,6 @@ export class PartialFile {
     }
   }
 
-  /** FAT lets only the mount's owner set times, though others may write: the bytes matter more than their date. */
-  async #setTime(seconds: number): Promise<void> {
-    await unless(['EPERM'], this.#handle.utimes(seconds, seconds));
-  }
-
   /** The first time, the part's own name as well. */
   async #syncData(): Promise<void> {
     await this.#handle.datasync();
@@ -193,11 +188,8 @@ const exists = (path: string) =>
     operation: 'write',
   });
 
-/** A file that is missing where we write is no file that its source has lost. */
 async function onWriting<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
   return onDisk(path, { operation: 'write' }, work).catch((error: FileSyncError) => {
-    if (error.kind !== 'not-found') throw error;
-    const message = `${path} was taken away while it was being written`;
-    throw new FileSyncError('io', message, { operation: 'write', path, cause: error });
+    throw whileWriting(error, path);
   });
 }

@@ -1,0 +1,165 @@
+import { constants, type Dirent, type Stats } from 'node:fs';
+import { lstat, open, readdir, unlink, type FileHandle } from 'node:fs/promises';
+import type { Observable } from 'rxjs';
+import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { checksumOf } from '../../local/digest.js';
+import { codeOf, unless } from '../../local/disk-error.js';
+import { fileBytes } from '../../local/file-bytes.js';
+import { syncFolder } from '../../local/folders.js';
+import type {
+  Availability,
+  ByteStream,
+  Checksum,
+  Source,
+  SourceCapabilities,
+  SourceFile,
+} from '../../ports.js';
+import { pollAvailability } from '../availability.js';
+import type { DeviceContext } from '../definition.js';
+import { isUnfinishedUpload, nameFromBytes, pathToBytes } from './names.js';
+import { Root } from './root.js';
+
+/** No pipe is waited for, no link followed. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const GONE = ['ENOENT', 'ENOTDIR'];
+/** Made by mkfs at the top of each ext drive, for root alone. */
+const LOST_AND_FOUND = 'lost+found';
+
+/** Regular files below a folder. Links, devices and pipes are no files, nor are unfinished uploads of ours. */
+export class DirectorySource implements Source {
+  readonly capabilities: SourceCapabilities = {
+    connections: 4,
+    resume: true,
+    checksum: 'sha256',
+    remove: true,
+  };
+  readonly availability: Observable<Availability>;
+  readonly #root: Root;
+  readonly #device: string;
+  readonly #closed = new AbortController();
+
+  /** @param path absolute */
+  constructor(path: string, { name, clock }: DeviceContext) {
+    this.#root = new Root(path, name);
+    this.#device = name;
+    const probe = () => this.#root.probe(constants.R_OK, false);
+    this.availability = pollAvailability(probe, { clock, until: this.#closed.signal });
+  }
+
+  async *list(signal: AbortSignal): AsyncIterable<SourceFile> {
+    const details = { device: this.#device, operation: 'list' };
+    throwIfAborted(signal, details);
+    const before = await this.#root.identity(details);
+    const folders = [''];
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      for (const entry of await this.#entries(folder)) {
+        throwIfAborted(signal, details);
+        const path = folder + nameFromBytes(entry.name);
+        if (entry.isDirectory() && path !== LOST_AND_FOUND) folders.push(`${path}/`);
+        const file = entry.isFile() ? await this.#describe(path) : undefined;
+        if (file) yield file;
+      }
+    }
+    if ((await this.#root.identity(details)) === before) return;
+    const message = `the folder ${this.#root.path} was replaced while it was listed`;
+    throw new FileSyncError('unavailable', message, details);
+  }
+
+  async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
+    throwIfAborted(signal, this.#detailsOf(file, 'read'));
+    try {
+      await using handle = await open(this.#absolute(file.path), READ_FLAGS);
+      await this.#checkSame(file, handle);
+      if (offset > file.size) throw this.#changed(file, 'read');
+      let position = offset;
+      for await (const chunk of fileBytes(handle, offset, signal)) {
+        position += chunk.length;
+        if (position > file.size) throw this.#changed(file, 'read');
+        yield chunk;
+      }
+      await this.#checkSame(file, handle);
+      if (position !== file.size) throw this.#changed(file, 'read');
+    } catch (error) {
+      throw await this.#root.fileError(error, file.path, 'read');
+    }
+  }
+
+  async checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
+    throwIfAborted(signal, this.#detailsOf(file, 'checksum'));
+    try {
+      await using handle = await open(this.#absolute(file.path), READ_FLAGS);
+      return await checksumOf(fileBytes(handle, 0, signal), 'sha256');
+    } catch (error) {
+      throw await this.#root.fileError(error, file.path, 'checksum');
+    }
+  }
+
+  /** Durable: a file that came back after a power cut would pass for a new one. */
+  async remove(file: SourceFile, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal, this.#detailsOf(file, 'remove'));
+    const path = this.#absolute(file.path);
+    try {
+      const found = await lstat(path);
+      if (!isSame(file, found)) throw this.#changed(file, 'remove');
+      await unlink(path);
+      await syncFolder(path.subarray(0, path.lastIndexOf('/')));
+    } catch (thrown) {
+      const error = await this.#root.fileError(thrown, file.path, 'remove');
+      if (error.kind !== 'not-found') throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+  }
+
+  /** A folder that has gone since its parent was read holds no files. */
+  async #entries(folder: string): Promise<Dirent<Buffer>[]> {
+    try {
+      return await readdir(this.#absolute(folder), { withFileTypes: true, encoding: 'buffer' });
+    } catch (error) {
+      if (folder !== '' && GONE.includes(codeOf(error) ?? '')) return [];
+      throw this.#root.error(error, folder === '' ? this.#root.path : folder, { operation: 'list' });
+    }
+  }
+
+  async #describe(path: string): Promise<SourceFile | undefined> {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    if (isUnfinishedUpload(name)) return undefined;
+    try {
+      const found = await unless(GONE, lstat(this.#absolute(path)));
+      return found?.isFile() ? { path, size: found.size, modified: modifiedOf(found) } : undefined;
+    } catch (error) {
+      throw this.#root.error(error, path, { operation: 'list' });
+    }
+  }
+
+  async #checkSame(file: SourceFile, handle: FileHandle): Promise<void> {
+    if (!isSame(file, await handle.stat())) throw this.#changed(file, 'read');
+  }
+
+  /** As bytes, for names that are not UTF-8. */
+  #absolute(path: string): Buffer {
+    if (path.split('/').includes('..')) {
+      throw new FileSyncError('bad-name', `${JSON.stringify(path)} leads out of the folder`, { path });
+    }
+    return Buffer.concat([Buffer.from(`${this.#root.path}/`), pathToBytes(path)]);
+  }
+
+  #changed(file: SourceFile, operation: string): FileSyncError {
+    const message = `${file.path} is not the file any more that was listed: it changed since`;
+    return new FileSyncError('changed', message, this.#detailsOf(file, operation));
+  }
+
+  #detailsOf({ path }: SourceFile, operation: string) {
+    return { device: this.#device, operation, path };
+  }
+}
+
+/** Whole milliseconds: finer times are not stable on every file system. */
+const modifiedOf = ({ mtimeMs }: Stats): number => Math.floor(mtimeMs);
+
+function isSame(file: SourceFile, found: Stats): boolean {
+  const sameTime = file.modified === undefined || file.modified === modifiedOf(found);
+  return found.isFile() && found.size === file.size && sameTime;
+}

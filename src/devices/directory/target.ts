@@ -1,0 +1,195 @@
+import { constants } from 'node:fs';
+import { link, lstat, mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Observable } from 'rxjs';
+import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
+import { checksumOf, newDigest, type Digest } from '../../local/digest.js';
+import { unless, whileWriting } from '../../local/disk-error.js';
+import { fileBytes, setModified, writeAll } from '../../local/file-bytes.js';
+import { Folders, syncFolder } from '../../local/folders.js';
+import type {
+  Availability,
+  Checksum,
+  Outgoing,
+  Receipt,
+  Target,
+  TargetCapabilities,
+  TargetStat,
+  WriteEvents,
+} from '../../ports.js';
+import { pollAvailability } from '../availability.js';
+import type { DeviceContext } from '../definition.js';
+import { outgoingBytes } from '../outgoing-bytes.js';
+import { checkTargetPath } from '../target-path.js';
+import { partName } from './names.js';
+import { Root } from './root.js';
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+/** What file systems without hard links (FAT, exFAT, some shares) answer to one. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+/** One upload under way. */
+interface Upload {
+  readonly file: Outgoing;
+  /** Absolute, of the finished file. */
+  readonly final: string;
+  /** Absolute, of the unfinished one. */
+  readonly part: string;
+  readonly offset: number;
+  readonly signal: AbortSignal;
+  readonly events: WriteEvents;
+}
+
+/** A folder that files are copied into: as `<name>.<token>.part` until they are whole, on disk, and read back. */
+export class DirectoryTarget implements Target {
+  readonly capabilities: TargetCapabilities = {
+    connections: 4,
+    resume: true,
+    stat: true,
+    checksum: 'sha256',
+    resend: false,
+  };
+  readonly availability: Observable<Availability>;
+  readonly #root: Root;
+  readonly #device: string;
+  readonly #folders: Folders;
+  readonly #closed = new AbortController();
+
+  /** @param path absolute */
+  constructor(path: string, { name, clock }: DeviceContext) {
+    this.#root = new Root(path, name);
+    this.#device = name;
+    this.#folders = new Folders(path);
+    const probe = () => this.#root.probe(constants.W_OK, true);
+    this.availability = pollAvailability(probe, { clock, until: this.#closed.signal });
+  }
+
+  async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
+    return this.#do('stat', path, signal, async final => {
+      const part = partName(final, token);
+      const [done, unfinished] = await Promise.all([final, part].map(found));
+      if (done && done.ino === unfinished?.ino) await unlink(part); // a crash between link and unlink left both names
+      if (done) return { size: done.size, partial: 0 };
+      return { partial: unfinished?.size ?? 0 };
+    });
+  }
+
+  async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
+    return this.#do('checksum', path, signal, async final => {
+      await using handle = await open(final, O_RDONLY | O_NOFOLLOW);
+      return await checksumOf(fileBytes(handle, 0, signal), 'sha256');
+    });
+  }
+
+  async write(
+    file: Outgoing,
+    path: string,
+    offset: number,
+    signal: AbortSignal,
+    events: WriteEvents,
+  ): Promise<Receipt> {
+    return this.#do('write', path, signal, async final => {
+      const upload = { file, final, part: partName(final, file.token), offset, signal, events };
+      if (await found(final)) throw this.#exists(final);
+      await this.#makeFolders(path);
+      await this.#fill(upload);
+      await events.committing();
+      await this.#publish(upload);
+      return { location: final, verified: 'hash' };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+  }
+
+  async #makeFolders(path: string): Promise<void> {
+    await unless(['EEXIST'], mkdir(this.#root.path)).catch((error: unknown) => {
+      throw this.#root.error(error, this.#root.path, { operation: 'write', path });
+    });
+    await this.#folders.make(dirname(path));
+  }
+
+  /** Brings the whole file to the disk under the part's name, and sees that what can be read there is what was sent. */
+  async #fill(upload: Upload): Promise<void> {
+    const { part, file, signal } = upload;
+    await using handle = await open(part, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
+    const sent = await this.#receive(upload, handle);
+    await setModified(handle, file.source.modified);
+    await handle.sync();
+    const { value } = await checksumOf(fileBytes(handle, 0, signal), 'sha256');
+    if (value === (file.sha256 ?? sent.hex())) return;
+    await unlink(part);
+    throw this.#error('corrupt', `${part}: what was written is not what was sent; it will be written anew`);
+  }
+
+  /** Gives the digest of what the file consists of. */
+  async #receive(upload: Upload, handle: FileHandle): Promise<Digest> {
+    const { file, offset, signal, events } = upload;
+    const digest = newDigest('sha256');
+    await this.#keep(handle, upload, file.sha256 === undefined ? digest : undefined);
+    let position = offset;
+    const handover = { device: this.#device, progress: (bytes: number) => events.progress(bytes) };
+    for await (const chunk of outgoingBytes(file, offset, handover)) {
+      throwIfAborted(signal);
+      const writing = writeAll(handle, chunk, position);
+      if (file.sha256 === undefined) digest.update(chunk);
+      await writing;
+      position += chunk.length;
+    }
+    throwIfAborted(signal);
+    return digest;
+  }
+
+  /** Leaves the part with the bytes up to `offset`, and digests them where somebody wants to know. */
+  async #keep(
+    handle: FileHandle,
+    { part, offset, signal }: Upload,
+    digest: Digest | undefined,
+  ): Promise<void> {
+    const { size } = await handle.stat();
+    if (size < offset) throw this.#error('io', `${part} is shorter than it was: the file will be sent anew`);
+    if (size > offset) await handle.truncate(offset);
+    if (!digest || offset === 0) return;
+    for await (const chunk of fileBytes(handle, 0, signal)) digest.update(chunk);
+  }
+
+  /** A hard link never replaces what is there. Where there are none, the name is looked at right before. */
+  async #publish({ part, final }: Upload): Promise<void> {
+    const linked = await unless(
+      ['EEXIST', ...NO_LINKS],
+      link(part, final).then(() => true),
+    );
+    if (!linked && (await found(final))) throw this.#exists(final);
+    await (linked ? unlink(part) : rename(part, final));
+    await syncFolder(dirname(final));
+  }
+
+  /** `work` is given the absolute name; what it throws is put into the engine's words. */
+  async #do<Value>(
+    operation: string,
+    path: string,
+    signal: AbortSignal,
+    work: (final: string) => Promise<Value>,
+  ): Promise<Value> {
+    const details = { device: this.#device, operation, path };
+    checkTargetPath(path, details);
+    throwIfAborted(signal, details);
+    try {
+      return await work(join(this.#root.path, path));
+    } catch (thrown) {
+      const error = await this.#root.fileError(thrown, path, operation);
+      throw operation === 'write' ? whileWriting(error, path) : error;
+    }
+  }
+
+  #exists(final: string): FileSyncError {
+    return this.#error('exists', `${final}: a file of that name is there already`);
+  }
+
+  #error(kind: ErrorKind, message: string): FileSyncError {
+    return new FileSyncError(kind, message, { device: this.#device, operation: 'write' });
+  }
+}
+
+const found = (path: string) => unless(['ENOENT', 'ENOTDIR'], lstat(path));

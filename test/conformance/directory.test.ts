@@ -1,0 +1,50 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { DirectorySource } from '../../src/devices/directory/source.js';
+import { DirectoryTarget } from '../../src/devices/directory/target.js';
+import { deviceContext } from '../fakes/device-context.js';
+import { sourceConformance, type SourceBench } from './source.js';
+import { targetConformance, type TargetBench } from './target.js';
+import { temporaryFolder } from './temp-folder.js';
+
+async function sourceBench(): Promise<SourceBench> {
+  const home = await temporaryFolder();
+  const root = join(home.path, 'inbox');
+  await mkdir(root);
+  const source = new DirectorySource(root, deviceContext());
+  return {
+    source,
+    put: async (path, bytes) => {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), bytes);
+    },
+    remove: path => rm(join(root, path)),
+    loseRoot: () => rm(root, { recursive: true }),
+    close: async () => {
+      await source.close();
+      await home.remove();
+    },
+  };
+}
+
+async function targetBench(): Promise<TargetBench> {
+  const home = await temporaryFolder();
+  const root = join(home.path, 'archive');
+  await mkdir(root);
+  const target = new DirectoryTarget(root, deviceContext());
+  return {
+    target,
+    read: path => readFile(join(root, path)).catch(() => undefined),
+    listAll: async () => {
+      const entries = await readdir(home.path, { recursive: true, withFileTypes: true });
+      return entries.map(entry => relative(home.path, join(entry.parentPath, entry.name)));
+    },
+    close: async () => {
+      await target.close();
+      await home.remove();
+    },
+  };
+}
+
+sourceConformance('directory source', sourceBench);
+targetConformance('directory target', targetBench);

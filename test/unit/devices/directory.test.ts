@@ -1,0 +1,320 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { firstValueFrom } from 'rxjs';
+import { directory } from '../../../src/devices/directory.js';
+import { DirectorySource } from '../../../src/devices/directory/source.js';
+import { DirectoryTarget } from '../../../src/devices/directory/target.js';
+import { localName } from '../../../src/local/names.js';
+import type { Outgoing, SourceFile, WriteEvents } from '../../../src/ports.js';
+import { checksumOf, collect, failsWith, listed, sample } from '../../conformance/support.js';
+import { temporaryFolder } from '../../conformance/temp-folder.js';
+import { deviceContext } from '../../fakes/device-context.js';
+import { VirtualClock } from '../../fakes/virtual-clock.js';
+
+const never = new AbortController().signal;
+const bytes = sample(700_000);
+const TOKEN = '0123456789ab-01234567';
+
+describe('directory', () => {
+  let home: string;
+  let root: string;
+  let cleanUp: () => Promise<void>;
+
+  beforeEach(async () => {
+    ({ path: home, remove: cleanUp } = await temporaryFolder());
+    root = join(home, 'folder');
+  });
+  afterEach(() => cleanUp());
+
+  describe('source', () => {
+    let source: DirectorySource;
+
+    beforeEach(async () => {
+      await mkdir(root);
+      source = new DirectorySource(root, deviceContext({ name: 'inbox' }));
+    });
+    afterEach(() => source.close());
+
+    const paths = async () => (await listed(source)).map(({ path }) => path);
+
+    async function only(): Promise<SourceFile> {
+      const [file, ...more] = await listed(source);
+      assert.ok(file && more.length === 0);
+      return file;
+    }
+
+    it('lists files only: no links, no pipes, no folder of the file system, no unfinished upload of ours', async () => {
+      await writeFile(join(root, 'log.ulg'), bytes);
+      await writeFile(join(root, `next.ulg.${TOKEN}.part`), bytes);
+      await writeFile(join(root, 'theirs.part'), bytes);
+      await symlink('log.ulg', join(root, 'link.ulg'));
+      await symlink('/etc', join(root, 'linked-folder'));
+      await mkdir(join(root, 'lost+found'));
+      await writeFile(join(root, 'lost+found', '#1'), bytes);
+      await promisify(execFile)('mkfifo', [join(root, 'pipe')]);
+      assert.deepEqual(await paths(), ['log.ulg', 'theirs.part']);
+    });
+
+    it('tells the time of the last change in whole milliseconds', async () => {
+      await writeFile(join(root, 'log.ulg'), bytes);
+      await utimes(join(root, 'log.ulg'), 1_700_000_000.9876, 1_700_000_000.9876);
+      assert.deepEqual(await only(), { path: 'log.ulg', size: bytes.length, modified: 1_700_000_000_987 });
+    });
+
+    it('lists, reads and removes files whose names are not UTF-8, each under a name of its own', async () => {
+      const nameOf = (code: number) => Buffer.concat([Buffer.from(`${root}/caf`), Buffer.from([code])]);
+      await writeFile(nameOf(0xe8), 'grave');
+      await writeFile(nameOf(0xe9), 'acute');
+      const files = await listed(source);
+      const contents = await Promise.all(files.map(file => collect(source.read(file, 0, never))));
+      assert.deepEqual(contents.map(String), ['grave', 'acute']);
+      const names = files.map(({ path }) =>
+        localName('inbox', JSON.parse(JSON.stringify(path)) as string, () => false, ''),
+      );
+      assert.deepEqual(names, ['inbox/caf%ED%B3%A8', 'inbox/caf%ED%B3%A9']);
+      for (const file of files) await source.remove(file, never);
+      assert.deepEqual(await readdir(root), []);
+    });
+
+    it('does not read or remove a file that was replaced by another of the same size', async () => {
+      await writeFile(join(root, 'log.ulg'), bytes);
+      const file = await only();
+      await utimes(join(root, 'log.ulg'), 1, 1);
+      await failsWith(() => collect(source.read(file, 0, never)), 'changed');
+      await failsWith(() => source.remove(file, never), 'changed');
+      assert.equal((await stat(join(root, 'log.ulg'))).size, bytes.length);
+    });
+
+    it('does not follow a link, wait for a pipe or read a folder in the place of a file', async () => {
+      const file = { path: 'log.ulg', size: 4 };
+      await writeFile(join(home, 'secret'), 'abcd');
+      await symlink(join(home, 'secret'), join(root, 'log.ulg'));
+      await failsWith(() => collect(source.read(file, 0, never)), 'denied');
+      await rm(join(root, 'log.ulg'));
+      await promisify(execFile)('mkfifo', [join(root, 'log.ulg')]);
+      await failsWith(() => collect(source.read({ ...file, size: 0 }, 0, never)), 'changed');
+      await failsWith(() => source.remove({ ...file, size: 0 }, never), 'changed');
+      await rm(join(root, 'log.ulg'));
+      await mkdir(join(root, 'log.ulg'));
+      await failsWith(() => collect(source.read(file, 0, never)), 'changed');
+    });
+
+    it('never leaves its folder', async () => {
+      await writeFile(join(home, 'secret'), 'abcd');
+      const file = { path: '../secret', size: 4 };
+      await failsWith(() => collect(source.read(file, 0, never)), 'bad-name');
+      await failsWith(() => source.checksum(file, never), 'bad-name');
+      await failsWith(() => source.remove(file, never), 'bad-name');
+      assert.equal(await readFile(join(home, 'secret'), 'utf8'), 'abcd');
+    });
+
+    it('a file that is missing with the whole folder is not gone, but out of reach', async () => {
+      await writeFile(join(root, 'log.ulg'), bytes);
+      const file = await only();
+      await rm(root, { recursive: true });
+      for (const work of [
+        () => listed(source),
+        () => collect(source.read(file, 0, never)),
+        () => source.checksum(file, never),
+        () => source.remove(file, never),
+      ]) {
+        const error = await failsWith(work, 'unavailable');
+        assert.equal(error.device, 'inbox');
+        assert.match(error.message, /plug in or mount/);
+      }
+    });
+
+    it('a folder that is replaced while it is listed is not a short listing', async () => {
+      await mkdir(join(root, 'a'));
+      await writeFile(join(root, 'a/1'), 'x');
+      await writeFile(join(root, 'top'), 'x');
+      const replacing = async () => {
+        for await (const _file of source.list(never)) {
+          await rename(root, join(home, 'old'));
+          await mkdir(root);
+        }
+      };
+      await failsWith(replacing, 'unavailable');
+    });
+
+    it('tells when its folder comes and goes', async () => {
+      const clock = new VirtualClock();
+      const { availability } = new DirectorySource(root, deviceContext({ clock }));
+      assert.deepEqual(await firstValueFrom(availability), {
+        available: true,
+        reason: `the folder ${root}`,
+        armed: false,
+      });
+      await rm(root, { recursive: true });
+      const { available, reason } = await firstValueFrom(availability);
+      assert.equal(available, false);
+      assert.match(reason, /is not there: plug in or mount/);
+      await writeFile(root, 'a file');
+      assert.equal((await firstValueFrom(availability)).available, false);
+    });
+  });
+
+  describe('target', () => {
+    let target: DirectoryTarget;
+    const committing = async (): Promise<void> => undefined;
+    const quiet: WriteEvents = { progress: () => undefined, committing };
+
+    beforeEach(() => {
+      target = new DirectoryTarget(root, deviceContext({ name: 'archive' }));
+    });
+    afterEach(() => target.close());
+
+    function parcel(over: Partial<Outgoing> & { content?: Uint8Array } = {}): Outgoing {
+      const { content = bytes, ...rest } = over;
+      async function* open(offset: number) {
+        yield content.subarray(offset);
+      }
+      const source = { path: 'log.ulg', size: bytes.length, modified: 1_700_000_000_123 };
+      return {
+        source,
+        device: 'd',
+        token: TOKEN,
+        description: '',
+        open,
+        render: template => template,
+        ...rest,
+      };
+    }
+
+    const write = (file: Outgoing, path = 'log.ulg', offset = 0, events = quiet) =>
+      target.write(file, path, offset, never, events);
+
+    it('makes its folder, but not the parent of it: a drive that is not mounted is not filled', async () => {
+      await write(parcel());
+      assert.deepEqual(await readdir(root), ['log.ulg']);
+      const unmounted = new DirectoryTarget(join(home, 'media/drive/logs'), deviceContext({ name: 'drive' }));
+      const error = await failsWith(
+        () => unmounted.write(parcel(), 'log.ulg', 0, never, quiet),
+        'unavailable',
+      );
+      assert.equal(error.device, 'drive');
+      assert.match(error.message, /plug in or mount/);
+      assert.deepEqual(await readdir(home), ['folder']);
+      await unmounted.close();
+    });
+
+    it('proves the bytes by their hash, tells where they are, and keeps the time of the last change', async () => {
+      const receipt = await write(parcel({ sha256: checksumOf('sha256', bytes).value }), 'a/log.ulg');
+      assert.deepEqual(receipt, { location: join(root, 'a/log.ulg'), verified: 'hash' });
+      assert.equal(Math.round((await stat(join(root, 'a/log.ulg'))).mtimeMs), 1_700_000_000_123);
+    });
+
+    it('bytes that are not those that were announced are thrown away', async () => {
+      const { value: sha256 } = checksumOf('sha256', sample(bytes.length, 2));
+      const error = await failsWith(() => write(parcel({ sha256 })), 'corrupt');
+      assert.equal(error.device, 'archive');
+      assert.deepEqual(await readdir(root), []);
+    });
+
+    it('a part that rotted is found out, and not tried again', async () => {
+      await mkdir(root);
+      await writeFile(join(root, `log.ulg.${TOKEN}.part`), new Uint8Array(1000));
+      const file = parcel({ sha256: checksumOf('sha256', bytes).value });
+      await failsWith(() => write(file, 'log.ulg', 1000), 'corrupt');
+      assert.deepEqual(await target.stat('log.ulg', TOKEN, never), { partial: 0 });
+      await write(file);
+      assert.ok((await readFile(join(root, 'log.ulg'))).equals(bytes));
+    });
+
+    it('goes on with a part without knowing the hash', async () => {
+      await mkdir(root);
+      await writeFile(join(root, `log.ulg.${TOKEN}.part`), bytes.subarray(0, 3000));
+      await write(parcel(), 'log.ulg', 2000);
+      assert.ok((await readFile(join(root, 'log.ulg'))).equals(bytes));
+    });
+
+    it('a file that appears in the last moment is not replaced', async () => {
+      const intrusion = { ...quiet, committing: () => writeFile(join(root, 'log.ulg'), 'theirs') };
+      await failsWith(() => write(parcel(), 'log.ulg', 0, intrusion), 'exists');
+      assert.equal(await readFile(join(root, 'log.ulg'), 'utf8'), 'theirs');
+    });
+
+    it('a folder or a dangling link of that name is not replaced', async () => {
+      await mkdir(join(root, 'log.ulg'), { recursive: true });
+      await symlink('nowhere', join(root, 'link.ulg'));
+      await failsWith(() => write(parcel()), 'exists');
+      await failsWith(() => write(parcel(), 'link.ulg'), 'exists');
+    });
+
+    it('tidies up after a crash between the two names', async () => {
+      await write(parcel());
+      await link(join(root, 'log.ulg'), join(root, `log.ulg.${TOKEN}.part`));
+      assert.deepEqual(await target.stat('log.ulg', TOKEN, never), { size: bytes.length, partial: 0 });
+      assert.deepEqual(await readdir(root), ['log.ulg']);
+    });
+
+    it('makes no folders through a link that leads out', async () => {
+      await mkdir(root);
+      await mkdir(join(home, 'outside'));
+      await symlink(join(home, 'outside'), join(root, 'escape'));
+      await failsWith(() => write(parcel(), 'escape/a/log.ulg'), 'denied');
+      assert.deepEqual(await readdir(join(home, 'outside')), []);
+    });
+
+    it('takes names as long as the file system does', async () => {
+      const path = `${'é'.repeat(125)}x.ulg`;
+      assert.equal(Buffer.byteLength(path), 255);
+      await write(parcel(), path);
+      assert.deepEqual(await readdir(root), [path]);
+      await failsWith(() => write(parcel(), `x${path}`), 'bad-name');
+    });
+
+    it('a folder that is taken away in the middle is a temporary trouble', async () => {
+      const sabotage = { ...quiet, committing: () => rm(join(root, 'a'), { recursive: true }) };
+      const error = await failsWith(() => write(parcel(), 'a/log.ulg', 0, sabotage), 'io');
+      assert.deepEqual([error.temporary, error.device], [true, 'archive']);
+      const unplugged = { ...quiet, committing: () => rm(root, { recursive: true }) };
+      await failsWith(() => write(parcel(), 'log.ulg', 0, unplugged), 'unavailable');
+    });
+
+    it('is available where its folder is, or can be made', async () => {
+      const before = await firstValueFrom(target.availability);
+      assert.deepEqual(before, { available: true, reason: `the folder ${root} will be made`, armed: false });
+      await mkdir(root);
+      assert.equal((await firstValueFrom(target.availability)).reason, `the folder ${root}`);
+      const far = new DirectoryTarget(join(home, 'no/such/folder'), deviceContext());
+      assert.equal((await firstValueFrom(far.availability)).available, false);
+      await far.close();
+    });
+  });
+
+  describe('device', () => {
+    it('takes a path relative to the configuration', async () => {
+      await mkdir(root);
+      await writeFile(join(root, 'log.ulg'), bytes);
+      const context = deviceContext({ resolvePath: path => join(home, path) });
+      const options = directory.options.parse({ path: './folder' });
+      const source = directory.source?.(options, context);
+      assert.ok(source);
+      assert.deepEqual(
+        (await listed(source)).map(({ path }) => path),
+        ['log.ulg'],
+      );
+      await source.close();
+    });
+
+    it('needs a path', () => {
+      assert.equal(directory.options.safeParse({}).success, false);
+      assert.equal(directory.options.safeParse({ path: '' }).success, false);
+    });
+  });
+});
