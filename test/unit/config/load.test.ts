@@ -10,6 +10,11 @@ import { testTypes } from './device-types.js';
 
 const FILE = '/etc/filesync/filesync.yaml';
 
+const KEYS =
+  'local database devices rules interval cam archive type host password headers lock from to include settle path after source __proto__ constructor'.split(
+    ' ',
+  );
+
 const load = (text: string): Promise<Config> =>
   loadConfig(FILE, { env: { HOME: '/home/pilot' }, deviceTypes: testTypes, readFile: async () => text });
 
@@ -485,6 +490,46 @@ rules:
     it('does not warn of chains and forks', async () => {
       assert.deepEqual(await warningsOf(['a', 'b'], ['b', 'c'], ['a', 'c']), []);
     });
+  });
+
+  it('answers whatever it is given with a configuration or with what is wrong with it', async () => {
+    const { anything } = fc.letrec(tie => ({
+      anything: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom(
+          null,
+          true,
+          1,
+          -1,
+          0.5,
+          '',
+          'cam',
+          'archive',
+          'keep',
+          '{',
+          '**',
+          '10s',
+          'camera',
+          'ftp',
+        ),
+        fc.array(tie('anything'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom(...KEYS), tie('anything'), { maxKeys: 6 }),
+      ),
+    }));
+    const top = fc.record({
+      devices: fc.dictionary(fc.constantFrom('cam', 'archive'), anything),
+      rules: fc.array(anything, { maxLength: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(anything, top), async value => {
+        const result = await load(JSON.stringify(value)).catch((error: unknown) => error);
+        if (result instanceof Error) {
+          assert.ok(result instanceof FileSyncError && result.kind === 'config', String(result.stack));
+          for (const line of result.message.split('\n')) assert.match(line, /^\S+yaml:\d+:\d+: ./);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('never repeats a secret, whatever is wrong with its line', async () => {
