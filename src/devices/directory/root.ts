@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import { codeOf, diskError } from '../../local/disk-error.js';
 import type { Availability } from '../../ports.js';
@@ -42,7 +42,7 @@ export class Root {
 
   /** A file operation's error in the engine's words. What is missing with the whole root is not missing by itself. */
   async fileError(thrown: unknown, path: string, operation: string): Promise<FileSyncError> {
-    const error = this.error(thrown, path, { operation, path });
+    const error = this.error(thrown, join(this.path, path), { operation, path });
     if (error.kind !== 'not-found') return error;
     return this.identity({ operation, path }).then(
       () => error,

@@ -1,5 +1,6 @@
 import { constants, type Dirent, type Stats } from 'node:fs';
 import { lstat, open, readdir, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
 import { checksumOf } from '../../local/digest.js';
@@ -119,7 +120,7 @@ export class DirectorySource implements Source {
       return await readdir(this.#absolute(folder), { withFileTypes: true, encoding: 'buffer' });
     } catch (error) {
       if (folder !== '' && GONE.includes(codeOf(error) ?? '')) return [];
-      throw this.#root.error(error, folder === '' ? this.#root.path : folder, { operation: 'list' });
+      throw this.#root.error(error, join(this.#root.path, folder), { operation: 'list' });
     }
   }
 
@@ -130,7 +131,7 @@ export class DirectorySource implements Source {
       const found = await unless(GONE, lstat(this.#absolute(path)));
       return found?.isFile() ? { path, size: found.size, modified: modifiedOf(found) } : undefined;
     } catch (error) {
-      throw this.#root.error(error, path, { operation: 'list' });
+      throw this.#root.error(error, join(this.#root.path, path), { operation: 'list', path });
     }
   }
 

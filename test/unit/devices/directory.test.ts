@@ -12,6 +12,8 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { firstValueFrom } from 'rxjs';
@@ -253,6 +255,23 @@ describe('directory', () => {
       await symlink('nowhere', join(root, 'link.ulg'));
       await failsWith(() => write(parcel()), 'exists');
       await failsWith(() => write(parcel(), 'link.ulg'), 'exists');
+    });
+
+    it('does the same on a drive without hard links, as FAT is', async () => {
+      const { link: realLink } = promises;
+      promises.link = () => Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM' }));
+      syncBuiltinESMExports();
+      try {
+        await write(parcel());
+        assert.ok((await readFile(join(root, 'log.ulg'))).equals(bytes));
+        assert.deepEqual(await readdir(root), ['log.ulg']);
+        const intrusion = { ...quiet, committing: () => writeFile(join(root, 'other.ulg'), 'theirs') };
+        await failsWith(() => write(parcel(), 'other.ulg', 0, intrusion), 'exists');
+        assert.equal(await readFile(join(root, 'other.ulg'), 'utf8'), 'theirs');
+      } finally {
+        promises.link = realLink;
+        syncBuiltinESMExports();
+      }
     });
 
     it('tidies up after a crash between the two names', async () => {
