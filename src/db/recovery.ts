@@ -51,7 +51,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
 }
 
 function lostMessage({ snapshot }: DatabasePaths, lost: number): string {
-  return `the last ${lost} changes or so to the database ${snapshot} are lost, its journal is incomplete: some records may be older than they should be`;
+  return `changes missing from the journal of ${snapshot}: ${lost}; some records may be older than they should be, and their files be fetched or delivered once more`;
 }
 
 // ---- the snapshot to start from --------------------------------------------------------------------------
@@ -142,7 +142,10 @@ async function readJournal(disk: Disk, path: string, after: number): Promise<Jou
 
 async function keepCopy({ quarantine, logger }: RecoveryContext, { path, bytes }: Journal): Promise<void> {
   const copy = await quarantine.copy(path, bytes ?? Buffer.alloc(0));
-  logger.log('error', `part of the database's journal ${path} is unreadable; a copy was kept as ${copy}`);
+  logger.log(
+    'error',
+    `part of the database's journal ${path} is unreadable; a copy was kept as ${copy}, the rest is used`,
+  );
 }
 
 function tornMessage({ path, torn }: Journal): string {

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nodeDisk } from '../../../src/db/disk.js';
+import { failsWith } from '../../conformance/support.js';
+import { temporaryFolder } from '../../conformance/temp-folder.js';
+
+describe('database files on a real disk', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  const at = (...names: string[]) => join(folder.path, ...names);
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+  });
+
+  afterEach(() => folder.remove());
+
+  it('writes at a position, cuts off, keeps what is there when it opens again', async () => {
+    const file = await nodeDisk.open(at('a'));
+    await file.write(Buffer.from('0123456789'), 0);
+    await file.write(Buffer.from('xy'), 3);
+    await file.truncate(7);
+    await file.sync();
+    await file.close();
+    await (await nodeDisk.open(at('a'))).close();
+    assert.equal((await nodeDisk.read(at('a')))?.toString(), '012xy56');
+  });
+
+  it('what is missing is no error for read, rename and remove', async () => {
+    assert.equal(await nodeDisk.read(at('a')), undefined);
+    assert.equal(await nodeDisk.rename(at('a'), at('b')), false);
+    await nodeDisk.remove(at('a'));
+    assert.deepEqual(await readdir(folder.path), []);
+  });
+
+  it('a rename replaces', async () => {
+    await writeFile(at('a'), 'new');
+    await writeFile(at('b'), 'old');
+    assert.equal(await nodeDisk.rename(at('a'), at('b')), true);
+    await nodeDisk.syncFolder(folder.path);
+    assert.equal(await readFile(at('b'), 'utf8'), 'new');
+    assert.deepEqual(await readdir(folder.path), ['b']);
+  });
+
+  it('follows links, and needs no last part', async () => {
+    await nodeDisk.makeFolder(at('x', 'y', 'z'));
+    await symlink('x', at('link'));
+    await writeFile(at('x', 'there'), '');
+    await symlink('there', at('x', 'other'));
+    assert.equal(await nodeDisk.resolve(at('link', 'other')), await nodeDisk.resolve(at('x', 'there')));
+    assert.equal(await nodeDisk.resolve(at('link', 'y', 'no')), await nodeDisk.resolve(at('x', 'y', 'no')));
+  });
+
+  it('a full disk is no-space, with the cure', async () => {
+    const file = await nodeDisk.open('/dev/full');
+    const error = await failsWith(() => file.write(Buffer.from('x'), 0), 'no-space');
+    await file.close();
+    assert.match(error.message, /\/dev\/full: the disk is full: free some space/);
+    assert.equal(error.temporary, true);
+  });
+
+  it('a file where a folder is needed is a wrong configuration', async () => {
+    await writeFile(at('file'), '');
+    const error = await failsWith(() => nodeDisk.makeFolder(at('file', 'deeper')), 'config');
+    assert.match(error.message, /move it away, or name another file as "database"/);
+  });
+});

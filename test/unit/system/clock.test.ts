@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import type { Clock } from '../../../src/ports.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { failsWith } from '../../conformance/support.js';
+import { VirtualClock } from '../../fakes/virtual-clock.js';
+
+interface Bench {
+  readonly clock: Clock;
+  /** Sees to it that time goes on by that many ms. */
+  readonly pass: (ms: number) => Promise<void>;
+}
+
+const virtualBench = (): Bench => {
+  const clock = new VirtualClock();
+  return { clock, pass: ms => clock.advance(ms) };
+};
+
+function clockConformance(name: string, setup: () => Bench): void {
+  describe(name, () => {
+    it('a sleep lasts at least its time', async () => {
+      const { clock, pass } = setup();
+      const start = clock.monotonic();
+      await Promise.all([clock.sleep(30), pass(30)]);
+      // A timer of the system may fire a fraction of a millisecond early.
+      assert.ok(clock.monotonic() - start >= 29);
+    });
+
+    it('a sleep of no time, or less, ends', async () => {
+      const { clock, pass } = setup();
+      await Promise.all([clock.sleep(0), clock.sleep(-5), pass(0)]);
+    });
+
+    it('a longer sleep ends after a shorter one', async () => {
+      const { clock, pass } = setup();
+      const order: number[] = [];
+      const sleeps = [60, 1].map(async ms => order.push(await clock.sleep(ms).then(() => ms)));
+      await Promise.all([...sleeps, pass(60)]);
+      assert.deepEqual(order, [1, 60]);
+    });
+
+    it('a sleep is cancelled by its signal, at once or later', async () => {
+      const { clock } = setup();
+      const abort = new AbortController();
+      const sleeping = failsWith(() => clock.sleep(1e9, abort.signal), 'cancelled');
+      abort.abort();
+      await sleeping;
+      await failsWith(() => clock.sleep(0, abort.signal), 'cancelled');
+    });
+
+    it('a sleep longer than a timer can be does not end early', async () => {
+      const { clock, pass } = setup();
+      const abort = new AbortController();
+      const outcome = clock.sleep(2 ** 31 + 1000, abort.signal).then(
+        () => 'ended',
+        () => 'cancelled',
+      );
+      await Promise.all([clock.sleep(20), pass(20)]);
+      abort.abort();
+      assert.equal(await outcome, 'cancelled');
+    });
+  });
+}
+
+clockConformance('system clock', () => ({ clock: systemClock, pass: async () => undefined }));
+clockConformance('virtual clock', virtualBench);
+
+describe('virtual clock, besides', () => {
+  it('starts what a sleeper starts before it wakes the next', async () => {
+    const clock = new VirtualClock(1000);
+    const times: number[] = [];
+    const ticker = async () => {
+      for (let tick = 0; tick < 3; tick++) {
+        await clock.sleep(10);
+        times.push(clock.now());
+      }
+    };
+    const done = ticker();
+    await clock.advance(35);
+    await done;
+    assert.deepEqual(times, [1010, 1020, 1030]);
+    assert.deepEqual([clock.now(), clock.monotonic()], [1035, 35]);
+  });
+
+  it('tells who sleeps and until when; the wall clock can be set alone', async () => {
+    const clock = new VirtualClock();
+    assert.equal(clock.nextWake, undefined);
+    const sleeps = [clock.sleep(50), clock.sleep(20)];
+    assert.deepEqual([clock.sleeping, clock.nextWake], [2, 20]);
+    clock.setWall(5);
+    assert.deepEqual([clock.now(), clock.monotonic()], [5, 0]);
+    await clock.advance(50);
+    await Promise.all(sleeps);
+    assert.equal(clock.sleeping, 0);
+  });
+});
