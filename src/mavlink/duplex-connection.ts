@@ -1,0 +1,29 @@
+import type { Duplex } from 'node:stream';
+import type { FileSyncError } from '../errors.js';
+import type { Connection } from './link.js';
+
+/** Bytes that may wait to be sent. What comes on top is dropped: on a stuck link old requests help nobody. */
+const MAX_BACKLOG = 64 * 1024;
+
+/** An open stream (a socket, a serial port) as a connection. `translate` makes words of what ended it. */
+export function duplexConnection(
+  stream: Duplex,
+  receive: (bytes: Uint8Array) => void,
+  translate: (cause?: Error) => FileSyncError,
+  finish: () => Promise<void>,
+): Connection {
+  let closing: Promise<void> | undefined;
+  stream.on('data', receive);
+  const ended = new Promise<FileSyncError>(resolve => {
+    stream.on('error', error => resolve(translate(error)));
+    stream.once('end', () => resolve(translate()));
+    stream.once('close', (error?: unknown) => resolve(translate(error instanceof Error ? error : undefined)));
+  });
+  return {
+    ended,
+    send: bytes => {
+      if (stream.writable && !closing && stream.writableLength < MAX_BACKLOG) stream.write(bytes);
+    },
+    close: () => (closing ??= finish()),
+  };
+}

@@ -1,0 +1,154 @@
+import { FileSyncError, throwIfAborted } from '../errors.js';
+import type { Clock } from '../ports.js';
+import { Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
+import { RetransmissionTimer } from './retransmission.js';
+import type { Vehicle } from './vehicle.js';
+
+/** What is asked; the channel adds the sequence number. */
+export interface FtpRequest {
+  readonly opcode: Opcode;
+  readonly session?: number;
+  readonly offset?: number;
+  /** Bytes of `data`, or bytes that are asked for. */
+  readonly size?: number;
+  readonly data?: Uint8Array;
+}
+
+export interface Waiting {
+  /** ms without a reply after which to give up. */
+  readonly limit: number;
+  readonly signal: AbortSignal;
+}
+
+/** A request without a reply yet. */
+interface Exchange {
+  readonly request: FtpPayload;
+  answer(reply: FtpPayload): void;
+}
+
+const NO_DATA = new Uint8Array(0);
+
+/** Requests whose reply carries the session that they name. */
+const OF_A_SESSION: ReadonlySet<number> = new Set([Opcode.READ_FILE, Opcode.TERMINATE_SESSION]);
+
+/**
+ * Requests and their replies, over a link that loses, doubles and delays both. Any number may be under way. A request
+ * that stays unanswered is sent again with its sequence number, which tells the vehicle that it is the same one.
+ */
+export class FtpChannel {
+  readonly #vehicle: Vehicle;
+  readonly #clock: Clock;
+  readonly #timer = new RetransmissionTimer();
+  /** By the sequence number that the reply must have. */
+  readonly #exchanges = new Map<number, Exchange>();
+  #sequence: number;
+
+  /** `firstSequence` should be random: a vehicle may answer the number of a former run with its kept reply to that. */
+  constructor(vehicle: Vehicle, clock: Clock, firstSequence: number) {
+    this.#vehicle = vehicle;
+    this.#clock = clock;
+    this.#sequence = firstSequence & 0xffff;
+    vehicle.onFtp(reply => this.#receive(reply));
+  }
+
+  /**
+   * The reply, ACK or NAK. Rejects with `timeout` or `unavailable` if none came, and with `cancelled` promptly after
+   * the abort or the vehicle's close.
+   */
+  async request(request: FtpRequest, { limit, signal }: Waiting): Promise<FtpPayload> {
+    throwIfAborted(signal);
+    throwIfAborted(this.#vehicle.closed);
+    const over = new AbortController();
+    const stop = () => over.abort();
+    signal.addEventListener('abort', stop);
+    this.#vehicle.closed.addEventListener('abort', stop);
+    const payload = this.#numbered(request);
+    const key = (payload.sequence + 1) & 0xffff;
+    try {
+      const reply = new Promise<FtpPayload>(answer => this.#exchanges.set(key, { request: payload, answer }));
+      return await this.#insist(payload, reply, limit, over.signal);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#vehicle.closed.removeEventListener('abort', stop);
+      this.#exchanges.delete(key);
+    }
+  }
+
+  async #insist(
+    request: FtpPayload,
+    reply: Promise<FtpPayload>,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<FtpPayload> {
+    const begin = this.#clock.monotonic();
+    const past = () => this.#clock.monotonic() - begin;
+    for (let sent = 1; past() < limit; sent++) {
+      throwIfAborted(signal);
+      this.#vehicle.sendFtp(request);
+      const wait = Math.min(this.#timer.timeout(sent), limit - past());
+      const answer = await this.#within(reply, wait, signal);
+      if (!answer) continue;
+      this.#timer.answered(sent, past());
+      return answer;
+    }
+    throw this.#vehicle.absence ?? noAnswer(request, limit);
+  }
+
+  /** Undefined when the time is over. Rejects with `cancelled` at the abort. */
+  async #within(
+    reply: Promise<FtpPayload>,
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<FtpPayload | undefined> {
+    const nap = new AbortController();
+    const wake = () => nap.abort();
+    signal.addEventListener('abort', wake);
+    try {
+      return await Promise.race([reply, this.#clock.sleep(ms, nap.signal).then(() => undefined)]);
+    } finally {
+      signal.removeEventListener('abort', wake);
+      nap.abort();
+    }
+  }
+
+  #numbered({ opcode, session = 0, offset = 0, size = 0, data = NO_DATA }: FtpRequest): FtpPayload {
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    const { NONE } = Opcode;
+    return {
+      sequence: this.#sequence,
+      session,
+      opcode,
+      requestOpcode: NONE,
+      burstComplete: false,
+      offset,
+      size,
+      data,
+    };
+  }
+
+  #receive(reply: FtpPayload): void {
+    const exchange = this.#exchanges.get(reply.sequence);
+    if (exchange && answers(reply, exchange.request)) exchange.answer(reply);
+  }
+}
+
+/** The sequence number alone is no proof: a vehicle may send the reply to another request that had it. */
+function answers(reply: FtpPayload, request: FtpPayload): boolean {
+  if (reply.requestOpcode !== request.opcode) return false;
+  if (OF_A_SESSION.has(request.opcode) && reply.session !== request.session) return false;
+  if (reply.opcode === Opcode.NAK) return true;
+  return reply.opcode === Opcode.ACK && isOfTheOffset(reply, request);
+}
+
+/** Data for another place in the file would corrupt it. */
+function isOfTheOffset(reply: FtpPayload, request: FtpPayload): boolean {
+  return request.opcode !== Opcode.READ_FILE || reply.offset === request.offset;
+}
+
+function noAnswer({ opcode }: FtpPayload, limit: number): FileSyncError {
+  const name = opcodeName(opcode);
+  return new FileSyncError(
+    'timeout',
+    `the vehicle is there but did not answer ${name} for ${limit / 1000} s: the link loses too much, or file transfer is switched off on this MAVLink port of the vehicle`,
+  );
+}

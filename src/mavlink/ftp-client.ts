@@ -1,0 +1,154 @@
+import { toFileSyncError } from '../errors.js';
+import type { FtpChannel, FtpRequest } from './ftp-channel.js';
+import { acknowledged, FtpNak, isNak, protocolError, toFtpError } from './ftp-errors.js';
+import { contentOf, FtpErrorCode, MAX_DATA, Opcode, type FtpPayload } from './ftp-payload.js';
+
+/** ms without an answer after which a request is given up. */
+const LIMIT = 10_000;
+/** The same for the end of a session, which nobody should have to wait for. */
+const TERMINATE_LIMIT = 1_000;
+/** Bytes per ms that even a slow SD card gives while the vehicle computes a checksum. */
+const SLOWEST_CARD = 100;
+
+/** Bytes of a path that a request can carry: PX4 wants room for a NUL. */
+export const MAX_PATH = MAX_DATA - 1;
+
+/** Nothing has this name. */
+const NO_SUCH_FOLDER = '/filesync-no-such-folder';
+
+/** A file that the vehicle has opened for us. */
+export interface OpenedFile {
+  readonly session: number;
+  /** Bytes, when it was opened. */
+  readonly size: number;
+}
+
+/**
+ * The commands of MAVLink FTP. Paths are the vehicle's. What fails rejects with a FileSyncError; a file that cannot
+ * be found is `not-found`.
+ */
+export class FtpClient {
+  readonly #channel: FtpChannel;
+  /** A session of ours may be open: we left one, or a former run did that was killed. */
+  #leftover = true;
+
+  constructor(channel: FtpChannel) {
+    this.#channel = channel;
+  }
+
+  /** The entries of a folder from the `offset`th on, as many as a packet takes; undefined at the end. */
+  async list(path: string, offset: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    try {
+      return contentOf(await this.#ask(named(Opcode.LIST_DIRECTORY, path, offset), signal));
+    } catch (error) {
+      if (isNak(error, FtpErrorCode.EOF)) return undefined;
+      throw toFtpError(error, path);
+    }
+  }
+
+  /** Opens for reading. A session that we left behind is closed first, those of others are not touched. */
+  async open(path: string, signal: AbortSignal): Promise<OpenedFile> {
+    try {
+      return await this.#open(path, signal).catch(async (error: unknown) => {
+        if (!this.#leftover || !mayBeOccupied(error)) throw error;
+        await this.#ask({ opcode: Opcode.RESET_SESSIONS }, signal);
+        this.#leftover = false;
+        return this.#open(path, signal);
+      });
+    } catch (error) {
+      throw toFtpError(error, path);
+    }
+  }
+
+  /** Up to `size` (at most 239) bytes; none at the end of the file. Rejects with an FtpNak if the session is lost. */
+  async read(session: number, offset: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
+    try {
+      return contentOf(await this.#ask({ opcode: Opcode.READ_FILE, session, offset, size }, signal));
+    } catch (error) {
+      if (isNak(error, FtpErrorCode.EOF)) return new Uint8Array(0);
+      throw error;
+    }
+  }
+
+  /** Never rejects: a session that could not be ended is ended before the next open, or by the vehicle's own limit. */
+  async terminate(session: number): Promise<void> {
+    const waiting = { limit: TERMINATE_LIMIT, signal: new AbortController().signal };
+    try {
+      await this.#channel.request({ opcode: Opcode.TERMINATE_SESSION, session }, waiting);
+      this.#leftover = false;
+    } catch {
+      this.#leftover = true;
+    }
+  }
+
+  /** CRC-32 as CalcFileCRC32 defines it. `size` tells how long it may take. */
+  async checksum(path: string, size: number, signal: AbortSignal): Promise<number> {
+    const limit = LIMIT + size / SLOWEST_CARD;
+    try {
+      return uint32(await this.#ask(named(Opcode.CALC_FILE_CRC32, path), signal, limit), path);
+    } catch (error) {
+      if (isNak(error, FtpErrorCode.FAIL, FtpErrorCode.FAIL_ERRNO)) await this.#mustExist(path, signal);
+      throw toFtpError(error, path);
+    }
+  }
+
+  /** A file that is gone already is a success. */
+  async remove(path: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#ask(named(Opcode.REMOVE_FILE, path), signal);
+    } catch (error) {
+      const translated = toFileSyncError(toFtpError(error, path));
+      if (translated.kind !== 'not-found') throw translated;
+    }
+  }
+
+  async #open(path: string, signal: AbortSignal): Promise<OpenedFile> {
+    const before = this.#leftover;
+    this.#leftover = true;
+    try {
+      const reply = await this.#ask(named(Opcode.OPEN_FILE_RO, path), signal);
+      return { session: reply.session, size: uint32(reply, path) };
+    } catch (error) {
+      if (error instanceof FtpNak) this.#leftover = before;
+      throw error;
+    }
+  }
+
+  /**
+   * The ACK. Rejects with an FtpNak. After a failed write, of anybody, PX4 keeps the errno EEXIST and answers every
+   * failure with FILE_EXISTS, whatever it was. A listing that must fail gives it another errno.
+   */
+  async #ask(request: FtpRequest, signal: AbortSignal, limit = LIMIT): Promise<FtpPayload> {
+    const waiting = { limit, signal };
+    try {
+      return acknowledged(await this.#channel.request(request, waiting));
+    } catch (error) {
+      if (!isNak(error, FtpErrorCode.FILE_EXISTS)) throw error;
+      await this.#channel.request(named(Opcode.LIST_DIRECTORY, NO_SUCH_FOLDER), waiting);
+      return acknowledged(await this.#channel.request(request, waiting));
+    }
+  }
+
+  /** PX4's answer to a checksum does not tell a missing file from one that it could not read; its open does. */
+  async #mustExist(path: string, signal: AbortSignal): Promise<void> {
+    const { session } = await this.open(path, signal);
+    await this.terminate(session);
+  }
+}
+
+/** ArduPilot says FAIL, or INVALID_SESSION, where PX4 says NO_SESSIONS_AVAILABLE. */
+function mayBeOccupied(error: unknown): boolean {
+  const { NO_SESSIONS_AVAILABLE, FAIL, INVALID_SESSION } = FtpErrorCode;
+  return isNak(error, NO_SESSIONS_AVAILABLE, FAIL, INVALID_SESSION);
+}
+
+function named(opcode: FtpRequest['opcode'], path: string, offset = 0): FtpRequest {
+  const data = Buffer.from(path);
+  return { opcode, offset, size: data.length, data };
+}
+
+function uint32(reply: FtpPayload, path: string): number {
+  const content = contentOf(reply);
+  if (content.length < 4) throw protocolError(`an answer of ${content.length} bytes in place of 4`, path);
+  return new DataView(content.buffer, content.byteOffset).getUint32(0, true);
+}

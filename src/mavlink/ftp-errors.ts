@@ -1,0 +1,84 @@
+import { FileSyncError, type ErrorKind } from '../errors.js';
+import { contentOf, FtpErrorCode, ftpErrorName, Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
+
+const ENOENT = 2;
+const EACCES = 13;
+const EROFS = 30;
+
+/** A request that the vehicle refused. */
+export class FtpNak extends Error {
+  readonly opcode: number;
+  readonly code: number;
+  /** The vehicle's errno. PX4 may give that of an older failure. */
+  readonly errno: number | undefined;
+
+  constructor(reply: FtpPayload) {
+    const [code = 0, errno] = contentOf(reply);
+    super(`NAK ${ftpErrorName(code)}`);
+    this.opcode = reply.requestOpcode;
+    this.code = code;
+    this.errno = code === FtpErrorCode.FAIL_ERRNO ? errno : undefined;
+  }
+}
+
+/** Whether it was refused with one of these codes. */
+export function isNak(thrown: unknown, ...codes: readonly FtpErrorCode[]): thrown is FtpNak {
+  return thrown instanceof FtpNak && codes.some(code => code === thrown.code);
+}
+
+interface Meaning {
+  readonly kind: ErrorKind;
+  /** A sentence's end, after the path. */
+  readonly words: string;
+}
+
+const GONE: Meaning = { kind: 'not-found', words: 'is not on the vehicle any more' };
+const FORBIDDEN: Meaning = { kind: 'denied', words: 'is protected: the vehicle does not let us do that' };
+
+const MEANINGS: Readonly<Partial<Record<number, Meaning>>> = {
+  [FtpErrorCode.FILE_NOT_FOUND]: GONE,
+  [FtpErrorCode.FILE_PROTECTED]: FORBIDDEN,
+  [FtpErrorCode.NO_SESSIONS_AVAILABLE]: {
+    kind: 'busy',
+    words:
+      'cannot be opened: another program transfers files on this link (a ground station?); it is tried again',
+  },
+  [FtpErrorCode.UNKNOWN_COMMAND]: {
+    kind: 'unsupported',
+    words: 'cannot be served: the vehicle does not know this command; a newer firmware may',
+  },
+};
+const ERRNOS: Readonly<Partial<Record<number, Meaning>>> = {
+  [ENOENT]: GONE,
+  [EACCES]: FORBIDDEN,
+  [EROFS]: FORBIDDEN,
+};
+
+/** Translates what a request of this file or folder threw. */
+export function toFtpError(thrown: unknown, path: string): unknown {
+  if (!(thrown instanceof FtpNak)) return thrown;
+  const known = thrown.errno === undefined ? MEANINGS[thrown.code] : ERRNOS[thrown.errno];
+  const { kind, words } = known ?? {
+    kind: 'io' as const,
+    words: `failed on the vehicle: ${refusal(thrown)}`,
+  };
+  return new FileSyncError(kind, `${path} ${words}`, { path, cause: thrown });
+}
+
+function refusal({ opcode, code, errno }: FtpNak): string {
+  const said = errno === undefined ? ftpErrorName(code) : `errno ${errno}`;
+  return `${opcodeName(opcode)} was answered with ${said}; if that stays so, check its SD card`;
+}
+
+/** An answer that no server may give. */
+export function protocolError(what: string, path: string): FileSyncError {
+  return new FileSyncError('protocol', `the vehicle's file transfer answered wrongly: ${what} (${path})`, {
+    path,
+  });
+}
+
+/** The ACK, or its refusal thrown. */
+export function acknowledged(reply: FtpPayload): FtpPayload {
+  if (reply.opcode === Opcode.NAK) throw new FtpNak(reply);
+  return reply;
+}

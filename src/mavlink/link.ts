@@ -1,0 +1,135 @@
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import type { Clock } from '../ports.js';
+
+/** A way to a vehicle that can be connected again and again. */
+export interface Transport {
+  /** For messages: `UDP port 14540`. */
+  readonly name: string;
+  /** ms without a byte after which a connection counts as dead; absent where silence proves nothing. */
+  readonly silence?: number;
+  /** Rejects with a FileSyncError. A connection that is made after the abort must be closed again. */
+  connect(receive: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<Connection>;
+}
+
+export interface Connection {
+  /** Never throws; what cannot be sent is lost, as it may be on any link. */
+  send(bytes: Uint8Array): void;
+  /** Resolves with the reason when the other end or the operating system cuts it; never rejects. */
+  readonly ended: Promise<FileSyncError>;
+  /** A second call does nothing. */
+  close(): Promise<void>;
+}
+
+export interface LinkEvents {
+  receive(bytes: Uint8Array): void;
+  /** Undefined: connected; else why it is not. */
+  changed(trouble: FileSyncError | undefined): void;
+}
+
+/** ms between two attempts to connect: doubles from the first to the longest. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 5_000;
+/** ms that an attempt to connect may take. */
+const CONNECT_LIMIT = 10_000;
+
+/** A transport that is kept connected until `close`. */
+export class Link {
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #events: LinkEvents;
+  readonly #closing = new AbortController();
+  #running: Promise<void> | undefined;
+  #connection: Connection | undefined;
+  /** Monotonic ms of the last byte, or of the connection. */
+  #heard = 0;
+  #pause = FIRST_PAUSE;
+
+  constructor(transport: Transport, clock: Clock, events: LinkEvents) {
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** Begins to connect and returns at once; a second call does nothing. */
+  open(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Lost while there is no connection. */
+  send(bytes: Uint8Array): void {
+    this.#connection?.send(bytes);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      const trouble = await this.#serve().catch((error: unknown) => toFileSyncError(error));
+      if (signal.aborted) return;
+      this.#events.changed(trouble);
+      await this.#clock.sleep(this.#pause, signal).catch(() => undefined);
+      this.#pause = Math.min(LONGEST_PAUSE, this.#pause * 2);
+    }
+  }
+
+  /** Connects and stays connected as long as it goes well. Gives the reason why it ended. */
+  async #serve(): Promise<FileSyncError> {
+    const over = new AbortController();
+    const stop = () => over.abort();
+    this.#closing.signal.addEventListener('abort', stop);
+    try {
+      this.#connection = await this.#connect(over.signal);
+      this.#heard = this.#clock.monotonic();
+      this.#events.changed(undefined);
+      return await Promise.race([this.#connection.ended, this.#silence(over.signal)]);
+    } finally {
+      this.#closing.signal.removeEventListener('abort', stop);
+      over.abort();
+      await this.#connection?.close();
+      this.#connection = undefined;
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<Connection> {
+    const attempt = new AbortController();
+    const stop = () => attempt.abort();
+    signal.addEventListener('abort', stop);
+    const limit = this.#clock.sleep(CONNECT_LIMIT, attempt.signal).then(() => {
+      throw this.#dead(`does not answer within ${CONNECT_LIMIT / 1000} s`);
+    });
+    const receive = (bytes: Uint8Array) => this.#receive(bytes);
+    try {
+      return await Promise.race([this.#transport.connect(receive, attempt.signal), limit]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      attempt.abort();
+    }
+  }
+
+  #receive(bytes: Uint8Array): void {
+    this.#heard = this.#clock.monotonic();
+    this.#pause = FIRST_PAUSE;
+    this.#events.receive(bytes);
+  }
+
+  /** Resolves when nothing has been heard for too long. Rejects with `cancelled` at the abort. */
+  async #silence(signal: AbortSignal): Promise<FileSyncError> {
+    const { silence = Infinity } = this.#transport;
+    for (;;) {
+      const left = this.#heard + silence - this.#clock.monotonic();
+      if (left <= 0) return this.#dead(`is connected but silent for ${silence / 1000} s`);
+      await this.#clock.sleep(Math.min(left, LONGEST_PAUSE), signal);
+    }
+  }
+
+  #dead(what: string): FileSyncError {
+    return new FileSyncError(
+      'unavailable',
+      `${this.#transport.name} ${what}: check the vehicle and its cable`,
+    );
+  }
+}

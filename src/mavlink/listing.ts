@@ -1,0 +1,111 @@
+import { posix } from 'node:path';
+import { throwIfAborted } from '../errors.js';
+import { MAX_PATH, type FtpClient } from './ftp-client.js';
+import { protocolError } from './ftp-errors.js';
+
+export interface RemoteEntry {
+  readonly kind: 'file' | 'folder';
+  readonly name: string;
+  /** Bytes; 0 for a folder. */
+  readonly size: number;
+}
+
+/** Hears why something was left out of a listing, as a sentence for a person. */
+export type Skipped = (why: string) => void;
+
+/** Packets without an entry in a row after which a listing is given up. */
+const MAX_EMPTY = 16;
+
+/**
+ * The files and folders directly in a folder. Names that cannot be asked for are left out. Throws `protocol` if the
+ * listing cannot be made sense of or has no end.
+ */
+export async function* listFolder(
+  client: FtpClient,
+  folder: string,
+  skipped: Skipped,
+  signal: AbortSignal,
+): AsyncGenerator<RemoteEntry> {
+  const seen = new Set<string>();
+  for await (const text of entryTexts(client, folder, skipped, signal)) {
+    const entry = parseEntry(text, folder, skipped);
+    // An entry that is made or removed between two packets moves the others.
+    if (!entry || seen.has(entry.name)) continue;
+    seen.add(entry.name);
+    throwIfAborted(signal);
+    yield entry;
+  }
+}
+
+/** Why a name must not become part of a path on the vehicle; undefined if it may. */
+export function nameProblem(name: string): string | undefined {
+  if (name === '' || name === '.' || name === '..') return 'is no name of a file';
+  if (name.includes('/')) return 'holds a "/"';
+  return name.includes('\0') ? 'holds a NUL' : undefined;
+}
+
+/**
+ * The entries as they are sent. The offset of a request counts them, also those that stand for nothing (`S`). PX4
+ * answers with an empty packet where a name is too long for one, and at the start of an empty folder.
+ */
+async function* entryTexts(
+  client: FtpClient,
+  folder: string,
+  skipped: Skipped,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for (let offset = 0, empty = 0; empty < MAX_EMPTY;) {
+    const packet = await client.list(folder, offset, signal);
+    const texts = packet ? split(packet) : [];
+    const isEmptyFolder = !packet && offset === 1;
+    if (empty > 0 && (!packet || texts.length > 0) && !isEmptyFolder) skipped(tooLong(folder));
+    if (!packet) return;
+    yield* texts;
+    empty = texts.length > 0 ? 0 : empty + 1;
+    offset += Math.max(1, texts.length);
+  }
+  throw protocolError(`${MAX_EMPTY} packets of a listing without an entry`, folder);
+}
+
+/** Each entry ends with a NUL, of ArduPilot with two. */
+function split(packet: Uint8Array): Uint8Array[] {
+  const texts: Uint8Array[] = [];
+  for (let start = 0; start < packet.length;) {
+    const nul = packet.indexOf(0, start);
+    const end = nul < 0 ? packet.length : nul;
+    if (end > start) texts.push(packet.subarray(start, end));
+    start = end + 1;
+  }
+  return texts;
+}
+
+/** `F<name>\t<size>` or `D<name>`; undefined for what is left out. */
+function parseEntry(bytes: Uint8Array, folder: string, skipped: Skipped): RemoteEntry | undefined {
+  const text = Buffer.from(bytes).toString();
+  const entry = text.startsWith('F')
+    ? fileEntry(text, folder)
+    : text.startsWith('D')
+      ? folderEntry(text)
+      : undefined;
+  if (!entry || entry.name === '.' || entry.name === '..') return undefined;
+  const problem = Buffer.from(text).equals(bytes) ? pathProblem(folder, entry.name) : 'is not UTF-8';
+  if (problem === undefined) return entry;
+  skipped(`${posix.join(folder, entry.name)} cannot be fetched, since its name ${problem}: rename it`);
+  return undefined;
+}
+
+function fileEntry(text: string, folder: string): RemoteEntry {
+  const [, name, size] = /^F(.*)\t(\d{1,15})$/s.exec(text) ?? [];
+  if (name === undefined) throw protocolError(`a listed file without a size`, folder);
+  return { kind: 'file', name, size: Number(size) };
+}
+
+const folderEntry = (text: string): RemoteEntry => ({ kind: 'folder', name: text.slice(1), size: 0 });
+
+function pathProblem(folder: string, name: string): string | undefined {
+  const isTooLong = Buffer.byteLength(posix.join(folder, name)) > MAX_PATH;
+  return nameProblem(name) ?? (isTooLong ? `is longer than ${MAX_PATH} bytes with its folder` : undefined);
+}
+
+const tooLong = (folder: string) =>
+  `a file in ${folder} has a name that is too long for file transfer: rename it`;

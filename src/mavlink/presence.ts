@@ -1,0 +1,109 @@
+import type { FileSyncError } from '../errors.js';
+import type { Availability, Clock } from '../ports.js';
+import type { Frame } from './frame.js';
+import { Heartbeat } from './messages.js';
+
+// MAVLink's numbers for what is used here (common message set).
+const TYPE_GCS = 6;
+const AUTOPILOT_INVALID = 8;
+const COMPONENT_AUTOPILOT = 1;
+const MODE_FLAG_ARMED = 128;
+const AUTOPILOTS: Readonly<Record<number, string>> = { 3: 'ArduPilot', 12: 'PX4' };
+
+/** ms without a heartbeat after which the vehicle counts as away. */
+const HEARTBEAT_LIMIT = 5_000;
+
+/** The autopilot that we talk to. */
+export interface Target {
+  readonly system: number;
+  readonly component: number;
+  /** MAV_AUTOPILOT. */
+  readonly autopilot: number;
+}
+
+/** Who is at the other end of the link, and whether it is there now. */
+export class Presence {
+  readonly #linkName: string;
+  readonly #clock: Clock;
+  readonly #wanted: number | undefined;
+  /** Monotonic ms since when there could have been a heartbeat. */
+  #since: number;
+  #trouble: FileSyncError | undefined;
+  #target: Target | undefined;
+  #stranger: number | undefined;
+  /** Since the link was made. */
+  #heard = false;
+  #armed = false;
+
+  /** `wanted` is the system id of the vehicle; without it, the first autopilot that is heard is taken for good. */
+  constructor(linkName: string, clock: Clock, wanted: number | undefined) {
+    this.#linkName = linkName;
+    this.#clock = clock;
+    this.#wanted = wanted;
+    this.#since = clock.monotonic();
+  }
+
+  get target(): Target | undefined {
+    return this.#target;
+  }
+
+  /** Why there is no link. */
+  get trouble(): FileSyncError | undefined {
+    return this.#trouble;
+  }
+
+  /** From now on heartbeats are to be expected. */
+  linkOpened(): void {
+    this.#since = this.#clock.monotonic();
+  }
+
+  linkChanged(trouble: FileSyncError | undefined): void {
+    if (this.#trouble && !trouble) this.linkOpened();
+    if (trouble) this.#heard = false;
+    this.#trouble = trouble;
+  }
+
+  heartbeat({ payload, system, component }: Frame): void {
+    const { type, autopilot, baseMode } = Heartbeat.decode(payload);
+    if (autopilot === AUTOPILOT_INVALID || type === TYPE_GCS) return;
+    if (!this.#isOurs(system, component)) return;
+    this.#target = { system, component, autopilot };
+    this.#since = this.#clock.monotonic();
+    this.#heard = true;
+    this.#armed = (baseMode & MODE_FLAG_ARMED) !== 0;
+  }
+
+  /** Undefined while it is too early to say. */
+  get state(): Availability | undefined {
+    const away = (reason: string) => ({ available: false, reason, armed: this.#armed });
+    if (this.#trouble) return away(this.#trouble.message);
+    const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_LIMIT;
+    if (silent) return away(this.#silence());
+    if (!this.#heard) return undefined;
+    return { available: true, reason: `${this.#name()} on ${this.#linkName}`, armed: this.#armed };
+  }
+
+  /** Another vehicle may share the link. The autopilot itself is component 1, a camera or gimbal is not. */
+  #isOurs(system: number, component: number): boolean {
+    const ours = this.#target?.system ?? this.#wanted ?? system;
+    if (system !== ours) {
+      this.#stranger = system;
+      return false;
+    }
+    return component === COMPONENT_AUTOPILOT || this.#target?.component !== COMPONENT_AUTOPILOT;
+  }
+
+  #name(): string {
+    if (!this.#target) return this.#wanted === undefined ? 'a vehicle' : `vehicle ${this.#wanted}`;
+    const { autopilot, system } = this.#target;
+    return `${AUTOPILOTS[autopilot] ?? 'vehicle'} ${system}`;
+  }
+
+  #silence(): string {
+    const silence = `no heartbeat from ${this.#name()} on ${this.#linkName}`;
+    if (this.#stranger === undefined) {
+      return `${silence}: check that it is switched on, wired, and sends MAVLink there`;
+    }
+    return `${silence}, but one from vehicle ${this.#stranger}: set target_system if that is the right one`;
+  }
+}

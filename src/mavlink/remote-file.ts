@@ -1,0 +1,69 @@
+import { FileSyncError } from '../errors.js';
+import type { FtpClient, OpenedFile } from './ftp-client.js';
+import { FtpNak, toFtpError } from './ftp-errors.js';
+
+/**
+ * A file on the vehicle, open for reading as long as it takes: a session that the vehicle gave up (idle for 10 s, or
+ * rebooted) is opened anew. Several reads may be under way at once.
+ */
+export class RemoteFile {
+  readonly #client: FtpClient;
+  readonly #path: string;
+  readonly #size: number;
+  #opened: OpenedFile;
+  #reopening: Promise<OpenedFile> | undefined;
+
+  private constructor(client: FtpClient, path: string, opened: OpenedFile) {
+    this.#client = client;
+    this.#path = path;
+    this.#size = opened.size;
+    this.#opened = opened;
+  }
+
+  static async open(client: FtpClient, path: string, signal: AbortSignal): Promise<RemoteFile> {
+    return new RemoteFile(client, path, await client.open(path, signal));
+  }
+
+  /** Bytes, when it was opened first. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Up to `size` (at most 239) bytes from `offset`; none at the end. Rejects with `changed` if its size is another now. */
+  async read(offset: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
+    const opened = this.#opened;
+    try {
+      return await this.#client.read(opened.session, offset, size, signal);
+    } catch (error) {
+      if (!(error instanceof FtpNak)) throw error;
+      await this.#renewed(opened, signal);
+    }
+    try {
+      return await this.#client.read(this.#opened.session, offset, size, signal);
+    } catch (error) {
+      throw toFtpError(error, this.#path);
+    }
+  }
+
+  /** Never rejects. */
+  async close(): Promise<void> {
+    await this.#client.terminate(this.#opened.session);
+  }
+
+  /** Opens the file again, once for all reads that lost the same session. */
+  async #renewed(lost: OpenedFile, signal: AbortSignal): Promise<void> {
+    if (this.#opened !== lost) return;
+    this.#reopening ??= this.#client.open(this.#path, signal);
+    try {
+      this.#opened = await this.#reopening;
+    } finally {
+      this.#reopening = undefined;
+    }
+    if (this.#opened.size !== this.#size) throw changed(this.#path);
+  }
+}
+
+export const changed = (path: string) =>
+  new FileSyncError('changed', `${path} is not the file that was listed any more: its size is another`, {
+    path,
+  });

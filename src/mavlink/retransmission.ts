@@ -1,0 +1,30 @@
+// When an unanswered request is sent again (RFC 6298, with the times of a local link in place of the internet's).
+
+/** ms before anything has been measured. */
+const FIRST_TIMEOUT = 500;
+const SHORTEST_TIMEOUT = 20;
+const LONGEST_TIMEOUT = 1_000;
+
+/** Learns the round-trip time of a link and derives from it how long to wait for a reply. */
+export class RetransmissionTimer {
+  #smoothed: number | undefined;
+  #variation = 0;
+  /** Doublings that the last request needed: kept until a reply is measured, or a link that became slow never is. */
+  #doublings = 0;
+
+  /** ms to wait for the reply after `sent` transmissions (1 is the first). */
+  timeout(sent: number): number {
+    const first = this.#smoothed === undefined ? FIRST_TIMEOUT : this.#smoothed + 4 * this.#variation;
+    const doublings = Math.max(this.#doublings, sent - 1);
+    return Math.min(LONGEST_TIMEOUT, Math.max(SHORTEST_TIMEOUT, first) * 2 ** doublings);
+  }
+
+  /** A reply came `ms` after the first transmission. Only an unrepeated request tells which one it answers (Karn). */
+  answered(sent: number, ms: number): void {
+    this.#doublings = sent - 1;
+    if (sent > 1) return;
+    const deviation = Math.abs((this.#smoothed ?? ms) - ms);
+    this.#variation = this.#smoothed === undefined ? ms / 2 : 0.75 * this.#variation + 0.25 * deviation;
+    this.#smoothed = 0.875 * (this.#smoothed ?? ms) + 0.125 * ms;
+  }
+}

@@ -1,0 +1,12 @@
+import type { Clock } from '../ports.js';
+import type { Transport } from './link.js';
+import { serialTransport } from './serial.js';
+import { tcpTransport } from './tcp.js';
+import { udpTransport } from './udp.js';
+import type { LinkAddress } from './url.js';
+
+/** The way to an address; nothing is opened yet. */
+export function transportTo(address: LinkAddress, clock: Clock): Transport {
+  if (address.kind === 'udp') return udpTransport({ ...address, clock });
+  return address.kind === 'tcp' ? tcpTransport(address) : serialTransport(address);
+}

@@ -1,0 +1,71 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { filter, firstValueFrom } from 'rxjs';
+import { mavlink } from '../../src/devices/mavlink.js';
+import type { Source } from '../../src/ports.js';
+import { startSim, type Sim, type SimOptions } from '../../src/sim/sim.js';
+import { systemClock } from '../../src/system/clock.js';
+import { deviceContext } from '../fakes/device-context.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
+import type { SourceBench } from './source.js';
+import { temporaryFolder } from './temp-folder.js';
+
+/** A `mavlink` device on a simulated autopilot. Its root is `/log` there. */
+export interface MavlinkBench extends SourceBench {
+  readonly sim: Sim;
+  readonly logger: RecordingLogger;
+  /** The vehicle's `/`. */
+  readonly card: string;
+}
+
+/** The device, as the configuration would make it. */
+export function mavlinkSource(options: Record<string, unknown>, logger = new RecordingLogger()): Source {
+  const source = mavlink.source?.(mavlink.options.parse(options), { ...deviceContext(), logger });
+  if (!source) throw new Error('no source');
+  return source;
+}
+
+/** Waits until the vehicle is there; has it send heartbeats at once rather than each second. */
+export async function connected(source: Source, sim: Sim): Promise<void> {
+  const there = firstValueFrom(source.availability.pipe(filter(({ available }) => available)));
+  let waiting = true;
+  void there.finally(() => (waiting = false));
+  while (waiting) {
+    sim.arm(sim.armed);
+    await systemClock.sleep(5);
+  }
+}
+
+export async function mavlinkBench(
+  how: Partial<SimOptions> = {},
+  options: Record<string, unknown> = {},
+  big = 60_000,
+): Promise<MavlinkBench> {
+  const home = await temporaryFolder();
+  const root = join(home.path, 'log');
+  await mkdir(root);
+  const logger = new RecordingLogger();
+  const listen = { host: '127.0.0.1', port: 0 };
+  const sim = await startSim({ folder: home.path, listen, like: 'px4', clock: systemClock, logger, ...how });
+  const url = `udp://127.0.0.1:0@127.0.0.1:${sim.address.port}`;
+  const source = mavlinkSource({ url, root: '/log', ...options }, logger);
+  await connected(source, sim);
+  return {
+    source,
+    sim,
+    logger,
+    card: home.path,
+    big,
+    put: async (path, bytes) => {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), bytes);
+    },
+    remove: path => rm(join(root, path)),
+    loseRoot: () => rm(root, { recursive: true }),
+    close: async () => {
+      await source.close();
+      await sim.close();
+      await home.remove();
+    },
+  };
+}
