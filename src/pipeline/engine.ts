@@ -18,7 +18,7 @@ import type { Planner } from '../rules/plan.js';
 import { Cleaner } from './cleaner.js';
 import { Downloader } from './downloader.js';
 import { Finder, type Scan } from './finder.js';
-import { DeviceHub, type Device, type DeviceStatus } from './hub.js';
+import { DeviceHub, UNKNOWN, type Device, type DeviceStatus } from './hub.js';
 import { Ledger } from './ledger.js';
 import { LocalNames } from './local-names.js';
 import type { Progress } from './progress.js';
@@ -194,9 +194,9 @@ export class Engine {
     const told = new Map<string, boolean>();
     return devices => {
       for (const { name, available, reason } of devices) {
-        if (told.get(name) !== available)
-          this.#parts.logger.log('info', `${name}: ${available ? 'available' : 'away'}: ${reason}`);
+        if (told.get(name) === available || reason === UNKNOWN.reason) continue;
         told.set(name, available);
+        this.#parts.logger.log('info', `${name}: ${available ? 'available' : 'away'}: ${reason}`);
       }
     };
   }

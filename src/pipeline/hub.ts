@@ -17,7 +17,8 @@ export interface DeviceStatus extends Availability {
   readonly type: string;
 }
 
-const UNKNOWN: Availability = { available: false, reason: 'not looked at yet', armed: false };
+/** Before the first probe has answered. */
+export const UNKNOWN: Availability = { available: false, reason: 'not looked at yet', armed: false };
 
 /** Probing is shared: however many lanes ask, a device is probed once, and only while somebody wants to know. */
 const shared = (availability: Observable<Availability>) =>
