@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { Mutex } from 'async-mutex';
 import type { Config, DeviceConfig } from './config/config.js';
+import { resolvePath } from './config/paths.js';
 import { resolveSecret } from './config/secrets.js';
 import { openStore } from './db/store.js';
 import type { DeviceContext } from './devices/definition.js';
@@ -82,6 +82,6 @@ function contextFor(
     clock,
     logger: logger.child(name),
     secret: ref => resolveSecret(ref, { env, folder }),
-    resolvePath: path => resolve(folder, path),
+    resolvePath: path => resolvePath(folder, path, env),
   };
 }
