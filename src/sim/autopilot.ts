@@ -36,6 +36,7 @@ export interface AutopilotOptions {
 
 /** The vehicle behind the socket: heartbeats, arming, and the file server. */
 export class Autopilot implements Sim {
+  readonly address: Address;
   readonly #network: Network;
   readonly #how: Personality;
   readonly #clock: Clock;
@@ -48,6 +49,7 @@ export class Autopilot implements Sim {
   #armed = false;
 
   constructor(network: Network, folder: Folder, how: Personality, options: AutopilotOptions) {
+    this.address = network.address;
     this.#network = network;
     this.#how = how;
     this.#clock = options.clock;
@@ -55,10 +57,6 @@ export class Autopilot implements Sim {
     if (options.to) this.#peers.set(keyOf(options.to), { address: options.to, heard: Infinity });
     network.onFrame((frame, from) => this.#receive(frame, from));
     void this.#live();
-  }
-
-  get address(): Address {
-    return this.#network.address;
   }
 
   get stats(): SimStats {

@@ -38,6 +38,7 @@ export type FrameListener = (frame: Frame, from: Address) => void;
 
 /** MAVLink over one UDP socket, as well or as badly as the impairments say. */
 export class Network {
+  readonly address: Address;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #in: Impairment;
@@ -51,6 +52,8 @@ export class Network {
 
   private constructor(socket: Socket, options: NetworkOptions) {
     const { impairments, clock, logger } = options;
+    const { address, port } = socket.address();
+    this.address = { host: address, port };
     this.#socket = socket;
     this.#clock = clock;
     this.#in = new Impairment(impairments, clock, 0);
@@ -77,11 +80,6 @@ export class Network {
   /** Frames that arrived before are gone. */
   onFrame(listener: FrameListener): void {
     this.#onFrame = listener;
-  }
-
-  get address(): Address {
-    const { address, port } = this.#socket.address();
-    return { host: address, port };
   }
 
   /** Packets that the impairments took, both ways. */
