@@ -39,9 +39,16 @@ export async function failsWith(work: () => Promise<unknown>, ...kinds: ErrorKin
   return error;
 }
 
-/** Waits until the condition holds; the test's own time limit ends a vain wait. */
+/** Below mocha's own limit, so that a vain wait ends with the test. */
+const PATIENCE_MS = 25_000;
+
+/** Waits until the condition holds; fails if it never does. */
 export async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(5);
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (performance.now() > deadline) assert.fail(`waited in vain for ${condition.toString()}`);
+    await delay(5);
+  }
 }
 
 /** File descriptors that this process has open. */

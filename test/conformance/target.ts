@@ -144,10 +144,11 @@ async function holds(bench: TargetBench, bytes: Uint8Array, path = PATH): Promis
 /** Breaks uploads of the file until the target holds a part of it (a reset connection may take the first with it). */
 async function partOf(bench: TargetBench, bytes: Uint8Array, token: string): Promise<number> {
   let partial = 0;
-  while (partial === 0) {
+  await eventually(async () => {
     await failsWith(() => send(bench, parcel(bytes, { token, cut: broken(SIZE / 2) })), 'changed');
     ({ partial } = await bench.target.stat(PATH, token, never));
-  }
+    return partial > 0;
+  });
   assert.ok(partial <= SIZE / 2, 'the target claims bytes that it was never given');
   return partial;
 }
@@ -218,7 +219,9 @@ const cases = {
     await holds(bench, bytes);
     if (!stat) return;
     const other = parcel(content(bench, 6000, 2), { token: 'token0000002' });
-    await failsWith(() => send(bench, other), 'exists');
+    const recorder = new Recorder();
+    await failsWith(() => send(bench, other, PATH, recorder), 'exists');
+    assert.equal(recorder.commits, 0);
     await holds(bench, bytes);
   },
   'a source that breaks leaves nothing at the final name': async (bench: TargetBench) => {

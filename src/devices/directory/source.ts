@@ -71,7 +71,6 @@ export class DirectorySource implements Source {
     try {
       await using handle = await open(this.#absolute(file.path), READ_FLAGS);
       await this.#checkSame(file, handle);
-      if (offset > file.size) throw this.#changed(file, 'read');
       let position = offset;
       for await (const chunk of fileBytes(handle, offset, signal)) {
         position += chunk.length;
