@@ -75,7 +75,8 @@ function source(options: Options, { name, clock, logger }: DeviceContext): Sourc
 
 export const mavlink = defineDevice({
   type: 'mavlink',
-  summary: 'log files of an autopilot (PX4, ArduPilot), by MAVLink FTP over UDP, TCP or a serial port',
+  summary:
+    'Source: log files of an autopilot (PX4, ArduPilot), by MAVLink FTP over UDP, TCP or a serial port',
   options,
   source,
 });

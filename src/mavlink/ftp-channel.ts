@@ -20,6 +20,13 @@ export interface Waiting {
   readonly signal: AbortSignal;
 }
 
+export interface Answer {
+  /** ACK or NAK. */
+  readonly reply: FtpPayload;
+  /** The request was sent more than once, and may have been carried out more than once. */
+  readonly repeated: boolean;
+}
+
 /** A request without a reply yet. */
 interface Exchange {
   readonly request: FtpPayload;
@@ -52,10 +59,10 @@ export class FtpChannel {
   }
 
   /**
-   * The reply, ACK or NAK. Rejects with `timeout` or `unavailable` if none came, and with `cancelled` promptly after
+   * Rejects with `timeout` or `unavailable` if none came, and with `cancelled` promptly after
    * the abort or the vehicle's close.
    */
-  async request(request: FtpRequest, { limit, signal }: Waiting): Promise<FtpPayload> {
+  async request(request: FtpRequest, { limit, signal }: Waiting): Promise<Answer> {
     throwIfAborted(signal);
     throwIfAborted(this.#vehicle.closed);
     const over = new AbortController();
@@ -79,7 +86,7 @@ export class FtpChannel {
     reply: Promise<FtpPayload>,
     limit: number,
     signal: AbortSignal,
-  ): Promise<FtpPayload> {
+  ): Promise<Answer> {
     const begin = this.#clock.monotonic();
     const past = () => this.#clock.monotonic() - begin;
     for (let sent = 1; past() < limit; sent++) {
@@ -89,7 +96,7 @@ export class FtpChannel {
       const answer = await this.#within(reply, wait, signal);
       if (!answer) continue;
       this.#timer.answered(sent, past());
-      return answer;
+      return { reply: answer, repeated: sent > 1 };
     }
     throw this.#vehicle.absence ?? noAnswer(request, limit);
   }

@@ -109,7 +109,7 @@ export class FtpClient {
       const reply = await this.#ask(named(Opcode.OPEN_FILE_RO, path), signal);
       return { session: reply.session, size: uint32(reply, path) };
     } catch (error) {
-      if (error instanceof FtpNak) this.#leftover = before;
+      if (error instanceof FtpNak) this.#leftover = before || error.repeated;
       throw error;
     }
   }

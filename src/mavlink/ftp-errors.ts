@@ -1,4 +1,5 @@
 import { FileSyncError, type ErrorKind } from '../errors.js';
+import type { Answer } from './ftp-channel.js';
 import { contentOf, FtpErrorCode, ftpErrorName, Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
 
 const ENOENT = 2;
@@ -11,12 +12,15 @@ export class FtpNak extends Error {
   readonly code: number;
   /** The vehicle's errno. PX4 may give that of an older failure. */
   readonly errno: number | undefined;
+  /** The request was sent more than once: what stands in its way may be what it did itself. */
+  readonly repeated: boolean;
 
-  constructor(reply: FtpPayload) {
+  constructor({ reply, repeated }: Answer) {
     const [code = 0, errno] = contentOf(reply);
     super(`NAK ${ftpErrorName(code)}`);
     this.opcode = reply.requestOpcode;
     this.code = code;
+    this.repeated = repeated;
     this.errno = code === FtpErrorCode.FAIL_ERRNO ? errno : undefined;
   }
 }
@@ -78,7 +82,7 @@ export function protocolError(what: string, path: string): FileSyncError {
 }
 
 /** The ACK, or its refusal thrown. */
-export function acknowledged(reply: FtpPayload): FtpPayload {
-  if (reply.opcode === Opcode.NAK) throw new FtpNak(reply);
-  return reply;
+export function acknowledged(answer: Answer): FtpPayload {
+  if (answer.reply.opcode === Opcode.NAK) throw new FtpNak(answer);
+  return answer.reply;
 }

@@ -1,0 +1,389 @@
+import assert from 'node:assert/strict';
+import { FtpErrorCode, Opcode, type FtpPayload } from '../../../src/mavlink/ftp-payload.js';
+import type { Source, SourceFile } from '../../../src/ports.js';
+import { mavlinkSource } from '../../conformance/mavlink-bench.js';
+import { checksumOf, collect, eventually, failsWith, listed, sample } from '../../conformance/support.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
+import { ack, nak, nameIn, ScriptedVehicle, uint32 } from './scripted-vehicle.js';
+
+const never = new AbortController().signal;
+const LOG = sample(2_000, 9);
+const FILE: SourceFile = { path: 'a.ulg', size: LOG.length };
+const COUNT = Math.ceil(LOG.length / 239);
+
+describe('File transfer with a vehicle that misbehaves', () => {
+  let vehicle: ScriptedVehicle;
+  let source: Source;
+  let logger: RecordingLogger;
+
+  beforeEach(async () => {
+    vehicle = await ScriptedVehicle.start();
+    vehicle.files.set('/log/a.ulg', LOG);
+    logger = new RecordingLogger();
+    source = mavlinkSource({ url: vehicle.url, root: '/log/' }, logger);
+  });
+
+  afterEach(async () => {
+    await source.close();
+    await vehicle.close();
+  });
+
+  const read = (file = FILE, offset = 0) => collect(source.read(file, offset, never));
+  const requestsOf = (opcode: number) => vehicle.requests.filter(request => request.opcode === opcode);
+
+  /** Answers requests of one kind by a script and all others well. */
+  const misbehave = (
+    opcode: number,
+    script: (request: FtpPayload, count: number) => FtpPayload[] | undefined,
+  ) => {
+    let count = 0;
+    vehicle.script = (request, good) =>
+      (request.opcode === opcode ? script(request, count++) : undefined) ?? [good];
+  };
+
+  it('asks for each block once where nothing is lost', async () => {
+    assert.deepEqual(await read(), Buffer.from(LOG));
+    assert.equal(requestsOf(Opcode.READ_FILE).length, COUNT);
+    assert.deepEqual(
+      [vehicle.opcodes()[0], vehicle.opcodes().at(-1)],
+      [Opcode.OPEN_FILE_RO, Opcode.TERMINATE_SESSION],
+    );
+  });
+
+  it('asks for nothing before the offset', async () => {
+    assert.deepEqual(await read(FILE, 1_000), Buffer.from(LOG.subarray(1_000)));
+    const asked = requestsOf(Opcode.READ_FILE).map(({ offset, size }) => ({ offset, size }));
+    assert.equal(Math.min(...asked.map(({ offset }) => offset)), 1_000);
+    assert.equal(
+      asked.reduce((sum, { size }) => sum + size, 0),
+      1_000,
+    );
+  });
+
+  it('sends the same request with the same number when the reply is lost', async () => {
+    let count = 0;
+    vehicle.script = (_request, good) => (count++ % 3 === 1 ? [] : [good]);
+    assert.deepEqual(await read(), Buffer.from(LOG));
+    const bySequence = new Map<number, FtpPayload[]>();
+    for (const request of vehicle.requests) {
+      bySequence.set(request.sequence, [...(bySequence.get(request.sequence) ?? []), request]);
+    }
+    const repeated = [...bySequence.values()].filter(({ length }) => length > 1);
+    assert.ok(repeated.length > 0);
+    for (const [first, ...others] of repeated) for (const other of others) assert.deepEqual(other, first);
+  });
+
+  it('counts up by one, from a number that differs from run to run', async () => {
+    await read();
+    const sequences = vehicle.requests.map(({ sequence }) => sequence);
+    sequences.slice(1).forEach((sequence, index) => {
+      assert.equal(sequence, ((sequences[index] ?? 0) + 1) & 0xffff);
+    });
+    const again = mavlinkSource({ url: vehicle.url, root: '/log' });
+    vehicle.requests.length = 0;
+    await collect(again.read(FILE, 0, never));
+    await again.close();
+    assert.notEqual(vehicle.requests[0]?.sequence, sequences[0]);
+  });
+
+  it('is not misled by doubled, late and foreign replies', async () => {
+    let previous: FtpPayload | undefined;
+    vehicle.script = (request, good) => {
+      const stray: FtpPayload[] = [
+        { ...good, sequence: (good.sequence + 7) & 0xffff },
+        { ...good, requestOpcode: Opcode.BURST_READ_FILE },
+      ];
+      if (request.opcode === Opcode.READ_FILE) {
+        stray.push({ ...good, session: 3, data: sample(239, 1) }, { ...good, offset: request.offset + 239 });
+      }
+      const replies = [...(previous ? [previous] : []), ...stray, good, good];
+      previous = good;
+      return replies;
+    };
+    assert.deepEqual(await read(), Buffer.from(LOG));
+  });
+
+  it('ignores replies to others and from others', async () => {
+    vehicle.script = (_request, good) => {
+      const wrong = { ...good, data: sample(239, 4) };
+      vehicle.sendFtp(wrong, { system: 255, component: 190 });
+      vehicle.sendFtp(wrong, { system: 1, component: 194 }, 77);
+      return [good];
+    };
+    assert.deepEqual(await read(), Buffer.from(LOG));
+  });
+
+  it('opens anew and goes on at the offset when the session has expired', async () => {
+    vehicle.script = withExpiry(vehicle.script, vehicle, 3);
+    assert.deepEqual(await read(), Buffer.from(LOG));
+    assert.equal(requestsOf(Opcode.OPEN_FILE_RO).length, 3);
+    const offsets = requestsOf(Opcode.READ_FILE).map(({ offset }) => offset);
+    assert.deepEqual(
+      [...new Set(offsets)],
+      Array.from({ length: COUNT }, (_, index) => index * 239),
+    );
+  });
+
+  it('gives up when the session is lost again at once', async () => {
+    misbehave(Opcode.READ_FILE, request => [nak(request, FtpErrorCode.INVALID_SESSION)]);
+    vehicle.script = freeing(vehicle.script, vehicle);
+    await failsWith(() => read(), 'io');
+  });
+
+  it('is changed when the file has another size after the session was lost', async () => {
+    misbehave(Opcode.READ_FILE, (request, count) => {
+      if (count !== 2) return undefined;
+      vehicle.opened = undefined;
+      vehicle.files.set('/log/a.ulg', sample(2_217, 9));
+      return [nak(request, FtpErrorCode.INVALID_SESSION)];
+    });
+    await failsWith(() => read(), 'changed');
+  });
+
+  it('frees the session that a killed predecessor left, once', async () => {
+    vehicle.opened = '/log/old.ulg';
+    assert.deepEqual(await read(), Buffer.from(LOG));
+    assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 1);
+  });
+
+  it('frees the session that it opened itself when the answer to that was lost', async () => {
+    await read();
+    vehicle.keepsReply = false;
+    const sequences = new Set<number>();
+    misbehave(Opcode.OPEN_FILE_RO, ({ sequence }) => {
+      const isLost = sequences.size === 0;
+      sequences.add(sequence);
+      return isLost ? [] : undefined;
+    });
+    assert.deepEqual(await read(), Buffer.from(LOG));
+    assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 1);
+  });
+
+  it('leaves the sessions of others alone', async () => {
+    await read();
+    vehicle.opened = '/log/ground-station.ulg';
+    const error = await failsWith(() => read(), 'busy');
+    assert.match(error.message, /another program/);
+    assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 0);
+  });
+
+  it('gets the real reason where an old failure of PX4 hides it', async () => {
+    let hidden = true;
+    vehicle.script = (request, good) => {
+      if (nameIn(request).includes('no-such')) hidden = false;
+      return [hidden && good.opcode === Opcode.NAK ? nak(request, FtpErrorCode.FILE_EXISTS) : good];
+    };
+    assert.deepEqual(await listed(source), [FILE]);
+    hidden = true;
+    await failsWith(() => read({ path: 'missing.ulg', size: 5 }), 'not-found');
+    hidden = true;
+    await source.remove({ path: 'missing.ulg', size: 5 }, never);
+  });
+
+  it('does not take a folder for a file', async () => {
+    misbehave(Opcode.OPEN_FILE_RO, request => [ack(request, uint32(4096))]);
+    const script = vehicle.script;
+    vehicle.script = (request, good) =>
+      request.opcode === Opcode.READ_FILE
+        ? [nak(request, FtpErrorCode.FAIL_ERRNO, 21)]
+        : script(request, good);
+    await failsWith(() => read({ path: 'folder', size: 4096 }), 'io');
+  });
+
+  it('is changed when the vehicle gives an empty answer before the end', async () => {
+    misbehave(Opcode.READ_FILE, (request, count) => (count === 4 ? [ack(request)] : undefined));
+    await failsWith(() => read(), 'changed');
+    assert.equal(vehicle.opened, undefined);
+  });
+
+  it('takes short answers as they come', async () => {
+    misbehave(Opcode.READ_FILE, request => [
+      ack(request, LOG.subarray(request.offset, request.offset + Math.min(request.size, 100))),
+    ]);
+    assert.deepEqual(await read(), Buffer.from(LOG));
+  });
+
+  it('ends the session when the reader leaves or aborts', async () => {
+    for await (const chunk of source.read(FILE, 0, never)) {
+      assert.equal(chunk.length, 239);
+      break;
+    }
+    assert.equal(vehicle.opened, undefined);
+    const stop = new AbortController();
+    vehicle.script = (request, good) => {
+      if (request.offset === 478) stop.abort();
+      return request.offset === 478 ? [] : [good];
+    };
+    await failsWith(() => collect(source.read(FILE, 0, stop.signal)), 'cancelled');
+    assert.equal(vehicle.opened, undefined);
+  });
+
+  it('rejects what is under way when it is closed', async () => {
+    vehicle.script = () => [];
+    const reading = failsWith(() => read(), 'cancelled');
+    await eventually(async () => vehicle.requests.length > 0);
+    await source.close();
+    await reading;
+    await failsWith(() => listed(source), 'cancelled');
+  });
+
+  it('tells what the vehicle does not know, and what it refuses', async () => {
+    const error = await failsWith(() => source.checksum(FILE, never), 'unsupported');
+    assert.equal(error.device, 'device');
+    assert.equal(error.operation, 'checksum');
+    misbehave(Opcode.REMOVE_FILE, request => [nak(request, FtpErrorCode.FILE_PROTECTED)]);
+    await failsWith(() => source.remove(FILE, never), 'denied');
+    misbehave(Opcode.OPEN_FILE_RO, request => [nak(request, FtpErrorCode.FAIL_ERRNO, 5)]);
+    const io = await failsWith(() => read(), 'io');
+    assert.match(io.message, /errno 5.*SD card/);
+  });
+
+  it('tells a missing file by its open where the checksum does not say it', async () => {
+    misbehave(Opcode.CALC_FILE_CRC32, request => [nak(request, FtpErrorCode.FAIL_ERRNO, 21)]);
+    await failsWith(() => source.checksum({ path: 'missing', size: 1 }, never), 'not-found');
+    await failsWith(() => source.checksum(FILE, never), 'io');
+  });
+
+  it('writes the checksum with all its digits', async () => {
+    misbehave(Opcode.CALC_FILE_CRC32, request => [ack(request, uint32(0xabc))]);
+    assert.deepEqual(await source.checksum(FILE, never), { algorithm: 'crc32-mavlink', value: '00000abc' });
+    misbehave(Opcode.CALC_FILE_CRC32, request => [ack(request, Uint8Array.of(1))]);
+    await failsWith(() => source.checksum(FILE, never), 'protocol');
+    assert.equal(checksumOf('crc32-mavlink', LOG).value.length, 8);
+  });
+
+  it('never asks for a path outside the root', async () => {
+    for (const path of [
+      '../secret',
+      'a/../../b',
+      '/etc/passwd',
+      'a//b',
+      '',
+      '.',
+      'a/.',
+      'nul\0',
+      'x'.repeat(240),
+    ]) {
+      await failsWith(() => read({ path, size: 5 }), 'bad-name');
+      await failsWith(() => source.checksum({ path, size: 5 }, never), 'bad-name');
+      await failsWith(() => source.remove({ path, size: 5 }, never), 'bad-name');
+    }
+    assert.deepEqual(vehicle.requests, []);
+  });
+
+  it('cannot fetch what an offset of 32 bits does not reach', async () => {
+    await failsWith(() => read({ path: 'huge.ulg', size: 2 ** 32 }), 'unsupported');
+  });
+
+  describe('listing', () => {
+    /** Serves these packets at these offsets, then the end. */
+    const serve = (packets: Readonly<Record<number, string | Uint8Array>>) =>
+      misbehave(Opcode.LIST_DIRECTORY, request => {
+        const packet = packets[request.offset];
+        if (packet === undefined || nameIn(request) !== '/log') return [nak(request, FtpErrorCode.EOF)];
+        return [ack(request, Buffer.from(packet))];
+      });
+
+    it('counts entries as PX4 does', async () => {
+      serve({ 0: 'S\0Fa\t1\0S\0', 3: 'Fb\t2\0' });
+      assert.deepEqual(await listed(source), [
+        { path: 'a', size: 1 },
+        { path: 'b', size: 2 },
+      ]);
+    });
+
+    it('counts entries as ArduPilot does', async () => {
+      serve({ 0: 'D.\0\0D..\0\0Fa\t1\0\0', 3: 'Fb\t2\0\0' });
+      assert.deepEqual(await listed(source), [
+        { path: 'a', size: 1 },
+        { path: 'b', size: 2 },
+      ]);
+    });
+
+    it('lists an entry once that it is told twice', async () => {
+      serve({ 0: 'Fa\t1\0Fb\t1\0', 2: 'Fb\t1\0' });
+      assert.equal((await listed(source)).length, 2);
+    });
+
+    it('takes the empty answer of an empty folder for its end', async () => {
+      serve({ 0: '' });
+      assert.deepEqual(await listed(source), []);
+      assert.deepEqual(logger.entries, []);
+    });
+
+    it('steps over names that do not fit into a packet, and says so once', async () => {
+      serve({ 0: '', 1: 'Fa\t1\0', 2: '', 3: 'Fb\t2\0' });
+      for (let round = 0; round < 2; round++) assert.equal((await listed(source)).length, 2);
+      assert.equal(logger.messages('warn').length, 1);
+      assert.match(logger.messages('warn')[0] ?? '', /\/log has a name that is too long/);
+    });
+
+    it('ends with an error where the answers never do', async () => {
+      misbehave(Opcode.LIST_DIRECTORY, request => [ack(request)]);
+      await failsWith(() => listed(source), 'protocol');
+      assert.ok(vehicle.requests.length < 50);
+    });
+
+    it('leaves out names that would lead elsewhere or cannot be sent, and says so', async () => {
+      const latin1 = Buffer.from([0x46, 0xe9, 0x09, 0x31, 0x00]);
+      serve({
+        0: 'F../x\t1\0F\t1\0Fa/b\t1\0D/etc\0D\0Fgood\t3\0',
+        6: latin1,
+        7: `F${'n'.repeat(235)}\t1`,
+      });
+      assert.deepEqual(await listed(source), [{ path: 'good', size: 3 }]);
+      assert.equal(logger.messages('warn').length, 6);
+      assert.ok(vehicle.requests.every(request => nameIn(request) === '/log'));
+    });
+
+    it('is an error when an entry makes no sense', async () => {
+      for (const packet of ['Fname\0', 'Fname\t\0', 'Fname\t-1\0', 'Fname\t1e9\0']) {
+        serve({ 0: packet });
+        await failsWith(() => listed(source), 'protocol');
+      }
+    });
+
+    it('passes over kinds of entries that it does not know', async () => {
+      serve({ 0: 'Xwhat\0Fa\t1\0' });
+      assert.deepEqual(await listed(source), [{ path: 'a', size: 1 }]);
+    });
+
+    it('is changed when a folder goes away meanwhile', async () => {
+      misbehave(Opcode.LIST_DIRECTORY, request => {
+        if (nameIn(request) !== '/log') return [nak(request, FtpErrorCode.FILE_NOT_FOUND)];
+        return request.offset === 0
+          ? [ack(request, Buffer.from('Dsess001\0'))]
+          : [nak(request, FtpErrorCode.EOF)];
+      });
+      await failsWith(() => listed(source), 'changed');
+    });
+
+    it('says what to do where the root is missing', async () => {
+      misbehave(Opcode.LIST_DIRECTORY, request => [nak(request, FtpErrorCode.FILE_NOT_FOUND)]);
+      const error = await failsWith(() => listed(source), 'unavailable');
+      assert.match(error.message, /no folder \/log: insert an SD card/);
+    });
+  });
+});
+
+/** Makes the vehicle forget its session before the `nth` read, and answer as it then must. */
+function withExpiry(
+  script: ScriptedVehicle['script'],
+  vehicle: ScriptedVehicle,
+  nth: number,
+): ScriptedVehicle['script'] {
+  let count = 0;
+  return (request, good) => {
+    if (request.opcode !== Opcode.READ_FILE || count++ !== nth) return script(request, good);
+    vehicle.opened = undefined;
+    return [nak(request, FtpErrorCode.INVALID_SESSION)];
+  };
+}
+
+/** Lets every open succeed. */
+function freeing(script: ScriptedVehicle['script'], vehicle: ScriptedVehicle): ScriptedVehicle['script'] {
+  return (request, good) => {
+    vehicle.opened = undefined;
+    return script(request, good);
+  };
+}
