@@ -12,6 +12,18 @@ const PADDING = Buffer.alloc(128 * 1024, ' ');
 /** What `oldJournal` is now: absent, a closed part of the journal, or (a rotation failed halfway) the open file. */
 type OldJournal = 'none' | 'closed' | 'open';
 
+/** What was found on disk. */
+export interface JournalState {
+  /** Bytes of whole lines. */
+  readonly size: number;
+  /** Bytes of a rest behind them. */
+  readonly torn: number;
+  /** Bytes of the file. */
+  readonly allocated: number;
+  /** A compaction has left `oldJournal`. */
+  readonly hasOld: boolean;
+}
+
 /** The journal's file, opened for appending. `append` and `rotate` must not overlap. */
 export class JournalFile {
   readonly #disk: Disk;
@@ -20,23 +32,24 @@ export class JournalFile {
   #size: number;
   /** Bytes of the file, padding included. */
   #allocated: number;
-  /** Behind `#size` there may be a rest of a write that failed. */
-  #dirty = true;
+  /** Behind `#size` there may be more than padding: a rest of a write that failed. */
+  #dirty: boolean;
   #old: OldJournal;
 
-  private constructor(disk: Disk, paths: DatabasePaths, file: DiskFile, size: number, old: OldJournal) {
+  private constructor(disk: Disk, paths: DatabasePaths, file: DiskFile, found: JournalState) {
     this.#disk = disk;
     this.#paths = paths;
     this.#file = file;
-    this.#size = size;
-    this.#allocated = size;
-    this.#old = old;
+    this.#size = found.size;
+    this.#allocated = found.allocated;
+    this.#dirty = found.torn > 0;
+    this.#old = found.hasOld ? 'closed' : 'none';
   }
 
-  /** `size`: the bytes to keep of what is there. `hasOld`: a compaction before has left `oldJournal`. */
-  static async open(disk: Disk, paths: DatabasePaths, size: number, hasOld: boolean): Promise<JournalFile> {
+  /** Goes on with what there is. */
+  static async open(disk: Disk, paths: DatabasePaths, found: JournalState): Promise<JournalFile> {
     const file = await disk.open(paths.journal);
-    const journal = new JournalFile(disk, paths, file, size, hasOld ? 'closed' : 'none');
+    const journal = new JournalFile(disk, paths, file, found);
     try {
       await journal.#clean();
       await disk.syncFolder(dirname(paths.journal));
@@ -45,11 +58,6 @@ export class JournalFile {
       await file.close();
       throw error;
     }
-  }
-
-  /** Bytes. */
-  get size(): number {
-    return this.#size;
   }
 
   /** Resolves when the bytes are on the medium. If it rejects, nothing of them is in the file (if that can be had). */

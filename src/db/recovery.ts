@@ -2,6 +2,7 @@ import { FileSyncError } from '../errors.js';
 import type { Logger } from '../ports.js';
 import type { Disk } from './disk.js';
 import { decodeJournal, type JournalContent } from './journal-format.js';
+import type { JournalState } from './journal-file.js';
 import type { DatabasePaths } from './paths.js';
 import type { Quarantine } from './quarantine.js';
 import { EMPTY, readSnapshot } from './snapshot.js';
@@ -22,9 +23,7 @@ export interface Recovered {
   readonly seq: number;
   /** The number of the last change that the snapshot holds (once it has been written, where it must). */
   readonly snapshotSeq: number;
-  /** Bytes of the journal to go on behind. */
-  readonly journalSize: number;
-  readonly hasOldJournal: boolean;
+  readonly journalState: JournalState;
   /** The files would not give this state once more: a new snapshot must be written before anything else. */
   readonly needsSnapshot: boolean;
 }
@@ -40,14 +39,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
   if (lost > 0) context.logger.log('error', lostMessage(context.paths, lost));
   const needsSnapshot = !base.intact || journals.damaged || lost > 0;
   const snapshotSeq = needsSnapshot ? seq : base.snapshot.seq;
-  return {
-    table,
-    seq,
-    snapshotSeq,
-    needsSnapshot,
-    journalSize: journals.size,
-    hasOldJournal: journals.hasOld,
-  };
+  return { table, seq, snapshotSeq, needsSnapshot, journalState: journals.state };
 }
 
 function lostMessage({ snapshot }: DatabasePaths, lost: number): string {
@@ -109,9 +101,7 @@ function noBackupMessage({ snapshot }: DatabasePaths, aside: string): string {
 
 interface Journals {
   readonly commits: readonly Commit[];
-  /** Of the current one: bytes that are good. */
-  readonly size: number;
-  readonly hasOld: boolean;
+  readonly state: JournalState;
   readonly damaged: boolean;
 }
 
@@ -127,7 +117,9 @@ async function readJournals(context: RecoveryContext, after: number): Promise<Jo
   for (const journal of damaged) await keepCopy(context, journal);
   if (current.torn > 0 && !current.damaged) logger.log('info', tornMessage(current));
   const commits = [beforeSnapshot, old, current].flatMap(journal => journal.commits);
-  return { commits, size: current.size, hasOld: old.bytes !== undefined, damaged: damaged.length > 0 };
+  const { size, torn, bytes } = current;
+  const state = { size, torn, allocated: bytes?.length ?? 0, hasOld: old.bytes !== undefined };
+  return { commits, state, damaged: damaged.length > 0 };
 }
 
 interface Journal extends JournalContent {

@@ -47,7 +47,7 @@ async function openLocked(path: string, disk: Disk, options: StoreOptions, lock:
   const recovered = await recover({ disk, paths, logger, quarantine: new Quarantine(disk, clock) });
   await disk.remove(temporaryPath(path));
   if (recovered.needsSnapshot) await writeRecovered(disk, paths, recovered);
-  const journal = await JournalFile.open(disk, paths, recovered.journalSize, recovered.hasOldJournal);
+  const journal = await JournalFile.open(disk, paths, recovered.journalState);
   return new FileStore({ ...recovered, disk, paths, journal, lock, logger, compactAfter });
 }
 

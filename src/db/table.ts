@@ -24,8 +24,7 @@ export class RecordTable {
 
   /** May be iterated while the records change: it gives each record as it is when its turn comes. */
   all(): Iterable<FileRecord> {
-    if (!this.#inOrder) this.#restoreOrder();
-    return this.#byId.values();
+    return { [Symbol.iterator]: () => this.#ordered().values() };
   }
 
   versions(device: string, path: string): readonly FileRecord[] {
@@ -78,9 +77,11 @@ export class RecordTable {
     else paths?.delete(path);
   }
 
-  #restoreOrder(): void {
+  #ordered(): ReadonlyMap<string, FileRecord> {
+    if (this.#inOrder) return this.#byId;
     this.#byId = new Map([...this.#byId].sort(([, a], [, b]) => this.#byOrder(a, b)));
     this.#inOrder = true;
+    return this.#byId;
   }
 
   readonly #byOrder = (a: FileRecord, b: FileRecord) =>

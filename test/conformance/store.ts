@@ -46,6 +46,21 @@ const CASES = {
     assert.deepEqual(await idsAfterReopening(bench), idsOf(1, 2, 3));
   },
 
+  'a listing can be gone through more than once, and while records change': async bench => {
+    const store = await bench.open();
+    for (const number of [1, 2, 3]) await store.put(fileRecord(number));
+    const all = store.all();
+    assert.deepEqual([...all], [...all]);
+    for (const record of all) await store.put({ ...record, size: 7 });
+    assert.deepEqual(
+      [...store.all()].map(record => record.size),
+      [7, 7, 7],
+    );
+    for (const record of store.all()) await store.delete(record.id);
+    assert.deepEqual(ids(store), []);
+    await store.close();
+  },
+
   'a record is replaced whole': async bench => {
     const store = await bench.open();
     await store.put(fileRecord(1, { reason: 'the link was lost', modified: 5 }));

@@ -18,7 +18,7 @@ export class MemoryStore implements Store {
   }
 
   all(): Iterable<FileRecord> {
-    return this.#records.values();
+    return { [Symbol.iterator]: () => this.#records.values() };
   }
 
   versions(device: string, path: string): readonly FileRecord[] {

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeCommit } from '../../../src/db/journal-format.js';
 import { openStore } from '../../../src/db/store.js';
@@ -68,6 +78,16 @@ describe('database: opening what is not as it should be', () => {
     await fill(4, 4);
     assert.deepEqual(await records(), numbers(1, 2, 3, 4));
     assert.equal(logger.entries.length, 1);
+  });
+
+  it('room that the journal has reserved is kept, and grows no further by opening', async () => {
+    const sizes: number[] = [];
+    for (const number of [1, 2, 3]) {
+      await fill(number, number);
+      sizes.push((await stat(`${path}.journal`)).size);
+    }
+    assert.deepEqual(sizes, [sizes[0], sizes[0], sizes[0]]);
+    assert.deepEqual(await records(), numbers(1, 2, 3));
   });
 
   for (const [title, content] of [
@@ -198,6 +218,17 @@ describe('database: opening what is not as it should be', () => {
     path = join(folder.path, 'filesync.json');
     assert.deepEqual(await records(), range(1, 20));
     assert.ok(!(await names()).includes('real.json.journal'));
+  });
+
+  it('it is open once only, by whatever name', async () => {
+    const store = await open();
+    const name = path;
+    path = join(folder.path, 'link.json');
+    await symlink(name, path);
+    const error = await failsWith(() => open(), 'config');
+    assert.match(error.message, /another filesync is using the database .*filesync\.json/);
+    await store.close();
+    assert.deepEqual(await records(), []);
   });
 
   it('a folder in its place, or a file in the place of its folder: says what to do', async () => {
