@@ -1,0 +1,94 @@
+import bytes from 'bytes';
+import { z } from 'zod';
+import { size, template, webUrl } from '../config/options.js';
+import { FileSyncError } from '../errors.js';
+import type { Outgoing } from '../ports.js';
+import { defineDevice } from './definition.js';
+import { uploadOptions } from './http.js';
+import { HttpTarget } from './http/target.js';
+
+/** The first bytes of every ULog file (PX4 ULog file format, "Header Section"); the eighth is the version. */
+const ULOG_MAGIC = Buffer.from('554c6f67011235', 'hex');
+
+/** Bytes of a text field that the server takes. */
+const FIELD_LIMIT = 10 * 1024;
+
+/** Flight Review, as on logs.px4.io (`tornado_handlers/upload.py` there). The same log twice is two entries. */
+export const flightReview = defineDevice({
+  type: 'flight-review',
+  summary: 'Target: PX4 Flight Review (logs.px4.io or your own), for ULog files',
+  options: z.object({
+    url: webUrl().default('https://logs.px4.io').describe("the site's address"),
+    email: z.string().default('').describe('gets the link to the uploaded log; may be empty'),
+    fields: z
+      .record(z.string().min(1), template())
+      .default({})
+      .describe('more form fields: description, type, source, feedback, allowForAnalysis, obfuscated …'),
+    max_size: size()
+      .default(300 * 1024 * 1024)
+      .describe('larger logs are not sent: the server would refuse them'),
+    ...uploadOptions,
+  }),
+  target: (options, context) =>
+    new HttpTarget(
+      {
+        url: uploadUrl(options.url),
+        method: 'POST',
+        fileField: 'filearg',
+        fields: {
+          description: '{description}',
+          type: 'personal',
+          source: 'FileSync',
+          email: options.email.replace(/[{}]/g, '$&$&'),
+          ...options.fields,
+          redirect: 'false',
+        },
+        headers: {},
+        tlsCa: options.tls_ca,
+        timeout: options.timeout,
+        onLostAnswer: options.on_lost_answer,
+        tellsLocation: true,
+        check: (file, fields) => refuseEarly(file, fields, options.max_size, context.name),
+      },
+      context,
+    ),
+});
+
+/** The form's address, also when the user gives that of the upload page. */
+function uploadUrl(site: string): URL {
+  return new URL(`${site.replace(/\/(upload\/?)?$/, '')}/upload`);
+}
+
+/** What the server would refuse after the whole upload. */
+async function refuseEarly(
+  file: Outgoing,
+  fields: Readonly<Record<string, string>>,
+  limit: number,
+  device: string,
+): Promise<void> {
+  const { path, size } = file.source;
+  const details = { device, operation: 'write', path };
+  if (size > limit) {
+    const message = `${path} has ${bytes.format(size)}, more than the ${bytes.format(limit)} of max_size`;
+    throw new FileSyncError('too-large', message, details);
+  }
+  for (const [name, value] of Object.entries(fields)) {
+    if (Buffer.byteLength(value) <= FIELD_LIMIT) continue;
+    throw new FileSyncError(
+      'rejected',
+      `the field ${name} is longer than 10 KB: shorten its template`,
+      details,
+    );
+  }
+  if (await beginsWith(file, ULOG_MAGIC)) return;
+  throw new FileSyncError('rejected', `${path} is not a ULog file: keep such files out of the rule`, details);
+}
+
+async function beginsWith(file: Outgoing, magic: Buffer): Promise<boolean> {
+  let head = Buffer.alloc(0);
+  for await (const chunk of file.open(0)) {
+    head = Buffer.concat([head, chunk]);
+    if (head.length >= magic.length) break;
+  }
+  return head.subarray(0, magic.length).equals(magic);
+}

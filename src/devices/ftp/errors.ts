@@ -1,0 +1,78 @@
+import { FTPError } from 'basic-ftp';
+import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
+import { connectionTrouble } from '../network.js';
+import { serverWords } from '../server-words.js';
+
+/** What an error message may name, and what it must not. */
+export interface Peer {
+  readonly device: string;
+  readonly host: string;
+  /** Those that are in use; it may grow. */
+  readonly secrets: Iterable<string>;
+}
+
+/** `missing`: wanted, and not there yet. */
+export type Encryption = 'off' | 'missing' | 'on';
+
+interface Meaning {
+  readonly kind: ErrorKind;
+  /** What to do about it, as a sentence's end. */
+  readonly cure: string;
+}
+
+const RIGHTS = 'give the user the right to write, make folders and rename there';
+const LACKING = 'it lacks one of the commands that are needed (SIZE, APPE, MKD, RNFR, RNTO)';
+const SPACE = 'free space on the server, or raise its quota';
+
+/** RFC 959 section 4.2 and RFC 4217 replies. A code that is missing here is judged by its first digit. */
+const MEANINGS: Readonly<Record<number, Meaning>> = {
+  421: { kind: 'busy', cure: 'it has too many connections or is shutting down' },
+  425: { kind: 'unavailable', cure: 'no data connection: a firewall may block its passive ports' },
+  426: { kind: 'io', cure: 'the transfer broke off' },
+  450: { kind: 'busy', cure: 'the file is in use there' },
+  451: { kind: 'io', cure: 'it could not write' },
+  452: { kind: 'no-space', cure: SPACE },
+  500: { kind: 'unsupported', cure: LACKING },
+  502: { kind: 'unsupported', cure: LACKING },
+  530: { kind: 'denied', cure: 'check user and password' },
+  532: { kind: 'denied', cure: 'check user and password' },
+  550: { kind: 'denied', cure: RIGHTS },
+  552: { kind: 'no-space', cure: SPACE },
+  553: { kind: 'denied', cure: RIGHTS },
+};
+const TEMPORARY: Meaning = { kind: 'busy', cure: 'it cannot serve now' };
+const PERMANENT: Meaning = { kind: 'protocol', cure: 'it did not take the command' };
+
+/** Replies about TLS come with codes of every kind; only their words tell. */
+const WANTS_TLS: Meaning = { kind: 'denied', cure: 'it asks for an encrypted connection: set tls: true' };
+const LACKS_TLS: Meaning = {
+  kind: 'denied',
+  cure: 'it offers no TLS: set it up there (tls: false would send the password in the clear)',
+};
+const TOO_LONG: Meaning = { kind: 'bad-name', cure: "it cannot hold that name: change the rule's path" };
+
+/** Translates whatever basic-ftp throws. */
+export function toFtpError(
+  thrown: unknown,
+  peer: Peer,
+  encryption: Encryption,
+  details: ErrorDetails,
+): FileSyncError {
+  if (thrown instanceof FileSyncError) return thrown;
+  const all = { ...details, device: peer.device, cause: thrown };
+  if (thrown instanceof FTPError) {
+    const { kind, cure } = meaningOf(thrown, encryption);
+    const words = serverWords(thrown.message, peer.secrets);
+    return new FileSyncError(kind, `${peer.host} answered "${words}": ${cure}`, all);
+  }
+  const said = thrown instanceof Error ? thrown.message : String(thrown);
+  const trouble = connectionTrouble(thrown) ?? `broke the connection (${serverWords(said, peer.secrets)})`;
+  return new FileSyncError('unavailable', `${peer.host} ${trouble}`, all);
+}
+
+function meaningOf({ code, message }: FTPError, encryption: Encryption): Meaning {
+  if (encryption === 'missing' && code >= 500) return LACKS_TLS;
+  if (encryption === 'off' && /\b(TLS|SSL|AUTH|encrypt\w*)\b/i.test(message)) return WANTS_TLS;
+  if (/name too long/i.test(message)) return TOO_LONG;
+  return MEANINGS[code] ?? (code < 500 ? TEMPORARY : PERMANENT);
+}

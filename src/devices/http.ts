@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { duration, secret, template, webUrl } from '../config/options.js';
+import { defineDevice } from './definition.js';
+import { HttpTarget } from './http/target.js';
+import { tlsOptions } from './network.js';
+
+/** Options of every device that uploads by HTTP. */
+export const uploadOptions = {
+  on_lost_answer: z
+    .enum(['hold', 'resend'])
+    .default('hold')
+    .describe(
+      'when the whole file was sent and no answer came: hold it as FAILED for a person to look at, or send it again at the risk of a double',
+    ),
+  ...tlsOptions,
+  timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
+};
+
+/** A web page that takes a file by a form. */
+export const http = defineDevice({
+  type: 'http',
+  summary: 'Target: any web page that takes files by a form (multipart/form-data)',
+  options: z.object({
+    url: webUrl().describe('address that the form is sent to'),
+    method: z.enum(['POST', 'PUT']).default('POST'),
+    file_field: z.string().min(1).default('file').describe("name of the form's file field"),
+    fields: z.record(z.string().min(1), template()).default({}).describe('text fields of the form'),
+    headers: z
+      .record(z.string().min(1), secret())
+      .default({})
+      .describe(
+        'headers of the request; a value may come from a variable or a file: { Authorization: { env: NAME } }',
+      ),
+    ...uploadOptions,
+  }),
+  target: (options, context) =>
+    new HttpTarget(
+      {
+        url: new URL(options.url),
+        method: options.method,
+        fileField: options.file_field,
+        fields: options.fields,
+        headers: options.headers,
+        tlsCa: options.tls_ca,
+        timeout: options.timeout,
+        onLostAnswer: options.on_lost_answer,
+        tellsLocation: false,
+      },
+      context,
+    ),
+});

@@ -1,0 +1,113 @@
+import { STATUS_CODES } from 'node:http';
+import bytes from 'bytes';
+import { z } from 'zod';
+import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
+import { serverWords } from '../server-words.js';
+
+/** What a server answered to an upload. */
+export interface Answer {
+  readonly status: number;
+  readonly location: string | undefined;
+  readonly retryAfter: string | undefined;
+  /** Its beginning. */
+  readonly body: string;
+}
+
+/** The upload that was answered. */
+export interface Asked {
+  readonly details: ErrorDetails;
+  readonly url: URL;
+  /** Bytes of the file. */
+  readonly size: number;
+  /** The whole body had been sent when the answer came. */
+  readonly complete: boolean;
+  readonly secrets: Iterable<string>;
+  /** ms since the Unix epoch. */
+  readonly now: number;
+}
+
+interface Meaning {
+  readonly kind: ErrorKind;
+  readonly says: string;
+}
+
+const BUSY: Meaning = { kind: 'busy', says: 'cannot take it now' };
+const MOVED: Meaning = { kind: 'protocol', says: 'sends uploads to another address: set url to that one' };
+const LOGIN: Meaning = { kind: 'denied', says: 'does not let us in: check headers, and the rights there' };
+const REFUSED: Meaning = { kind: 'rejected', says: 'refused the file' };
+
+/** RFC 9110 section 15 and RFC 6585. A status that is missing here is judged by its first digit. */
+const MEANINGS: Readonly<Record<number, Meaning>> = {
+  401: LOGIN,
+  403: LOGIN,
+  404: { kind: 'rejected', says: 'has no upload there: check url' },
+  405: { kind: 'rejected', says: 'takes no upload there: check url and method' },
+  407: LOGIN,
+  408: BUSY,
+  413: { kind: 'too-large', says: 'does not take a file of that size' },
+  425: BUSY,
+  429: BUSY,
+  507: { kind: 'no-space', says: 'is full' },
+};
+
+/**
+ * Where the file is now, if the server tells: `url` or `location` in a JSON body, or the Location header, made
+ * absolute. A redirect is not followed; one that only moves the upload (to https, say) took nothing.
+ * Throws unless the file was taken.
+ */
+export function locationIn(answer: Answer, asked: Asked): URL | undefined {
+  const location = toldLocation(answer, asked.url);
+  if (!isSuccess(answer.status, location, asked.url)) throw refusal(answer, asked, location);
+  if (asked.complete) return location;
+  const message = `${asked.url.host} answered ${answer.status} before it had the file: is there a login page in between?`;
+  throw new FileSyncError('protocol', message, asked.details);
+}
+
+/** A gateway that gave up waiting (504) does not know what became of the file behind it. */
+export const isUnknown = (answer: Answer, asked: Asked): boolean => answer.status === 504 && asked.complete;
+
+function isSuccess(status: number, location: URL | undefined, asked: URL): boolean {
+  if (status === 302 || status === 303) return location !== undefined && location.pathname !== asked.pathname;
+  return status >= 200 && status < 300;
+}
+
+function refusal(answer: Answer, asked: Asked, location: URL | undefined): FileSyncError {
+  const { status } = answer;
+  const { kind, says } = MEANINGS[status] ?? meaningOf(status);
+  const said = location?.href ?? answer.body;
+  const words = serverWords(said, asked.secrets) || STATUS_CODES[status] || 'no words';
+  const size = kind === 'too-large' ? ` (${bytes.format(asked.size)})` : '';
+  const retryAfterMs = parseRetryAfter(answer.retryAfter, asked.now);
+  return new FileSyncError(kind, `${asked.url.host} ${says}${size}: ${status} "${words}"`, {
+    ...asked.details,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
+function meaningOf(status: number): Meaning {
+  if (status >= 500) return BUSY;
+  return status >= 400 ? REFUSED : MOVED;
+}
+
+/** RFC 9110 section 10.2.3: seconds, or a date. ms from now. */
+function parseRetryAfter(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+function toldLocation({ body, location }: Answer, base: URL): URL | undefined {
+  const told = jsonLocation(body) ?? location;
+  return told !== undefined && URL.canParse(told, base.href) ? new URL(told, base) : undefined;
+}
+
+const jsonAnswer = z.object({ url: z.string(), location: z.string() }).partial();
+
+function jsonLocation(body: string): string | undefined {
+  try {
+    const { url, location } = jsonAnswer.parse(JSON.parse(body));
+    return url ?? location;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,178 @@
+import { posix } from 'node:path';
+import axios from 'axios';
+import type { Observable } from 'rxjs';
+import type { SecretRef } from '../../config/options.js';
+import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorDetails } from '../../errors.js';
+import type {
+  Availability,
+  Checksum,
+  Outgoing,
+  Receipt,
+  Target,
+  TargetCapabilities,
+  TargetStat,
+  WriteEvents,
+} from '../../ports.js';
+import type { DeviceContext } from '../definition.js';
+import { pollAvailability } from '../availability.js';
+import { connectionTrouble, connectTo, readCa } from '../network.js';
+import { checkTargetPath } from '../target-path.js';
+import { isUnknown, locationIn } from './answer.js';
+import { UploadForm } from './form.js';
+import { post } from './post.js';
+
+/** ms between two probes. */
+const POLL = 15_000;
+
+/** ms that a probe may wait. */
+const PROBE_LIMIT = 10_000;
+
+/** Of a server that takes one file by one multipart/form-data request. */
+export interface UploadSite {
+  readonly url: URL;
+  readonly method: 'POST' | 'PUT';
+  readonly fileField: string;
+  /** Templates. */
+  readonly fields: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, SecretRef>>;
+  readonly tlsCa: string | undefined;
+  /** ms without a byte moving. */
+  readonly timeout: number;
+  readonly onLostAnswer: 'resend' | 'hold';
+  /** A success always tells where the file is; without that, it is somebody else's answer. */
+  readonly tellsLocation: boolean;
+  /** Throws for what the server would refuse, before it is bothered. */
+  readonly check?: (file: Outgoing, fields: Readonly<Record<string, string>>) => Promise<void>;
+}
+
+/** Delivers files by one HTTP request each. A server's answer is all that is ever known. */
+export class HttpTarget implements Target {
+  readonly capabilities: TargetCapabilities;
+  readonly availability: Observable<Availability>;
+  readonly #site: UploadSite;
+  readonly #context: DeviceContext;
+  readonly #closed = new AbortController();
+
+  constructor(site: UploadSite, context: DeviceContext) {
+    const resend = site.onLostAnswer === 'resend';
+    this.capabilities = { connections: 2, resume: false, stat: false, checksum: false, resend };
+    this.#site = site;
+    this.#context = context;
+    const { clock } = context;
+    const until = this.#closed.signal;
+    this.availability = pollAvailability(signal => this.#probe(signal), { clock, interval: POLL, until });
+  }
+
+  async stat(path: string): Promise<TargetStat> {
+    throw this.#unsupported('stat', path);
+  }
+
+  async checksum(path: string): Promise<Checksum> {
+    throw this.#unsupported('checksum', path);
+  }
+
+  async write(
+    file: Outgoing,
+    path: string,
+    offset: number,
+    signal: AbortSignal,
+    events: WriteEvents,
+  ): Promise<Receipt> {
+    const details: ErrorDetails = { device: this.#context.name, operation: 'write', path };
+    throwIfAborted(signal, details);
+    checkTargetPath(path, details);
+    if (offset > 0) throw this.#unsupported('write', path);
+    const form = await this.#form(file, path, events);
+    try {
+      return { location: await this.#upload(form, file, details, signal), verified: 'reply' };
+    } catch (error) {
+      throw this.#explain(error, form, details, signal);
+    } finally {
+      form.close();
+    }
+  }
+
+  /** Nothing else is kept open between uploads. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+  }
+
+  /** A connection alone: a request would be an upload, or an error in the server's log. */
+  async #probe(signal: AbortSignal): Promise<Availability> {
+    const { url, timeout, tlsCa } = this.#site;
+    const details: ErrorDetails = { device: this.#context.name, operation: 'probe' };
+    try {
+      const ca = await readCa(tlsCa, this.#context);
+      const socket = await connectTo(url, { ca, timeout: Math.min(timeout, PROBE_LIMIT), signal });
+      socket.destroy();
+      return { available: true, reason: `${url.host} takes connections`, armed: false };
+    } catch (error) {
+      throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
+    }
+  }
+
+  async #form(file: Outgoing, path: string, events: WriteEvents): Promise<UploadForm> {
+    const { fileField, fields: templates, check } = this.#site;
+    const rendered = Object.entries(templates).map(([name, value]) => [name, file.render(value)] as const);
+    const fields = Object.fromEntries(rendered);
+    await check?.(file, fields);
+    const { name: device } = this.#context;
+    return new UploadForm({ device, file, fileName: posix.basename(path), fileField, fields, events });
+  }
+
+  async #upload(
+    form: UploadForm,
+    file: Outgoing,
+    details: ErrorDetails,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { url, method, timeout, tlsCa, tellsLocation } = this.#site;
+    const { clock } = this.#context;
+    const headers = this.#headers();
+    const ca = await readCa(tlsCa, this.#context);
+    const answer = await post({ url, method, headers, form, ca, timeout, clock, signal });
+    const size = file.source.size;
+    const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
+    const asked = { details, url, size, complete: form.committed, secrets, now: clock.now() };
+    if (isUnknown(answer, asked)) throw this.#lost(`gave up waiting (${answer.status})`, details);
+    const location = locationIn(answer, asked);
+    if (location || !tellsLocation) return location?.href ?? url.origin + url.pathname;
+    throw this.#lost(`answered ${answer.status} without the file's address`, details);
+  }
+
+  #headers(): Record<string, string> {
+    const headers = Object.entries(this.#site.headers);
+    return Object.fromEntries(headers.map(([name, ref]) => [name, this.#context.secret(ref)]));
+  }
+
+  #explain(error: unknown, form: UploadForm, details: ErrorDetails, signal: AbortSignal): FileSyncError {
+    if (signal.aborted) return cancelled(signal, details);
+    if (form.failure !== undefined) return toFileSyncError(form.failure, details);
+    if (form.committed && !(error instanceof FileSyncError))
+      return this.#lost('broke the connection', details);
+    return this.#unavailable(error, details);
+  }
+
+  /** The library's own error is not passed on as a cause: it carries the headers, with the secrets in them. */
+  #unavailable(error: unknown, details: ErrorDetails): FileSyncError {
+    if (error instanceof FileSyncError) return error;
+    const cause = axios.isAxiosError(error) ? error.cause : error;
+    const trouble = connectionTrouble(error) ?? 'broke the connection';
+    return new FileSyncError('unavailable', `${this.#site.url.host} ${trouble}`, { ...details, cause });
+  }
+
+  #lost(how: string, details: ErrorDetails): FileSyncError {
+    const { resend } = this.capabilities;
+    const cure = resend ? 'it is sent again' : 'look there, then retry it, or set on_lost_answer: resend';
+    const message = `${this.#site.url.host} ${how} after the whole file was sent; it may have arrived: ${cure}`;
+    return new FileSyncError('lost-answer', message, { ...details, temporary: resend });
+  }
+
+  #unsupported(operation: string, path: string): FileSyncError {
+    const message = `${this.#site.url.host} takes whole files and tells nothing about them afterwards`;
+    return new FileSyncError('unsupported', message, { device: this.#context.name, operation, path });
+  }
+}
+
+const cancelled = (signal: AbortSignal, details: ErrorDetails): FileSyncError =>
+  new FileSyncError('cancelled', 'cancelled', { ...details, cause: signal.reason });
