@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { FileSyncError } from '../errors.js';
+import { readForm, type Form } from './form-reader.js';
+
+export interface ReceiverOptions {
+  /** Where the files are put; made if it is missing. */
+  readonly folder: string;
+  /** Default: the loopback address. */
+  readonly host?: string;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Asked for each upload, counted from 0: what is to happen to it. */
+  trouble?(upload: number): Trouble | undefined;
+}
+
+/** Something that servers and networks do to an upload. */
+export interface Trouble {
+  /** It happens when so many bytes of the body have come; `Infinity`: when the file has been taken. */
+  readonly after: number;
+  /** What is answered then. Without it the connection is cut. */
+  readonly answer?: Reply;
+  /** It waits for this before it happens. */
+  readonly until?: Promise<unknown>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** A file that has arrived whole. */
+export interface Received {
+  /** Where it lies now. */
+  readonly path: string;
+  /** As the client named it. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+  /** The form's text fields. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** What the client was told, relative to the server. */
+  readonly location: string;
+}
+
+/** A kind of upload page. */
+interface Page {
+  /** The refusal, if it does not take this form. */
+  refuse(form: Form): Reply | undefined;
+  location(id: string): string;
+  accept(form: Form, location: string): Reply;
+}
+
+const FIELD_LIMIT = 10 * 1024;
+const ULOG_MAGIC = '554c6f67011235';
+
+/** Flight Review, as `tornado_handlers/upload.py` behaves; `/plain` takes any form with one file. */
+const PAGES: Readonly<Record<string, Page>> = {
+  '/upload': {
+    refuse: refuseAsFlightReview,
+    location: id => `/plot_app?log=${id}`,
+    accept: ({ fields }, location) =>
+      fields.redirect === 'false' ? json({ url: location }) : { status: 302, headers: { location } },
+  },
+  '/plain': {
+    refuse: ({ file }) => (file ? undefined : { status: 400, body: 'no file in the form' }),
+    location: id => `/files/${id}`,
+    accept: (_form, location) => json({ location }),
+  },
+};
+
+/** An HTTP server that takes uploads and refuses what Flight Review refuses. Like that, it takes a file twice. */
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  readonly #server: Server;
+  readonly #received: Received[] = [];
+  #uploads = 0;
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch(() => request.socket.destroy());
+    });
+  }
+
+  /** What arrived, in order. */
+  get received(): readonly Received[] {
+    return this.#received;
+  }
+
+  /** Uploads that were begun. */
+  get uploads(): number {
+    return this.#uploads;
+  }
+
+  /** `http://host:port`. */
+  get url(): string {
+    const { address, port } = this.#server.address() as AddressInfo;
+    return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  }
+
+  async open(): Promise<void> {
+    const { folder, host = '127.0.0.1', port = 0 } = this.#options;
+    await mkdir(folder, { recursive: true });
+    this.#server.listen(port, host);
+    await once(this.#server, 'listening').catch((cause: unknown) => {
+      throw new FileSyncError(
+        'config',
+        `the HTTP receiver cannot listen on ${host}:${port}: is the port taken?`,
+        {
+          cause,
+        },
+      );
+    });
+  }
+
+  /** Cuts what is under way; a second call does nothing. */
+  async close(): Promise<void> {
+    const closed = new Promise(resolve => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const page = PAGES[new URL(request.url ?? '/', 'http://receiver').pathname];
+    if (!page || request.method === 'GET') return send(response, { status: 404, body: 'not found' });
+    if (request.headers['content-length'] === undefined) return send(response, { status: 411 });
+    await this.#upload(request, response, page);
+  }
+
+  async #upload(request: IncomingMessage, response: ServerResponse, page: Page): Promise<void> {
+    const trouble = this.#options.trouble?.(this.#uploads++);
+    const reply = await this.#receive(request, page, trouble?.after ?? Infinity);
+    await trouble?.until;
+    const answer = trouble ? trouble.answer : reply;
+    if (answer) send(response, answer);
+    else request.socket.destroy();
+  }
+
+  /** Nothing, if the limit was reached first. */
+  async #receive(request: IncomingMessage, page: Page, limit: number): Promise<Reply | undefined> {
+    const temporary = join(this.#options.folder, `${randomUUID()}.tmp`);
+    try {
+      const form = await readForm(request, temporary, limit);
+      return form && (await this.#take(form, page, temporary));
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async #take(form: Form, page: Page, temporary: string): Promise<Reply> {
+    const refusal = page.refuse(form);
+    if (refusal || !form.file) return refusal ?? { status: 500 };
+    const id = randomUUID();
+    const location = page.location(id);
+    const path = join(this.#options.folder, id);
+    await rename(temporary, path);
+    const { name, size, sha256 } = form.file;
+    this.#received.push({ path, name, size, sha256, fields: form.fields, location });
+    return page.accept(form, location);
+  }
+}
+
+/** Starts a receiver; throws `config` if its port is taken. */
+export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
+  const receiver = new Receiver(options);
+  await receiver.open();
+  return receiver;
+}
+
+function refuseAsFlightReview({ fields, file }: Form): Reply | undefined {
+  const complete = 'description' in fields && 'email' in fields && file?.field === 'filearg';
+  if (!complete) return { status: 500, body: '<html><body>500: Internal Server Error</body></html>' };
+  const tooLong = Object.keys(fields).find(name => Buffer.byteLength(fields[name] ?? '') > FIELD_LIMIT);
+  if (tooLong !== undefined) return { status: 400, body: `the field ${tooLong} is too long` };
+  if (file.head.startsWith(ULOG_MAGIC)) return undefined;
+  return { status: 400, body: '<html><body>400: Invalid ULog file</body></html>' };
+}
+
+function json(content: object): Reply {
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) };
+}
+
+function send(response: ServerResponse, { status, headers, body = '' }: Reply): void {
+  response.writeHead(status, { ...headers, connection: 'close' }).end(body);
+}
