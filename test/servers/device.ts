@@ -1,0 +1,10 @@
+import type { DeviceContext, DeviceType } from '../../src/devices/definition.js';
+import type { Target } from '../../src/ports.js';
+import { deviceContext } from '../fakes/device-context.js';
+
+/** The target end of a device, made as the program makes it: from options as a person writes them. */
+export function makeTarget(type: DeviceType, options: unknown, over: Partial<DeviceContext> = {}): Target {
+  const target = type.target?.(type.options.parse(options), deviceContext(over));
+  if (!target) throw new Error(`${type.type} is no target`);
+  return target;
+}

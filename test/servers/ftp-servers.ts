@@ -1,0 +1,255 @@
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeCertificates, type Certificates } from './certificates.js';
+import { Daemon, findProgram, runProgram, type Program } from './program.js';
+
+export type ServerKind = 'vsftpd' | 'proftpd' | 'pure-ftpd';
+
+/** A real server on the loopback address, with one user and a folder of its own. */
+export interface FtpServer {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** The folder that it serves. */
+  readonly folder: string;
+  /** That folder as clients name it. */
+  readonly root: string;
+  /** The authority that signed its certificate, if it was started with TLS. */
+  readonly ca?: string;
+  /** Kills it in the middle of whatever it does. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port. */
+  restart(): Promise<void>;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+/** What a server is to be made of. */
+interface Plan {
+  /** Private files: configuration, accounts, logs. */
+  readonly home: string;
+  readonly folder: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly certificates?: Certificates;
+}
+
+interface Recipe {
+  readonly packageName: string;
+  readonly path: string;
+  readonly user: string;
+  /** The served folder as clients name it, where they do not see it as `/`. */
+  root?(folder: string): string;
+  /** Writes the configuration and gives the arguments. */
+  configure(plan: Plan, program: Program): Promise<string[]>;
+}
+
+const HOST = '127.0.0.1';
+const PASSWORD = 'correct horse';
+
+const RECIPES: Readonly<Record<ServerKind, Recipe>> = {
+  /**
+   * Without accounts of its own and without PAM, which would need a file in /etc: the anonymous user, let in with a
+   * password from a list.
+   */
+  vsftpd: {
+    packageName: 'vsftpd',
+    path: 'usr/sbin/vsftpd',
+    user: 'anonymous',
+    root: folder => folder,
+    configure: async plan => {
+      await mkdir(join(plan.home, 'empty'));
+      await writeFile(join(plan.home, 'passwords'), `${plan.password}\n`);
+      await writeFile(join(plan.home, 'vsftpd.conf'), settings(vsftpdSettings(plan), '='));
+      return [join(plan.home, 'vsftpd.conf')];
+    },
+  },
+  proftpd: {
+    packageName: 'proftpd-core',
+    path: 'usr/sbin/proftpd',
+    user: 'pilot',
+    configure: async (plan, program) => {
+      const { uid, gid } = userInfo();
+      const account = [plan.user, await hashed(plan.password), uid, gid, '', plan.folder, '/bin/sh'];
+      await writeFile(join(plan.home, 'accounts'), `${account.join(':')}\n`, { mode: 0o600 });
+      await writeFile(join(plan.home, 'proftpd.conf'), settings(proftpdSettings(plan, program), ' '));
+      return ['--nodaemon', '--config', join(plan.home, 'proftpd.conf')];
+    },
+  },
+  'pure-ftpd': {
+    packageName: 'pure-ftpd',
+    path: 'usr/sbin/pure-ftpd',
+    user: 'pilot',
+    configure: async (plan, program) => {
+      const at = (name: string): string => join(plan.home, name);
+      const account = [plan.user, await hashed(plan.password), NOBODY, NOBODY, '', `${plan.folder}/./`];
+      await writeFile(at('accounts'), `${account.join(':')}${':'.repeat(12)}\n`, { mode: 0o600 });
+      const compiler = { ...program, path: join(program.home, 'usr/bin/pure-pw') };
+      await runProgram(compiler, ['mkdb', at('accounts.pdb'), '-f', at('accounts')]);
+      const tls = plan.certificates ? ['--tls', '2', '--certfile', plan.certificates.both] : [];
+      const login = ['--login', `puredb:${at('accounts.pdb')}`, '--noanonymous', '--minuid', '1'];
+      return ['--bind', `${HOST},${plan.port}`, ...login, '--dontresolve', '--pidfile', at('pid'), ...tls];
+    },
+  },
+};
+
+/** pure-ftpd lets in no user that it would have to be root for, nor root. */
+const NOBODY = 65534;
+
+function vsftpdSettings({ home, folder, port, certificates }: Plan): Record<string, string | number> {
+  return {
+    listen: 'YES',
+    listen_address: HOST,
+    listen_port: port,
+    background: 'NO',
+    run_as_launching_user: 'YES',
+    ftp_username: userInfo().username,
+    secure_chroot_dir: join(home, 'empty'),
+    seccomp_sandbox: 'NO',
+    local_enable: 'NO',
+    anonymous_enable: 'YES',
+    anon_root: folder,
+    anon_umask: '022',
+    anon_upload_enable: 'YES',
+    anon_mkdir_write_enable: 'YES',
+    anon_other_write_enable: 'YES',
+    anon_world_readable_only: 'NO',
+    write_enable: 'YES',
+    allow_writeable_chroot: 'YES',
+    secure_email_list_enable: 'YES',
+    email_password_file: join(home, 'passwords'),
+    ...(certificates && {
+      ssl_enable: 'YES',
+      allow_anon_ssl: 'YES',
+      force_anon_logins_ssl: 'YES',
+      force_anon_data_ssl: 'YES',
+      rsa_cert_file: certificates.certificate,
+      rsa_private_key_file: certificates.key,
+      ssl_ciphers: 'HIGH',
+    }),
+  };
+}
+
+function proftpdSettings(plan: Plan, { home }: Program): Record<string, string | number> {
+  const { certificates } = plan;
+  const { username } = userInfo();
+  const at = (name: string): string => join(plan.home, name);
+  return {
+    ModulePath: join(home, 'usr/lib/proftpd'),
+    'LoadModule mod_digest.c': '',
+    'LoadModule mod_tls.c': '',
+    ServerType: 'standalone',
+    ServerName: 'test',
+    DefaultAddress: HOST,
+    SocketBindTight: 'on',
+    Port: plan.port,
+    UseIPv6: 'off',
+    UseReverseDNS: 'off',
+    User: username,
+    RootLogin: 'on',
+    RequireValidShell: 'off',
+    AuthOrder: 'mod_auth_file.c',
+    AuthUserFile: at('accounts'),
+    PidFile: at('pid'),
+    ScoreboardFile: at('scoreboard'),
+    DelayEngine: 'off',
+    WtmpLog: 'off',
+    SystemLog: at('log'),
+    TransferLog: 'none',
+    AllowStoreRestart: 'on',
+    AllowOverwrite: 'on',
+    DefaultRoot: '~',
+    ...(certificates && {
+      TLSEngine: 'on',
+      TLSRequired: 'on',
+      TLSRSACertificateFile: certificates.certificate,
+      TLSRSACertificateKeyFile: certificates.key,
+      TLSLog: at('tls.log'),
+    }),
+  };
+}
+
+const settings = (values: Readonly<Record<string, string | number>>, sign: string): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name}${sign}${value}\n`)
+    .join('');
+
+/** As crypt(3) reads it. */
+async function hashed(password: string): Promise<string> {
+  const openssl = await findProgram('openssl', 'usr/bin/openssl');
+  return (await runProgram(openssl, ['passwd', '-5', password])).trim();
+}
+
+/** Starts a server. Throws with the cure if it is not there, and with what it says if it does not come up. */
+export async function startServer(kind: ServerKind, { tls = false } = {}): Promise<FtpServer> {
+  const recipe = RECIPES[kind];
+  const program = await findProgram(recipe.packageName, recipe.path);
+  const plan = await makePlan(recipe, tls);
+  const args = await recipe.configure(plan, program);
+  let daemon = await launch(program, args, plan);
+  return {
+    host: HOST,
+    port: plan.port,
+    user: plan.user,
+    password: plan.password,
+    folder: plan.folder,
+    root: recipe.root?.(plan.folder) ?? '/',
+    ...(plan.certificates && { ca: plan.certificates.ca }),
+    kill: () => daemon.kill(),
+    restart: async () => {
+      daemon = await launch(program, args, plan);
+    },
+    stop: async () => {
+      await daemon.kill();
+      await rm(plan.home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function makePlan({ user }: Recipe, tls: boolean): Promise<Plan> {
+  const home = await mkdtemp(join(tmpdir(), 'filesync-server-'));
+  const folder = join(home, 'files');
+  await mkdir(folder);
+  // Some servers change to another user.
+  await chmod(home, 0o711);
+  await chmod(folder, 0o777);
+  const certificates = tls ? await makeCertificates(join(home, 'tls')) : undefined;
+  const port = await freePort();
+  return { home, folder, port, user, password: PASSWORD, ...(certificates && { certificates }) };
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
+async function launch(program: Program, args: readonly string[], { port }: Plan): Promise<Daemon> {
+  const daemon = new Daemon(program, args);
+  while (!(await greets(port))) {
+    if (daemon.ended) throw new Error(`${program.path} ended at once: ${daemon.said || 'it said nothing'}`);
+    await delay(20);
+  }
+  return daemon;
+}
+
+async function greets(port: number): Promise<boolean> {
+  const socket = connect(port, HOST);
+  try {
+    const [greeting] = (await once(socket, 'data')) as [Buffer];
+    return greeting.toString().startsWith('220');
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
