@@ -14,7 +14,7 @@ const options = z.object({
     .regex(/^[^\s/]+$/, 'a name or an address alone, without ftp:// and without a folder')
     .describe('name or address of the server'),
   port: z.int().min(1).max(65535).optional().describe('default 21, with implicit TLS 990'),
-  user: z.string().min(1).default('anonymous'),
+  user: z.string().min(1).default('anonymous').describe('name to log in with'),
   password: secret().optional().describe('from a variable or a file: { env: NAME } or { file: PATH }'),
   tls: z
     .union([z.boolean(), z.literal('implicit')])

@@ -22,7 +22,7 @@ export const http = defineDevice({
   summary: 'Target: any web page that takes files by a form (multipart/form-data)',
   options: z.object({
     url: webUrl().describe('address that the form is sent to'),
-    method: z.enum(['POST', 'PUT']).default('POST'),
+    method: z.enum(['POST', 'PUT']).default('POST').describe('how the form is sent'),
     file_field: z.string().min(1).default('file').describe("name of the form's file field"),
     fields: z.record(z.string().min(1), template()).default({}).describe('text fields of the form'),
     headers: z

@@ -49,6 +49,43 @@ describe('config/filesync.yaml', () => {
   });
 });
 
+describe('the devices of the outer contract', () => {
+  it('are written as it says', async () => {
+    const config = await loadConfig('filesync.yaml', { env: {}, deviceTypes, readFile: async () => CONTRACT });
+    assert.deepEqual([...config.devices.keys()], ['direct', 'folder', 'archive', 'review', 'site']);
+    assert.deepEqual(config.warnings, []);
+    assert.deepEqual(config.rules[0], {
+      from: 'direct',
+      to: ['review', 'archive'],
+      include: ['**/*.ulg'],
+      exclude: [],
+      settle: 10_000,
+      description: '{coex.drone} {file.name}',
+      path: '{device}/{file.path}',
+      whileArmed: 'upload-only',
+      via: 'local',
+      after: { source: 'keep', local: { kind: 'keep' } },
+    });
+  });
+});
+
+const CONTRACT = `
+local: ./data                # relative to this file; holds <device>/<path as on the source>
+database: ./data/filesync.json
+description_file: /etc/coex.conf   # key=value lines; missing is fine
+devices:
+  direct:    { type: mavlink, url: "udp://0.0.0.0:14540@", root: /fs/microsd/log }
+  folder:    { type: directory, path: ./inbox }
+  archive:   { type: ftp, host: 192.168.0.10, user: test-1, password: { env: ARCHIVE_PASSWORD }, tls: false, root: / }
+  review:    { type: flight-review, url: "https://logs.px4.io", email: "", fields: { feedback: "{coex.feedback}" } }
+  site:      { type: http, url: "https://example.org/upload", file_field: file, fields: { description: "{description}" }, headers: {} }
+rules:
+  - { from: direct, to: [review, archive], include: ["**/*.ulg"], exclude: [], settle: 10s,
+      description: "{coex.drone} {file.name}", while_armed: upload-only, after: { source: keep, local: keep } }
+  - { from: folder, to: [archive], include: ["**/*.{jpg,png,tiff}"], via: local }
+interval: 10s
+`;
+
 describe('every registered device type', () => {
   for (const { type, summary, options, ...ends } of deviceTypes) {
     it(`${type} tells what it and each of its options is for, and has an end`, () => {
