@@ -5,10 +5,9 @@ import {
   checksumOf,
   collect,
   defineSuite,
-  eventually,
   failsWith,
   listed,
-  openHandles,
+  leavesNoHandles,
   sample,
   type Deviations,
 } from './support.js';
@@ -296,11 +295,7 @@ const cases = {
   },
   'no handle stays open after use': async (bench: SourceBench) => {
     const file = await stored(bench, 'log.ulg', bigOf(bench));
-    await useThoroughly(bench, file);
-    const before = await openHandles();
-    await useThoroughly(bench, file);
-    await useThoroughly(bench, file);
-    await eventually(async () => (await openHandles()) <= before);
+    await leavesNoHandles(() => useThoroughly(bench, file));
   },
 };
 
@@ -318,9 +313,6 @@ export function sourceConformance(
       await firstValueFrom(bench.source.availability);
       await bench.close();
     };
-    await once();
-    const before = await openHandles();
-    await once();
-    await eventually(async () => (await openHandles()) <= before);
+    await leavesNoHandles(once);
   });
 }

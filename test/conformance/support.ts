@@ -56,6 +56,27 @@ export async function openHandles(): Promise<number> {
   return (await readdir('/proc/self/fd')).length;
 }
 
+const ROUNDS = 4;
+
+/**
+ * Fails if each round leaves a handle open, or leaves it to the garbage collector to close it. What the first round
+ * opens for good (a connection that is kept, a library's own needs) is no leak.
+ */
+export async function leavesNoHandles(round: (index: number) => Promise<void>): Promise<void> {
+  const collected: string[] = [];
+  const note = ({ message }: Error) => message.includes('garbage collection') && collected.push(message);
+  process.on('warning', note);
+  try {
+    await round(0);
+    const before = await openHandles();
+    for (let index = 1; index <= ROUNDS; index++) await round(index);
+    await eventually(async () => (await openHandles()) < before + ROUNDS);
+    assert.deepEqual(collected, []);
+  } finally {
+    process.off('warning', note);
+  }
+}
+
 /** The listing as an array, in the order of the paths. */
 export async function listed(source: Source, signal = new AbortController().signal): Promise<SourceFile[]> {
   const files: SourceFile[] = [];

@@ -8,7 +8,7 @@ import {
   defineSuite,
   eventually,
   failsWith,
-  openHandles,
+  leavesNoHandles,
   sample,
   type Deviations,
 } from './support.js';
@@ -347,11 +347,7 @@ const cases = {
     await bench.target.close();
   },
   'no handle stays open after use': async (bench: TargetBench) => {
-    await useThoroughly(bench, 0);
-    const before = await openHandles();
-    await useThoroughly(bench, 1);
-    await useThoroughly(bench, 2);
-    await eventually(async () => (await openHandles()) <= before);
+    await leavesNoHandles(round => useThoroughly(bench, round));
   },
 };
 
@@ -369,9 +365,6 @@ export function targetConformance(
       await firstValueFrom(bench.target.availability);
       await bench.close();
     };
-    await once();
-    const before = await openHandles();
-    await once();
-    await eventually(async () => (await openHandles()) <= before);
+    await leavesNoHandles(once);
   });
 }
