@@ -19,7 +19,10 @@ const STEPS: readonly Step[] = Array.from({ length: 28 }, (_, index) => {
 });
 
 /** The records after each number of steps, 0 included. */
-const STATES = [...STEPS.keys(), STEPS.length].map(count => stateAfter(STEPS.slice(0, count)));
+function statesFrom(start: readonly FileRecord[]): FileRecord[][] {
+  return [...STEPS.keys(), STEPS.length].map(count => stateAfter(start, STEPS.slice(0, count)));
+}
+const STATES = statesFrom([]);
 
 describe('database: a crash at any operation', () => {
   it('the run without a crash compacts several times and keeps everything', async () => {
@@ -65,6 +68,19 @@ describe('database: a crash at any operation', () => {
         second.crashAt = 1 + Math.floor(random() * 16);
         await recordsOf(second).catch(() => undefined);
         await assertWhole(new CrashDisk(second.afterPowerCut(random)), confirmed);
+      }
+    });
+
+    it('the power is cut again in the middle of the next run: nothing is lost of either', async () => {
+      for (const [index, { disk }] of crashes.entries()) {
+        const random = randomFrom(index);
+        const survived = disk.afterPowerCut(random);
+        const start = await recordsOf(new CrashDisk(survived));
+        const second = new CrashDisk(survived);
+        second.crashAt = 1 + Math.floor(random() * crashes.length);
+        const confirmed = await run(second);
+        const after = new CrashDisk(second.afterPowerCut(random));
+        await assertWhole(after, confirmed, new RecordingLogger(), statesFrom(start));
       }
     });
 
@@ -116,8 +132,8 @@ function take(store: Store, step: Step): Promise<void> {
   return 'put' in step ? store.put(step.put) : store.delete(step.delete);
 }
 
-function stateAfter(steps: readonly Step[]): FileRecord[] {
-  const records = new Map<string, FileRecord>();
+function stateAfter(start: readonly FileRecord[], steps: readonly Step[]): FileRecord[] {
+  const records = new Map(start.map(record => [record.id, record]));
   for (const step of steps) {
     if ('put' in step) records.set(step.put.id, step.put);
     else records.delete(step.delete);
@@ -126,9 +142,14 @@ function stateAfter(steps: readonly Step[]): FileRecord[] {
 }
 
 /** The records are those after some number of steps, at least the confirmed ones, and can be opened once more. */
-async function assertWhole(disk: CrashDisk, confirmed: number, logger?: RecordingLogger): Promise<void> {
+async function assertWhole(
+  disk: CrashDisk,
+  confirmed: number,
+  logger = new RecordingLogger(),
+  states: readonly FileRecord[][] = STATES,
+): Promise<void> {
   const records = await recordsOf(disk, logger);
-  const possible = STATES.slice(confirmed).map(state => JSON.stringify(state));
+  const possible = states.slice(confirmed).map(state => JSON.stringify(state));
   assert.ok(
     possible.includes(JSON.stringify(records)),
     `after ${confirmed} confirmed steps: ${JSON.stringify(records)}`,
@@ -136,7 +157,7 @@ async function assertWhole(disk: CrashDisk, confirmed: number, logger?: Recordin
   assert.deepEqual(await recordsOf(new CrashDisk(disk.files())), records);
 }
 
-async function recordsOf(disk: CrashDisk, logger?: RecordingLogger): Promise<FileRecord[]> {
+async function recordsOf(disk: CrashDisk, logger = new RecordingLogger()): Promise<FileRecord[]> {
   const store = await open(disk, logger);
   const records = [...store.all()];
   await store.close();

@@ -42,6 +42,10 @@ describe('database: a disk that fails', () => {
     const added = failsWith(() => store.put(fileRecord(4)), 'no-space');
     assert.deepEqual(store.get(fileRecord(4).id), fileRecord(4), 'visible until it fails');
     await added;
+    assert.deepEqual(
+      await copyOf(disk),
+      [1, 2, 3].map(number => fileRecord(number)),
+    );
     await failsWith(() => store.put(fileRecord(1, { size: 5 })), 'no-space');
     await failsWith(() => store.delete(fileRecord(2).id), 'no-space');
     assert.deepEqual(
@@ -171,10 +175,25 @@ describe('database: a disk that fails', () => {
         disk.hook = () => undefined;
         await change(13, 40);
         await compacted();
-        assert.deepEqual(await reopened(), numbers(40));
+        await store.close();
+        assert.deepEqual(await copyOf(disk), numbers(40));
+        assert.deepEqual(await copyOf(disk, [PATH]), numbers(40), 'from the backup');
         assert.deepEqual(logger.messages('error'), []);
       });
     }
+
+    it('a snapshot that is deleted meanwhile is made anew, and the backup still leads to everything', async () => {
+      await change(4, 40);
+      await compacted();
+      await store.close();
+      store = await open(5);
+      await disk.remove(PATH);
+      for (let number = 41; !disk.files().has(PATH); number++) await store.put(fileRecord(number));
+      const all = [...store.all()];
+      await store.close();
+      assert.deepEqual(await copyOf(disk), all);
+      assert.deepEqual(await copyOf(disk, [PATH]), all);
+    });
 
     it('a snapshot that holds a change which was taken back never takes its place', async () => {
       let failed: Promise<unknown> | undefined;
@@ -201,10 +220,12 @@ function failing(...operations: Pick<Operation, 'name' | 'path'>[]) {
   };
 }
 
-/** The records that another process would find, were this one killed now. */
-async function copyOf(disk: CrashDisk): Promise<FileRecord[]> {
+/** The records that another process would find, were this one killed now (and some files lost as well). */
+async function copyOf(disk: CrashDisk, lost: readonly string[] = []): Promise<FileRecord[]> {
   const path = `/elsewhere/${randomUUID()}.json`;
-  const files = [...disk.files()].map(([name, content]) => [name.replace(PATH, path), content] as const);
+  const files = [...disk.files()]
+    .filter(([name]) => !lost.includes(name))
+    .map(([name, content]) => [name.replace(PATH, path), content] as const);
   const options = { clock: new VirtualClock(), logger: new RecordingLogger() };
   const store = await openStore(path, { ...options, disk: new CrashDisk(new Map(files)) });
   const records = [...store.all()];
