@@ -76,10 +76,11 @@ function contextFor(
   { name }: DeviceConfig,
   { env, clock, logger }: Surroundings,
 ): DeviceContext {
-  const { folder } = config;
+  const { folder, local } = config;
   return {
     name,
     clock,
+    local,
     logger: logger.child(name),
     secret: ref => resolveSecret(ref, { env, folder }),
     resolvePath: path => resolvePath(folder, path, env),

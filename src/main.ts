@@ -22,5 +22,6 @@ process.exitCode = await cli({
   complain: line => void process.stderr.write(`${line}\n`),
   terminal: process.stderr,
   stopped: stop.signal,
+  signals: process,
   onUserSignal: handler => void process.on('SIGUSR1', handler),
 });

@@ -156,7 +156,7 @@ export interface TargetCapabilities {
 export interface Outgoing {
   readonly source: SourceFile;
   readonly device: string;
-  /** Names these very bytes: a partial upload that carries another token is never continued. Safe in a file name. */
+  /** Sixteen hex digits that name these very bytes: a partial upload that carries another token is never continued. */
   readonly token: string;
   /** Hex, where it is known before sending. */
   readonly sha256?: string;

@@ -33,7 +33,7 @@ export const demo = defineCommand({
   },
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
-    const stage = await setStage(args.logs, { clock: shell.clock, logger });
+    const stage = await setStage(args.logs, { ...shell, logger });
     try {
       if (stage.flights.length === 0) throw new FileSyncError('config', `no .ulg files in ${args.logs}`);
       for (const line of stage.cast) shell.print(line);

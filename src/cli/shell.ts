@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { Clock } from '../ports.js';
 
 /** What the commands need of the process; src/main.ts fills it in. */
@@ -19,6 +20,8 @@ export interface Shell {
   readonly terminal: NodeJS.WritableStream;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
   readonly stopped: AbortSignal;
+  /** The process's own emitter, for libraries that hang signal handlers on it and must be relieved of them. */
+  readonly signals: EventEmitter;
   /** Calls back on each SIGUSR1. */
   onUserSignal(handler: () => void): void;
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -42,14 +43,22 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+export interface StageTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** See FtpServerOptions. */
+  readonly signals: EventEmitter;
+}
+
 /** Sets it up around the flight logs (`.ulg`) of a folder. */
-export async function setStage(logs: string, tools: { clock: Clock; logger: Logger }): Promise<Stage> {
+export async function setStage(logs: string, tools: StageTools): Promise<Stage> {
+  const { clock, logger, signals } = tools;
   const folder = await mkdtemp(join(tmpdir(), 'filesync-demo-'));
   const card = join(folder, 'card');
   const flights = await fillCard(logs, join(card, 'log'));
   const loopback = { host: '127.0.0.1', port: 0 };
-  const autopilot = await startSim({ folder: card, listen: loopback, like: 'px4', ...tools });
-  const ftp = await startFtpServer({ folder: join(folder, 'ftp'), user: USER, password: PASSWORD });
+  const autopilot = await startSim({ folder: card, listen: loopback, like: 'px4', clock, logger });
+  const ftp = await startFtpServer({ folder: join(folder, 'ftp'), user: USER, password: PASSWORD, signals });
   const website = await startReceiver({ folder: join(folder, 'website') });
   const configFile = join(folder, 'filesync.yaml');
   await writeFile(configFile, configuration(autopilot.address.port, ftp.port, website.url));

@@ -1,5 +1,7 @@
+import { isAbsolute, relative } from 'node:path';
 import { z } from 'zod';
-import { defineDevice } from './definition.js';
+import { FileSyncError } from '../errors.js';
+import { defineDevice, type DeviceContext } from './definition.js';
 import { DirectorySource } from './directory/source.js';
 import { DirectoryTarget } from './directory/target.js';
 
@@ -15,6 +17,18 @@ export const directory = defineDevice({
         "the folder; a relative one starts at the configuration file's folder. A target's is made if it is missing, but not its parent",
       ),
   }),
-  source: ({ path }, context) => new DirectorySource(context.resolvePath(path), context),
+  source: ({ path }, context) =>
+    new DirectorySource(apartFromLocal(context.resolvePath(path), context), context),
   target: ({ path }, context) => new DirectoryTarget(context.resolvePath(path), context),
 });
+
+/** A source that holds the local storage would find what it has brought there, and bring it again, without end. */
+function apartFromLocal(path: string, { name, local }: DeviceContext): string {
+  const inside = relative(path, local);
+  if (inside.startsWith('..') || isAbsolute(inside)) return path;
+  const cure = 'set `local` (and `database`) to a folder outside it, or `path` to one that does not hold it';
+  throw new FileSyncError(
+    'config',
+    `devices.${name}.path: ${path} holds the local storage ${local}; ${cure}`,
+  );
+}

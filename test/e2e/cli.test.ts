@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { eventually } from '../conformance/support.js';
 import { Place } from './program.js';
 
@@ -77,6 +78,10 @@ describe('filesync, the command line', function () {
     },
     'retry of nothing': { args: ['retry', '-c', 'filesync.yaml'], config: simple, says: /--failed/ },
     'an address that is none': { args: ['sim', '.', '--listen', 'here'], says: /--listen here.*HOST:PORT/ },
+    'a source that holds the local storage': {
+      config: { ...simple, devices: { ...devices, inbox: { type: 'directory', path: '.' } } },
+      says: /devices\.inbox\.path.*holds the local storage/,
+    },
     'a folder that is not there': { args: ['sim', './nowhere', '--listen', '127.0.0.1:0'], says: /nowhere/ },
   };
   for (const [what, { args = ['sync', '-c', 'filesync.yaml'], config, says }] of Object.entries(bad)) {
@@ -132,12 +137,12 @@ describe('filesync, the command line', function () {
   for (const running of [true, false]) {
     it(`lists, retries and forgets while ${running ? 'a' : 'no'} daemon runs`, () =>
       withFolders(async (place, config) => {
-        const server = createServer(socket =>
-          socket.end('HTTP/1.1 400 no\r\ncontent-length: 7\r\n\r\nrefused'),
+        const server = createServer((request, response) =>
+          request.resume().on('end', () => response.writeHead(400).end('no')),
         );
         await once(server.listen(0, '127.0.0.1'), 'listening');
         place.use({ close: async () => server.close() });
-        const { port } = server.address() as { port: number };
+        const { port } = server.address() as AddressInfo;
         const refusing = { ...devices, shelf: { type: 'http', url: `http://127.0.0.1:${port}/` } };
         await place.configure({ ...simple, devices: refusing });
         await writeFile(place.path('inbox/a.txt'), 'hello');

@@ -49,7 +49,7 @@ async function build(place: Place, options: WorldOptions): Promise<World> {
   const { address } = sim;
   place.use({ close: () => sim.close() });
   const ftp = place.use(
-    await startFtpServer({ folder: place.path('ftp'), user: 'u', password: 'secret-word' }),
+    await startFtpServer({ folder: place.path('ftp'), user: 'u', password: 'secret-word', signals: process }),
   );
   const trouble = options.trouble && { trouble: options.trouble };
   const receiver = place.use(await startReceiver({ folder: place.path('site'), ...trouble }));

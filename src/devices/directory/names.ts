@@ -22,8 +22,8 @@ function surrogatesToBytes(part: string): Buffer {
   return Buffer.from(part, 'latin1');
 }
 
-/** An upload of ours that is not finished (the token is a record's id and the beginning of its hash). */
-const UNFINISHED = /\.[0-9a-f]{12}-[0-9a-f]{8}\.part$/;
+/** An upload of ours that is not finished: its token is sixteen hex digits. */
+const UNFINISHED = /\.[0-9a-f]{16}\.part$/;
 
 export const isUnfinishedUpload = (name: string): boolean => UNFINISHED.test(name);
 

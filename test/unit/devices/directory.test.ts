@@ -29,7 +29,7 @@ import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const never = new AbortController().signal;
 const bytes = sample(700_000);
-const TOKEN = '0123456789ab-01234567';
+const TOKEN = '0123456789abcdef';
 
 describe('directory', () => {
   let home: string;
