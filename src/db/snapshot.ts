@@ -32,7 +32,7 @@ export const temporaryPath = (path: string) => `${path}.tmp`;
 /** Characters that are turned into JSON in one go: about a millisecond's work. */
 const SLICE = 64 * 1024;
 /** Bytes between syncs. With more at once, a sync of the journal would have to wait for all of them. */
-const SYNC_EVERY = 1024 * 1024;
+const SYNC_EVERY = 256 * 1024;
 
 /** lowdb's way to the file. */
 class SnapshotFile implements Adapter<Snapshot> {
