@@ -9,14 +9,7 @@ import {
   type Alias,
   type Document,
 } from 'yaml';
-import type { Findings, Path } from './findings.js';
-
-export interface Position {
-  /** From 1. */
-  readonly line: number;
-  /** From 1. */
-  readonly column: number;
-}
+import type { Findings, Path, Position } from './findings.js';
 
 /** A YAML text: its value, and where in the text each part of it stands. */
 export class ConfigDocument {

@@ -1,4 +1,9 @@
-import type { Position } from './document.js';
+export interface Position {
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+}
 
 /** Keys and list positions from the top of the configuration. */
 export type Path = readonly (string | number)[];

@@ -7,7 +7,7 @@ import type { Folder } from './folder.js';
 import { FtpServer } from './ftp-server.js';
 import { COMPONENT, SYSTEM, type Address, type Network, type Outgoing } from './network.js';
 import type { Personality } from './personality.js';
-import type { Sim, SimStats } from './sim.js';
+import type { FileTraffic } from './traffic.js';
 
 // MAVLink's numbers for what is used here.
 const TYPE_QUADROTOR = 2;
@@ -26,6 +26,37 @@ interface Peer {
   readonly address: Address;
   /** Monotonic ms. */
   heard: number;
+}
+
+export interface SimStats {
+  /** File transfer requests that arrived. */
+  readonly requests: number;
+  /** Data bytes of files that were sent, whether they arrived or not. */
+  readonly bytesServed: number;
+  /** Packets that the impairments took, both ways. */
+  readonly packetsDropped: number;
+  /** By the vehicle's path, such as `/log/a.ulg`. */
+  readonly files: ReadonlyMap<string, FileTraffic>;
+}
+
+/** A running simulated autopilot. */
+export interface Sim {
+  /** Where it listens. */
+  readonly address: Address;
+  readonly stats: SimStats;
+  readonly armed: boolean;
+  /** Tells it with a heartbeat at once. */
+  arm(armed: boolean): void;
+  toggleArmed(): void;
+  /** Counts from zero again, but for the dropped packets. */
+  resetStats(): void;
+  /**
+   * From now on no byte of the file from `offset` (default 0) on is sent: requests for it stay without an answer.
+   * The result ends that.
+   */
+  hold(path: string, offset?: number): () => void;
+  /** Frees the port and closes all files; a second call does nothing. */
+  close(): Promise<void>;
 }
 
 export interface AutopilotOptions {

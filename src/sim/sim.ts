@@ -1,11 +1,12 @@
 import { FileSyncError } from '../errors.js';
 import type { Clock, Logger } from '../ports.js';
-import { Autopilot } from './autopilot.js';
+import { Autopilot, type Sim } from './autopilot.js';
 import { Folder } from './folder.js';
 import { UNIMPAIRED, type Impairments } from './impairment.js';
 import { Network, type Address } from './network.js';
 import { PERSONALITIES, type Personality } from './personality.js';
-import type { FileTraffic } from './traffic.js';
+
+export type { Sim, SimStats } from './autopilot.js';
 
 export interface SimOptions extends Partial<Impairments> {
   /** What the vehicle's root directory holds; nothing outside it is served or written. */
@@ -18,37 +19,6 @@ export interface SimOptions extends Partial<Impairments> {
   readonly like: keyof typeof PERSONALITIES | Personality;
   readonly clock: Clock;
   readonly logger: Logger;
-}
-
-export interface SimStats {
-  /** File transfer requests that arrived. */
-  readonly requests: number;
-  /** Data bytes of files that were sent, whether they arrived or not. */
-  readonly bytesServed: number;
-  /** Packets that the impairments took, both ways. */
-  readonly packetsDropped: number;
-  /** By the vehicle's path, such as `/log/a.ulg`. */
-  readonly files: ReadonlyMap<string, FileTraffic>;
-}
-
-/** A running simulated autopilot. */
-export interface Sim {
-  /** Where it listens. */
-  readonly address: Address;
-  readonly stats: SimStats;
-  readonly armed: boolean;
-  /** Tells it with a heartbeat at once. */
-  arm(armed: boolean): void;
-  toggleArmed(): void;
-  /** Counts from zero again, but for the dropped packets. */
-  resetStats(): void;
-  /**
-   * From now on no byte of the file from `offset` (default 0) on is sent: requests for it stay without an answer.
-   * The result ends that.
-   */
-  hold(path: string, offset?: number): () => void;
-  /** Frees the port and closes all files; a second call does nothing. */
-  close(): Promise<void>;
 }
 
 /** Starts a simulated autopilot. Throws `config` if the folder, the port or a number cannot be used. */
