@@ -24,17 +24,19 @@ const FORMS =
 export function parseLinkUrl(url: string): LinkAddress {
   const [, scheme, rest = ''] = /^([a-z-]+):\/\/(.*)$/.exec(url) ?? [];
   if (scheme === undefined && url.startsWith('/')) return serial(url, url);
-  const parse = scheme === undefined ? undefined : SCHEMES[scheme];
+  const parse = SCHEMES.get(scheme ?? '');
   if (!parse) throw problem(url, 'is no address of a MAVLink link that is known here');
   if (rest.includes('?')) throw problem(url, 'has ids in it; give them as system_id and component_id');
   return parse(rest, url);
 }
 
-const SCHEMES: Readonly<Record<string, (rest: string, url: string) => LinkAddress>> = {
-  udp,
-  tcp: (rest, url) => ({ kind: 'tcp', ...endpoint(rest, { host: 'localhost', port: TCP_PORT }, url) }),
-  serial,
-};
+type Parser = (rest: string, url: string) => LinkAddress;
+
+const SCHEMES = new Map<string, Parser>([
+  ['udp', udp],
+  ['tcp', tcp],
+  ['serial', serial],
+]);
 
 function udp(rest: string, url: string): LinkAddress {
   const [bind = '', remote, ...more] = rest.replace(/\/$/, '').split('@');
@@ -45,6 +47,10 @@ function udp(rest: string, url: string): LinkAddress {
   const theirs = endpoint(remote, { host: '', port: UDP_REMOTE_PORT }, url);
   if (theirs.host === '') throw problem(url, 'names a port of the vehicle but no host');
   return { kind: 'udp', bind: ours, remote: theirs };
+}
+
+function tcp(rest: string, url: string): LinkAddress {
+  return { kind: 'tcp', ...endpoint(rest, { host: 'localhost', port: TCP_PORT }, url) };
 }
 
 function serial(rest: string, url: string): LinkAddress {
