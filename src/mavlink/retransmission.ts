@@ -2,7 +2,8 @@
 
 /** ms before anything has been measured. */
 const FIRST_TIMEOUT = 500;
-const SHORTEST_TIMEOUT = 20;
+/** ms: a short stall of either program costs a repetition, which does no harm. */
+const SHORTEST_TIMEOUT = 5;
 const LONGEST_TIMEOUT = 1_000;
 
 /** Learns the round-trip time of a link and derives from it how long to wait for a reply. */

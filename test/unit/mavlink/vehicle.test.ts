@@ -302,7 +302,7 @@ describe('The time to wait for a reply', () => {
   it('is never below the time that a busy machine needs, and never above a second', () => {
     const timer = new RetransmissionTimer();
     for (let count = 0; count < 100; count++) timer.answered(1, 0.1);
-    assert.equal(timer.timeout(1), 20);
+    assert.equal(timer.timeout(1), 5);
     assert.equal(timer.timeout(50), 1_000);
   });
 
@@ -311,11 +311,11 @@ describe('The time to wait for a reply', () => {
     for (let count = 0; count < 100; count++) timer.answered(1, 1);
     assert.deepEqual(
       [1, 2, 3].map(sent => timer.timeout(sent)),
-      [20, 40, 80],
+      [5, 10, 20],
     );
     timer.answered(3, 130);
-    assert.equal(timer.timeout(1), 80);
-    timer.answered(1, 1);
     assert.equal(timer.timeout(1), 20);
+    timer.answered(1, 1);
+    assert.equal(timer.timeout(1), 5);
   });
 });
