@@ -25,7 +25,7 @@ export const check = defineCommand({
   options: {
     config: common.config,
     json: common.json,
-    logLevel: { ...common.logLevel, default: 'error' as const },
+    'log-level': { ...common.logLevel, default: 'error' as const },
   },
   async run(args, shell) {
     const config = await configFor(shell, args.config);

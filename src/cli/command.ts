@@ -35,4 +35,4 @@ const logLevel = {
 } satisfies Options;
 
 /** Options that several commands share. */
-export const common = { config, json, logLevel: logLevel } as const;
+export const common = { config, json, logLevel } as const;

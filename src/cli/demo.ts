@@ -26,10 +26,11 @@ export const demo = defineCommand({
     logs: {
       type: 'string',
       default: LOGS,
+      defaultDescription: 'two that come with the package',
       requiresArg: true,
       describe: 'folder whose .ulg files are on the autopilot',
     },
-    logLevel: common.logLevel,
+    'log-level': common.logLevel,
   },
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);

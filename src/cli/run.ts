@@ -10,7 +10,7 @@ import { signalExitCode, untilStopped } from './shell.js';
 export const run = defineCommand({
   usage: 'run',
   summary: 'the daemon, without a ROS graph: finds, fetches and delivers until it is stopped',
-  options: { config: common.config, logLevel: common.logLevel },
+  options: { config: common.config, 'log-level': common.logLevel },
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
     const config = await configFor(shell, args.config);

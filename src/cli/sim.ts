@@ -33,7 +33,7 @@ export const sim = defineCommand({
     dup: share('share of packets that arrive twice, 0..1'),
     reorder: share('share of packets that are overtaken, 0..1'),
     seed: { type: 'number', default: 1, requiresArg: true, describe: 'the same seed has the same accidents' },
-    logLevel: common.logLevel,
+    'log-level': common.logLevel,
   },
   build: yargs =>
     yargs.positional('dir', { type: 'string', demandOption: true, describe: 'folder that it serves' }),

@@ -11,7 +11,7 @@ import { ExitCode, signalExitCode, untilStopped, type Shell } from './shell.js';
 export const sync = defineCommand({
   usage: 'sync',
   summary: 'one pass: find, fetch, deliver everything, then exit',
-  options: { config: common.config, json: common.json, logLevel: common.logLevel },
+  options: { config: common.config, json: common.json, 'log-level': common.logLevel },
   async run(args, shell) {
     const config = await configFor(shell, args.config);
     const bars = shell.interactive ? new TransferBars(shell) : undefined;
