@@ -38,6 +38,7 @@ export async function readForm(
   const parser = busboy({ headers: request.headers, defParamCharset: 'utf8', limits: { files: 1 } });
   const fields: Record<string, string> = {};
   let file: Promise<FormFile> | undefined;
+  parser.on('error', () => request.unpipe(parser));
   parser.on('field', (name, value) => (fields[name] = value));
   parser.on('file', (field, content, { filename: name = '' }) => {
     const stored = store(content, path).then(file => ({ field, name, ...file }));

@@ -51,8 +51,7 @@ function connect(options: Options, context: DeviceContext): FtpTarget {
     device: context.name,
     host,
     secrets,
-    clock: context.clock,
-    login: { secure: tls, timeout, access: () => accessOf(options, context, secrets) },
+    login: { secure: tls, timeout, clock: context.clock, access: () => accessOf(options, context, secrets) },
   });
   const scheme = tls === 'implicit' ? 'ftps' : 'ftp';
   const port = options.port === undefined ? '' : `:${options.port}`;

@@ -4,8 +4,8 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { z } from 'zod';
 import { FileSyncError } from '../errors.js';
-import type { Clock } from '../ports.js';
 import type { DeviceContext } from './definition.js';
+import { silence } from './send-queue.js';
 
 /** Options of every device that can speak TLS. */
 export const tlsOptions = {
@@ -58,23 +58,6 @@ export async function connectTo(url: URL, { ca, timeout, signal }: ConnectOption
   }
   return socket.setTimeout(0).on('error', ignore);
 }
-
-/**
- * Breaks the connection when no byte has moved on it for `limit` ms (noticed within twice that time); ends with the
- * signal. axios' own limit is on the whole request: it would end every long upload, however well it goes.
- */
-export async function breakWhenIdle(
-  socket: Socket,
-  limit: number,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  const moved = () => socket.bytesRead + socket.bytesWritten;
-  for (let before = NaN; moved() !== before; await clock.sleep(limit, signal)) before = moved();
-  socket.destroy(silence());
-}
-
-const silence = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
 
 /** Whoever uses the connection learns of its end by what fails there. */
 function ignore(): void {}

@@ -19,10 +19,8 @@ function onServer(title: string, kind: ServerKind, options: { tls?: boolean } = 
 onServer('vsftpd', 'vsftpd');
 onServer('vsftpd with TLS', 'vsftpd', { tls: true });
 onServer('proftpd', 'proftpd');
-onServer('proftpd with TLS', 'proftpd', { tls: true });
 if (userInfo().uid === 0) {
   onServer('pure-ftpd', 'pure-ftpd');
-  onServer('pure-ftpd with TLS', 'pure-ftpd', { tls: true });
 } else {
   it('pure-ftpd: conformance of a target (it lets users in only when it runs as root: sudo make test)');
 }

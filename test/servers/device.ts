@@ -1,5 +1,5 @@
 import type { DeviceContext, DeviceType } from '../../src/devices/definition.js';
-import type { Target } from '../../src/ports.js';
+import type { Source, Target } from '../../src/ports.js';
 import { deviceContext } from '../fakes/device-context.js';
 
 /** The target end of a device, made as the program makes it: from options as a person writes them. */
@@ -7,4 +7,11 @@ export function makeTarget(type: DeviceType, options: unknown, over: Partial<Dev
   const target = type.target?.(type.options.parse(options), deviceContext(over));
   if (!target) throw new Error(`${type.type} is no target`);
   return target;
+}
+
+/** Likewise the source end. */
+export function makeSource(type: DeviceType, options: unknown, over: Partial<DeviceContext> = {}): Source {
+  const source = type.source?.(type.options.parse(options), deviceContext(over));
+  if (!source) throw new Error(`${type.type} is no source`);
+  return source;
 }

@@ -22,11 +22,15 @@ export async function findProgram(packageName: string, path: string): Promise<Pr
   } catch {
     throw new Error(`${packageName} is missing: run \`make test\`, or bash test/servers/install.sh`);
   }
-  const libraries = await readdir(join(home, 'usr/lib')).catch(() => []);
-  const folders = libraries
-    .filter(name => name.endsWith('-linux-gnu'))
-    .map(name => join(home, 'usr/lib', name));
+  const libraries = await Promise.all(['usr/lib', 'lib'].map(folder => librariesIn(join(home, folder))));
+  const folders = libraries.flat();
   return { path: join(home, path), home, env: { PATH: '/usr/bin:/bin', LD_LIBRARY_PATH: folders.join(':') } };
+}
+
+/** The folders of this machine's architecture. */
+async function librariesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter(name => name.endsWith('-linux-gnu')).map(name => join(folder, name));
 }
 
 /** Runs a program to its end and gives what it printed. */

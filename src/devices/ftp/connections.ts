@@ -1,11 +1,9 @@
 import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
-import type { Clock } from '../../ports.js';
 import { toFtpError, type Peer } from './errors.js';
 import { FtpSession, type Login } from './session.js';
 
 export interface ConnectionSettings extends Peer {
   readonly login: Login;
-  readonly clock: Clock;
 }
 
 /** Connections to one server: each serves one operation at a time and is kept for the next one. */
@@ -38,7 +36,7 @@ export class FtpConnections {
     const session = this.#idle.pop() ?? new FtpSession(this.#settings.login);
     this.#working.add(session);
     try {
-      const result = await orAborted(this.#run(session, signal, work), signal);
+      const result = await orAborted(this.#run(session, work), signal);
       this.#keep(session);
       return result;
     } catch (error) {
@@ -56,15 +54,8 @@ export class FtpConnections {
     for (const session of [...this.#idle.splice(0), ...this.#working]) session.close();
   }
 
-  async #run<T>(
-    session: FtpSession,
-    signal: AbortSignal,
-    work: (session: FtpSession) => Promise<T>,
-  ): Promise<T> {
-    if (!(await session.answers())) {
-      throwIfAborted(signal);
-      await this.#inTime(session.open());
-    }
+  async #run<T>(session: FtpSession, work: (session: FtpSession) => Promise<T>): Promise<T> {
+    if (!(await session.answers())) await this.#inTime(session.open());
     return work(session);
   }
 
@@ -75,10 +66,10 @@ export class FtpConnections {
 
   /** A server can be silent in the middle of a TLS handshake, where basic-ftp waits without a limit. */
   async #inTime(opening: Promise<void>): Promise<void> {
-    const { clock, login } = this.#settings;
+    const { clock, timeout } = this.#settings.login;
     const opened = new AbortController();
-    const late = clock.sleep(login.timeout, opened.signal).then(() => {
-      throw new Error(`no login within ${login.timeout / 1000} s`);
+    const late = clock.sleep(timeout, opened.signal).then(() => {
+      throw new Error(`no login within ${timeout / 1000} s`);
     });
     try {
       await Promise.race([opening, late]);

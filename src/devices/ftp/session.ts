@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { Client, FTPError, type AccessOptions, type FTPResponse } from 'basic-ftp';
-import type { ByteStream, Checksum } from '../../ports.js';
+import type { ByteStream, Checksum, Clock } from '../../ports.js';
+import { flushed } from '../send-queue.js';
 import type { Encryption } from './errors.js';
 
 /** A digest that a server can compute. */
@@ -35,6 +36,7 @@ export interface Login {
   readonly secure: boolean | 'implicit';
   /** ms of silence after which a server counts as gone, and for a whole login. */
   readonly timeout: number;
+  readonly clock: Clock;
   /** Asked for each connection: a password or a certificate may have been renewed. */
   access(): Promise<AccessOptions>;
 }
@@ -44,6 +46,7 @@ export class FtpSession {
   readonly #login: Login;
   readonly #client: Client;
   #digest: Digest | undefined;
+  #closed = false;
 
   constructor(login: Login) {
     this.#login = login;
@@ -60,9 +63,12 @@ export class FtpSession {
     return this.#digest?.algorithm;
   }
 
-  /** Connects and logs in. */
+  /** Connects and logs in; not after `close`. */
   async open(): Promise<void> {
-    await this.#client.access(await this.#login.access());
+    const access = await this.#login.access();
+    // basic-ftp would open a closed client again.
+    if (this.#closed) throw new Error('closed');
+    await this.#client.access(access);
     this.#digest = digestOf(await this.#client.features());
   }
 
@@ -99,7 +105,7 @@ export class FtpSession {
 
   /** Appends to the file if `offset` is not 0, else begins it anew. */
   async store(bytes: ByteStream, path: string, offset: number): Promise<void> {
-    const stream = Readable.from(whenSecure(this.#client, bytes), { objectMode: false });
+    const stream = Readable.from(this.#sending(bytes), { objectMode: false });
     stream.on('error', ignore);
     try {
       await (offset > 0 ? this.#client.appendFrom(stream, path) : this.#client.uploadFrom(stream, path));
@@ -140,7 +146,23 @@ export class FtpSession {
   }
 
   close(): void {
+    this.#closed = true;
     this.#client.close();
+  }
+
+  /**
+   * The bytes, between two waits that basic-ftp lacks. Before: it begins too early when it resumes a TLS session; with
+   * nothing to send, the end would overtake the handshake, which servers take for an attack. After: it gives the server
+   * a limited time for its reply from when the kernel has all bytes, which on a slow link is long before the server has.
+   */
+  async *#sending(bytes: ByteStream): ByteStream {
+    const { dataSocket } = this.#client.ftp;
+    if (dataSocket instanceof TLSSocket) {
+      if (!dataSocket.authorized) await once(dataSocket, 'secureConnect');
+      await new Promise(written => dataSocket.write('', written));
+    }
+    yield* bytes;
+    if (dataSocket) await flushed(dataSocket, this.#login.timeout, this.#login.clock);
   }
 
   async #unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
@@ -156,19 +178,6 @@ export class FtpSession {
 function digestOf(features: ReadonlyMap<string, string>): Digest | undefined {
   if (features.get('HASH')?.includes('SHA-256')) return HASH;
   return X_DIGESTS.find(({ feature }) => features.has(feature));
-}
-
-/**
- * The bytes, once the handshake is over and its last message written. basic-ftp begins earlier when it resumes a TLS
- * session; with nothing to send, the end would overtake the handshake, which servers take for an attack.
- */
-async function* whenSecure(client: Client, bytes: ByteStream): ByteStream {
-  const { dataSocket } = client.ftp;
-  if (dataSocket instanceof TLSSocket) {
-    if (!dataSocket.authorized) await once(dataSocket, 'secureConnect');
-    await new Promise(written => dataSocket.write('', written));
-  }
-  yield* bytes;
 }
 
 /** The upload reports why its stream broke; what the stream still says while it is closed is known already. */

@@ -12,6 +12,8 @@ export interface FormPlan {
   /** Text fields, in front of the file. */
   readonly fields: Readonly<Record<string, string>>;
   readonly events: WriteEvents;
+  /** Resolves when the server has what was sent so far: then the last bytes alone decide. */
+  flushed(): Promise<void>;
 }
 
 /** A multipart/form-data body of known length that streams the file and ends only after `committing()`. */
@@ -68,6 +70,7 @@ export class UploadForm {
       device,
       progress: sent => events.progress(sent),
       beforeLast: async () => {
+        await this.#plan.flushed();
         await events.committing();
         this.#committed = true;
       },

@@ -3,41 +3,24 @@ import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import axios from 'axios';
-import type { Clock } from '../../ports.js';
-import { breakWhenIdle, connectTo, type ConnectOptions } from '../network.js';
 import type { Answer } from './answer.js';
 import type { UploadForm } from './form.js';
 
-export interface UploadRequest extends ConnectOptions {
+export interface UploadRequest {
   readonly url: URL;
   readonly method: 'POST' | 'PUT';
   readonly headers: Readonly<Record<string, string>>;
   readonly form: UploadForm;
-  readonly clock: Clock;
+  /** A connection to the server, for this request alone. */
+  readonly socket: Socket;
+  readonly signal: AbortSignal;
 }
 
 /** Bytes of an answer that are read; servers are known to answer with whole pages. */
 const ANSWER_LIMIT = 65_536;
 
-/**
- * Sends a form on a connection of its own and gives the answer, whatever its status. The form is begun only when the
- * connection stands, so a server that is away is never a file that may have arrived.
- */
-export async function post(request: UploadRequest): Promise<Answer> {
-  const { timeout, clock } = request;
-  const socket = await connectTo(request.url, request);
-  const ended = new AbortController();
-  breakWhenIdle(socket, timeout, clock, ended.signal).catch(() => undefined);
-  try {
-    return await exchange(request, socket);
-  } finally {
-    ended.abort();
-    socket.destroy();
-  }
-}
-
-async function exchange(request: UploadRequest, socket: Socket): Promise<Answer> {
-  const { url, method, headers, form, signal } = request;
+/** Sends a form and gives the answer, whatever its status. Without limit of time: whoever owns the connection breaks it. */
+export async function post({ url, method, headers, form, socket, signal }: UploadRequest): Promise<Answer> {
   const agent = agentFor(url, socket);
   const response = await axios.request<Readable>({
     url: url.href,

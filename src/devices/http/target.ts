@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { posix } from 'node:path';
 import axios from 'axios';
 import type { Observable } from 'rxjs';
@@ -16,6 +17,7 @@ import type {
 import type { DeviceContext } from '../definition.js';
 import { pollAvailability } from '../availability.js';
 import { connectionTrouble, connectTo, readCa } from '../network.js';
+import { breakWhenIdle, flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
 import { isUnknown, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
@@ -82,13 +84,16 @@ export class HttpTarget implements Target {
     throwIfAborted(signal, details);
     checkTargetPath(path, details);
     if (offset > 0) throw this.#unsupported('write', path);
-    const form = await this.#form(file, path, events);
+    const fields = await this.#fields(file);
+    const socket = await this.#connect(details, signal, this.#site.timeout);
+    const form = this.#form(file, path, fields, events, socket);
     try {
-      return { location: await this.#upload(form, file, details, signal), verified: 'reply' };
+      return { location: await this.#upload(form, file, socket, details, signal), verified: 'reply' };
     } catch (error) {
       throw this.#explain(error, form, details, signal);
     } finally {
       form.close();
+      socket.destroy();
     }
   }
 
@@ -99,45 +104,82 @@ export class HttpTarget implements Target {
 
   /** A connection alone: a request would be an upload, or an error in the server's log. */
   async #probe(signal: AbortSignal): Promise<Availability> {
-    const { url, timeout, tlsCa } = this.#site;
     const details: ErrorDetails = { device: this.#context.name, operation: 'probe' };
+    const socket = await this.#connect(details, signal, Math.min(this.#site.timeout, PROBE_LIMIT));
+    socket.destroy();
+    return { available: true, reason: `${this.#site.url.host} takes connections`, armed: false };
+  }
+
+  /** The form is begun only when the connection stands: a server that is away is never a file that may have arrived. */
+  async #connect(details: ErrorDetails, signal: AbortSignal, timeout: number): Promise<Socket> {
+    const { url, tlsCa } = this.#site;
     try {
       const ca = await readCa(tlsCa, this.#context);
-      const socket = await connectTo(url, { ca, timeout: Math.min(timeout, PROBE_LIMIT), signal });
-      socket.destroy();
-      return { available: true, reason: `${url.host} takes connections`, armed: false };
+      return await connectTo(url, { ca, timeout, signal });
     } catch (error) {
       throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
     }
   }
 
-  async #form(file: Outgoing, path: string, events: WriteEvents): Promise<UploadForm> {
-    const { fileField, fields: templates, check } = this.#site;
+  async #fields(file: Outgoing): Promise<Record<string, string>> {
+    const { fields: templates, check } = this.#site;
     const rendered = Object.entries(templates).map(([name, value]) => [name, file.render(value)] as const);
     const fields = Object.fromEntries(rendered);
     await check?.(file, fields);
-    const { name: device } = this.#context;
-    return new UploadForm({ device, file, fileName: posix.basename(path), fileField, fields, events });
+    return fields;
+  }
+
+  #form(
+    file: Outgoing,
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    events: WriteEvents,
+    socket: Socket,
+  ): UploadForm {
+    const { name: device, clock } = this.#context;
+    const { fileField, timeout } = this.#site;
+    const sent = (): Promise<void> => flushed(socket, timeout, clock);
+    return new UploadForm({
+      device,
+      file,
+      fileName: posix.basename(path),
+      fileField,
+      fields,
+      events,
+      flushed: sent,
+    });
   }
 
   async #upload(
     form: UploadForm,
     file: Outgoing,
+    socket: Socket,
     details: ErrorDetails,
     signal: AbortSignal,
   ): Promise<string> {
-    const { url, method, timeout, tlsCa, tellsLocation } = this.#site;
-    const { clock } = this.#context;
+    const { url, method, tellsLocation } = this.#site;
     const headers = this.#headers();
-    const ca = await readCa(tlsCa, this.#context);
-    const answer = await post({ url, method, headers, form, ca, timeout, clock, signal });
+    const answer = await this.#watched(socket, () => post({ url, method, headers, form, socket, signal }));
     const size = file.source.size;
     const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
-    const asked = { details, url, size, complete: form.committed, secrets, now: clock.now() };
+    const now = this.#context.clock.now();
+    const asked = { details, url, size, complete: form.committed, secrets, now };
     if (isUnknown(answer, asked)) throw this.#lost(`gave up waiting (${answer.status})`, details);
     const location = locationIn(answer, asked);
     if (location || !tellsLocation) return location?.href ?? url.origin + url.pathname;
     throw this.#lost(`answered ${answer.status} without the file's address`, details);
+  }
+
+  /** axios' own limit would be on the whole request, and end every long upload, however well it goes. */
+  async #watched<T>(socket: Socket, work: () => Promise<T>): Promise<T> {
+    const ended = new AbortController();
+    const watch = breakWhenIdle(socket, this.#site.timeout, this.#context.clock, ended.signal);
+    try {
+      return await work();
+    } finally {
+      ended.abort();
+      await watch.catch(() => undefined);
+    }
   }
 
   #headers(): Record<string, string> {

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { firstValueFrom } from 'rxjs';
+import { ftp } from '../../src/devices/ftp.js';
+import type { ByteStream, Outgoing } from '../../src/ports.js';
+import { makeTarget } from '../servers/device.js';
+import { ftpOptions } from '../servers/ftp-bench.js';
+import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
+import { Events, never, outgoing } from '../servers/outgoing.js';
+import { eventually, failsWith, sample } from './support.js';
+
+type Options = Record<string, unknown>;
+
+/** A target on a server of its own; both end with the work. */
+async function on(
+  kind: ServerKind,
+  work: (server: FtpServer, connect: (more?: Options) => ReturnType<typeof makeTarget>) => Promise<void>,
+  options: { tls?: boolean } = {},
+): Promise<void> {
+  const server = await startServer(kind, options);
+  const targets: ReturnType<typeof makeTarget>[] = [];
+  try {
+    await work(server, more => {
+      const target = makeTarget(ftp, { ...ftpOptions(server), ...more });
+      targets.push(target);
+      return target;
+    });
+  } finally {
+    for (const target of targets) await target.close();
+    await server.stop();
+  }
+}
+
+/** A file that stops in the middle until the signal aborts, and then breaks. */
+function stopping(bytes: Uint8Array, after: number, broken: AbortSignal): Outgoing {
+  async function* open(offset: number): ByteStream {
+    yield bytes.slice(offset, after);
+    yield bytes.slice(after, after + 1);
+    await new Promise(resolve => broken.addEventListener('abort', resolve));
+  }
+  return outgoing(bytes, { open });
+}
+
+/** Kills the server when it has the first half of the file on disk, and starts it again. */
+async function breakInMiddle(server: FtpServer, write: Promise<unknown>, half: number): Promise<void> {
+  const held = async (): Promise<number> => {
+    const [part] = (await readdir(server.folder)).filter(name => name.endsWith('.part'));
+    return part === undefined ? 0 : (await stat(join(server.folder, part))).size;
+  };
+  const failing = failsWith(() => write, 'unavailable');
+  await eventually(async () => (await held()) >= half);
+  await server.kill();
+  await failing;
+  await server.restart();
+}
+
+for (const kind of ['vsftpd', 'proftpd'] as const) {
+  it(`ftp on ${kind}: goes on by size after the server was killed in mid-file`, () =>
+    on(kind, async (server, connect) => {
+      const bytes = sample(4_000_000);
+      const half = 2_000_000;
+      const target = connect();
+      const broken = new AbortController();
+      const file = stopping(bytes, half, broken.signal);
+      await breakInMiddle(server, target.write(file, 'log.ulg', 0, never, new Events()), half);
+      broken.abort();
+
+      const { partial, size } = await target.stat('log.ulg', file.token, never);
+      assert.equal(size, undefined);
+      assert.ok(partial >= half);
+      const offsets: number[] = [];
+      const whole = outgoing(bytes);
+      const resumed = { ...whole, open: (offset: number) => (offsets.push(offset), whole.open(offset)) };
+      const receipt = await target.write(resumed, 'log.ulg', partial, never, new Events());
+
+      assert.deepEqual(offsets, [partial]);
+      assert.ok((await readFile(join(server.folder, 'log.ulg'))).equals(bytes));
+      assert.equal(receipt.verified, kind === 'proftpd' ? 'hash' : 'size');
+      const root = server.root === '/' ? '' : server.root;
+      assert.equal(receipt.location, `ftp://127.0.0.1:${server.port}${root}/log.ulg`);
+    }));
+
+  it(`ftp on ${kind}: a wrong password is denied, in words without it`, () =>
+    on(kind, async (_server, connect) => {
+      const target = connect({ password: 'open sesame' });
+      const error = await failsWith(() => target.stat('log.ulg', 'token', never), 'denied');
+      assert.match(error.message, /check user and password/);
+      assert.doesNotMatch(error.message, /open sesame/);
+      const { available, reason } = await firstValueFrom(target.availability);
+      assert.equal(available, false);
+      assert.match(reason, /check user and password/);
+    }));
+}
+
+it('ftp: a connection that died while idle is replaced silently', () =>
+  on('vsftpd', async (server, connect) => {
+    const target = connect();
+    await target.write(outgoing(sample(1000)), 'a.ulg', 0, never, new Events());
+    await server.kill();
+    await server.restart();
+    await target.write(outgoing(sample(1000)), 'b.ulg', 0, never, new Events());
+    assert.deepEqual((await readdir(server.folder)).sort(), ['a.ulg', 'b.ulg']);
+  }));
+
+it('ftp: what the server holds otherwise than it was sent is found out by its digest, and thrown away', () =>
+  on('proftpd', async (server, connect) => {
+    const bytes = sample(100_000);
+    const half = bytes.slice(0, 50_000).fill(0);
+    const target = connect();
+    await writeFile(join(server.folder, 'log.ulg.token0000001.part'), half);
+    const file = outgoing(bytes);
+    const events = new Events();
+    const error = await failsWith(() => target.write(file, 'log.ulg', 50_000, never, events), 'corrupt');
+    assert.equal(error.device, 'device');
+    assert.equal(events.commits, 0);
+    assert.deepEqual(await target.stat('log.ulg', file.token, never), { partial: 0 });
+    await target.write(file, 'log.ulg', 0, never, events);
+    assert.ok((await readFile(join(server.folder, 'log.ulg'))).equals(bytes));
+  }));
+
+it('ftp: a digest is compared even if the hash was not known before', () =>
+  on('proftpd', async (_server, connect) => {
+    const { sha256: _unknown, ...file } = outgoing(sample(100_000));
+    const { verified } = await connect().write(file, 'log.ulg', 0, never, new Events());
+    assert.equal(verified, 'hash');
+  }));
+
+it('ftp: a folder of that name is in the way', () =>
+  on('vsftpd', async (server, connect) => {
+    await mkdir(join(server.folder, 'log.ulg'));
+    const file = outgoing(sample(1000));
+    await failsWith(() => connect().write(file, 'log.ulg', 0, never, new Events()), 'exists');
+  }));
+
+it('ftp: a folder that cannot be made is denied, with the cure', () =>
+  on('vsftpd', async (_server, connect) => {
+    const target = connect({ root: '/proc/nowhere' });
+    const write = () => target.write(outgoing(sample(1000)), 'log.ulg', 0, never, new Events());
+    const error = await failsWith(write, 'denied');
+    assert.match(error.message, /right to write/);
+  }));
+
+describe('ftp with TLS', () => {
+  it('a certificate of an unknown authority is refused, with the cure', () =>
+    on(
+      'vsftpd',
+      async (_server, connect) => {
+        const target = connect({ tls_ca: undefined });
+        const error = await failsWith(() => target.stat('log.ulg', 'token', never), 'unavailable');
+        assert.match(error.message, /unknown authority.*tls_ca/);
+      },
+      { tls: true },
+    ));
+
+  it('a certificate for another name is refused, unless that name is expected', () =>
+    on(
+      'vsftpd',
+      async (_server, connect) => {
+        const other = connect({ tls_servername: 'archive.example.org' });
+        const error = await failsWith(() => other.stat('log.ulg', 'token', never), 'unavailable');
+        assert.match(error.message, /another name/);
+        const named = connect({ tls_servername: 'localhost' });
+        assert.deepEqual(await named.stat('log.ulg', 'token', never), { partial: 0 });
+      },
+      { tls: true },
+    ));
+
+  it('a server that wants TLS, and one that has none, are told apart', async () => {
+    await on(
+      'proftpd',
+      async (_server, connect) => {
+        const plain = connect({ tls: false, tls_ca: undefined });
+        const error = await failsWith(() => plain.stat('log.ulg', 'token', never), 'denied');
+        assert.match(error.message, /set tls: true/);
+      },
+      { tls: true },
+    );
+    await on('proftpd', async (_server, connect) => {
+      const error = await failsWith(() => connect({ tls: true }).stat('log.ulg', 'token', never), 'denied');
+      assert.match(error.message, /offers no TLS/);
+    });
+  });
+
+  it('proftpd, which insists on a clean end, takes whole and empty files', () =>
+    on(
+      'proftpd',
+      async (_server, connect) => {
+        const target = connect();
+        for (const [index, size] of [0, 300_000, 0, 1].entries()) {
+          const { verified } = await target.write(
+            outgoing(sample(size)),
+            `${index}.ulg`,
+            0,
+            never,
+            new Events(),
+          );
+          assert.equal(verified, 'hash');
+        }
+      },
+      { tls: true },
+    ));
+
+  it('an unreadable tls_ca is a mistake in the configuration', async () => {
+    const target = makeTarget(ftp, { host: '127.0.0.1', tls: true, tls_ca: '/nowhere/ca.pem' });
+    const error = await failsWith(() => target.stat('log.ulg', 'token', never), 'config');
+    assert.match(error.message, /nowhere\/ca\.pem/);
+    await target.close();
+  });
+});

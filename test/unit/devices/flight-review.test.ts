@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { flightReview } from '../../../src/devices/flight-review.js';
+import type { Trouble } from '../../../src/demo/receiver.js';
+import { checksumOf, failsWith, sample } from '../../conformance/support.js';
+import { Events, never, outgoing } from '../../servers/outgoing.js';
+import { withUpload, type UploadSetup } from '../../servers/upload-bench.js';
+
+const setup: UploadSetup = { type: flightReview, page: '' };
+
+function ulog(size = 100_000): Uint8Array {
+  const bytes = sample(size);
+  bytes.set(Buffer.from('554c6f6701123501', 'hex'));
+  return bytes;
+}
+
+const write = (bytes: Uint8Array) => [outgoing(bytes), 'log001.ulg', 0, never, new Events()] as const;
+
+describe('flight-review target', () => {
+  it('sends what Flight Review asks for and gives the address of the log', () =>
+    withUpload(
+      { ...setup, options: { email: 'pilot@example.org', fields: { feedback: 'windy' } } },
+      async ({ target, receiver }) => {
+        const { location, verified } = await target.write(...write(ulog()));
+        const [received] = receiver.received;
+        assert.ok(received);
+        assert.equal(received.sha256, checksumOf('sha256', ulog()).value);
+        assert.deepEqual(received.fields, {
+          description: 'a flight',
+          email: 'pilot@example.org',
+          type: 'personal',
+          source: 'FileSync',
+          feedback: 'windy',
+          redirect: 'false',
+        });
+        assert.equal(location, receiver.url + received.location);
+        assert.match(location, /^http:\/\/127\.0\.0\.1:\d+\/plot_app\?log=[0-9a-f-]{36}$/);
+        assert.equal(verified, 'reply');
+      },
+    ));
+
+  for (const page of ['', '/', '/upload', '/upload/']) {
+    it(`finds the upload page from the address with "${page}" at its end`, () =>
+      withUpload({ ...setup, page }, async ({ target, receiver }) => {
+        await target.write(...write(ulog()));
+        assert.equal(receiver.received.length, 1);
+      }));
+  }
+
+  it('takes a redirect to the log for a success, and does not follow it', () => {
+    const redirect: Trouble = {
+      after: Infinity,
+      answer: { status: 302, headers: { location: '/plot_app?log=1' } },
+    };
+    return withUpload({ ...setup, troubles: [redirect] }, async ({ target, receiver }) => {
+      assert.equal((await target.write(...write(ulog()))).location, `${receiver.url}/plot_app?log=1`);
+    });
+  });
+
+  it('a success without the address of a log is not known to be one', () => {
+    const page: Trouble = { after: Infinity, answer: { status: 200, body: '<html>welcome</html>' } };
+    return withUpload({ ...setup, troubles: [page] }, async ({ target }) => {
+      await failsWith(() => target.write(...write(ulog())), 'lost-answer');
+    });
+  });
+
+  it('does not bother the server with what it would refuse', () =>
+    withUpload({ ...setup, options: { max_size: '200KB' } }, async ({ target, receiver }) => {
+      const notULog = await failsWith(() => target.write(...write(sample(5000))), 'rejected');
+      assert.match(notULog.message, /not a ULog file/);
+      await failsWith(() => target.write(...write(new Uint8Array(3))), 'rejected');
+      const large = await failsWith(() => target.write(...write(ulog(300_000))), 'too-large');
+      assert.match(large.message, /200KB/);
+      const talkative = { ...outgoing(ulog()), render: () => 'ß'.repeat(5121) };
+      const long = await failsWith(
+        () => target.write(talkative, 'l.ulg', 0, never, new Events()),
+        'rejected',
+      );
+      assert.match(long.message, /description is longer than 10 KB/);
+      assert.equal(receiver.uploads, 0);
+    }));
+});

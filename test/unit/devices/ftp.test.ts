@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import type { Server } from 'node:net';
+import { ftp } from '../../../src/devices/ftp.js';
+import type { ErrorKind } from '../../../src/errors.js';
+import type { Target } from '../../../src/ports.js';
+import { sample, failsWith } from '../../conformance/support.js';
+import { VirtualClock } from '../../fakes/virtual-clock.js';
+import { makeTarget } from '../../servers/device.js';
+import { freePort } from '../../servers/ftp-servers.js';
+import { Events, never, outgoing } from '../../servers/outgoing.js';
+import { scriptedFtp, type Script } from '../../servers/scripted-ftp.js';
+
+const PASSWORD = 'correct horse';
+const LOGGED_IN: Script = {
+  USER: '331 password',
+  PASS: '230 welcome',
+  FEAT: '211 none',
+  SIZE: '550 no such file',
+};
+
+describe('ftp target', () => {
+  let server: Server | undefined;
+  let target: Target | undefined;
+  afterEach(async () => {
+    await target?.close();
+    server?.close();
+    server = target = undefined;
+  });
+
+  async function connect(script: Script, greeting?: string): Promise<Target> {
+    const scripted = await scriptedFtp({ ...LOGGED_IN, ...script }, greeting);
+    server = scripted.server;
+    target = makeTarget(ftp, { host: '127.0.0.1', port: scripted.port, user: 'u', password: PASSWORD });
+    return target;
+  }
+  const stat = (of: Target) => of.stat('log.ulg', 'token', never);
+  const write = (of: Target) => of.write(outgoing(sample(10)), 'log.ulg', 0, never, new Events());
+
+  const replies: [script: Script, kind: ErrorKind, words: RegExp][] = [
+    [{ PASS: '421 Too many connections' }, 'busy', /too many connections/i],
+    [{ PASS: '530 Login incorrect' }, 'denied', /check user and password/],
+    [{ PASS: '530 Use TLS, please' }, 'denied', /set tls: true/],
+    [{ SIZE: '500 Unknown command' }, 'unsupported', /SIZE/],
+    [{ SIZE: '450 in use' }, 'busy', /in use/],
+    [{ MKD: '552 Quota exceeded', CWD: '550 no' }, 'no-space', /quota/i],
+    [{ MKD: '550 Permission denied', CWD: '550 no' }, 'denied', /right to write/],
+    [{ MKD: '553 File name too long', CWD: '550 no' }, 'bad-name', /cannot hold that name/],
+  ];
+  for (const [script, kind, words] of replies) {
+    it(`takes ${JSON.stringify(script)} for ${kind}`, async () => {
+      const made = await connect(script);
+      const path =
+        'MKD' in script
+          ? () => made.write(outgoing(sample(10)), 'a/b.ulg', 0, never, new Events())
+          : () => stat(made);
+      const error = await failsWith(path, kind);
+      assert.match(error.message, words);
+      assert.match(error.message, /127\.0\.0\.1/);
+      assert.equal(error.device, 'device');
+    });
+  }
+
+  it('takes a greeting that sends it away for busy', async () => {
+    const made = await connect({}, '421 Service not available');
+    await failsWith(() => stat(made), 'busy');
+  });
+
+  it('never repeats the password, even if the server does', async () => {
+    const made = await connect({ PASS: '500 "{line}" not understood' });
+    const error = await failsWith(() => stat(made), 'unsupported');
+    assert.match(error.message, /PASS \*\*\*/);
+    assert.doesNotMatch(error.message, new RegExp(PASSWORD));
+  });
+
+  it('a server without data connections is unavailable for files', async () => {
+    const made = await connect({ EPSV: '502 no', PASV: '425 no data connection' });
+    const error = await failsWith(() => write(made), 'unavailable');
+    assert.match(error.message, /transfer strategies/);
+  });
+
+  it('a server that is not there is unavailable, and says why', async () => {
+    target = makeTarget(ftp, { host: '127.0.0.1', port: await freePort() });
+    const refused = await failsWith(() => stat(target as Target), 'unavailable');
+    assert.match(refused.message, /127\.0\.0\.1 refuses connections/);
+  });
+
+  it('a server that is silent at login is given up', async () => {
+    const clock = new VirtualClock();
+    const scripted = await scriptedFtp({ USER: '' }, '');
+    server = scripted.server;
+    target = makeTarget(ftp, { host: '127.0.0.1', port: scripted.port, timeout: '20s' }, { clock });
+    const failing = failsWith(() => stat(target as Target), 'unavailable');
+    while (clock.sleeping === 0) await new Promise(resolve => setImmediate(resolve));
+    await clock.advance(20_000);
+    assert.match((await failing).message, /no login within 20 s/);
+  });
+
+  it('cancelling does not wait for a silent server', async () => {
+    const made = await connect({}, '');
+    const cut = new AbortController();
+    const failing = failsWith(() => made.stat('log.ulg', 'token', cut.signal), 'cancelled');
+    cut.abort();
+    await failing;
+  });
+
+  it('close ends what is under way', async () => {
+    const made = await connect({}, '');
+    const failing = failsWith(() => stat(made), 'cancelled');
+    await made.close();
+    await failing;
+    await failsWith(() => stat(made), 'cancelled');
+  });
+
+  it('refuses a host that is an address of the web', () => {
+    const parsed = ftp.options.safeParse({ host: 'ftp://192.168.0.10/logs' });
+    assert.match(parsed.error?.issues[0]?.message ?? '', /without ftp:\/\//);
+  });
+});
