@@ -33,6 +33,9 @@ interface Exchange {
   answer(reply: FtpPayload): void;
 }
 
+/** ms after which a request to a vehicle that is away is given up, however long it may take when it is there. */
+const AWAY_LIMIT = 10_000;
+
 const NO_DATA = new Uint8Array(0);
 
 /** Requests whose reply carries the session that they name. */
@@ -89,7 +92,8 @@ export class FtpChannel {
   ): Promise<Answer> {
     const begin = this.#clock.monotonic();
     const past = () => this.#clock.monotonic() - begin;
-    for (let sent = 1; past() < limit; sent++) {
+    const isOver = () => past() >= (this.#vehicle.absence ? Math.min(limit, AWAY_LIMIT) : limit);
+    for (let sent = 1; !isOver(); sent++) {
       throwIfAborted(signal);
       this.#vehicle.sendFtp(request);
       const wait = Math.min(this.#timer.timeout(sent), limit - past());

@@ -1,11 +1,12 @@
-import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
-import { FileSyncError, toFileSyncError, type ErrorDetails } from '../errors.js';
+import { FileSyncError } from '../errors.js';
 import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile } from '../ports.js';
-import { FtpClient, MAX_PATH } from './ftp-client.js';
-import { listFolder, nameProblem } from './listing.js';
+import type { FtpClient } from './ftp-client.js';
+import { listFolder } from './listing.js';
+import { Operations } from './operations.js';
 import type { ReadStrategy } from './read-strategy.js';
 import { changed, RemoteFile } from './remote-file.js';
+import { RemoteRoot } from './remote-root.js';
 import type { Vehicle } from './vehicle.js';
 
 export interface MavlinkSourceOptions {
@@ -19,9 +20,6 @@ export interface MavlinkSourceOptions {
   readonly logger: Logger;
 }
 
-/** Bytes: offsets on the wire have 32 bits. */
-const MAX_FILE_SIZE = 2 ** 32 - 1;
-
 /** The files below one folder of a vehicle, by MAVLink FTP. */
 export class MavlinkSource implements Source {
   readonly capabilities = {
@@ -33,34 +31,38 @@ export class MavlinkSource implements Source {
   readonly availability: Observable<Availability>;
   readonly #options: MavlinkSourceOptions;
   readonly #client: FtpClient;
+  readonly #operations: Operations;
+  readonly #root: RemoteRoot;
   readonly #warned = new Set<string>();
 
   constructor(options: MavlinkSourceOptions) {
     this.#options = options;
     this.#client = options.client;
+    this.#operations = new Operations(options.device, signal => options.vehicle.ready(signal));
+    this.#root = new RemoteRoot(options.root);
     this.availability = options.vehicle.availability;
   }
 
   list(signal: AbortSignal): AsyncIterable<SourceFile> {
-    return this.#stream({ operation: 'list' }, signal, () => this.#listBelow('', signal));
+    return this.#operations.stream({ operation: 'list' }, signal, () => this.#listBelow('', signal));
   }
 
   read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
-    return this.#stream({ operation: 'read', path: file.path }, signal, () =>
+    return this.#operations.stream({ operation: 'read', path: file.path }, signal, () =>
       this.#read(file, offset, signal),
     );
   }
 
   checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
-    return this.#run({ operation: 'checksum', path: file.path }, signal, async () => {
-      const crc = await this.#client.checksum(this.#remotePath(file), file.size, signal);
+    return this.#operations.run({ operation: 'checksum', path: file.path }, signal, async () => {
+      const crc = await this.#client.checksum(this.#root.ofFile(file), file.size, signal);
       return { algorithm: 'crc32-mavlink', value: crc.toString(16).padStart(8, '0') };
     });
   }
 
   remove(file: SourceFile, signal: AbortSignal): Promise<void> {
-    return this.#run({ operation: 'remove', path: file.path }, signal, async () => {
-      const path = this.#remotePath(file);
+    return this.#operations.run({ operation: 'remove', path: file.path }, signal, async () => {
+      const path = this.#root.ofFile(file);
       if (await this.#isThere(path, file.size, signal)) await this.#client.remove(path, signal);
     });
   }
@@ -70,7 +72,7 @@ export class MavlinkSource implements Source {
   }
 
   async *#listBelow(folder: string, signal: AbortSignal): AsyncGenerator<SourceFile> {
-    const remote = this.#remote(folder);
+    const remote = this.#root.of(folder);
     const folders: string[] = [];
     try {
       for await (const { kind, name, size } of listFolder(this.#client, remote, this.#skipped, signal)) {
@@ -79,13 +81,14 @@ export class MavlinkSource implements Source {
         else folders.push(path);
       }
     } catch (error) {
-      throw folderError(error, folder, remote);
+      const isMissing = error instanceof FileSyncError && error.kind === 'not-found';
+      throw isMissing ? this.#root.missing(folder, error) : error;
     }
     for (const inner of folders) yield* this.#listBelow(inner, signal);
   }
 
   async *#read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
-    const path = this.#remotePath(file);
+    const path = this.#root.ofFile(file);
     const size = file.size;
     const open = await RemoteFile.open(this.#client, path, signal);
     try {
@@ -111,68 +114,10 @@ export class MavlinkSource implements Source {
     }
   }
 
-  #remote(path: string): string {
-    return posix.join(this.#options.root, path);
-  }
-
-  /** The name may come from anywhere: one that leads out of the root, or cannot be sent, is `bad-name`. */
-  #remotePath({ path, size }: SourceFile): string {
-    const problem = path
-      .split('/')
-      .map(nameProblem)
-      .find(found => found !== undefined);
-    if (problem !== undefined) throw new FileSyncError('bad-name', `${path}: a part of the name ${problem}`);
-    const remote = this.#remote(path);
-    if (Buffer.byteLength(remote) > MAX_PATH) {
-      throw new FileSyncError('bad-name', `${remote} is too long for file transfer: rename it`);
-    }
-    if (size > MAX_FILE_SIZE)
-      throw new FileSyncError('unsupported', `${remote} is 4 GiB or more: ${CARD_READER}`);
-    return remote;
-  }
-
   /** Each thing is told once: listings come again and again. */
   readonly #skipped = (why: string): void => {
     if (this.#warned.has(why)) return;
     this.#warned.add(why);
     this.#options.logger.log('warn', why);
   };
-
-  async *#stream<Item>(
-    details: ErrorDetails,
-    signal: AbortSignal,
-    open: () => AsyncIterable<Item>,
-  ): AsyncGenerator<Item, void> {
-    try {
-      await this.#options.vehicle.ready(signal);
-      yield* open();
-    } catch (error) {
-      throw this.#translated(error, details);
-    }
-  }
-
-  async #run<Value>(details: ErrorDetails, signal: AbortSignal, work: () => Promise<Value>): Promise<Value> {
-    try {
-      await this.#options.vehicle.ready(signal);
-      return await work();
-    } catch (error) {
-      throw this.#translated(error, details);
-    }
-  }
-
-  #translated(thrown: unknown, details: ErrorDetails): FileSyncError {
-    const { kind, message, temporary, cause } = toFileSyncError(thrown);
-    return new FileSyncError(kind, message, { ...details, device: this.#options.device, temporary, cause });
-  }
-}
-
-const CARD_READER = 'take the card out and copy it';
-
-/** A root that is missing is the device's trouble; a folder that was listed a moment ago and is gone is a change. */
-function folderError(thrown: unknown, folder: string, remote: string): unknown {
-  if (!(thrown instanceof FileSyncError) || thrown.kind !== 'not-found') return thrown;
-  if (folder !== '')
-    return new FileSyncError('changed', `${remote} went away while it was listed`, { cause: thrown });
-  const cure = 'insert an SD card, let the vehicle write its first log, or correct root';
-  return new FileSyncError('unavailable', `the vehicle has no folder ${remote}: ${cure}`, { cause: thrown });
 }

@@ -181,6 +181,19 @@ describe('mavlink source over a serial port', () => {
     await useAll(await sourceAt(`serial://${path}:921600`, sim));
   });
 
+  it('says that another program has the port, and that the cable is pulled', async () => {
+    const { sim, home } = await simWithLog();
+    const path = join(home, 'ttyACM0');
+    const wire = await cable(sim, path);
+    const source = await sourceAt(`serial://${path}:921600`, sim);
+    const other = ended(mavlinkSource({ url: `serial://${path}:921600` }));
+    assert.match((await firstValueFrom(other.availability)).reason, /is in use by another program/);
+    await other.close();
+    const away = firstValueFrom(source.availability.pipe(filter(({ available }) => !available)));
+    await wire.kill();
+    assert.match((await away).reason, /serial port .*ttyACM0 (was cut off|is not there)/);
+  });
+
   it('opens the port again by itself and goes on where it was when the cable is pulled in mid-file', async () => {
     const { sim, home } = await simWithLog();
     const path = join(home, 'ttyACM0');

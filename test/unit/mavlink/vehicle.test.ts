@@ -268,6 +268,12 @@ describe('A vehicle', () => {
       await asking;
     });
 
+    it('is not waited for that long when it is away', async () => {
+      const asking = failsWith(() => client().checksum('/log/a', 10_000_000, never), 'unavailable');
+      await wire.clock.advance(12_000);
+      await asking;
+    });
+
     it('does not keep us from ending for longer than a second', async () => {
       const ending = client().terminate(0);
       await wire.alive(1);
