@@ -7,6 +7,8 @@ export interface PollOptions {
   readonly interval?: number;
   /** Its abort ends the probing and completes the observable: the device was closed. */
   readonly until?: AbortSignal;
+  /** An operation has just met the device away: it is asked again at once, before more work runs into that. */
+  readonly again?: Observable<void>;
 }
 
 /** Asks the device, cheaply and in limited time. What it throws is taken for "unavailable", with the message as reason. */
@@ -35,17 +37,20 @@ export function pollAvailability(probe: Probe, options: PollOptions): Observable
 /** Never rejects: an abort, in a probe or between two, is the end. */
 async function poll(
   probe: Probe,
-  { clock, interval = 5_000 }: PollOptions,
+  { clock, interval = 5_000, again }: PollOptions,
   signal: AbortSignal,
   subscriber: Subscriber<Availability>,
 ): Promise<void> {
   let intervals = 0;
   while (!signal.aborted) {
+    const woken = new AbortController();
+    const waking = again?.subscribe(() => woken.abort());
     const state = await ask(probe, signal);
-    if (signal.aborted) break;
-    subscriber.next(state);
+    if (!signal.aborted) subscriber.next(state);
     intervals = state.available ? 1 : Math.min(SLOWEST, intervals + 1);
-    await clock.sleep(interval * intervals, signal).catch(() => undefined);
+    const end = AbortSignal.any([signal, woken.signal]);
+    await clock.sleep(interval * intervals, end).catch(() => undefined);
+    waking?.unsubscribe();
   }
   subscriber.complete();
 }

@@ -1,9 +1,10 @@
 import type { DeviceType } from './definition.js';
 import { directory } from './directory.js';
+import { disk } from './disk.js';
 import { flightReview } from './flight-review.js';
 import { ftp } from './ftp.js';
 import { http } from './http.js';
 import { mavlink } from './mavlink.js';
 
 /** Every kind of device that the program knows, a line each. */
-export const deviceTypes: readonly DeviceType[] = [directory, mavlink, ftp, flightReview, http];
+export const deviceTypes: readonly DeviceType[] = [directory, disk, mavlink, ftp, flightReview, http];

@@ -51,8 +51,12 @@ describe('config/filesync.yaml', () => {
 
 describe('the devices of the outer contract', () => {
   it('are written as it says', async () => {
-    const config = await loadConfig('filesync.yaml', { env: {}, deviceTypes, readFile: async () => CONTRACT });
-    assert.deepEqual([...config.devices.keys()], ['direct', 'folder', 'archive', 'review', 'site']);
+    const config = await loadConfig('filesync.yaml', {
+      env: {},
+      deviceTypes,
+      readFile: async () => CONTRACT,
+    });
+    assert.deepEqual([...config.devices.keys()], ['direct', 'camera', 'folder', 'archive', 'review', 'site']);
     assert.deepEqual(config.warnings, []);
     assert.deepEqual(config.rules[0], {
       from: 'direct',
@@ -75,6 +79,7 @@ database: ./data/filesync.json
 description_file: /etc/coex.conf   # key=value lines; missing is fine
 devices:
   direct:    { type: mavlink, url: "udp://0.0.0.0:14540@", root: /fs/microsd/log }
+  camera:    { type: disk, uuid: 66F8-E5D9, mount_point: /mnt/flir }
   folder:    { type: directory, path: ./inbox }
   archive:   { type: ftp, host: 192.168.0.10, user: test-1, password: { env: ARCHIVE_PASSWORD }, tls: false, root: / }
   review:    { type: flight-review, url: "https://logs.px4.io", email: "", fields: { feedback: "{coex.feedback}" } }
@@ -82,7 +87,7 @@ devices:
 rules:
   - { from: direct, to: [review, archive], include: ["**/*.ulg"], exclude: [], settle: 10s,
       description: "{coex.drone} {file.name}", while_armed: upload-only, after: { source: keep, local: keep } }
-  - { from: folder, to: [archive], include: ["**/*.{jpg,png,tiff}"], via: local }
+  - { from: camera, to: [archive], include: ["**/*.{jpg,png,tiff}"], via: local }
 interval: 10s
 `;
 

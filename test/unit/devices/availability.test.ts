@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, Subject } from 'rxjs';
 import { pollAvailability, type Probe } from '../../../src/devices/availability.js';
 import { FileSyncError } from '../../../src/errors.js';
 import type { Availability } from '../../../src/ports.js';
@@ -111,6 +111,21 @@ describe('pollAvailability', () => {
     await clock.advance(4000);
     assert.equal(clock.nextWake, 1000);
     stop();
+  });
+
+  it('asks at once when an operation has met the device away, also if that was during a probe', async () => {
+    const again = new Subject<void>();
+    const { seen, stop } = follow(pollAvailability(probe, { clock, interval: 1000, again }));
+    again.next();
+    await clock.advance(0);
+    assert.equal(probes, 2);
+    state = away;
+    again.next();
+    await clock.advance(0);
+    assert.deepEqual(seen, [here, away]);
+    stop();
+    await clock.advance(0);
+    assert.equal(again.observed, false);
   });
 
   it('completes when the device is closed, also for who comes later', async () => {

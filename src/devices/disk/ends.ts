@@ -1,0 +1,137 @@
+import { constants } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Subject, type Observable } from 'rxjs';
+import { FileSyncError, toFileSyncError, type ErrorDetails } from '../../errors.js';
+import { diskError, unless } from '../../local/disk-error.js';
+import type { Availability } from '../../ports.js';
+import { pollAvailability } from '../availability.js';
+import type { DeviceContext } from '../definition.js';
+import { pathToBytes } from '../directory/names.js';
+import { Root } from '../directory/root.js';
+import type { Drive, Mount, Need } from './drive.js';
+
+/** ms. An absent drive is asked for at the least every fourth time, so it is found within 2 s. */
+const INTERVAL = 400;
+
+/** What source and target of a drive have in common: each operation happens on the mount of the moment. */
+export class DriveEnd<Folder> {
+  readonly availability: Observable<Availability>;
+  readonly #drive: Drive;
+  readonly #need: Need;
+  readonly #device: string;
+  readonly #folderAt: (path: string) => Folder;
+  readonly #folders = new WeakMap<Mount, Folder>();
+  readonly #closed = new AbortController();
+  readonly #missed = new Subject<void>();
+
+  constructor(drive: Drive, need: Need, { name, clock }: DeviceContext, folderAt: (path: string) => Folder) {
+    this.#drive = drive;
+    this.#need = need;
+    this.#device = name;
+    this.#folderAt = folderAt;
+    drive.attach(need);
+    this.availability = pollAvailability(signal => this.#probe(signal), {
+      clock,
+      interval: INTERVAL,
+      until: this.#closed.signal,
+      again: this.#missed,
+    });
+  }
+
+  /** An operation on the folder. Whatever came of it does not count if the drive was gone by its end. */
+  async do<Value>(
+    work: (folder: Folder) => Promise<Value>,
+    path: string,
+    signal: AbortSignal,
+    operation: string,
+    need = this.#need,
+  ): Promise<Value> {
+    const details = { operation, path };
+    const mount = await this.#mounted(need, signal, details);
+    try {
+      await checkInside(mount.path, path);
+      const value = await work(this.#folderOf(mount));
+      await this.#drive.verify(mount, details);
+      return value;
+    } catch (error) {
+      throw await this.#explained(error, mount, details);
+    }
+  }
+
+  /** As `do`, for what comes bit by bit: a drive that left in the middle must not pass for a short list. */
+  async *stream<Item>(
+    open: (folder: Folder) => AsyncIterable<Item>,
+    path: string,
+    signal: AbortSignal,
+    operation: string,
+  ): AsyncGenerator<Item, void> {
+    const details = { operation, path };
+    const mount = await this.#mounted(this.#need, signal, details);
+    try {
+      await checkInside(mount.path, path);
+      yield* open(this.#folderOf(mount));
+      await this.#drive.verify(mount, details);
+    } catch (error) {
+      throw await this.#explained(error, mount, details);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
+    await this.#drive.release(this.#need);
+  }
+
+  async #mounted(need: Need, signal: AbortSignal, details: ErrorDetails): Promise<Mount> {
+    try {
+      return await this.#drive.mounted(need, signal, details);
+    } catch (error) {
+      if (!signal.aborted) this.#missed.next();
+      throw error;
+    }
+  }
+
+  #folderOf(mount: Mount): Folder {
+    const folder = this.#folders.get(mount) ?? this.#folderAt(mount.path);
+    this.#folders.set(mount, folder);
+    return folder;
+  }
+
+  async #probe(signal: AbortSignal): Promise<Availability> {
+    const mount = await this.#drive.mounted(this.#need, signal, { operation: 'probe' });
+    const rights = this.#need === 'write' ? constants.R_OK | constants.W_OK : constants.R_OK;
+    await new Root(mount.path, this.#device).probe(rights, false);
+    return { available: true, reason: `${mount.title}, mounted at ${mount.path}`, armed: false };
+  }
+
+  /** Of all that goes wrong on a drive that was pulled out, its absence is the reason. */
+  async #explained(thrown: unknown, mount: Mount, details: ErrorDetails): Promise<FileSyncError> {
+    const error = toFileSyncError(thrown, { device: this.#device, ...details });
+    if (error.kind === 'cancelled') return error;
+    return this.#drive.verify(mount, { ...details, cause: error }).then(
+      () => error,
+      (gone: FileSyncError) => {
+        this.#missed.next();
+        return gone;
+      },
+    );
+  }
+}
+
+/** Throws `denied` if a folder on the way to the file is a link that leads out of the drive. */
+async function checkInside(root: string, path: string): Promise<void> {
+  const folder = dirname(path);
+  if (folder === '.') return;
+  const top = Buffer.from(root.endsWith('/') ? root : `${root}/`);
+  const absolute = Buffer.concat([top, pathToBytes(folder)]);
+  const real = await unless(
+    ['ENOENT', 'ENOTDIR', 'ERR_INVALID_ARG_VALUE'],
+    realpath(absolute, 'buffer'),
+  ).catch((error: unknown) => {
+    throw diskError(error, join(root, folder), { path });
+  });
+  if (!real || real.subarray(0, top.length).equals(top)) return;
+  const cure = `${join(root, folder)} is a link that leads out of the drive: remove it`;
+  throw new FileSyncError('denied', cure, { path });
+}

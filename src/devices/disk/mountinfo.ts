@@ -1,0 +1,53 @@
+/** A line of /proc/self/mountinfo (proc(5)). */
+export interface MountEntry {
+  readonly id: string;
+  /** Of the mount that this one lies on. */
+  readonly parent: string;
+  /** Major and minor number of what is mounted; `0:N` for FUSE. */
+  readonly number: string;
+  /** The folder of the file system that is mounted; `/` unless it is a bind mount. */
+  readonly root: string;
+  /** Absolute. */
+  readonly point: string;
+  /** The mount is, or its whole file system. */
+  readonly readOnly: boolean;
+  readonly fstype: string;
+  /** What was mounted: `/dev/sda1`. */
+  readonly source: string;
+}
+
+/** The kernel gives at least so many fields on either side of the dash. */
+type Tuple = [string, string, string, string, string, string];
+
+export function parseMountinfo(text: string): MountEntry[] {
+  return text
+    .split('\n')
+    .filter(line => line.includes(' - '))
+    .map(parseLine);
+}
+
+/** `36 35 8:1 / /mnt/flir rw,nosuid shared:1 - vfat /dev/sda1 rw`; the optional fields end at the dash. */
+function parseLine(line: string): MountEntry {
+  const fields = line.split(' ').map(decoded);
+  const [id, parent, number, root, point, own] = fields as Tuple;
+  const [fstype, source, all] = fields.slice(fields.indexOf('-') + 1) as Tuple;
+  const readOnly = `${own},${all}`.split(',').includes('ro');
+  return { id, parent, number, root, point, fstype, source, readOnly };
+}
+
+/** Undoes the kernel's octal for blanks and backslashes. */
+const decoded = (field: string): string =>
+  field.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
+
+/** The mount that stands at a path; those below it are covered. */
+export function topmost(entries: readonly MountEntry[], point: string): MountEntry | undefined {
+  return uncovered(entries).find(entry => entry.point === point);
+}
+
+/** Those over which nothing was mounted later. */
+export function uncovered(entries: readonly MountEntry[]): MountEntry[] {
+  return entries.filter(
+    lower =>
+      !entries.some(upper => upper !== lower && upper.parent === lower.id && upper.point === lower.point),
+  );
+}

@@ -1,0 +1,47 @@
+import type { Observable } from 'rxjs';
+import type {
+  Availability,
+  ByteStream,
+  Checksum,
+  Source,
+  SourceCapabilities,
+  SourceFile,
+} from '../../ports.js';
+import type { DeviceContext } from '../definition.js';
+import { DirectorySource } from '../directory/source.js';
+import type { Drive } from './drive.js';
+import { DriveEnd } from './ends.js';
+
+/** The files of a drive, wherever it is mounted. The drive is mounted read-only until a file is to be removed. */
+export class DiskSource implements Source {
+  readonly capabilities: SourceCapabilities;
+  readonly availability: Observable<Availability>;
+  readonly #end: DriveEnd<DirectorySource>;
+
+  constructor(drive: Drive, context: DeviceContext) {
+    const folderAt = (path: string) => new DirectorySource(path, context);
+    this.capabilities = folderAt('/').capabilities;
+    this.#end = new DriveEnd(drive, 'read', context, folderAt);
+    this.availability = this.#end.availability;
+  }
+
+  list(signal: AbortSignal): AsyncIterable<SourceFile> {
+    return this.#end.stream(folder => folder.list(signal), '', signal, 'list');
+  }
+
+  read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
+    return this.#end.stream(folder => folder.read(file, offset, signal), file.path, signal, 'read');
+  }
+
+  checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
+    return this.#end.do(folder => folder.checksum(file, signal), file.path, signal, 'checksum');
+  }
+
+  remove(file: SourceFile, signal: AbortSignal): Promise<void> {
+    return this.#end.do(folder => folder.remove(file, signal), file.path, signal, 'remove', 'write');
+  }
+
+  close(): Promise<void> {
+    return this.#end.close();
+  }
+}
