@@ -6,7 +6,7 @@ import { blockDevices } from '../../../src/devices/disk/block-devices.js';
 import { Drive, type DriveOptions } from '../../../src/devices/disk/drive.js';
 import { Kernel } from '../../../src/devices/disk/kernel.js';
 import { parseMountinfo, topmost } from '../../../src/devices/disk/mountinfo.js';
-import { DriveNames, type LoadDrivelist } from '../../../src/devices/disk/names.js';
+import { DriveNames, type Drivelist } from '../../../src/devices/disk/names.js';
 import { runProgram, type Outcome, type RunProgram } from '../../../src/devices/disk/programs.js';
 import { DiskSource } from '../../../src/devices/disk/source.js';
 import { choose, type Wanted } from '../../../src/devices/disk/wanted.js';
@@ -195,7 +195,8 @@ describe('disk', () => {
     let kernel: Kernel;
     /** Major and minor number of the file system that the test itself is on: it plays the drive's. */
     let number: string;
-    const noNames: LoadDrivelist = () => Promise.reject(new Error('Cannot find package\nwith a long story'));
+    const noNames = (): Promise<Drivelist> =>
+      Promise.reject(new Error('Cannot find package\nwith a long story'));
 
     beforeEach(async () => {
       ({ path: home, remove: cleanUp } = await temporaryFolder());
@@ -399,9 +400,7 @@ describe('disk', () => {
       stage.mount = mounting;
       await plugIn();
       await mkdir(place);
-      const described = { raw: '/dev/sda', description: 'FLIR Duo Pro R' } as Awaited<
-        ReturnType<Awaited<ReturnType<LoadDrivelist>>['lsblk']>
-      >[number];
+      const described = { raw: '/dev/sda', description: 'FLIR Duo Pro R' };
       const source = sourceOn({}, async () => ({ lsblk: async () => [described] }));
       await listed(source);
       assert.deepEqual(logger.messages('info'), [
