@@ -43,13 +43,13 @@ async function movedBytes(socket: Socket): Promise<number> {
   return socket.bytesRead + socket.bytesWritten - (await waitingBytes(socket));
 }
 
-/** tx_queue in the kernel's tables of connections (proc(5)), found by the two ports. */
-async function waitingBytes({ localPort = 0, remotePort = 0 }: Socket): Promise<number> {
+/** What Node holds and what the kernel holds: tx_queue in its tables of connections (proc(5)), found by the two ports. */
+async function waitingBytes({ localPort = 0, remotePort = 0, writableLength }: Socket): Promise<number> {
   const port = (number: number): string => number.toString(16).toUpperCase().padStart(4, '0');
   const row = new RegExp(`:${port(localPort)} [0-9A-F]+:${port(remotePort)} [0-9A-F]{2} ([0-9A-F]+):`);
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map(readTable));
-  const [, waiting = '0'] = tables.map(table => row.exec(table)).find(found => found !== null) ?? [];
-  return parseInt(waiting, 16);
+  const [, queue = '0'] = tables.map(table => row.exec(table)).find(found => found !== null) ?? [];
+  return writableLength + parseInt(queue, 16);
 }
 
 const readTable = (path: string): Promise<string> => readFile(path, 'latin1').catch(() => '');
