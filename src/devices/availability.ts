@@ -1,4 +1,13 @@
-import { distinctUntilChanged, Observable, ReplaySubject, share, type Subscriber } from 'rxjs';
+import {
+  distinctUntilChanged,
+  EMPTY,
+  fromEvent,
+  merge,
+  Observable,
+  ReplaySubject,
+  share,
+  type Subscriber,
+} from 'rxjs';
 import type { Availability, Clock } from '../ports.js';
 
 export interface PollOptions {
@@ -43,14 +52,13 @@ async function poll(
 ): Promise<void> {
   let intervals = 0;
   while (!signal.aborted) {
-    const woken = new AbortController();
-    const waking = again?.subscribe(() => woken.abort());
+    const pause = new AbortController();
+    const waking = merge(again ?? EMPTY, fromEvent(signal, 'abort')).subscribe(() => pause.abort());
     const state = await ask(probe, signal);
     if (!signal.aborted) subscriber.next(state);
     intervals = state.available ? 1 : Math.min(SLOWEST, intervals + 1);
-    const end = AbortSignal.any([signal, woken.signal]);
-    await clock.sleep(interval * intervals, end).catch(() => undefined);
-    waking?.unsubscribe();
+    await clock.sleep(interval * intervals, pause.signal).catch(() => undefined);
+    waking.unsubscribe();
   }
   subscriber.complete();
 }

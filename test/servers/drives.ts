@@ -18,6 +18,13 @@ export interface DrivePlan {
 }
 
 const MEGABYTE = 1 << 20;
+
+/** As FAT and exFAT have it, `66F8-E5D9`: another for each drive, for other tests may run on this machine. */
+function anySerial(): string {
+  const [high = '', low = ''] = crypto.randomUUID().toUpperCase().split('-');
+  return `${high.slice(0, 4)}-${low}`;
+}
+
 const run = async (program: string, ...args: string[]) =>
   (await promisify(execFile)(program, args)).stdout.trim();
 
@@ -50,7 +57,7 @@ export class TestDrive {
 
   static async make(plan: DrivePlan = {}): Promise<TestDrive> {
     const { fs = 'ext4', size = 16 * MEGABYTE, label = '' } = plan;
-    const uuid = plan.uuid ?? (fs === 'ext4' ? crypto.randomUUID() : '66F8-E5D9');
+    const uuid = plan.uuid ?? (fs === 'ext4' ? crypto.randomUUID() : anySerial());
     const { path, remove } = await temporaryFolder();
     const drive = new TestDrive(uuid, fs, path, remove);
     await writeFile(drive.#content, '');

@@ -37,7 +37,11 @@ export interface Mount {
   readonly ours: boolean;
 }
 
-/** ms. What could not be done is tried again after this time, or once a drive or a mount has changed. */
+/**
+ * ms. What could not be done is tried again once a drive or a mount has changed, and without that: soon for the first
+ * time (udev may not have looked at the drive yet), then seldom.
+ */
+const FIRST_RETRY = 1_000;
 const RETRY = 10_000;
 
 /**
@@ -124,12 +128,13 @@ export class Drive {
   async #settle(): Promise<Mount> {
     const now = this.#context.clock.monotonic();
     const stamp = await this.#tools.kernel.stamp();
-    if (this.#failure?.stamp === stamp && now < this.#failure.until) throw this.#failure.error;
+    const last = this.#failure?.stamp === stamp ? this.#failure : undefined;
+    if (last && now < last.until) throw last.error;
     try {
       return await this.#findMount();
     } catch (thrown) {
       const error = toFileSyncError(thrown);
-      this.#failure = { stamp, until: now + RETRY, error };
+      this.#failure = { stamp, until: now + (last ? RETRY : FIRST_RETRY), error };
       throw error;
     }
   }

@@ -29,6 +29,8 @@ import { mountExfat, mountsAt, TestDrive, whyNoDrives, type DrivePlan } from '..
 import { Events, never, outgoing } from '../../servers/outgoing.js';
 
 const MEGABYTE = 1 << 20;
+/** Of this run alone: others may have drives on this machine, too. */
+const LABEL = `TWO WORDS ${process.pid % 1_000_000}`;
 const FILM = sample(10 * MEGABYTE, 5);
 
 describe('disk: a drive that is plugged in and out', function () {
@@ -117,8 +119,8 @@ describe('disk: a drive that is plugged in and out', function () {
   });
 
   it('is found by its label', async () => {
-    const drive = await camera({ label: 'FLIR DUO' });
-    const source = sourceOf({ label: 'FLIR DUO' });
+    const drive = await camera({ label: LABEL });
+    const source = sourceOf({ label: LABEL });
     await drive.insert();
     await becomes(source, true);
     await onlyFile(source);
@@ -194,13 +196,13 @@ describe('disk: a drive that is plugged in and out', function () {
   });
 
   it('of two drives with the same mark none is chosen', async () => {
-    const drive = await camera({ label: 'TWIN' });
-    const other = await camera({ label: 'TWIN' });
-    const source = sourceOf({ label: 'TWIN' });
+    const drive = await camera({ label: LABEL });
+    const other = await camera({ label: LABEL });
+    const source = sourceOf({ label: LABEL });
     await drive.insert();
     await other.insert();
     const { reason } = await becomes(source, false);
-    assert.match(reason, /several drives are the drive with label TWIN: .*unplug the other/);
+    assert.match(reason, /several drives are the drive with label TWO WORDS .*: .*unplug the other/);
     await other.eject();
     await becomes(source, true);
   });
@@ -383,7 +385,7 @@ describe('disk: a drive that is plugged in and out', function () {
     const context = deviceContext({ name: 'camera', logger });
     const tools = { run, kernel: new Kernel(), names: new DriveNames(logger) };
     const source = new DiskSource(
-      new Drive({ uuid: '66F8-E5D9', mountPoint: place }, context, tools),
+      new Drive({ uuid: drive.uuid, mountPoint: place }, context, tools),
       context,
     );
     afterwards(() => source.close());
@@ -404,7 +406,7 @@ describe('disk: a drive that is plugged in and out', function () {
     const drive = await TestDrive.make({ fs: 'vfat' });
     afterwards(() => drive.dispose());
     await drive.insert();
-    const source = sourceOf({ uuid: '66F8-E5D9' });
+    const source = sourceOf({ uuid: drive.uuid });
     const { available, reason } = await firstValueFrom(source.availability);
     assert.match(
       reason,
