@@ -12,7 +12,7 @@ import { Root } from '../directory/root.js';
 import type { Drive, Mount, Need } from './drive.js';
 
 /** ms. An absent drive is asked for at the least every fourth time, so it is found within 2 s. */
-const INTERVAL = 400;
+const INTERVAL = 300;
 
 /** What source and target of a drive have in common: each operation happens on the mount of the moment. */
 export class DriveEnd<Folder> {
