@@ -1,3 +1,4 @@
+import { mavros } from '../ros/mavros.js';
 import type { DeviceType } from './definition.js';
 import { directory } from './directory.js';
 import { disk } from './disk.js';
@@ -7,4 +8,4 @@ import { http } from './http.js';
 import { mavlink } from './mavlink.js';
 
 /** Every kind of device that the program knows, a line each. */
-export const deviceTypes: readonly DeviceType[] = [directory, disk, mavlink, ftp, flightReview, http];
+export const deviceTypes: readonly DeviceType[] = [directory, disk, mavlink, mavros, ftp, flightReview, http];

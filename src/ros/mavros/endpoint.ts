@@ -1,0 +1,119 @@
+import { FileSyncError, toFileSyncError } from '../../errors.js';
+import type { Connection, Transport } from '../../mavlink/link.js';
+import { layoutOf } from '../../mavlink/messages.js';
+import type { Client, Graph, Qos } from '../graph.js';
+import { ENDPOINT_TYPE_UAS, MAVLINK_TYPE, routerTypes, type EndpointAnswer } from './interfaces.js';
+import { decodeMavlink, encodeMavlink } from './mavlink-message.js';
+
+/** That of the router's endpoints. */
+const ENDPOINT_QOS: Qos = { depth: 1000, reliability: 'best-effort', durability: 'volatile' };
+/** ms that a router is looked for, and may take to answer. */
+const ROUTER_LIMIT = 3_000;
+/** ms: through MAVROS heartbeats come every second; without any, it was restarted and has forgotten our endpoint. */
+const SILENCE = 15_000;
+
+export interface EndpointOptions {
+  readonly graph: Graph;
+  /** Of MAVROS: `/mavros`. */
+  readonly namespace: string;
+  /** A topic prefix that nobody else uses: `/filesync/autopilot`. */
+  readonly url: string;
+}
+
+/** Raw MAVLink beside MAVROS' own plugins: an endpoint of its router that is ours alone. */
+export function endpointTransport(options: EndpointOptions): Transport {
+  return {
+    name: `MAVROS endpoint ${options.url}`,
+    silence: SILENCE,
+    async connect(receive, signal) {
+      const router = await addedEndpoint(options, signal);
+      const connection = new EndpointConnection(options, router, receive);
+      if (signal.aborted) await connection.close();
+      return connection;
+    },
+  };
+}
+
+/**
+ * Tells the router to make the endpoint. One of that name is removed first: a second one beside it would double every message, and a
+ * run of ours that was killed leaves one behind. Gives the router's name.
+ */
+async function addedEndpoint(
+  { graph, namespace, url }: EndpointOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const router = await withRouter(namespace, name => removeEndpoint(graph, name, url, signal));
+  const add = graph.client(routerTypes.add, `${router}/add_endpoint`);
+  // Not cut off: an endpoint that is made has to be known, or nobody would remove it.
+  const answer = await once(add, { url, type: ENDPOINT_TYPE_UAS }, new AbortController().signal);
+  if (answer.successful) return router;
+  throw new FileSyncError('unavailable', `${router} refuses the endpoint ${url}: ${answer.reason}`);
+}
+
+/** A router stands in MAVROS' namespace or, where it runs by itself, in none. */
+async function withRouter(namespace: string, use: (router: string) => Promise<unknown>): Promise<string> {
+  const names = [`${namespace}/mavros_router`, '/mavros_router'];
+  for (const name of names) {
+    try {
+      await use(name);
+      return name;
+    } catch (error) {
+      if (toFileSyncError(error).kind !== 'unavailable') throw error;
+    }
+  }
+  const cure = 'start MAVROS or correct namespace';
+  throw new FileSyncError('unavailable', `there is no MAVROS router (${names.join(' or ')}): ${cure}`);
+}
+
+async function removeEndpoint(graph: Graph, router: string, url: string, signal: AbortSignal): Promise<void> {
+  const remove = graph.client(routerTypes.remove, `${router}/del_endpoint`);
+  await once(remove, { id: 0, url, type: ENDPOINT_TYPE_UAS }, signal);
+}
+
+async function once<Request extends object>(
+  client: Client<Request, EndpointAnswer>,
+  request: Request,
+  signal: AbortSignal,
+): Promise<EndpointAnswer> {
+  try {
+    return await client.call(request, { timeout: ROUTER_LIMIT, signal });
+  } finally {
+    client.close();
+  }
+}
+
+class EndpointConnection implements Connection {
+  /** Nobody tells us that the router has gone; silence does. */
+  readonly ended = new Promise<FileSyncError>(() => undefined);
+  readonly #options: EndpointOptions;
+  readonly #router: string;
+  readonly #sink;
+  readonly #source;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: EndpointOptions, router: string, receive: (bytes: Uint8Array) => void) {
+    const { graph, url } = options;
+    this.#options = options;
+    this.#router = router;
+    this.#sink = graph.advertiseRaw(MAVLINK_TYPE, `${url}/mavlink_sink`, ENDPOINT_QOS);
+    this.#source = graph.subscribeRaw(MAVLINK_TYPE, `${url}/mavlink_source`, ENDPOINT_QOS, message => {
+      const head = decodeMavlink(message);
+      if (head && layoutOf(head.messageId)) receive(head.frame());
+    });
+  }
+
+  send(bytes: Uint8Array): void {
+    if (!this.#closing) this.#sink.publish(encodeMavlink(bytes));
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    const { graph, url } = this.#options;
+    this.#source.close();
+    this.#sink.close();
+    await removeEndpoint(graph, this.#router, url, new AbortController().signal).catch(() => undefined);
+  }
+}

@@ -1,0 +1,287 @@
+import { FileSyncError, throwIfAborted } from '../../errors.js';
+import type { Clock } from '../../ports.js';
+import type { Client, Graph } from '../graph.js';
+import { Errno, FtpRefusal, isUnsettled, lostPacket } from './ftp-errors.js';
+import type { FtpLock } from './ftp-lock.js';
+import { FOLDER_ENTRY, ftpTypes, type FtpAnswer, type OpenAnswer } from './interfaces.js';
+import { readLimit } from './read-size.js';
+
+/** ms that MAVROS gives a listing and a checksum, and everything else but reads. */
+const LONG = 5_000;
+const SHORT = 200;
+/** ms that we wait longer than MAVROS: for the other callers of its queue, and for a busy machine. */
+const MARGIN = 5_000;
+/**
+ * ms of rest after a call whose reply may come late: MAVROS answers such a reply with a reset of its own, and dies of
+ * any call before that is through.
+ */
+const SETTLE = 1_000;
+/** ms from the wish to the call, when a file is closed because its reading was given up. */
+const RELEASE_WITHIN = 600;
+/** ms that `settle` waits. */
+const SETTLE_LIMIT = 2_000;
+/** Bytes per ms that even a slow SD card gives while the vehicle computes a checksum. */
+const SLOWEST_CARD = 100;
+const SYNC_TRIES = 3;
+/** Nothing has this name. */
+const NO_SUCH_FILE = '/filesync-no-such-file';
+
+export interface FtpServicesOptions {
+  readonly graph: Graph;
+  /** Of MAVROS: `/mavros`. */
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly lock: FtpLock;
+}
+
+export interface Entry {
+  readonly kind: 'file' | 'folder';
+  readonly name: string;
+  /** Bytes; 0 for a folder. */
+  readonly size: number;
+}
+
+/** One call, with all that is to be known of it. */
+interface Call<Request extends object, Answer extends FtpAnswer> {
+  readonly service: string;
+  readonly client: Client<Request, Answer>;
+  readonly request: Request;
+  /** The file or folder, for messages. */
+  readonly path: string;
+  /** ms that MAVROS gives it. */
+  readonly limit: number;
+  readonly signal: AbortSignal;
+  /** A call that timed out has been answered all the same: MAVROS misses replies that come too fast. */
+  readonly arrived?: (answer: Answer) => boolean;
+}
+
+interface Answered<Answer> {
+  readonly answer: Answer;
+  /** ms. */
+  readonly took: number;
+}
+
+const never = new AbortController().signal;
+
+/**
+ * The FTP services of one MAVROS, called in the only way that it survives (its FTP plugin throws where it should answer,
+ * and the process aborts):
+ *
+ * - never two calls at once: each holds the program's one lock until MAVROS' own time limit has passed, whatever our caller does;
+ * - `close` before every `open`, in one hold of the lock: a path that is open already kills it;
+ * - a rest after each call whose reply may come late, and never a `reset`;
+ * - after such a call, first one whose reply may be of any kind. The number of a request that timed out is used again, and the
+ *   vehicle answers it with its last reply: as an answer to `open` or `checksum` that kills MAVROS, to `list` it is a lie.
+ *
+ * Rejects with a FileSyncError, or with an FtpRefusal for what the vehicle refused.
+ */
+export class FtpServices {
+  readonly #options: FtpServicesOptions;
+  readonly #clients;
+  /** Paths that may be open at MAVROS and are of no use to anybody. */
+  readonly #left = new Set<string>();
+  readonly #releases = new Set<Promise<void>>();
+  /** The vehicle may answer the next request with an older reply; true at first, for what went on before us. */
+  #suspect = true;
+  #served = false;
+
+  constructor(options: FtpServicesOptions) {
+    const { graph, namespace } = options;
+    this.#options = options;
+    this.#clients = {
+      list: graph.client(ftpTypes.list, `${namespace}/ftp/list`),
+      open: graph.client(ftpTypes.open, `${namespace}/ftp/open`),
+      read: graph.client(ftpTypes.read, `${namespace}/ftp/read`),
+      close: graph.client(ftpTypes.close, `${namespace}/ftp/close`),
+      remove: graph.client(ftpTypes.remove, `${namespace}/ftp/remove`),
+      checksum: graph.client(ftpTypes.checksum, `${namespace}/ftp/checksum`),
+    };
+  }
+
+  /** Any of the services has answered at some time. */
+  get served(): boolean {
+    return this.#served;
+  }
+
+  list(path: string, signal: AbortSignal): Promise<Entry[]> {
+    return this.#hold(signal, async () => {
+      await this.#sync(signal);
+      const client = this.#clients.list;
+      const request = { dir_path: path };
+      const { answer } = await this.#granted({ service: 'list', client, request, path, limit: LONG, signal });
+      return answer.list.map(({ name, type, size }) =>
+        type === FOLDER_ENTRY
+          ? { kind: 'folder', name, size: 0 }
+          : { kind: 'file', name, size: Number(size) },
+      );
+    });
+  }
+
+  /** Its size in bytes. It has to be released. */
+  open(path: string, signal: AbortSignal): Promise<number> {
+    return this.#hold(signal, async () => {
+      await this.#sync(signal);
+      for (const left of new Set([...this.#left, path])) await this.#close(left, signal);
+      await this.#sync(signal);
+      const size = await this.#openClosed(path, signal);
+      if (signal.aborted) await this.#close(path, never);
+      return size;
+    });
+  }
+
+  /** Up to `size` bytes, and how many ms that took. No bytes: the end of the file, or a MAVROS that cannot read. */
+  read(path: string, offset: number, size: number, signal: AbortSignal): Promise<Answered<Uint8Array>> {
+    return this.#hold(signal, async () => {
+      const client = this.#clients.read;
+      const request = { file_path: path, offset: BigInt(offset), size: BigInt(size) };
+      const limit = readLimit(size);
+      const { answer, took } = await this.#granted({ service: 'read', client, request, path, limit, signal });
+      return { answer: Uint8Array.from(answer.data), took };
+    });
+  }
+
+  /** Closes the file. Given up (the next open will do it) if the wish is older than `RELEASE_WITHIN` when its turn comes. */
+  async release(path: string, urgent: boolean): Promise<void> {
+    const { clock, lock } = this.#options;
+    const begun = clock.monotonic();
+    const isLate = () => urgent && clock.monotonic() - begun > RELEASE_WITHIN;
+    this.#left.add(path);
+    const released = this.#hold(never, async () => {
+      await lock.quiet(never);
+      if (!isLate()) await this.#close(path, never);
+    }).catch(() => undefined);
+    this.#releases.add(released);
+    await released;
+    this.#releases.delete(released);
+  }
+
+  /** CRC-32 as CalcFileCRC32 defines it; `size` tells how late its reply may come. */
+  checksum(path: string, size: number, signal: AbortSignal): Promise<number> {
+    return this.#hold(signal, async () => {
+      await this.#sync(signal);
+      const client = this.#clients.checksum;
+      const call = { service: 'checksum', client, request: { file_path: path }, path, limit: LONG, signal };
+      try {
+        return (await this.#granted(call)).answer.crc32;
+      } catch (error) {
+        if (!(error instanceof FtpRefusal)) this.#options.lock.rest(SETTLE + size / SLOWEST_CARD);
+        throw error;
+      }
+    });
+  }
+
+  remove(path: string, signal: AbortSignal): Promise<void> {
+    return this.#hold(signal, async () => {
+      await this.#sync(signal);
+      const client = this.#clients.remove;
+      const request = { file_path: path };
+      await this.#granted({ service: 'remove', client, request, path, limit: SHORT, signal });
+    });
+  }
+
+  /** Resolves when the files that were given up are closed, or cannot be soon. */
+  async settle(): Promise<void> {
+    const { clock } = this.#options;
+    const enough = new AbortController();
+    const limit = clock.sleep(SETTLE_LIMIT, enough.signal).catch(() => undefined);
+    await Promise.race([Promise.all(this.#releases), limit]);
+    enough.abort();
+  }
+
+  #hold<Value>(signal: AbortSignal, work: () => Promise<Value>): Promise<Value> {
+    return this.#options.lock.hold(signal, work);
+  }
+
+  async #openClosed(path: string, signal: AbortSignal): Promise<number> {
+    this.#left.add(path);
+    const request = { file_path: path, mode: 0 };
+    const arrived = ({ size }: OpenAnswer) => size > 0;
+    const call = {
+      service: 'open',
+      client: this.#clients.open,
+      request,
+      path,
+      limit: SHORT,
+      signal,
+      arrived,
+    };
+    const { answer } = await this.#granted(call);
+    this.#left.delete(path);
+    return answer.size;
+  }
+
+  /** That it was not open is as good. */
+  async #close(path: string, signal: AbortSignal): Promise<void> {
+    this.#left.add(path);
+    const client = this.#clients.close;
+    await this.#call({ service: 'close', client, request: { file_path: path }, path, limit: SHORT, signal });
+    this.#left.delete(path);
+  }
+
+  /** Removes what is not there: the one request that takes any reply for its own, and with it the old one out of the way. */
+  async #sync(signal: AbortSignal): Promise<void> {
+    for (let tries = 0; this.#suspect; tries++) {
+      if (tries === SYNC_TRIES) throw lostPacket(NO_SUCH_FILE, 'remove');
+      const client = this.#clients.remove;
+      const request = { file_path: NO_SUCH_FILE };
+      await this.#call({ service: 'remove', client, request, path: NO_SUCH_FILE, limit: SHORT, signal });
+    }
+  }
+
+  async #granted<Request extends object, Answer extends FtpAnswer>(
+    call: Call<Request, Answer>,
+  ): Promise<Answered<Answer>> {
+    const { service, path, limit, arrived } = call;
+    const answered = await this.#call(call);
+    const { answer, took } = answered;
+    if (answer.success || arrived?.(answer)) return answered;
+    if (isUnsettled(answer, took, limit)) throw lostPacket(path, service);
+    throw new FtpRefusal(service, answer);
+  }
+
+  /** To be called by the lock's holder. Our own caller's abort keeps it from beginning, and does not cut it off. */
+  async #call<Request extends object, Answer extends FtpAnswer>(
+    call: Call<Request, Answer>,
+  ): Promise<Answered<Answer>> {
+    const { client, request, limit, signal } = call;
+    const { lock, clock } = this.#options;
+    await lock.quiet(signal);
+    throwIfAborted(signal);
+    const begun = clock.monotonic();
+    try {
+      const answer = await client.call(request, { timeout: limit + MARGIN, signal: never });
+      const took = clock.monotonic() - begun;
+      this.#judge(answer, isUnsettled(answer, took, limit) && !call.arrived?.(answer));
+      return { answer, took };
+    } catch (error) {
+      throw this.#unanswered(call.service, limit, error);
+    }
+  }
+
+  #judge({ success, r_errno }: FtpAnswer, unsettled: boolean): void {
+    this.#served = true;
+    if (unsettled) {
+      this.#options.lock.rest(SETTLE);
+      this.#suspect = true;
+    } else if (success || r_errno !== Errno.NOT_OPEN) this.#suspect = false;
+  }
+
+  /** The request may have reached MAVROS all the same. */
+  #unanswered(service: string, limit: number, thrown: unknown): unknown {
+    const { lock, namespace } = this.#options;
+    this.#suspect = true;
+    if (!(thrown instanceof FileSyncError)) return thrown;
+    const name = `${namespace}/ftp/${service}`;
+    if (thrown.kind === 'unavailable') return noService(name, thrown);
+    lock.rest(limit + SETTLE);
+    if (thrown.kind !== 'timeout') return thrown;
+    const cure = 'MAVROS hangs or has died: start it again';
+    return new FileSyncError('unavailable', `${name} does not answer: ${cure}`, { cause: thrown });
+  }
+}
+
+function noService(name: string, cause: unknown): FileSyncError {
+  const cure =
+    'start MAVROS, correct namespace, or take "ftp" off its list of denied plugins (transport: endpoint does without)';
+  return new FileSyncError('unavailable', `nobody serves ${name}: ${cure}`, { cause });
+}

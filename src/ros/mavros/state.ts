@@ -1,0 +1,103 @@
+import {
+  concat,
+  distinctUntilChanged,
+  firstValueFrom,
+  map,
+  Observable,
+  of,
+  ReplaySubject,
+  share,
+  startWith,
+  switchMap,
+  takeUntil,
+} from 'rxjs';
+import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { after } from '../../pipeline/rx.js';
+import type { Availability, Clock } from '../../ports.js';
+import { LATCHED, type Graph } from '../graph.js';
+import { stateType, type StateMessage } from './interfaces.js';
+
+/** ms without a word after which MAVROS counts as gone: with a vehicle it tells its state every second. */
+const SILENCE = 10_000;
+/** ms to wait for the first word. */
+const FIRST_WORD = 5_000;
+
+/** What MAVROS tells of its vehicle. */
+export class MavrosState {
+  /** Listens while somebody subscribes. The first value comes after 5 s at the latest. */
+  readonly availability: Observable<Availability>;
+  readonly #topic: string;
+  readonly #graph: Graph;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  #heard = -Infinity;
+
+  constructor(graph: Graph, namespace: string, clock: Clock) {
+    this.#topic = `${namespace}/state`;
+    this.#graph = graph;
+    this.#clock = clock;
+    this.availability = this.#messages().pipe(
+      startWith(undefined),
+      switchMap(message => this.#meaning(message)),
+      distinctUntilChanged(isSame),
+      takeUntil(ended(this.#closing.signal)),
+      share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: true }),
+    );
+  }
+
+  /** Monotonic ms of the last word. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /** Resolves when the vehicle is there, rejects with `unavailable` when it is not. */
+  async ready(signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const now = this.availability.pipe(takeUntil(ended(signal)));
+    const state = await firstValueFrom(now, { defaultValue: undefined });
+    throwIfAborted(signal);
+    if (!state) throw new FileSyncError('cancelled', 'the device was closed');
+    if (!state.available) throw new FileSyncError('unavailable', state.reason);
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #messages(): Observable<StateMessage> {
+    return new Observable(subscriber => {
+      const subscription = this.#graph.subscribe(stateType, this.#topic, LATCHED, message => {
+        this.#heard = this.#clock.monotonic();
+        subscriber.next(message);
+      });
+      return () => subscription.close();
+    });
+  }
+
+  #meaning(message: StateMessage | undefined): Observable<Availability> {
+    if (!message) return this.#silent(FIRST_WORD, false);
+    const { connected, armed } = message;
+    if (!connected) return of(away('MAVROS runs but hears no vehicle: check its fcu_url, power and cable'));
+    const here = { available: true, reason: `vehicle on MAVROS, ${this.#topic}`, armed };
+    return concat(of(here), this.#silent(SILENCE, armed));
+  }
+
+  /** An armed vehicle counts as armed while nothing else is known. */
+  #silent(ms: number, armed: boolean): Observable<Availability> {
+    const reason = `nothing is heard on ${this.#topic}: start MAVROS or correct namespace`;
+    return after(this.#clock, ms).pipe(map(() => ({ ...away(reason), armed })));
+  }
+}
+
+const away = (reason: string): Availability => ({ available: false, reason, armed: false });
+
+const isSame = (a: Availability, b: Availability): boolean =>
+  a.available === b.available && a.reason === b.reason && a.armed === b.armed;
+
+const ended = (signal: AbortSignal) =>
+  new Observable<void>(subscriber => {
+    const stop = () => subscriber.next();
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop, { once: true });
+    return () => signal.removeEventListener('abort', stop);
+  });
