@@ -38,6 +38,19 @@ export default ts.config(
       ],
     },
   },
+  {
+    files: ['**/*.ts'],
+    ignores: ['src/ros/rclnodejs.ts', 'src/ros/rclnodejs-graph.ts', 'src/ros/guarded-node.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':matches(ImportDeclaration, ImportExpression)[source.value=/^rclnodejs/]',
+          message: 'The node stands on src/ros/graph.ts; only what implements it knows the library.',
+        },
+      ],
+    },
+  },
   { files: ['src/main.ts'], rules: { 'no-restricted-globals': 'off', 'no-console': 'off' } },
   {
     files: ['test/**', 'bench/**'],
@@ -53,22 +66,29 @@ export default ts.config(
   wall('ports.ts', ['./*', '../*'], 'ports.ts imports nothing of ours.'),
   wall(
     '{devices,mavlink}/**',
-    [...others('pipeline', 'cli', 'control', 'db', 'sim', 'demo'), '**/compose.js'],
+    [...others('pipeline', 'cli', 'control', 'db', 'ros', 'sim', 'demo'), '**/compose.js'],
     'A device knows the ports, not the engine.',
   ),
   wall(
+    'devices/registry.ts',
+    [...others('pipeline', 'cli', 'control', 'db', 'sim', 'demo'), '**/compose.js'],
+    'The registry knows devices, not the engine.',
+  ),
+  wall(
     '{pipeline,rules}/**',
-    [...others('devices', 'mavlink', 'cli', 'control', 'db', 'sim', 'demo'), '**/compose.js'],
+    [...others('devices', 'mavlink', 'cli', 'control', 'db', 'ros', 'sim', 'demo'), '**/compose.js'],
     'The pipeline knows the ports, not what stands behind them.',
   ),
   wall(
     '{db,local}/**',
-    [...others('devices', 'mavlink', 'pipeline', 'cli', 'control', 'sim', 'demo'), '**/compose.js'],
+    [...others('devices', 'mavlink', 'pipeline', 'cli', 'control', 'ros', 'sim', 'demo'), '**/compose.js'],
     'Storage knows the ports only.',
   ),
   wall(
     'sim/**',
-    [...others('devices', 'pipeline', 'cli', 'control', 'db', 'local', 'config')],
+    [...others('devices', 'pipeline', 'cli', 'control', 'db', 'local', 'config', 'ros')],
     'The simulated autopilot shares only the wire format with the client.',
   ),
+  wall('{config,control,system}/**', others('ros'), 'Everything works without ROS.'),
+  wall('ros/**', [...others('cli', 'sim', 'demo'), '**/compose.js'], 'The ROS node is a face of the engine.'),
 );

@@ -25,3 +25,6 @@ process.exitCode = await cli({
   signals: process,
   onUserSignal: handler => void process.on('SIGUSR1', handler),
 });
+
+// What still holds the event loop when a signal has ended the work is not waited for.
+if (stop.signal.aborted) setTimeout(() => process.exit(), 1000).unref();

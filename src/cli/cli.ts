@@ -1,10 +1,12 @@
 import yargs, { type Argv } from 'yargs';
 import { FileSyncError, toFileSyncError } from '../errors.js';
+import { splitArguments } from '../ros/arguments.js';
 import { check } from './check.js';
 import type { Command } from './command.js';
 import { demo } from './demo.js';
 import { files } from './files.js';
 import { forget } from './forget.js';
+import { node } from './node.js';
 import { retry } from './retry.js';
 import { run } from './run.js';
 import { ExitCode, type Shell } from './shell.js';
@@ -12,7 +14,7 @@ import { sim } from './sim.js';
 import { status } from './status.js';
 import { sync } from './sync.js';
 
-const commands: readonly Command[] = [run, sync, check, status, files, retry, forget, sim, demo];
+const commands: readonly Command[] = [run, node, sync, check, status, files, retry, forget, sim, demo];
 
 /** Runs the command line; resolves to the exit code and never throws. */
 export async function cli(shell: Shell): Promise<number> {
@@ -20,15 +22,24 @@ export async function cli(shell: Shell): Promise<number> {
   const program = base(shell);
   for (const command of commands) add(program, command, shell, exit);
   try {
-    await program.parseAsync([...shell.argv], {}, (_error: unknown, _args: unknown, text: string) => {
-      if (text) shell.print(text);
-    });
+    await program.parseAsync(
+      [...programArguments(shell.argv)],
+      {},
+      (_error: unknown, _args: unknown, text: string) => {
+        if (text) shell.print(text);
+      },
+    );
     return exit.code;
   } catch (thrown) {
     const error = toFileSyncError(thrown);
     shell.complain(`filesync: ${error.message}`);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
   }
+}
+
+/** Only the node takes ROS's own arguments. */
+function programArguments(argv: readonly string[]): readonly string[] {
+  return argv.includes('node') ? splitArguments(argv).program : argv;
 }
 
 function base(shell: Shell): Argv {

@@ -1,6 +1,7 @@
 import { firstValueFrom, type Observable } from 'rxjs';
 import { FileState, type Clock, type FileRecord, type Store } from '../ports.js';
 import type { DeviceStatus } from '../pipeline/hub.js';
+import { edited, type Edit } from '../pipeline/edit.js';
 import { retried } from '../pipeline/record.js';
 import { stateName } from '../pipeline/state-name.js';
 import type { Admin, EditResult, FileFilter, Status } from './admin.js';
@@ -52,6 +53,27 @@ export class StoreAdmin implements Admin {
     });
   }
 
+  /** The one record whose id begins so, or why there is none. */
+  look(id: string): FileRecord | string {
+    const exact = this.#store.get(id);
+    if (exact) return exact;
+    const alike = id === '' ? [] : [...this.#store.all()].filter(record => record.id.startsWith(id));
+    if (alike[0] && alike.length === 1) return alike[0];
+    return alike.length === 0
+      ? 'no such file; `filesync files` lists them'
+      : `${alike.length} files begin so; give more digits`;
+  }
+
+  /** The record after the edit, or why it is refused; then nothing is changed. */
+  async edit(id: string, edit: Edit, isTarget: (device: string) => boolean): Promise<FileRecord | string> {
+    const record = this.look(id);
+    const wanted = typeof record === 'string' ? record : edited(record, edit, isTarget);
+    if (typeof wanted === 'string') return wanted;
+    const changed = { ...wanted, updatedAt: this.#clock.now() };
+    await this.#store.put(changed);
+    return changed;
+  }
+
   async close(): Promise<void> {
     await this.#store.close();
   }
@@ -64,22 +86,11 @@ export class StoreAdmin implements Admin {
     const changed: string[] = [];
     const refused: Refusal[] = [];
     for (const id of ids) {
-      const record = this.#find(id);
+      const record = this.look(id);
       const reason = typeof record === 'string' ? record : await change(record);
       if (reason !== undefined) refused.push({ id, reason });
       else if (typeof record !== 'string') changed.push(record.id);
     }
     return { changed, refused };
-  }
-
-  /** The one record whose id begins so, or why there is none. */
-  #find(id: string): FileRecord | string {
-    const exact = this.#store.get(id);
-    if (exact) return exact;
-    const alike = id === '' ? [] : [...this.#store.all()].filter(record => record.id.startsWith(id));
-    if (alike[0] && alike.length === 1) return alike[0];
-    return alike.length === 0
-      ? 'no such file; `filesync files` lists them'
-      : `${alike.length} files begin so; give more digits`;
   }
 }

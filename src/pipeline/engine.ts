@@ -15,6 +15,7 @@ import { expired } from '../local/retention.js';
 import type { LocalStorage } from '../local/storage.js';
 import { FileState, type Clock, type FileRecord, type Logger, type Store } from '../ports.js';
 import type { Planner } from '../rules/plan.js';
+import type { WhileArmed } from '../rules/rule.js';
 import { Cleaner } from './cleaner.js';
 import { Downloader } from './downloader.js';
 import { Finder, type Scan } from './finder.js';
@@ -22,7 +23,7 @@ import { DeviceHub, UNKNOWN, type Device, type DeviceStatus } from './hub.js';
 import { Ledger } from './ledger.js';
 import { LocalNames } from './local-names.js';
 import type { Progress } from './progress.js';
-import { Queues, type Workers } from './queues.js';
+import { Queues, type Pending, type Workers } from './queues.js';
 import { recovered, reconciled } from './record.js';
 import type { RetryPolicy } from './retry-policy.js';
 import { after } from './rx.js';
@@ -62,7 +63,10 @@ export class Engine {
   /** All devices' states, at once and whenever one changes. */
   readonly devices: Observable<DeviceStatus[]>;
   readonly #parts: EngineParts;
+  /** How many looks, downloads and uploads are queued, running or waiting for another try. */
+  readonly pending: Observable<Pending>;
   readonly #paused = new BehaviorSubject(false);
+  readonly #whileArmed = new BehaviorSubject<WhileArmed | undefined>(undefined);
   readonly #interval: BehaviorSubject<number>;
   readonly #hub: DeviceHub;
   readonly #ledger: Ledger;
@@ -73,18 +77,20 @@ export class Engine {
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#interval = new BehaviorSubject(parts.interval);
-    this.#hub = new DeviceHub(parts.devices, this.#paused);
+    this.#hub = new DeviceHub(parts.devices, parts.clock, this.#paused, this.#whileArmed);
     this.#ledger = new Ledger(parts.store, parts.clock);
     this.#workers = makeWorkers(parts, this.#hub, this.#ledger);
     this.#queues = new Queues(parts.store, this.#hub, parts.planner, this.#workers, parts);
     this.progress = merge(this.#workers.downloader.progress, this.#workers.uploader.progress);
     this.devices = this.#hub.status();
+    this.pending = this.#queues.pending();
   }
 
   /** Works until stopped. */
   async start(): Promise<void> {
     await this.#begin();
     this.#running.add(this.#lookAgain().subscribe(device => this.#queues.look(device)));
+    this.#running.add(this.#hub.landings().subscribe(device => this.#queues.look(device)));
     this.#running.add(this.#tidyNowAndThen().subscribe());
     this.rescan();
   }
@@ -115,8 +121,22 @@ export class Engine {
     this.#paused.next(on);
   }
 
+  /** Whether a rule delivers to that device. */
+  isTarget(device: string): boolean {
+    return this.#hub.target(device) !== undefined;
+  }
+
+  get paused(): boolean {
+    return this.#paused.value;
+  }
+
   setInterval(ms: number): void {
     this.#interval.next(ms);
+  }
+
+  /** What may be done while a vehicle is armed, whatever the rules say; without a mode they decide again. */
+  setWhileArmed(mode: WhileArmed | undefined): void {
+    this.#whileArmed.next(mode);
   }
 
   /** Ends all work cleanly, closes the devices and the database. */
@@ -202,7 +222,8 @@ export class Engine {
   }
 }
 
-function isUnfinished({ state }: FileRecord): boolean {
+/** Neither delivered nor gone. */
+export function isUnfinished({ state }: FileRecord): boolean {
   return state !== FileState.UPLOADED && state !== FileState.REMOVED && state !== FileState.VANISHED;
 }
 

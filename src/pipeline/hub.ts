@@ -1,7 +1,20 @@
-import { combineLatest, map, of, shareReplay, startWith, type BehaviorSubject, type Observable } from 'rxjs';
-import type { Availability, Source, Target } from '../ports.js';
+import {
+  combineLatest,
+  distinctUntilChanged,
+  filter,
+  map,
+  merge,
+  of,
+  pairwise,
+  shareReplay,
+  startWith,
+  switchMap,
+  type BehaviorSubject,
+  type Observable,
+} from 'rxjs';
+import type { Availability, Clock, Source, Target } from '../ports.js';
 import type { WhileArmed } from '../rules/rule.js';
-import { sourceGate, targetGate, type Gate } from './gate.js';
+import { sourceGate, targetGate, untilSettled, type Gate } from './gate.js';
 import type { Lane } from './worker.js';
 
 /** A configured device with the ends that the rules use. */
@@ -29,11 +42,21 @@ export class DeviceHub {
   readonly #devices: ReadonlyMap<string, Device>;
   readonly #sources = new Map<string, Observable<Availability>>();
   readonly #targets = new Map<string, Observable<Availability>>();
+  readonly #clock: Clock;
   readonly #paused: BehaviorSubject<boolean>;
+  readonly #whileArmed: Observable<WhileArmed | undefined>;
 
-  constructor(devices: Iterable<Device>, paused: BehaviorSubject<boolean>) {
+  /** `whileArmed` stands above what the rules say, where it is set. */
+  constructor(
+    devices: Iterable<Device>,
+    clock: Clock,
+    paused: BehaviorSubject<boolean>,
+    whileArmed: Observable<WhileArmed | undefined> = of(undefined),
+  ) {
+    this.#clock = clock;
     this.#devices = new Map([...devices].map(device => [device.name, device]));
     this.#paused = paused;
+    this.#whileArmed = whileArmed;
     for (const { name, source, target } of this.#devices.values()) {
       if (source) this.#sources.set(name, shared(source.availability));
       if (target) this.#targets.set(name, shared(target.availability));
@@ -57,9 +80,23 @@ export class DeviceHub {
     return combineLatest([...this.#devices.values()].map(device => this.#statusOf(device)));
   }
 
+  /** Emits the name of each source whose vehicle has been disarmed and has had its time to settle. */
+  landings(): Observable<string> {
+    const landed = (name: string) =>
+      this.#settled(name).pipe(
+        map(({ armed }) => armed),
+        distinctUntilChanged(),
+        pairwise(),
+        filter(([wasArmed]) => wasArmed),
+        map(() => name),
+      );
+    return merge(...this.sourceNames().map(landed));
+  }
+
   /** Where work that reads from `source` stands. */
   sourceLane(source: string, whileArmed: WhileArmed): Lane {
-    const gate = sourceGate(this.#availability(this.#sources, source), this.#paused, of(whileArmed));
+    const own = this.#settled(source);
+    const gate = sourceGate(own, this.#paused, this.#mode(whileArmed));
     return {
       key: `${source} ${whileArmed}`,
       concurrency: this.source(source)?.capabilities.connections ?? 1,
@@ -72,7 +109,7 @@ export class DeviceHub {
     const concurrency = this.target(target)?.capabilities.connections ?? 1;
     const own = this.#availability(this.#targets, target);
     if (whileArmed !== 'pause')
-      return { key: target, concurrency, gate: this.#targetGate(own, of(UNKNOWN), whileArmed) };
+      return { key: target, concurrency, gate: this.#targetGate(own, this.#vehicles(), whileArmed) };
     const vehicle = this.#availability(this.#sources, source);
     return { key: `${target} ${source}`, concurrency, gate: this.#targetGate(own, vehicle, whileArmed) };
   }
@@ -86,7 +123,24 @@ export class DeviceHub {
     vehicle: Observable<Availability>,
     mode: WhileArmed,
   ): Observable<Gate> {
-    return targetGate(own, vehicle, this.#paused, of(mode));
+    return targetGate(own, vehicle, this.#paused, this.#mode(mode));
+  }
+
+  #mode(ruled: WhileArmed): Observable<WhileArmed> {
+    return this.#whileArmed.pipe(map(set => set ?? ruled));
+  }
+
+  /** Armed if any source's vehicle is. Nobody is asked while only rules decide: theirs have a vehicle of their own. */
+  #vehicles(): Observable<Availability> {
+    const all = combineLatest([...this.#sources.values()]);
+    const some = all.pipe(map(states => ({ ...UNKNOWN, armed: states.some(state => state.armed) })));
+    return this.#whileArmed.pipe(
+      switchMap(set => (set === 'pause' ? some.pipe(startWith(UNKNOWN)) : of(UNKNOWN))),
+    );
+  }
+
+  #settled(source: string): Observable<Availability> {
+    return untilSettled(this.#availability(this.#sources, source), this.#clock);
   }
 
   #availability(ends: ReadonlyMap<string, Observable<Availability>>, name: string): Observable<Availability> {

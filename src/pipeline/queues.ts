@@ -32,6 +32,14 @@ export interface Workers {
   readonly cleaner: Cleaner;
 }
 
+/** How many tasks each queue holds. */
+export interface Pending {
+  readonly finds: number;
+  readonly downloads: number;
+  readonly uploads: number;
+  readonly total: number;
+}
+
 /**
  * The queues between the workers. The database's changes alone feed them: what a record says is what gets done, whoever
  * wrote it (a worker, a command, another node), and a file that was queued when the process died is queued again.
@@ -76,7 +84,7 @@ export class Queues {
   }
 
   /** How many tasks each queue holds; emits at once and on each change. */
-  pending(): Observable<{ finds: number; downloads: number; uploads: number; total: number }> {
+  pending(): Observable<Pending> {
     const counts = [this.#finds, this.#downloads, this.#uploads, this.#cleanups].map(
       worker => worker.pending,
     );

@@ -25,6 +25,6 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 /** A file's name may hold line ends or terminal commands; in a log they must not act. */
-function oneLine(message: string): string {
+export function oneLine(message: string): string {
   return message.replace(/\p{Cc}/gu, char => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -1,0 +1,127 @@
+import { defer, repeat, Subscription } from 'rxjs';
+import { UNKNOWN, type DeviceStatus } from '../pipeline/hub.js';
+import type { Pending } from '../pipeline/queues.js';
+import { after } from '../pipeline/rx.js';
+import { stateName } from '../pipeline/state-name.js';
+import { FileState } from '../ports.js';
+import { RELIABLE } from './graph.js';
+import { topics, type DiagnosticStatusMessage } from './interfaces.js';
+import { toTime } from './messages.js';
+import { countStates, type Publishing } from './topics.js';
+
+/** diagnostic_msgs/DiagnosticStatus. */
+export const Level = { OK: 0, WARN: 1, ERROR: 2, STALE: 3 } as const;
+type Level = (typeof Level)[keyof typeof Level];
+
+/** ms between two reports, as the convention for /diagnostics wants it. */
+const INTERVAL = 1000;
+/** An absence of less than so many ms is nothing to warn of: vehicles reboot, cables are swapped. */
+const USUAL_ABSENCE = 60_000;
+
+interface Absence {
+  /** Monotonic ms, while it lasts. */
+  since?: number;
+  /** The longest one that has ended, ms. */
+  longest: number;
+}
+
+/** Remembers how long devices are used to be away. */
+export class Absences {
+  readonly #absences = new Map<string, Absence>();
+
+  /** ms for which the device has been away, 0 when it is there; `now` is monotonic. */
+  note({ name, available }: DeviceStatus, now: number): number {
+    const absence = this.#absences.get(name) ?? { longest: 0 };
+    this.#absences.set(name, absence);
+    const length = absence.since === undefined ? 0 : now - absence.since;
+    if (!available) absence.since ??= now;
+    else if (absence.since !== undefined) {
+      absence.longest = Math.max(absence.longest, length);
+      delete absence.since;
+    }
+    return available ? 0 : length;
+  }
+
+  /** ms that nobody wonders at: the longest absence so far, and a minute in any case. */
+  usual({ name }: DeviceStatus): number {
+    return Math.max(USUAL_ABSENCE, this.#absences.get(name)?.longest ?? 0);
+  }
+}
+
+/** Reports on /diagnostics until unsubscribed: a status for each device and one for the queue. */
+export function publishDiagnostics(parts: Publishing, hostname: string): Subscription {
+  const { graph, engine, clock } = parts;
+  const publisher = graph.advertise(topics.diagnostics, '/diagnostics', RELIABLE);
+  const absences = new Absences();
+  let devices: readonly DeviceStatus[] = [];
+  let pending: Pending = { finds: 0, downloads: 0, uploads: 0, total: 0 };
+  const report = () => {
+    const now = clock.monotonic();
+    const status = [
+      ...devices.map(device => deviceStatus(graph.name, device, absences, now)),
+      queueStatus(parts, pending, hostname),
+    ];
+    publisher.publish({ header: { stamp: toTime(clock.now()), frame_id: '' }, status });
+  };
+  const reports = defer(() => after(clock, INTERVAL))
+    .pipe(repeat())
+    .subscribe(report);
+  reports.add(engine.devices.subscribe(now => (devices = now)));
+  reports.add(engine.pending.subscribe(now => (pending = now)));
+  return reports;
+}
+
+export function deviceStatus(
+  node: string,
+  device: DeviceStatus,
+  absences: Absences,
+  now: number,
+): DiagnosticStatusMessage {
+  const { name, type, available, armed, reason } = device;
+  const away = absences.note(device, now);
+  const facts = { type, available, armed, 'away for, s': Math.round(away / 1000) };
+  return {
+    level: deviceLevel(device, away > absences.usual(device)),
+    name: `${node.slice(1)}: ${name}`,
+    message: reason,
+    hardware_id: name,
+    values: keyValues(facts),
+  };
+}
+
+function deviceLevel({ available, reason }: DeviceStatus, tooLong: boolean): Level {
+  if (available) return Level.OK;
+  if (tooLong) return Level.WARN;
+  return reason === UNKNOWN.reason ? Level.STALE : Level.OK;
+}
+
+export function queueStatus(
+  { graph, engine, store }: Publishing,
+  { finds, downloads, uploads, total }: Pending,
+  hostname: string,
+): DiagnosticStatusMessage {
+  const counts = countStates(store);
+  const states = [...counts].map(([state, count]) => [`files ${stateName(state)}`, count] as const);
+  const queues = { paused: engine.paused, looks: finds, downloads, uploads };
+  const [level, message] = queueVerdict(counts.get(FileState.FAILED) ?? 0, engine.paused, total - finds);
+  return {
+    level,
+    message,
+    name: `${graph.name.slice(1)}: queue`,
+    hardware_id: hostname,
+    values: keyValues({ ...queues, ...Object.fromEntries(states) }),
+  };
+}
+
+function queueVerdict(failed: number, paused: boolean, transfers: number): [Level, string] {
+  if (failed > 0)
+    return [Level.ERROR, `${failed} FAILED; the service list_files says why, retry brings them back`];
+  if (paused) return [Level.WARN, 'paused; the service pause with data: false resumes the work'];
+  return [Level.OK, transfers > 0 ? `${transfers} transfers wait or are under way` : 'nothing to do'];
+}
+
+function keyValues(
+  facts: Readonly<Record<string, string | number | boolean>>,
+): DiagnosticStatusMessage['values'] {
+  return Object.entries(facts).map(([key, value]) => ({ key, value: String(value) }));
+}

@@ -1,0 +1,148 @@
+import type { Message, MessageType, ServiceType } from './graph.js';
+
+// What the node says and hears, as msg/, srv/ and the standard packages define it.
+
+/** builtin_interfaces/Time. */
+export interface Time {
+  readonly sec: number;
+  readonly nanosec: number;
+}
+
+export interface DeliveryMessage {
+  readonly target: string;
+  readonly state: number;
+  readonly path: string;
+  readonly location: string;
+  readonly verified: string;
+  readonly reason: string;
+}
+
+export interface FileStateMessage {
+  readonly id: string;
+  readonly device: string;
+  readonly path: string;
+  readonly size: bigint;
+  readonly modified: Time;
+  readonly state: number;
+  readonly deleted: boolean;
+  readonly local: string;
+  readonly kept: boolean;
+  readonly sha256: string;
+  readonly description: string;
+  readonly reason: string;
+  readonly targets: readonly DeliveryMessage[];
+  readonly found_at: Time;
+  readonly updated_at: Time;
+}
+
+export interface FileStateArrayMessage {
+  readonly stamp: Time;
+  readonly files: readonly FileStateMessage[];
+  readonly unfinished: number;
+  readonly counts: readonly { readonly state: number; readonly count: number }[];
+}
+
+export interface DeviceStateMessage {
+  readonly name: string;
+  readonly type: string;
+  readonly available: boolean;
+  readonly armed: boolean;
+  readonly reason: string;
+}
+
+export interface DeviceStateArrayMessage {
+  readonly stamp: Time;
+  readonly devices: readonly DeviceStateMessage[];
+}
+
+export interface ProgressMessage {
+  readonly stamp: Time;
+  readonly id: string;
+  readonly device: string;
+  readonly path: string;
+  readonly target: string;
+  readonly bytes: bigint;
+  readonly size: bigint;
+  readonly percent: number;
+  readonly bytes_per_second: number;
+}
+
+export interface DiagnosticStatusMessage {
+  readonly level: number;
+  readonly name: string;
+  readonly message: string;
+  readonly hardware_id: string;
+  readonly values: readonly { readonly key: string; readonly value: string }[];
+}
+
+export interface DiagnosticArrayMessage {
+  readonly header: { readonly stamp: Time; readonly frame_id: string };
+  readonly status: readonly DiagnosticStatusMessage[];
+}
+
+/** How every answer begins. */
+export interface Answer {
+  readonly success: boolean;
+  /** Why not, if not. */
+  readonly message: string;
+}
+
+export interface FileId {
+  readonly id: string;
+}
+
+export interface ListFilesRequest {
+  readonly states: Uint8Array | readonly number[];
+  readonly device: string;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface ListFilesResponse extends Answer {
+  readonly files: readonly FileStateMessage[];
+  readonly total: number;
+}
+
+export interface FileResponse extends Answer {
+  readonly file: FileStateMessage;
+}
+
+export interface SetFileRequest extends FileId {
+  readonly set_state: boolean;
+  readonly state: number;
+  readonly set_description: boolean;
+  readonly description: string;
+  readonly set_targets: boolean;
+  readonly targets: readonly string[];
+}
+
+export interface RetryResponse extends Answer {
+  readonly ids: readonly string[];
+}
+
+const message = <M extends Message>(name: string): MessageType<M> => ({ name });
+
+export const topics = {
+  fileState: message<FileStateMessage>('filesync/msg/FileState'),
+  files: message<FileStateArrayMessage>('filesync/msg/FileStateArray'),
+  devices: message<DeviceStateArrayMessage>('filesync/msg/DeviceStateArray'),
+  progress: message<ProgressMessage>('filesync/msg/Progress'),
+  diagnostics: message<DiagnosticArrayMessage>('diagnostic_msgs/msg/DiagnosticArray'),
+} as const;
+
+const service = <Request extends Message, Response extends Answer>(
+  name: string,
+): ServiceType<Request, Response> => ({
+  name,
+  failed: reason => ({ success: false, message: reason }) as Partial<Response>,
+});
+
+export const services = {
+  listFiles: service<ListFilesRequest, ListFilesResponse>('filesync/srv/ListFiles'),
+  getFile: service<FileId, FileResponse>('filesync/srv/GetFile'),
+  setFile: service<SetFileRequest, FileResponse>('filesync/srv/SetFile'),
+  forgetFile: service<FileId, Answer>('filesync/srv/ForgetFile'),
+  retry: service<FileId, RetryResponse>('filesync/srv/Retry'),
+  trigger: service<object, Answer>('std_srvs/srv/Trigger'),
+  setBool: service<{ readonly data: boolean }, Answer>('std_srvs/srv/SetBool'),
+} as const;

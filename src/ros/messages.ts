@@ -1,0 +1,39 @@
+import type { DeviceStatus } from '../pipeline/hub.js';
+import type { Delivery, FileRecord } from '../ports.js';
+import type { DeliveryMessage, DeviceStateMessage, FileStateMessage, Time } from './interfaces.js';
+
+/** msg/Delivery.msg. */
+const DELIVERY_STATE: Readonly<Record<Delivery['state'], number>> = {
+  pending: 0,
+  sending: 1,
+  committing: 2,
+  done: 3,
+  failed: 4,
+};
+
+/** `ms` since the Unix epoch; zero where it is not known. */
+export function toTime(ms = 0): Time {
+  const sec = Math.floor(ms / 1000);
+  return { sec, nanosec: Math.round((ms - sec * 1000) * 1e6) };
+}
+
+export function toFileState(record: FileRecord, deleted = false): FileStateMessage {
+  const { id, device, path, size, modified, state, local, sha256 = '', kept = false } = record;
+  const { description, reason = '', targets, foundAt, updatedAt } = record;
+  return {
+    ...{ id, device, path, size: BigInt(size), modified: toTime(modified), state, deleted },
+    ...{ local, kept, sha256, description, reason },
+    targets: Object.entries(targets).map(([target, delivery]) => toDelivery(target, delivery)),
+    found_at: toTime(foundAt),
+    updated_at: toTime(updatedAt),
+  };
+}
+
+function toDelivery(target: string, delivery: Delivery): DeliveryMessage {
+  const { state, path = '', location = '', verified = '', reason = '' } = delivery;
+  return { target, state: DELIVERY_STATE[state], path, location, verified, reason };
+}
+
+export function toDeviceState({ name, type, available, armed, reason }: DeviceStatus): DeviceStateMessage {
+  return { name, type, available, armed, reason };
+}

@@ -1,0 +1,80 @@
+import type { Progress } from '../pipeline/progress.js';
+import type { Clock } from '../ports.js';
+import type { ProgressMessage } from './interfaces.js';
+import { toTime } from './messages.js';
+
+/** ms between two messages, whatever transfer they are about: 5 Hz. */
+const GAP = 200;
+/** Transfers that wait for their turn at most; of more, the oldest news are dropped. */
+const WAITING = 16;
+/** Transfers whose speed is known at most. */
+const REMEMBERED = 64;
+
+interface Told {
+  readonly bytes: number;
+  /** Monotonic, ms. */
+  readonly at: number;
+}
+
+/** Tells of transfers in turn, the newest of each, at a steady pace. */
+export class PacedProgress {
+  readonly #clock: Clock;
+  readonly #publish: (message: ProgressMessage) => void;
+  readonly #waiting = new Map<string, Progress>();
+  readonly #told = new Map<string, Told>();
+  readonly #closed = new AbortController();
+  #telling = false;
+
+  constructor(clock: Clock, publish: (message: ProgressMessage) => void) {
+    this.#clock = clock;
+    this.#publish = publish;
+  }
+
+  add(progress: Progress): void {
+    this.#waiting.set(`${progress.id} ${progress.target ?? ''}`, progress);
+    forgetOldest(this.#waiting, WAITING);
+    if (!this.#telling) void this.#tell().catch(() => this.#waiting.clear());
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /** Rejects when closed. */
+  async #tell(): Promise<void> {
+    this.#telling = true;
+    for (let next = this.#next(); next; next = this.#next()) {
+      this.#publish(this.#message(...next));
+      await this.#clock.sleep(GAP, this.#closed.signal);
+    }
+    this.#telling = false;
+  }
+
+  #next(): [string, Progress] | undefined {
+    const [next] = this.#waiting;
+    if (next) this.#waiting.delete(next[0]);
+    return next;
+  }
+
+  #message(key: string, { id, device, path, target = '', bytes, size }: Progress): ProgressMessage {
+    const percent = size === 0 ? 100 : (100 * bytes) / size;
+    const stamp = toTime(this.#clock.now());
+    const speed = { bytes_per_second: this.#speed(key, bytes) };
+    return { stamp, id, device, path, target, bytes: BigInt(bytes), size: BigInt(size), percent, ...speed };
+  }
+
+  /** Zero in the first message, and where a transfer began anew. */
+  #speed(key: string, bytes: number): number {
+    const now = { bytes, at: this.#clock.monotonic() };
+    const last = this.#told.get(key) ?? now;
+    this.#told.delete(key);
+    this.#told.set(key, now);
+    forgetOldest(this.#told, REMEMBERED);
+    return now.at > last.at ? Math.max(0, ((bytes - last.bytes) * 1000) / (now.at - last.at)) : 0;
+  }
+}
+
+function forgetOldest(map: Map<string, unknown>, most: number): void {
+  const [oldest] = map.keys();
+  if (map.size > most && oldest !== undefined) map.delete(oldest);
+}

@@ -1,0 +1,247 @@
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import type { Clock, Logger, LogLevel } from '../ports.js';
+import { oneLine } from '../system/logger.js';
+import { sortRosArguments } from './arguments.js';
+import type {
+  CallOptions,
+  Client,
+  Closable,
+  Graph,
+  Message,
+  MessageType,
+  ParameterSpec,
+  ParameterValue,
+  Publisher,
+  Qos,
+  ServiceType,
+} from './graph.js';
+import { guardedNodeClass, toParameter, type GuardedNode } from './guarded-node.js';
+import { overridesFor, readOverrides } from './overrides.js';
+import {
+  loadRclnodejs,
+  type RclClient,
+  type RclListener,
+  type RclLogger,
+  type Rclnodejs,
+  type RclPublisher,
+  type RclResponse,
+} from './rclnodejs.js';
+
+/** ms that the listening thread sleeps at most. It wakes when something arrives, but whoever adds or ends a listener waits for it. */
+const SPIN_TIMEOUT = 20;
+/** ms between two looks whether a server has come. */
+const SERVER_POLL = 50;
+
+export interface NodeOptions {
+  readonly name: string;
+  /** What stood after `--ros-args`. */
+  readonly rosArguments: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+}
+
+/** A node in a real ROS 2 graph. */
+export class RclnodejsGraph implements Graph {
+  readonly name: string;
+  readonly namespace: string;
+  readonly logger: Logger;
+  readonly #rcl: Rclnodejs;
+  readonly #context: object;
+  readonly #node: GuardedNode;
+  readonly #overrides: ReadonlyMap<string, unknown>;
+  readonly #clock: Clock;
+  readonly #closed = new AbortController();
+
+  /** Joins the graph. Throws `config` when ROS is missing or an argument is wrong. */
+  static async join({ name, rosArguments, env, clock }: NodeOptions): Promise<RclnodejsGraph> {
+    const { parameters, others } = sortRosArguments(rosArguments);
+    const overrides = await readOverrides(parameters);
+    const rcl = await loadRclnodejs(env);
+    const context = new rcl.Context();
+    try {
+      await rcl.init(context, [name, '--ros-args', ...others]);
+    } catch (cause) {
+      throw new FileSyncError('config', `ROS refuses to start: ${toFileSyncError(cause).message}`, { cause });
+    }
+    const node = new (guardedNodeClass(rcl))(name, '', context, {});
+    return new RclnodejsGraph(rcl, context, node, overridesFor(overrides, fullName(node)), clock);
+  }
+
+  private constructor(
+    rcl: Rclnodejs,
+    context: object,
+    node: GuardedNode,
+    overrides: ReadonlyMap<string, unknown>,
+    clock: Clock,
+  ) {
+    this.#rcl = rcl;
+    this.#context = context;
+    this.#node = node;
+    this.#overrides = overrides;
+    this.#clock = clock;
+    this.name = fullName(node);
+    this.namespace = node.namespace();
+    this.logger = rosLogger(node.getLogger());
+    node.spin(SPIN_TIMEOUT);
+  }
+
+  declare<T extends ParameterValue>(spec: ParameterSpec<T>): T {
+    const { name, description, readOnly = false } = spec;
+    const value = this.#node.table.declare(spec, this.#overrides.get(name));
+    const parameter = toParameter(this.#rcl, name, value);
+    const { ParameterDescriptor } = this.#rcl;
+    this.#node.declareParameter(
+      parameter,
+      new ParameterDescriptor(name, parameter.type, description, readOnly),
+    );
+    return value;
+  }
+
+  advertise<M extends Message>(type: MessageType<M>, topic: string, qos: Qos): Publisher<M> {
+    const publisher = this.#node.createPublisher(type.name, topic, { qos: this.#qos(qos) });
+    return { publish: message => this.#publish(publisher, topic, message) };
+  }
+
+  advertiseRaw(type: string, topic: string, qos: Qos): Publisher<Uint8Array> & Closable {
+    const publisher = this.#node.createPublisher(type, topic, { qos: this.#qos(qos) });
+    return {
+      publish: ({ buffer, byteOffset, length }) =>
+        this.#publish(publisher, topic, Buffer.from(buffer, byteOffset, length)),
+      close: () => this.#unlessClosed(() => this.#node.destroyPublisher(publisher)),
+    };
+  }
+
+  subscribe<M extends Message>(
+    type: MessageType<M>,
+    topic: string,
+    qos: Qos,
+    callback: (message: M) => void,
+  ): Closable {
+    return this.#listen(type.name, topic, { qos: this.#qos(qos) }, message => callback(message as M));
+  }
+
+  subscribeRaw(type: string, topic: string, qos: Qos, callback: (bytes: Uint8Array) => void): Closable {
+    const options = { qos: this.#qos(qos), isRaw: true };
+    return this.#listen(type, topic, options, bytes => callback(bytes as Uint8Array));
+  }
+
+  serve<Request extends Message, Response extends Message>(
+    type: ServiceType<Request, Response>,
+    name: string,
+    handler: (request: Request) => Response | Promise<Response>,
+  ): Closable {
+    const service = this.#node.createService(
+      type.name,
+      name,
+      {},
+      async (request: object, response: RclResponse) => {
+        const answer = await this.#answer(type, handler, request as Request);
+        if (!this.#closed.signal.aborted) response.send({ ...response.template, ...answer });
+      },
+    );
+    return { close: () => this.#unlessClosed(() => this.#node.destroyService(service)) };
+  }
+
+  client<Request extends Message, Response extends Message>(
+    type: ServiceType<Request, Response>,
+    name: string,
+  ): Client<Request, Response> {
+    const client = this.#node.createClient(type.name, name);
+    return {
+      call: async (request, options) => (await this.#call(client, name, request, options)) as Response,
+      close: () => this.#unlessClosed(() => this.#node.destroyClient(client)),
+    };
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(new FileSyncError('unavailable', 'the node has left the graph'));
+    this.#rcl.shutdown(this.#context);
+  }
+
+  #publish(publisher: RclPublisher, topic: string, message: object): void {
+    try {
+      this.#unlessClosed(() => publisher.publish(message));
+    } catch (thrown) {
+      this.logger.log('error', `${topic}: ${toFileSyncError(thrown).message}`);
+    }
+  }
+
+  #listen(type: string, topic: string, options: object, listener: RclListener): Closable {
+    const subscription = this.#node.createSubscription(type, topic, options, listener);
+    return { close: () => this.#unlessClosed(() => this.#node.destroySubscription(subscription)) };
+  }
+
+  async #answer<Request extends Message, Response extends Message>(
+    type: ServiceType<Request, Response>,
+    handler: (request: Request) => Response | Promise<Response>,
+    request: Request,
+  ): Promise<Partial<Response>> {
+    try {
+      return await handler(request);
+    } catch (thrown) {
+      const { message } = toFileSyncError(thrown);
+      this.logger.log('error', `${type.name}: ${message}`);
+      return type.failed(message);
+    }
+  }
+
+  async #call(client: RclClient, name: string, request: object, options: CallOptions): Promise<object> {
+    const begun = this.#clock.monotonic();
+    const signal = AbortSignal.any([options.signal, this.#closed.signal]);
+    const left = () => Math.max(0, options.timeout - (this.#clock.monotonic() - begun));
+    try {
+      while (!client.isServiceServerAvailable()) {
+        if (left() === 0) throw new FileSyncError('unavailable', `nobody serves ${name}`);
+        await this.#clock.sleep(Math.min(SERVER_POLL, left()), signal);
+      }
+      return await client.sendRequestAsync(request, { timeout: left(), signal });
+    } catch (thrown) {
+      throw callError(thrown, name);
+    }
+  }
+
+  #unlessClosed(act: () => void): void {
+    if (!this.#closed.signal.aborted) act();
+  }
+
+  #qos({ depth, reliability, durability }: Qos): object {
+    const { QoS } = this.#rcl;
+    const { ReliabilityPolicy, DurabilityPolicy, HistoryPolicy } = QoS;
+    return new QoS(
+      HistoryPolicy.RMW_QOS_POLICY_HISTORY_KEEP_LAST,
+      depth,
+      reliability === 'reliable'
+        ? ReliabilityPolicy.RMW_QOS_POLICY_RELIABILITY_RELIABLE
+        : ReliabilityPolicy.RMW_QOS_POLICY_RELIABILITY_BEST_EFFORT,
+      durability === 'volatile'
+        ? DurabilityPolicy.RMW_QOS_POLICY_DURABILITY_VOLATILE
+        : DurabilityPolicy.RMW_QOS_POLICY_DURABILITY_TRANSIENT_LOCAL,
+    );
+  }
+}
+
+function fullName(node: GuardedNode): string {
+  return `${node.namespace().replace(/\/$/, '')}/${node.name()}`;
+}
+
+function callError(thrown: unknown, service: string): FileSyncError {
+  const name = thrown instanceof Error ? thrown.name : '';
+  const cause = { operation: 'call', cause: thrown };
+  if (name === 'TimeoutError')
+    return new FileSyncError('timeout', `${service} did not answer in time`, cause);
+  return toFileSyncError(thrown, { operation: 'call' });
+}
+
+function rosLogger(logger: RclLogger): Logger {
+  const write: Readonly<Record<LogLevel, (message: string) => void>> = {
+    debug: message => logger.debug(message),
+    info: message => logger.info(message),
+    warn: message => logger.warn(message),
+    error: message => logger.error(message),
+  };
+  return {
+    log: (level, message) => write[level](oneLine(message)),
+    child: name => rosLogger(logger.getChild(name)),
+  };
+}

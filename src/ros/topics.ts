@@ -1,0 +1,80 @@
+import { Subscription, throttle } from 'rxjs';
+import { isUnfinished, type Engine } from '../pipeline/engine.js';
+import { after } from '../pipeline/rx.js';
+import type { Clock, FileState, Store } from '../ports.js';
+import { LATCHED, RELIABLE, type Graph } from './graph.js';
+import { topics, type FileStateArrayMessage } from './interfaces.js';
+import { toDeviceState, toFileState, toTime } from './messages.js';
+import { PacedProgress } from './paced-progress.js';
+
+/** ms between two summaries of the files. */
+const SUMMARY_GAP = 1000;
+/** Files in a summary at most. */
+const SUMMARY_FILES = 100;
+/** Changes kept for a slow listener: many files may be found at once. */
+const CHANGES_KEPT = 100;
+
+export interface Publishing {
+  readonly graph: Graph;
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly clock: Clock;
+}
+
+/** Publishes what happens until unsubscribed. */
+export function publishTopics(parts: Publishing): Subscription {
+  const all = new Subscription();
+  all.add(publishChanges(parts));
+  all.add(publishSummary(parts));
+  all.add(publishDevices(parts));
+  all.add(publishProgress(parts));
+  return all;
+}
+
+function publishChanges({ graph, store }: Publishing): Subscription {
+  const publisher = graph.advertise(topics.fileState, '~/file_state', { ...RELIABLE, depth: CHANGES_KEPT });
+  return store.changes.subscribe(({ record, previous }) => {
+    if (record) publisher.publish(toFileState(record));
+    else if (previous) publisher.publish(toFileState(previous, true));
+  });
+}
+
+function publishSummary({ graph, store, clock }: Publishing): Subscription {
+  const publisher = graph.advertise(topics.files, '~/files', LATCHED);
+  const publish = () => publisher.publish(summary(store, clock));
+  publish();
+  const paced = store.changes.pipe(
+    throttle(() => after(clock, SUMMARY_GAP), { leading: true, trailing: true }),
+  );
+  return paced.subscribe(publish);
+}
+
+export function summary(store: Store, clock: Clock): FileStateArrayMessage {
+  const records = [...store.all()];
+  const unfinished = records.filter(isUnfinished);
+  const counts = [...countStates(store)].map(([state, count]) => ({ state, count }));
+  const files = unfinished.slice(0, SUMMARY_FILES).map(record => toFileState(record));
+  return { stamp: toTime(clock.now()), files, unfinished: unfinished.length, counts };
+}
+
+/** Number of records by state, smaller numbers first; states without records are left out. */
+export function countStates(store: Store): ReadonlyMap<FileState, number> {
+  const counts = new Map<FileState, number>();
+  for (const { state } of store.all()) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return new Map([...counts].sort(([a], [b]) => a - b));
+}
+
+function publishDevices({ graph, engine, clock }: Publishing): Subscription {
+  const publisher = graph.advertise(topics.devices, '~/devices', LATCHED);
+  return engine.devices.subscribe(devices =>
+    publisher.publish({ stamp: toTime(clock.now()), devices: devices.map(toDeviceState) }),
+  );
+}
+
+function publishProgress({ graph, engine, clock }: Publishing): Subscription {
+  const publisher = graph.advertise(topics.progress, '~/progress', RELIABLE);
+  const paced = new PacedProgress(clock, message => publisher.publish(message));
+  const subscription = engine.progress.subscribe(progress => paced.add(progress));
+  subscription.add(() => paced.close());
+  return subscription;
+}
