@@ -105,6 +105,8 @@ export interface Availability {
   readonly reason: string;
   /** The vehicle behind the device is armed. */
   readonly armed: boolean;
+  /** Not the device but the configuration is at fault (a port that is taken): a program that starts ends with that. */
+  readonly misconfigured?: boolean;
 }
 
 export interface SourceCapabilities {

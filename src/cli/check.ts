@@ -17,6 +17,7 @@ interface Finding {
   readonly ok: boolean;
   /** How it is reached, or what is wrong and what to do about it. */
   readonly message: string;
+  readonly misconfigured: boolean;
 }
 
 export const check = defineCommand({
@@ -34,6 +35,7 @@ export const check = defineCommand({
     await closeDevices(devices);
     if (args.json) shell.print(JSON.stringify(findings));
     else for (const line of report(config.file, findings)) shell.print(line);
+    if (findings.some(finding => finding.misconfigured)) return ExitCode.USAGE;
     return findings.every(finding => finding.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },
 });
@@ -49,10 +51,16 @@ function report(file: string, findings: readonly Finding[]): string[] {
 }
 
 async function probe({ name, type, source, target }: Device): Promise<Finding> {
-  const finding = (ok: boolean, message: string) => ({ device: name, type, ok, message });
+  const finding = (ok: boolean, message: string, misconfigured = false) => ({
+    device: name,
+    type,
+    ok,
+    message,
+    misconfigured,
+  });
   const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
   const away = ends.find(end => !end.available);
-  if (away) return finding(false, away.reason);
+  if (away) return finding(false, away.reason, away.misconfigured);
   try {
     if (source) await firstListed(source);
     return finding(true, ends[0]?.reason ?? 'nothing to look at');

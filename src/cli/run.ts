@@ -4,7 +4,7 @@ import { controlSocket } from '../control/socket.js';
 import { StoreAdmin } from '../control/store-admin.js';
 import { daemonPolicy } from '../pipeline/retry-policy.js';
 import { common, defineCommand } from './command.js';
-import { configFor, loggerFor } from './setup.js';
+import { configFor, loggerFor, misconfiguration } from './setup.js';
 import { signalExitCode, untilStopped } from './shell.js';
 
 export const run = defineCommand({
@@ -18,11 +18,14 @@ export const run = defineCommand({
     const admin = new StoreAdmin(store, shell.clock, engine.devices);
     const control = await serveControl(controlSocket(config.database), admin);
     logger.log('info', `working with ${config.file}`);
-    await engine.start();
-    await untilStopped(shell.stopped);
-    logger.log('info', 'stopping');
-    await control.close();
-    await engine.stop();
+    try {
+      await engine.start();
+      await Promise.race([untilStopped(shell.stopped), misconfiguration(engine.devices)]);
+      logger.log('info', 'stopping');
+    } finally {
+      await control.close();
+      await engine.stop();
+    }
     return signalExitCode(shell.stopped);
   },
 });

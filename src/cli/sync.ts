@@ -5,7 +5,7 @@ import { stateName } from '../pipeline/state-name.js';
 import { TransferBars } from './bars.js';
 import { common, defineCommand } from './command.js';
 import { plain } from './print.js';
-import { configFor, loggerFor } from './setup.js';
+import { configFor, loggerFor, misconfiguration } from './setup.js';
 import { ExitCode, signalExitCode, untilStopped, type Shell } from './shell.js';
 
 export const sync = defineCommand({
@@ -19,7 +19,9 @@ export const sync = defineCommand({
     const machine = await compose(config, { ...shell, logger }, passPolicy);
     bars?.watch(machine.engine.progress);
     try {
-      const report = await Promise.race([machine.engine.pass(), untilStopped(shell.stopped)]);
+      const { engine } = machine;
+      const ends = [engine.pass(), untilStopped(shell.stopped), misconfiguration(engine.devices)];
+      const report = await Promise.race(ends);
       return report ? tell(shell, report, args.json) : signalExitCode(shell.stopped);
     } finally {
       bars?.stop();

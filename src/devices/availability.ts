@@ -8,6 +8,7 @@ import {
   share,
   type Subscriber,
 } from 'rxjs';
+import { toFileSyncError } from '../errors.js';
 import type { Availability, Clock } from '../ports.js';
 
 export interface PollOptions {
@@ -67,8 +68,8 @@ async function ask(probe: Probe, signal: AbortSignal): Promise<Availability> {
   try {
     return await probe(signal);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { available: false, reason, armed: false };
+    const { kind, message: reason } = toFileSyncError(error);
+    return { available: false, reason, armed: false, ...(kind === 'config' && { misconfigured: true }) };
   }
 }
 

@@ -76,7 +76,8 @@ export class Presence {
   /** Undefined while it is too early to say. */
   get state(): Availability | undefined {
     const away = (reason: string) => ({ available: false, reason, armed: this.#armed });
-    if (this.#trouble) return away(this.#trouble.message);
+    if (this.#trouble)
+      return { ...away(this.#trouble.message), misconfigured: this.#trouble.kind === 'config' };
     const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_LIMIT;
     if (silent) return away(this.#silence());
     if (!this.#heard) return undefined;

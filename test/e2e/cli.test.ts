@@ -106,6 +106,21 @@ describe('filesync, the command line', function () {
       assert.match(stderr, new RegExp(`${port}`));
     }));
 
+  for (const command of ['sync', 'run', 'check']) {
+    it(`refuses a link whose port is taken (${command})`, () =>
+      withFolders(async place => {
+        const holder = createSocket('udp4');
+        await once(holder.bind(0, '127.0.0.1'), 'listening');
+        place.use({ close: async () => holder.close() });
+        const { port } = holder.address();
+        const inbox = { type: 'mavlink', url: `udp://127.0.0.1:${port}@` };
+        const config = await place.configure({ ...simple, devices: { ...devices, inbox } });
+        const { code, stdout, stderr } = await place.run([command, '-c', config]);
+        assert.match(stdout + stderr, new RegExp(`UDP port ${port} .*taken.*another port`));
+        assert.equal(code, 2);
+      }));
+  }
+
   it('refuses a second daemon on the same database', () =>
     withFolders(async (place, config) => {
       const daemon = place.start(['run', '-c', config]);
