@@ -27,6 +27,15 @@ export interface Answer {
   readonly repeated: boolean;
 }
 
+/** A request that was sent once; its sender listens for what is answered. */
+export interface Posted {
+  /** No reply is handed over any more. A second call does nothing. */
+  forget(): void;
+}
+
+/** What the channel needs of a vehicle. */
+export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence'>;
+
 /** A request without a reply yet. */
 interface Exchange {
   readonly request: FtpPayload;
@@ -35,6 +44,9 @@ interface Exchange {
 
 /** ms after which a request to a vehicle that is away is given up, however long it may take when it is there. */
 const AWAY_LIMIT = 10_000;
+
+/** Numbers that the packets of one burst may have: ArduPilot sends 2000. */
+const BURST_NUMBERS = 4096;
 
 const NO_DATA = new Uint8Array(0);
 
@@ -46,19 +58,52 @@ const OF_A_SESSION: ReadonlySet<number> = new Set([Opcode.READ_FILE, Opcode.TERM
  * that stays unanswered is sent again with its sequence number, which tells the vehicle that it is the same one.
  */
 export class FtpChannel {
-  readonly #vehicle: Vehicle;
+  readonly #vehicle: FtpPort;
   readonly #clock: Clock;
   readonly #timer = new RetransmissionTimer();
   /** By the sequence number that the reply must have. */
   readonly #exchanges = new Map<number, Exchange>();
+  #burst: Exchange | undefined;
   #sequence: number;
 
   /** `firstSequence` should be random: a vehicle may answer the number of a former run with its kept reply to that. */
-  constructor(vehicle: Vehicle, clock: Clock, firstSequence: number) {
+  constructor(vehicle: FtpPort, clock: Clock, firstSequence: number) {
     this.#vehicle = vehicle;
     this.#clock = clock;
     this.#sequence = firstSequence & 0xffff;
     vehicle.onFtp(reply => this.#receive(reply));
+  }
+
+  /** Aborted when nothing will be answered any more. */
+  get closed(): AbortSignal {
+    return this.#vehicle.closed;
+  }
+
+  /** Sends a request once. Every reply to it is handed over, doubled ones too, until it is forgotten. */
+  post(request: FtpRequest, receive: (reply: FtpPayload) => void): Posted {
+    const exchange: Exchange = { request: this.#numbered(request), answer: receive };
+    const key = (exchange.request.sequence + 1) & 0xffff;
+    this.#exchanges.set(key, exchange);
+    this.#vehicle.sendFtp(exchange.request);
+    return {
+      forget: () => {
+        if (this.#exchanges.get(key) === exchange) this.#exchanges.delete(key);
+      },
+    };
+  }
+
+  /** Sends a burst request once; its packets are handed over in the order in which they come. One burst at a time. */
+  postBurst(request: FtpRequest, receive: (packet: FtpPayload) => void): Posted {
+    const burst: Exchange = { request: this.#numbered(request), answer: receive };
+    this.#burst = burst;
+    // A later request must not have the number of a packet: the vehicle may take it for one that it has answered.
+    this.#sequence = (this.#sequence + BURST_NUMBERS) & 0xffff;
+    this.#vehicle.sendFtp(burst.request);
+    return {
+      forget: () => {
+        if (this.#burst === burst) this.#burst = undefined;
+      },
+    };
   }
 
   /**
@@ -126,6 +171,7 @@ export class FtpChannel {
   }
 
   #receive(reply: FtpPayload): void {
+    if (this.#burst && isOfBurst(reply, this.#burst.request)) return this.#burst.answer(reply);
     const exchange = this.#exchanges.get(reply.sequence);
     if (exchange && answers(reply, exchange.request)) exchange.answer(reply);
   }
@@ -137,6 +183,12 @@ function answers(reply: FtpPayload, request: FtpPayload): boolean {
   if (OF_A_SESSION.has(request.opcode) && reply.session !== request.session) return false;
   if (reply.opcode === Opcode.NAK) return true;
   return reply.opcode === Opcode.ACK && isOfTheOffset(reply, request);
+}
+
+/** A packet of an older burst has a number that is far away: its session may have had another file. */
+function isOfBurst(reply: FtpPayload, request: FtpPayload): boolean {
+  if (reply.requestOpcode !== request.opcode || reply.session !== request.session) return false;
+  return ((reply.sequence - request.sequence - 1) & 0xffff) < BURST_NUMBERS;
 }
 
 /** Data for another place in the file would corrupt it. */

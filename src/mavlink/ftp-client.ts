@@ -1,5 +1,5 @@
 import { toFileSyncError } from '../errors.js';
-import type { FtpChannel, FtpRequest } from './ftp-channel.js';
+import type { Answer, FtpChannel, FtpRequest, Posted } from './ftp-channel.js';
 import { acknowledged, FtpNak, isNak, protocolError, toFtpError } from './ftp-errors.js';
 import { contentOf, FtpErrorCode, MAX_DATA, Opcode, type FtpPayload } from './ftp-payload.js';
 
@@ -23,6 +23,25 @@ export interface OpenedFile {
   readonly size: number;
 }
 
+/** A part of a file that is asked for. */
+export interface ReadRequest {
+  readonly session: number;
+  readonly offset: number;
+  /** Bytes, at most 239. */
+  readonly size: number;
+}
+
+/** A packet of a burst. */
+export interface BurstPacket {
+  readonly offset: number;
+  readonly data: Uint8Array;
+  /** No packet follows until another burst is asked for. */
+  readonly last: boolean;
+}
+
+/** What came back to a request that waits for nothing: what it asked for, or the refusal. */
+export type Receive<Reply> = (reply: Reply | FtpNak) => void;
+
 /**
  * The commands of MAVLink FTP. Paths are the vehicle's. What fails rejects with a FileSyncError; a file that cannot
  * be found is `not-found`.
@@ -31,6 +50,8 @@ export class FtpClient {
   readonly #channel: FtpChannel;
   /** A session of ours may be open: we left one, or a former run did that was killed. */
   #leftover = true;
+  /** The last open was sent more than once: a late copy of it may open the file again when it has been closed. */
+  #doubled = false;
 
   constructor(channel: FtpChannel) {
     this.#channel = channel;
@@ -70,12 +91,32 @@ export class FtpClient {
     }
   }
 
+  /** Aborted when nothing will be answered any more. */
+  get closed(): AbortSignal {
+    return this.#channel.closed;
+  }
+
+  /** Asks once and returns at once. Doubled replies are handed over, too. */
+  postRead(asked: ReadRequest, receive: Receive<Uint8Array>): Posted {
+    return this.#channel.post({ opcode: Opcode.READ_FILE, ...asked }, reply => {
+      receive(reply.opcode === Opcode.NAK ? new FtpNak({ reply, repeated: false }) : contentOf(reply));
+    });
+  }
+
+  /** Asks once and returns at once; the packets come as long as the vehicle sends them. */
+  postBurst(asked: ReadRequest, receive: Receive<BurstPacket>): Posted {
+    return this.#channel.postBurst({ opcode: Opcode.BURST_READ_FILE, ...asked }, reply => {
+      if (reply.opcode === Opcode.NAK) receive(new FtpNak({ reply, repeated: false }));
+      else receive({ offset: reply.offset, data: contentOf(reply), last: reply.burstComplete });
+    });
+  }
+
   /** Never rejects: a session that could not be ended is ended before the next open, or by the vehicle's own limit. */
   async terminate(session: number): Promise<void> {
     const waiting = { limit: TERMINATE_LIMIT, signal: new AbortController().signal };
     try {
       await this.#channel.request({ opcode: Opcode.TERMINATE_SESSION, session }, waiting);
-      this.#leftover = false;
+      this.#leftover = this.#doubled;
     } catch {
       this.#leftover = true;
     }
@@ -106,7 +147,8 @@ export class FtpClient {
     const before = this.#leftover;
     this.#leftover = true;
     try {
-      const reply = await this.#ask(named(Opcode.OPEN_FILE_RO, path), signal);
+      const { reply, repeated } = await this.#exchange(named(Opcode.OPEN_FILE_RO, path), signal);
+      this.#doubled = repeated;
       return { session: reply.session, size: uint32(reply, path) };
     } catch (error) {
       if (error instanceof FtpNak) this.#leftover = before || error.repeated;
@@ -114,11 +156,16 @@ export class FtpClient {
     }
   }
 
-  /**
-   * The ACK. Rejects with an FtpNak. After a failed write, of anybody, PX4 keeps the errno EEXIST and answers every
-   * failure with FILE_EXISTS, whatever it was. A listing that must fail gives it another errno.
-   */
+  /** The ACK. Rejects with an FtpNak. */
   async #ask(request: FtpRequest, signal: AbortSignal, limit = LIMIT): Promise<FtpPayload> {
+    return (await this.#exchange(request, signal, limit)).reply;
+  }
+
+  /**
+   * The answer with an ACK. Rejects with an FtpNak. After a failed write, of anybody, PX4 keeps the errno EEXIST and
+   * answers every failure with FILE_EXISTS, whatever it was. A listing that must fail gives it another errno.
+   */
+  async #exchange(request: FtpRequest, signal: AbortSignal, limit = LIMIT): Promise<Answer> {
     const waiting = { limit, signal };
     try {
       return acknowledged(await this.#channel.request(request, waiting));

@@ -1,6 +1,6 @@
 import { FileSyncError, type ErrorKind } from '../errors.js';
 import type { Answer } from './ftp-channel.js';
-import { contentOf, FtpErrorCode, ftpErrorName, Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
+import { contentOf, FtpErrorCode, ftpErrorName, Opcode, opcodeName } from './ftp-payload.js';
 
 const ENOENT = 2;
 const EACCES = 13;
@@ -81,8 +81,8 @@ export function protocolError(what: string, path: string): FileSyncError {
   });
 }
 
-/** The ACK, or its refusal thrown. */
-export function acknowledged(answer: Answer): FtpPayload {
+/** The answer if it is an ACK; a refusal is thrown. */
+export function acknowledged(answer: Answer): Answer {
   if (answer.reply.opcode === Opcode.NAK) throw new FtpNak(answer);
-  return answer.reply;
+  return answer;
 }

@@ -1,5 +1,6 @@
 import { FileSyncError } from '../errors.js';
-import type { FtpClient, OpenedFile } from './ftp-client.js';
+import type { Posted } from './ftp-channel.js';
+import type { BurstPacket, FtpClient, OpenedFile, Receive } from './ftp-client.js';
 import { FtpNak, toFtpError } from './ftp-errors.js';
 
 /**
@@ -43,6 +44,21 @@ export class RemoteFile {
     } catch (error) {
       throw toFtpError(error, this.#path);
     }
+  }
+
+  /** Aborted when nothing will be answered any more. */
+  get closed(): AbortSignal {
+    return this.#client.closed;
+  }
+
+  /** Asks once, in the session that is open now, and returns at once; see `FtpClient.postRead`. */
+  postRead(offset: number, size: number, receive: Receive<Uint8Array>): Posted {
+    return this.#client.postRead({ session: this.#opened.session, offset, size }, receive);
+  }
+
+  /** Asks for a burst in the session that is open now and returns at once; see `FtpClient.postBurst`. */
+  postBurst(offset: number, size: number, receive: Receive<BurstPacket>): Posted {
+    return this.#client.postBurst({ session: this.#opened.session, offset, size }, receive);
   }
 
   /** Never rejects. */

@@ -205,7 +205,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
 
   it('ends the session when the reader leaves or aborts', async () => {
     for await (const chunk of source.read(FILE, 0, never)) {
-      assert.equal(chunk.length, 239);
+      assert.ok(chunk.length > 0);
       break;
     }
     assert.equal(vehicle.opened, undefined);

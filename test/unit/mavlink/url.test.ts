@@ -80,6 +80,7 @@ describe('The options of a mavlink device', () => {
       url: { kind: 'tcp', host: 'sim', port: 5760 },
       root: '/fs/microsd/log',
       component_id: 194,
+      max_in_flight: 2048,
     });
   });
 

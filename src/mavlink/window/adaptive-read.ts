@@ -1,0 +1,108 @@
+import type { ByteStream, Clock, Logger } from '../../ports.js';
+import { stopAndWait, type ReadStrategy, type Span } from '../read-strategy.js';
+import type { RemoteFile } from '../remote-file.js';
+import { BurstRead } from './burst-read.js';
+import { Pacer } from './pacer.js';
+import { Path, type WindowLimits } from './path.js';
+import { WindowRead } from './window-read.js';
+
+/** Bytes after which a way of reading has shown what it can. */
+const TRIAL = 128 * 1024;
+
+type Way = 'window' | 'burst' | 'single';
+
+export interface AdaptiveReadOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: WindowLimits;
+}
+
+/** How far a way of reading came, and whether the vehicle went along with it. */
+interface Stretch {
+  readonly at: number;
+  readonly refused: boolean;
+}
+
+/**
+ * Reads as fast as the link and the vehicle bear: with a window of requests; by bursts where that is refused, or brings
+ * no more than one request at a time; one at a time where bursts are refused as well. What was measured on one file is
+ * remembered for the next.
+ */
+export class AdaptiveRead implements ReadStrategy {
+  readonly #options: AdaptiveReadOptions;
+  readonly #path: Path;
+  readonly #pacer: Pacer;
+  /** Bytes a ms of the ways that were tried; 0: refused. */
+  readonly #rates = new Map<Way, number>();
+  #way: Way = 'window';
+  /** All that could be tried was, and the best is what it is. */
+  #chosen = false;
+
+  constructor(options: AdaptiveReadOptions) {
+    this.#options = options;
+    this.#path = new Path(options.limits);
+    this.#pacer = new Pacer(options.limits.rate);
+  }
+
+  async *read(file: RemoteFile, span: Span, signal: AbortSignal): ByteStream {
+    const { clock } = this.#options;
+    for (let at = span.offset; at < span.end;) {
+      const since = clock.monotonic();
+      const stretch = yield* this.#stretch(file, { ...span, offset: at }, signal);
+      const rate = stretch.refused ? 0 : (stretch.at - at) / Math.max(1, clock.monotonic() - since);
+      at = stretch.at;
+      if (at < span.end) this.#reconsider(rate);
+    }
+  }
+
+  #stretch(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
+    if (this.#way === 'window') return this.#byWindow(file, span, signal);
+    return this.#way === 'burst' ? this.#byBursts(file, span, signal) : this.#oneByOne(file, span, signal);
+  }
+
+  async *#byWindow(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
+    const { clock } = this.#options;
+    const tools = { clock, path: this.#path, pacer: this.#pacer, only: this.#chosen };
+    const reading = new WindowRead(file, span, tools, signal);
+    const refused = (yield* reading.run()) === 'refused';
+    return { at: reading.at, refused };
+  }
+
+  async *#byBursts(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
+    const reading = new BurstRead(file, span, this.#options.clock, signal);
+    const refused = (yield* reading.run(this.#chosen ? Infinity : TRIAL)) === 'refused';
+    return { at: reading.at, refused };
+  }
+
+  async *#oneByOne(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
+    const { clock } = this.#options;
+    for await (const chunk of stopAndWait.read(file, span, signal)) {
+      yield chunk;
+      this.#pacer.asked(chunk.length, clock.monotonic());
+      const wait = this.#pacer.wait(clock.monotonic());
+      if (wait > 0) await clock.sleep(wait, signal);
+    }
+    return { at: span.end, refused: false };
+  }
+
+  /** The present way ended before the file did. Bursts know no rate, and are not tried where there is a limit to it. */
+  #reconsider(rate: number): void {
+    if (this.#chosen) this.#rates.clear();
+    this.#rates.set(this.#way, rate);
+    this.#chosen = this.#way === 'burst' || this.#options.limits.rate < Infinity;
+    this.#way = this.#chosen ? this.#best() : 'burst';
+    if (this.#chosen) this.#options.logger.log('info', `${WORDS[this.#way]}, as measured on this link`);
+  }
+
+  #best(): Way {
+    const { window = 0, burst = 0 } = Object.fromEntries(this.#rates);
+    if (window === 0 && burst === 0) return 'single';
+    return burst > window ? 'burst' : 'window';
+  }
+}
+
+const WORDS: Readonly<Record<Way, string>> = {
+  window: 'files are read with many requests in flight',
+  burst: 'files are read by bursts',
+  single: 'files are read with one request at a time',
+};

@@ -1,0 +1,150 @@
+import type { Posted } from '../ftp-channel.js';
+
+/** Bytes from the first missing one to the last one asked for: what comes out of order waits here. */
+const MAX_SPAN = 2 * 1024 * 1024;
+/** Bytes in order that may wait for the reader before nothing new is asked for. */
+const READ_AHEAD = 128 * 1024;
+/** Requests for one block whose late replies are still listened for. */
+const MAX_ATTEMPTS = 4;
+
+/** A piece of the file that one request asks for. */
+export interface Block {
+  readonly offset: number;
+  readonly size: number;
+  readonly data: Uint8Array | undefined;
+}
+
+interface Slot extends Block {
+  size: number;
+  data: Uint8Array | undefined;
+  attempts: Posted[];
+}
+
+/**
+ * The part of a span that is under way: blocks in place, whether they have come or not. Blocks follow each other
+ * without a gap from the first byte that the reader has not got to the last one that was asked for. Holds no more than
+ * 2 MiB and the 128 KiB that the reader may lag behind.
+ */
+export class Blocks {
+  readonly #end: number;
+  /** By offset. */
+  readonly #slots = new Map<number, Slot>();
+  #head: number;
+  #frontier: number;
+  #next: number;
+
+  constructor({ offset, end }: { readonly offset: number; readonly end: number }) {
+    this.#end = end;
+    this.#head = offset;
+    this.#frontier = offset;
+    this.#next = offset;
+  }
+
+  /** Of the first byte that the reader has not got. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Bytes in order that the reader can have. */
+  get ready(): number {
+    return this.#frontier - this.#head;
+  }
+
+  /** Bytes that are kept or kept free for what was asked. */
+  get held(): number {
+    return this.#next - this.#head;
+  }
+
+  /** Every byte of the span has come. */
+  get complete(): boolean {
+    return this.#frontier === this.#end;
+  }
+
+  /** The first block that was asked for and has not come. */
+  get firstMissing(): Block | undefined {
+    return this.#slots.get(this.#frontier);
+  }
+
+  /** The next block that nobody has asked for; undefined at the end of the span or while there is no room. */
+  grow(size: number): Block | undefined {
+    const isFull = this.#next - this.#frontier >= MAX_SPAN || this.ready >= READ_AHEAD;
+    return isFull ? undefined : this.#append(size);
+  }
+
+  /** The block of what comes unasked, as in a burst; those in front of it count as missing. */
+  at(offset: number, size: number): Block | undefined {
+    while (this.#next <= offset) if (!this.grow(size)) return undefined;
+    return this.#slots.get(offset);
+  }
+
+  /** Keeps what belongs to a request for the block, to be forgotten when the block has come. */
+  attempted(block: Block, posted: Posted): void {
+    const slot = this.#slots.get(block.offset);
+    if (!slot) return;
+    slot.attempts.push(posted);
+    if (slot.attempts.length > MAX_ATTEMPTS) slot.attempts.shift()?.forget();
+  }
+
+  /** Puts data in place. If it is less than the block, the rest becomes a block of its own and is returned. */
+  fill(block: Block, data: Uint8Array): Block | undefined {
+    const slot = this.#slots.get(block.offset);
+    if (!slot || slot.data) return undefined;
+    const rest = data.length < slot.size ? this.split(slot, data.length) : undefined;
+    slot.data = data.subarray(0, slot.size);
+    forget(slot);
+    this.#advance();
+    return rest;
+  }
+
+  /** Cuts a missing block; gives its rest. */
+  split(block: Block, size: number): Block | undefined {
+    const slot = this.#slots.get(block.offset);
+    if (!slot || slot.data || size >= slot.size) return undefined;
+    const rest = this.#put(slot.offset + size, slot.size - size);
+    slot.size = size;
+    return rest;
+  }
+
+  /** The next bytes in order, at most `limit` but for the last block. */
+  take(limit: number): Uint8Array {
+    const pieces: Uint8Array[] = [];
+    for (let count = 0; count < limit && this.#head < this.#frontier;) {
+      const { data } = this.#slots.get(this.#head) ?? {};
+      if (!data) break;
+      this.#slots.delete(this.#head);
+      pieces.push(data);
+      this.#head += data.length;
+      count += data.length;
+    }
+    return Buffer.concat(pieces);
+  }
+
+  /** No reply is listened for any more. */
+  forgetAll(): void {
+    for (const slot of this.#slots.values()) forget(slot);
+  }
+
+  #append(size: number): Block | undefined {
+    if (this.#next >= this.#end) return undefined;
+    const slot = this.#put(this.#next, Math.min(size, this.#end - this.#next));
+    this.#next += slot.size;
+    return slot;
+  }
+
+  #put(offset: number, size: number): Slot {
+    const slot: Slot = { offset, size, data: undefined, attempts: [] };
+    this.#slots.set(offset, slot);
+    return slot;
+  }
+
+  #advance(): void {
+    for (let slot = this.#slots.get(this.#frontier); slot?.data; slot = this.#slots.get(this.#frontier)) {
+      this.#frontier += slot.size;
+    }
+  }
+}
+
+function forget(slot: Slot): void {
+  for (const posted of slot.attempts) posted.forget();
+  slot.attempts = [];
+}

@@ -1,0 +1,126 @@
+import { throwIfAborted } from '../../errors.js';
+import type { Clock } from '../../ports.js';
+import type { BurstPacket } from '../ftp-client.js';
+import { FtpNak } from '../ftp-errors.js';
+import { MAX_DATA } from '../ftp-payload.js';
+import type { Span } from '../read-strategy.js';
+import { changed, type RemoteFile } from '../remote-file.js';
+import { Blocks } from './blocks.js';
+import { CHUNK } from './window-read.js';
+
+/** ms of silence after which a burst counts as over. ArduPilot, and a lossy link, may be slow to begin one. */
+const SILENCE = 1_000;
+/** Bursts in a row without any data after which the vehicle counts as one that has none. */
+const MAX_FRUITLESS = 3;
+
+/** How it ended: all was read, the asked part was, or the vehicle does not send bursts. */
+export type BurstOutcome = 'done' | 'enough' | 'refused';
+
+/**
+ * Reads a span by bursts: the vehicle sends packet after packet, and what was lost of them is asked for one by one when
+ * the burst is over, since some vehicles answer nothing else before.
+ */
+export class BurstRead {
+  readonly #file: RemoteFile;
+  readonly #span: Span;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #blocks: Blocks;
+  #over = false;
+  #wake: () => void = () => undefined;
+
+  constructor(file: RemoteFile, span: Span, clock: Clock, signal: AbortSignal) {
+    this.#file = file;
+    this.#span = span;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#blocks = new Blocks(span);
+  }
+
+  /** Where the reader is. */
+  get at(): number {
+    return this.#blocks.head;
+  }
+
+  /** Returns after the first burst with which there are `enough` bytes. */
+  async *run(enough = Infinity): AsyncGenerator<Uint8Array, BurstOutcome> {
+    for (let fruitless = 0; !this.#blocks.complete;) {
+      const before = this.at;
+      yield* this.#burst();
+      yield* this.#mend();
+      fruitless = this.at > before ? 0 : fruitless + 1;
+      if (fruitless > 0) yield* this.#single();
+      if (fruitless >= MAX_FRUITLESS) return 'refused';
+      if (this.at - this.#span.offset >= enough) return 'enough';
+    }
+    return 'done';
+  }
+
+  async *#burst(): AsyncGenerator<Uint8Array, void> {
+    this.#over = false;
+    const posted = this.#file.postBurst(this.at, MAX_DATA, packet => this.#receive(packet));
+    try {
+      for (let heard = this.#blocks.held; ; heard = this.#blocks.held) {
+        yield* this.#ready(CHUNK);
+        if (this.#over || this.#blocks.complete) return;
+        await this.#packets();
+        if (this.#blocks.held === heard && !this.#over) return;
+      }
+    } finally {
+      posted.forget();
+    }
+  }
+
+  /** Resolves when there is something for the reader, when the burst is over, or after a time of silence. */
+  async #packets(): Promise<void> {
+    const over = new AbortController();
+    const stop = () => over.abort();
+    const woken = new Promise<void>(resolve => (this.#wake = resolve));
+    for (const signal of this.#ends) signal.addEventListener('abort', stop);
+    try {
+      await Promise.race([woken, this.#clock.sleep(SILENCE, over.signal)]);
+    } finally {
+      for (const signal of this.#ends) signal.removeEventListener('abort', stop);
+      stop();
+    }
+  }
+
+  get #ends(): readonly AbortSignal[] {
+    return [this.#signal, this.#file.closed];
+  }
+
+  #receive(packet: BurstPacket | FtpNak): void {
+    if (packet instanceof FtpNak) this.#over = true;
+    else {
+      const block = this.#blocks.at(packet.offset, MAX_DATA);
+      if (block && packet.data.length > 0) this.#blocks.fill(block, packet.data);
+      this.#over ||= packet.last;
+    }
+    if (this.#over || this.#blocks.complete || this.#blocks.ready >= CHUNK) this.#wake();
+  }
+
+  /** Asks for what the burst left out. */
+  async *#mend(): AsyncGenerator<Uint8Array, void> {
+    for (let block = this.#blocks.firstMissing; block; block = this.#blocks.firstMissing) {
+      const data = await this.#file.read(block.offset, block.size, this.#signal);
+      if (data.length === 0) throw changed(this.#span.path);
+      this.#blocks.fill(block, data);
+      yield* this.#ready(CHUNK);
+    }
+    yield* this.#ready(1);
+  }
+
+  /** One block by itself, which opens a lost session anew, or fails with the reason. */
+  async *#single(): AsyncGenerator<Uint8Array, void> {
+    this.#blocks.at(this.at, MAX_DATA);
+    yield* this.#mend();
+  }
+
+  async *#ready(least: number): AsyncGenerator<Uint8Array, void> {
+    for (const signal of this.#ends) throwIfAborted(signal);
+    while (this.#blocks.ready >= least) {
+      yield this.#blocks.take(CHUNK);
+      for (const signal of this.#ends) throwIfAborted(signal);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { Block } from './blocks.js';
+
+/** Requests sent later that must have been answered before one counts as lost (RFC 9002, section 6.1.1). */
+const PACKET_THRESHOLD = 3;
+
+/** One request for a block. */
+export interface Transmission {
+  readonly block: Block;
+  /** Counts the requests in the order in which they were sent. */
+  readonly order: number;
+  /** Monotonic ms. */
+  readonly sentAt: number;
+  /** It was given up; its reply may still come. */
+  readonly lost: boolean;
+}
+
+interface Tracked extends Transmission {
+  lost: boolean;
+}
+
+/** The requests that are neither answered nor given up, in the order in which they were sent. */
+export class Flight {
+  readonly #inFlight = new Map<number, Tracked>();
+  #next = 0;
+  #latestAnswered = -1;
+
+  get size(): number {
+    return this.#inFlight.size;
+  }
+
+  get oldest(): Transmission | undefined {
+    for (const transmission of this.#inFlight.values()) return transmission;
+    return undefined;
+  }
+
+  /** Of the next request. */
+  get nextOrder(): number {
+    return this.#next;
+  }
+
+  add(block: Block, now: number): Transmission {
+    const transmission = { block, order: this.#next++, sentAt: now, lost: false };
+    this.#inFlight.set(transmission.order, transmission);
+    return transmission;
+  }
+
+  answered({ order }: Transmission): void {
+    this.#inFlight.delete(order);
+    this.#latestAnswered = Math.max(this.#latestAnswered, order);
+  }
+
+  /** Gives up what enough later requests have overtaken, once it is older than `patience` (ms). */
+  takeOvertaken(now: number, patience: number): Transmission[] {
+    const behind = this.#latestAnswered - PACKET_THRESHOLD;
+    return this.#takeWhile(({ order, sentAt }) => order <= behind && now - sentAt >= patience);
+  }
+
+  /** Gives up what is older than `timeout` (ms). */
+  takeExpired(now: number, timeout: number): Transmission[] {
+    return this.#takeWhile(({ sentAt }) => now - sentAt >= timeout);
+  }
+
+  /** Gives up everything. */
+  takeAll(): Transmission[] {
+    return this.#takeWhile(() => true);
+  }
+
+  #takeWhile(isOver: (transmission: Transmission) => boolean): Transmission[] {
+    const taken: Transmission[] = [];
+    for (const transmission of this.#inFlight.values()) {
+      if (!isOver(transmission)) break;
+      transmission.lost = true;
+      this.#inFlight.delete(transmission.order);
+      taken.push(transmission);
+    }
+    return taken;
+  }
+}

@@ -1,0 +1,261 @@
+import { throwIfAborted } from '../../errors.js';
+import type { Clock } from '../../ports.js';
+import { isNak, type FtpNak } from '../ftp-errors.js';
+import { FtpErrorCode } from '../ftp-payload.js';
+import type { Span } from '../read-strategy.js';
+import { changed, type RemoteFile } from '../remote-file.js';
+import { Alarm } from './alarm.js';
+import { Blocks, type Block } from './blocks.js';
+import { contact } from './contact.js';
+import { Flight, type Transmission } from './flight.js';
+import type { Pacer } from './pacer.js';
+import type { Path } from './path.js';
+
+/** Bytes that the reader gets at once, where there are so many. */
+export const CHUNK = 16 * 1024;
+/** ms after which the reader gets less. */
+const FLUSH = 50;
+/** Times the timeout that a request may take while others are answered: to be overtaken is the quicker sign. */
+const PATIENCE = 2;
+/** Refusals in a row after which reads in flight count as refused, and replies that end such a row. */
+const MAX_REFUSALS = 3;
+const REPLIES_BETWEEN = 8;
+
+/** How it ended: all was read, or a window of requests is not the way to read from this vehicle. */
+export type WindowOutcome = 'done' | 'refused' | 'useless';
+
+export interface WindowTools {
+  readonly clock: Clock;
+  readonly path: Path;
+  readonly pacer: Pacer;
+  /** There is no other way to try: go on with the window whatever it brings. */
+  readonly only: boolean;
+}
+
+/**
+ * Reads a span with many requests in flight, each lost one asked again by itself. A request is made anew each time, with
+ * a number of its own: reading twice does no harm, a vehicle's kept reply to another request is never taken for it, and
+ * each reply tells which request it answers. Whatever is not plain data stops the window; one request alone then finds
+ * out what is the matter (the session is opened anew, the vehicle is away, the file ends), and the window goes on.
+ */
+export class WindowRead {
+  readonly #file: RemoteFile;
+  readonly #span: Span;
+  readonly #tools: WindowTools;
+  readonly #signal: AbortSignal;
+  readonly #blocks: Blocks;
+  readonly #flight = new Flight();
+  readonly #alarm: Alarm;
+  /** To be asked again, before anything new. */
+  #again: Block[] = [];
+  #trouble: 'refused' | 'silent' | undefined;
+  #failure: Error | undefined;
+  #refusals = 0;
+  #repliesBetween = 0;
+  /** Monotonic ms of the latest reply. */
+  #heard = -Infinity;
+  /** Monotonic ms at which the reader gets what there is. */
+  #flushAt = Infinity;
+  #wake: () => void = () => undefined;
+
+  constructor(file: RemoteFile, span: Span, tools: WindowTools, signal: AbortSignal) {
+    this.#file = file;
+    this.#span = span;
+    this.#tools = tools;
+    this.#signal = signal;
+    this.#blocks = new Blocks(span);
+    this.#alarm = new Alarm(tools.clock, () => this.#rung());
+  }
+
+  /** Bytes kept, or kept free, in memory. */
+  get held(): number {
+    return this.#blocks.held;
+  }
+
+  /** Where the reader is. */
+  get at(): number {
+    return this.#blocks.head;
+  }
+
+  async *run(): AsyncGenerator<Uint8Array, WindowOutcome> {
+    const { clock, path } = this.#tools;
+    const wake = () => this.#wake();
+    for (const signal of this.#ends) signal.addEventListener('abort', wake);
+    try {
+      path.restart(clock.monotonic(), this.#flight.nextOrder);
+      return yield* this.#flow();
+    } finally {
+      for (const signal of this.#ends) signal.removeEventListener('abort', wake);
+      this.#alarm.cancel();
+      this.#blocks.forgetAll();
+    }
+  }
+
+  get #ends(): readonly AbortSignal[] {
+    return [this.#signal, this.#file.closed];
+  }
+
+  async *#flow(): AsyncGenerator<Uint8Array, WindowOutcome> {
+    for (;;) {
+      this.#check();
+      if (this.#isDue()) {
+        yield this.#take();
+      } else if (this.#blocks.complete) {
+        return 'done';
+      } else if (this.#verdict) {
+        return this.#verdict;
+      } else if (this.#trouble) {
+        await this.#settle();
+      } else {
+        await this.#event();
+      }
+    }
+  }
+
+  #check(): void {
+    for (const signal of this.#ends) throwIfAborted(signal);
+    if (this.#failure) throw this.#failure;
+    this.#pump();
+  }
+
+  get #verdict(): WindowOutcome | undefined {
+    if (this.#tools.only) return undefined;
+    if (this.#refusals >= MAX_REFUSALS) return 'refused';
+    return this.#tools.path.useless ? 'useless' : undefined;
+  }
+
+  /** Resolves when the reader can have something or something is the matter. */
+  async #event(): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#wake = resolve;
+    });
+    this.#wake = () => undefined;
+  }
+
+  #isDue(): boolean {
+    const { ready, complete } = this.#blocks;
+    if (ready === 0) return false;
+    const isOver = complete || this.#trouble !== undefined || this.#verdict !== undefined;
+    return isOver || ready >= CHUNK || this.#tools.clock.monotonic() >= this.#flushAt;
+  }
+
+  #take(): Uint8Array {
+    const chunk = this.#blocks.take(CHUNK);
+    this.#flushAt = this.#blocks.ready > 0 ? this.#tools.clock.monotonic() + FLUSH : Infinity;
+    return chunk;
+  }
+
+  /** Sends as much as may be sent now. */
+  #pump(): void {
+    const { clock, path, pacer } = this.#tools;
+    const now = clock.monotonic();
+    while (!this.#trouble && this.#flight.size < path.window) {
+      const wait = pacer.wait(now);
+      if (wait > 0) this.#alarm.set(now + wait);
+      const block = wait > 0 ? undefined : this.#nextBlock();
+      if (!block) break;
+      this.#send(block, now);
+    }
+    if (this.#flight.oldest) this.#alarm.set(this.#flight.oldest.sentAt + path.timeout);
+    if (this.#flushAt > now) this.#alarm.set(this.#flushAt);
+  }
+
+  #nextBlock(): Block | undefined {
+    const { blockSize } = this.#tools.path;
+    for (let block = this.#again.shift(); block; block = this.#again.shift()) {
+      if (block.data) continue;
+      const rest = this.#blocks.split(block, blockSize.size);
+      if (rest) this.#again.unshift(rest);
+      return block;
+    }
+    return this.#blocks.grow(blockSize.next());
+  }
+
+  #send(block: Block, now: number): void {
+    this.#tools.pacer.asked(block.size, now);
+    const transmission = this.#flight.add(block, now);
+    const asked = block.size;
+    const posted = this.#file.postRead(block.offset, asked, reply => {
+      if (reply instanceof Uint8Array) this.#receive(transmission, reply, asked);
+      else this.#refused(reply);
+    });
+    this.#blocks.attempted(block, posted);
+  }
+
+  #receive(transmission: Transmission, data: Uint8Array, asked: number): void {
+    const now = this.#tools.clock.monotonic();
+    if (data.length === 0) return this.#fail(changed(this.#span.path));
+    this.#heard = now;
+    if (++this.#repliesBetween >= REPLIES_BETWEEN) this.#refusals = 0;
+    this.#measure(transmission, now);
+    this.#tools.path.blockSize.answered(asked, data.length);
+    this.#fill(transmission.block, data, now);
+    this.#giveUp(this.#flight.takeOvertaken(now, this.#tools.path.patience));
+    if (this.#isDue() || this.#verdict) this.#wake();
+    this.#pump();
+  }
+
+  #measure(transmission: Transmission, now: number): void {
+    const { path } = this.#tools;
+    if (transmission.lost) return path.late(transmission, now);
+    this.#flight.answered(transmission);
+    path.answered(transmission, now, this.#flight.size, this.#flight.nextOrder);
+  }
+
+  #fill(block: Block, data: Uint8Array, now: number): void {
+    const rest = this.#blocks.fill(block, data);
+    if (rest) this.#again.push(rest);
+    if (this.#blocks.ready > 0) this.#flushAt = Math.min(this.#flushAt, now + FLUSH);
+  }
+
+  /** PX4 may hide the end of the file behind an old errno: only one request alone tells what it is. */
+  #refused(nak: FtpNak): void {
+    if (isNak(nak, FtpErrorCode.EOF)) this.#fail(changed(this.#span.path));
+    else if (!this.#trouble) this.#stop('refused');
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#wake();
+  }
+
+  #stop(trouble: 'refused' | 'silent'): void {
+    this.#trouble = trouble;
+    this.#repliesBetween = 0;
+    if (trouble === 'refused') this.#refusals++;
+    else this.#tools.path.silent(this.#flight.size);
+    this.#again = [...this.#flight.takeAll().map(({ block }) => block), ...this.#again];
+    this.#wake();
+  }
+
+  #giveUp(lost: readonly Transmission[]): void {
+    for (const { block } of lost) {
+      this.#tools.path.lost();
+      if (!block.data) this.#again.push(block);
+    }
+  }
+
+  #rung(): void {
+    const { clock, path } = this.#tools;
+    const now = clock.monotonic();
+    const { oldest } = this.#flight;
+    if (oldest && now - Math.max(this.#heard, oldest.sentAt) >= path.timeout) this.#stop('silent');
+    else this.#giveUp(this.#flight.takeExpired(now, PATIENCE * path.timeout));
+    if (this.#isDue()) this.#wake();
+    this.#pump();
+  }
+
+  /** One request alone. It waits for a vehicle that is away for a moment, and fails with the reason for one that stays so. */
+  async #settle(): Promise<void> {
+    const { clock, path } = this.#tools;
+    const block = this.#blocks.firstMissing;
+    if (block) {
+      const data = await contact({ file: this.#file, block, blockSize: path.blockSize, clock }, this.#signal);
+      if (data.length === 0) throw changed(this.#span.path);
+      this.#fill(block, data, clock.monotonic());
+    }
+    this.#heard = clock.monotonic();
+    path.resume(this.#heard, this.#flight.nextOrder);
+    this.#trouble = undefined;
+  }
+}
