@@ -1,6 +1,19 @@
-import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
-import type { Availability } from '../ports.js';
+import {
+  combineLatest,
+  concat,
+  defer,
+  distinctUntilChanged,
+  map,
+  of,
+  switchMap,
+  type Observable,
+} from 'rxjs';
+import type { Availability, Clock } from '../ports.js';
 import type { WhileArmed } from '../rules/rule.js';
+import { after } from './rx.js';
+
+/** ms after disarming for which a vehicle is left alone: it closes its log then. */
+const SETTLE_AFTER_ARMED = 2_000;
 
 /** Whether work may begin, and if not, why. */
 export interface Gate {
@@ -16,6 +29,23 @@ const PAUSED: Gate = { open: false, reason: 'paused', interrupts: true };
 const ARMED: Gate = { open: false, reason: 'the vehicle is armed', interrupts: true };
 
 const sameGate = (a: Gate, b: Gate) => a.open === b.open && a.reason === b.reason;
+
+/** The availability of a source that counts as armed until some time after its vehicle was disarmed. */
+export function untilSettled(source: Observable<Availability>, clock: Clock): Observable<Availability> {
+  return defer(() => {
+    let armed = false;
+    let settledAt = -Infinity;
+    return source.pipe(
+      switchMap(now => {
+        if (armed && !now.armed) settledAt = clock.monotonic() + SETTLE_AFTER_ARMED;
+        armed = now.armed;
+        const left = settledAt - clock.monotonic();
+        if (armed || left <= 0) return of(now);
+        return concat(of({ ...now, armed: true }), after(clock, left).pipe(map(() => now)));
+      }),
+    );
+  });
+}
 
 /** For work that talks to a source: closed by a pause, by absence, and by arming unless the rule says `continue`. */
 export function sourceGate(
