@@ -195,7 +195,8 @@ export class RclnodejsGraph implements Graph {
         if (left() === 0) throw new FileSyncError('unavailable', `nobody serves ${name}`);
         await this.#clock.sleep(Math.min(SERVER_POLL, left()), signal);
       }
-      return await client.sendRequestAsync(request, { timeout: left(), signal });
+      // Whole ms: the library takes no others.
+      return await client.sendRequestAsync(request, { timeout: Math.ceil(left()), signal });
     } catch (thrown) {
       throw callError(thrown, name);
     }
