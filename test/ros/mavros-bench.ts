@@ -1,0 +1,94 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Clock, Source } from '../../src/ports.js';
+import type { Graph } from '../../src/ros/graph.js';
+import { mavrosDevice, type MavrosOptions } from '../../src/ros/mavros.js';
+import { startSim, type Sim } from '../../src/sim/sim.js';
+import { systemClock } from '../../src/system/clock.js';
+import { connected } from '../conformance/mavlink-bench.js';
+import type { SourceBench } from '../conformance/source.js';
+import { temporaryFolder } from '../conformance/temp-folder.js';
+import { deviceContext } from '../fakes/device-context.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
+import { StandInMavros, type StandInOptions } from '../fakes/stand-in-mavros.js';
+import { StandInRouter } from '../fakes/stand-in-router.js';
+import { MemoryGraph, MemoryNetwork } from '../fakes/memory-graph.js';
+
+/** A `mavros` device and the stand-in that it uses. Its root is `/log` there. */
+export interface MavrosBench extends SourceBench {
+  /** That the device is on. */
+  readonly graph: Graph;
+  readonly standIn: StandInMavros;
+  readonly logger: RecordingLogger;
+  /** The vehicle's `/`. */
+  readonly card: string;
+  readonly router: StandInRouter;
+  /** The vehicle behind the router. */
+  readonly sim: Sim;
+}
+
+export interface MavrosBenchOptions extends Pick<Partial<StandInOptions>, 'fault'> {
+  readonly clock?: Clock;
+  readonly transport?: string;
+}
+
+/** The device, as the configuration would make it. */
+export function mavrosSource(
+  graph: Graph,
+  options: Record<string, unknown>,
+  how: Partial<MavrosOptions> & { readonly logger?: RecordingLogger } = {},
+): Source {
+  const { clock = systemClock, logger = new RecordingLogger() } = how;
+  const device = mavrosDevice(graph, { clock, ...how });
+  const source = device.source?.(device.options.parse(options), deviceContext({ clock, logger }));
+  if (!source) throw new Error('no source');
+  return source;
+}
+
+/** All in one process. */
+export async function mavrosBench(options: MavrosBenchOptions = {}): Promise<MavrosBench> {
+  const { clock = systemClock, transport = 'services', fault } = options;
+  const home = await temporaryFolder();
+  const root = join(home.path, 'log');
+  await mkdir(root);
+  const logger = new RecordingLogger();
+  const network = new MemoryNetwork();
+  const graph = new MemoryGraph({ network, name: 'filesync', clock });
+  const standIn = new StandInMavros({
+    graph: new MemoryGraph({ network, name: 'mavros', clock }),
+    clock,
+    folder: home.path,
+    ...(fault && { fault }),
+  });
+  const listen = { host: '127.0.0.1', port: 0 };
+  const sim = await startSim({ folder: home.path, listen, like: 'px4', clock: systemClock, logger });
+  const router = new StandInRouter(
+    new MemoryGraph({ network, name: 'mavros_router', clock }),
+    sim.address.port,
+  );
+  const source = mavrosSource(graph, { root: '/log', transport }, { clock, logger, quietAtStart: 0 });
+  if (transport === 'endpoint') await connected(source, sim);
+  return {
+    source,
+    graph,
+    standIn,
+    router,
+    sim,
+    logger,
+    card: home.path,
+    big: 60_000,
+    put: async (path, bytes) => {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), bytes);
+    },
+    remove: path => rm(join(root, path)),
+    loseRoot: () => rm(root, { recursive: true }),
+    close: async () => {
+      await source.close();
+      await standIn.close();
+      await router.close();
+      await sim.close();
+      await home.remove();
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FileSyncError } from '../../src/errors.js';
+import type { Source, SourceFile } from '../../src/ports.js';
+import { checksumOf, collect, listed, sample } from '../conformance/support.js';
+import { temporaryFolder } from '../conformance/temp-folder.js';
+import { StandInMavros, type Fault } from '../fakes/stand-in-mavros.js';
+import { MemoryGraph, MemoryNetwork } from '../fakes/memory-graph.js';
+import { VirtualClock } from '../fakes/virtual-clock.js';
+import { mavrosSource } from './mavros-bench.js';
+
+/** Numbers in [0, 1) that are the same for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const FAULTS: readonly Fault[] = ['lost-request', 'lost-reply', 'late', 'missed', 'slow', 'mute'];
+
+/** Moves time to whenever something happens next, until the work is done. */
+async function inVirtualTime<Value>(clock: VirtualClock, work: Promise<Value>): Promise<Value> {
+  let done = false;
+  void work.catch(() => undefined).finally(() => (done = true));
+  while (!done) await clock.advance(clock.nextWake ?? 0);
+  return work;
+}
+
+/** A MAVROS with a vehicle that lives on while one process of ours after the other uses it. */
+class World {
+  readonly clock = new VirtualClock();
+  readonly random: () => number;
+  readonly standIn: StandInMavros;
+  readonly files = new Map<string, Uint8Array>();
+  readonly folder: string;
+  faults = 0;
+  completed = 0;
+  readonly #network = new MemoryNetwork();
+  #graph: MemoryGraph;
+  source: Source;
+
+  constructor(folder: string, seed: number) {
+    this.folder = folder;
+    this.random = randomFrom(seed);
+    this.standIn = new StandInMavros({
+      graph: new MemoryGraph({ network: this.#network, name: 'mavros', clock: this.clock }),
+      clock: this.clock,
+      folder,
+      fault: () => (this.random() < this.faults ? this.pick(FAULTS) : 'none'),
+    });
+    [this.#graph, this.source] = this.#process();
+  }
+
+  pick<Item>(items: readonly Item[]): Item {
+    return items[Math.floor(this.random() * items.length)] as Item;
+  }
+
+  /** Our process is killed, and started anew. */
+  async crash(): Promise<void> {
+    await this.#graph.shutdown();
+    [this.#graph, this.source] = this.#process();
+  }
+
+  /** One operation, given up at some time or not. Whatever ends well must have ended right. */
+  async operation(): Promise<void> {
+    const give = new AbortController();
+    if (this.random() < 0.3) void this.clock.sleep(this.random() * 2_000).then(() => give.abort());
+    try {
+      await this.#act(give.signal);
+      this.completed += 1;
+    } catch (error) {
+      if (!(error instanceof FileSyncError)) throw error;
+      assert.notEqual(error.kind, 'internal', error.stack);
+      assert.ok(!['not-found', 'corrupt', 'bad-name'].includes(error.kind), error.message);
+    }
+  }
+
+  async #act(signal: AbortSignal): Promise<void> {
+    const [path, bytes] = this.pick([...this.files]);
+    const file: SourceFile = { path, size: bytes.length };
+    const dice = this.random();
+    if (dice < 0.2) return this.#lists(signal);
+    if (dice < 0.3)
+      return assert.deepEqual(await this.source.checksum(file, signal), checksumOf('crc32-mavlink', bytes));
+    if (dice < 0.35) return this.#removes(signal);
+    const offset = Math.floor(this.random() * bytes.length);
+    const read = await collect(this.source.read(file, offset, signal));
+    assert.deepEqual(read, Buffer.from(bytes.subarray(offset)));
+  }
+
+  async #lists(signal: AbortSignal): Promise<void> {
+    const found = (await listed(this.source, signal)).filter(({ path }) => !path.startsWith('old/'));
+    const expected = [...this.files].map(([path, { length }]) => ({ path, size: length }));
+    assert.deepEqual(
+      found,
+      expected.sort((a, b) => (a.path < b.path ? -1 : 1)),
+    );
+  }
+
+  async #removes(signal: AbortSignal): Promise<void> {
+    const path = `old/${Math.floor(this.random() * 1e9)}.ulg`;
+    const remote = join(this.folder, 'log', path);
+    await writeFile(remote, 'old');
+    await this.source.remove({ path, size: 3 }, signal);
+    assert.ok(!existsSync(remote), `${path} is still there`);
+  }
+
+  #process(): [MemoryGraph, Source] {
+    const graph = new MemoryGraph({ network: this.#network, name: 'filesync', clock: this.clock });
+    const { clock } = this;
+    return [graph, mavrosSource(graph, { root: '/log', transport: 'services' }, { clock })];
+  }
+}
+
+async function withWorld(seed: number, test: (world: World) => Promise<void>): Promise<void> {
+  const home = await temporaryFolder();
+  await mkdir(join(home.path, 'log', 'old'), { recursive: true });
+  const world = new World(home.path, seed);
+  try {
+    for (const [index, size] of [0, 1, 238, 239, 478, 5_000, 60_000].entries()) {
+      const bytes = sample(size, index);
+      world.files.set(`f${index}.ulg`, bytes);
+      await writeFile(join(home.path, 'log', `f${index}.ulg`), bytes);
+    }
+    await test(world);
+  } finally {
+    await world.standIn.close();
+    await home.remove();
+  }
+}
+
+async function lives(world: World, operations: number, crashes: number): Promise<void> {
+  for (let done = 0; done < operations;) {
+    const together = 1 + Math.floor(world.random() * 3);
+    const work = Promise.all(Array.from({ length: together }, () => world.operation()));
+    const crashed = world.random() < crashes;
+    if (crashed) {
+      void work.catch(() => undefined);
+      await world.clock.advance(world.random() * 3_000);
+      await world.crash();
+    }
+    await inVirtualTime(world.clock, work);
+    assert.equal(world.standIn.death, undefined);
+    done += together;
+  }
+}
+
+describe('mavros source over the services: MAVROS is never killed', () => {
+  for (const seed of [1, 2, 3, 4])
+    it(`by 600 operations with losses, late replies, cancels and kills of ours (seed ${seed})`, () =>
+      withWorld(seed, async world => {
+        world.faults = 0.08;
+        await lives(world, 600, 0.1);
+        assert.ok(world.completed > 200, `only ${world.completed} operations were completed`);
+      }));
+});
