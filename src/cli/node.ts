@@ -33,7 +33,7 @@ async function work(graph: Graph, shell: Shell, explicit: string | undefined): P
   const { engine, store } = await compose(config, { ...shell, logger }, daemonPolicy);
   const admin = new StoreAdmin(store, shell.clock, engine.devices);
   const control = await serveControl(controlSocket(config.database), admin);
-  const exposed = exposeEngine({ ...shell, graph, engine, store, admin, config });
+  const exposed = exposeEngine({ ...shell, graph, engine, store, admin, interval: config.interval });
   logger.log('info', `working with ${config.file}`);
   await engine.start();
   await untilStopped(shell.stopped);

@@ -1,4 +1,3 @@
-import type { Config } from '../config/config.js';
 import type { StoreAdmin } from '../control/store-admin.js';
 import type { Engine } from '../pipeline/engine.js';
 import type { Clock, Store } from '../ports.js';
@@ -17,7 +16,8 @@ export interface NodeParts {
   readonly engine: Engine;
   readonly store: Store;
   readonly admin: StoreAdmin;
-  readonly config: Config;
+  /** What the configuration says, ms. */
+  readonly interval: number;
   readonly clock: Clock;
   readonly hostname: string;
 }
@@ -31,8 +31,8 @@ export function declareConfig(graph: Graph): string | undefined {
 
 /** Shows the engine to the graph, and lets the graph steer it, until closed. */
 export function exposeEngine(parts: NodeParts): Closable {
-  const { graph, engine, admin, config, hostname } = parts;
-  declareInterval(graph, engine, config.interval);
+  const { graph, engine, admin, interval, hostname } = parts;
+  declareInterval(graph, engine, interval);
   declareWhileArmed(graph, engine);
   const published = publishTopics(parts);
   published.add(publishDiagnostics(parts, hostname));

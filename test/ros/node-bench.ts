@@ -1,0 +1,61 @@
+import { StoreAdmin } from '../../src/control/store-admin.js';
+import { systemClock } from '../../src/system/clock.js';
+import { exposeEngine } from '../../src/ros/node.js';
+import { RELIABLE, LATCHED, type Message, type MessageType, type ServiceType } from '../../src/ros/graph.js';
+import { MemoryGraph, MemoryNetwork } from '../fakes/memory-graph.js';
+import { makeBench, type BenchOptions } from '../unit/pipeline/bench.js';
+
+export interface NodeBenchOptions extends BenchOptions {
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+/** The node over an engine on fakes, in a graph within the process, and another node that looks at it. */
+export async function makeNodeBench(options: NodeBenchOptions = {}) {
+  const bench = await makeBench(options);
+  const network = new MemoryNetwork();
+  const { parameters = {} } = options;
+  const graph = new MemoryGraph({ network, namespace: '/d1', parameters });
+  const peer = new MemoryGraph({ network, name: 'peer' });
+  const admin = new StoreAdmin(bench.store, systemClock, bench.engine.devices);
+  const parts = { ...bench, graph, admin, clock: systemClock, interval: 5, hostname: 'pi' };
+  const exposed = exposeEngine(parts);
+  return {
+    ...bench,
+    graph,
+    /** Everything that is heard on a topic from now on. */
+    hear<M extends Message>(type: MessageType<M>, topic: string, latched = false): M[] {
+      const heard: M[] = [];
+      peer.subscribe(type, topic, latched ? LATCHED : { ...RELIABLE, depth: 100 }, message =>
+        heard.push(message),
+      );
+      return heard;
+    },
+    call<Request extends Message, Response extends Message>(
+      type: ServiceType<Request, Response>,
+      name: string,
+      request: Request,
+    ): Promise<Response> {
+      const signal = new AbortController().signal;
+      return peer.client(type, `/d1/filesync/${name}`).call(request, { timeout: 10_000, signal });
+    },
+    async close() {
+      exposed.close();
+      await Promise.all([graph.shutdown(), peer.shutdown(), bench.engine.stop()]);
+      await bench.remove();
+    },
+  };
+}
+
+export type NodeBench = Awaited<ReturnType<typeof makeNodeBench>>;
+
+export async function onNode(
+  options: NodeBenchOptions,
+  test: (bench: NodeBench) => Promise<void>,
+): Promise<void> {
+  const bench = await makeNodeBench(options);
+  try {
+    await test(bench);
+  } finally {
+    await bench.close();
+  }
+}

@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict';
+import { FileSyncError } from '../../src/errors.js';
+import { FileState } from '../../src/ports.js';
+import { services, topics, type FileStateMessage, type SetFileRequest } from '../../src/ros/interfaces.js';
+import { eventually, failsWith, sample } from '../conformance/support.js';
+import { rule } from '../unit/pipeline/bench.js';
+import { makeNodeBench, onNode, type NodeBench } from './node-bench.js';
+
+const A = sample(10_000, 1);
+
+const stateOf = (bench: NodeBench, path: string) => bench.record(path)?.state;
+
+async function reaches(bench: NodeBench, path: string, state: FileState): Promise<string> {
+  await eventually(async () => stateOf(bench, path) === state);
+  return bench.record(path)?.id ?? '';
+}
+
+/** A file that is UPLOADED; its id. */
+async function delivered(bench: NodeBench, path = 'a.ulg'): Promise<string> {
+  bench.source.put(path, A);
+  await bench.engine.start();
+  return reaches(bench, path, FileState.UPLOADED);
+}
+
+const EDIT: Omit<SetFileRequest, 'id'> = {
+  ...{ set_state: false, state: 0, set_description: false, description: '', set_targets: false, targets: [] },
+};
+
+const rejecting = {
+  targets: {
+    ftp: {
+      before: () => {
+        throw new FileSyncError('rejected', 'not that one');
+      },
+    },
+  },
+};
+
+const failed = async (bench: NodeBench): Promise<string> => {
+  bench.source.put('a.ulg', A);
+  await bench.engine.start();
+  return reaches(bench, 'a.ulg', FileState.FAILED);
+};
+
+const setArmed = ({ source }: NodeBench, armed: boolean) =>
+  source.availability.next({ available: true, reason: '', armed });
+
+describe('Node: topics', () => {
+  it('tells every change of every file, its deletion included', () =>
+    onNode({}, async bench => {
+      const heard = bench.hear(topics.fileState, '/d1/filesync/file_state');
+      const id = await delivered(bench);
+      await bench.call(services.forgetFile, 'forget_file', { id });
+      await eventually(async () => heard.some(({ deleted }) => deleted));
+      const seen = new Set(heard.map(({ state }) => state));
+      for (const state of [FileState.FOUND, FileState.DOWNLOADING, FileState.DOWNLOADED, FileState.UPLOADED])
+        assert.ok(seen.has(state), `state ${state} was told`);
+      const last = heard.findLast(({ state }) => state === FileState.UPLOADED) as FileStateMessage;
+      assert.equal(last.size, BigInt(A.length));
+      assert.deepEqual(
+        last.targets.map(({ target, state, path }) => ({ target, state, path })),
+        [{ target: 'ftp', state: 3, path: 'cam/a.ulg' }],
+      );
+    }));
+
+  it('tells whoever comes late what is unfinished and how many files there are', () =>
+    onNode(rejecting, async bench => {
+      await failed(bench);
+      const heard = bench.hear(topics.files, '/d1/filesync/files', true);
+      await eventually(async () => heard.at(-1)?.files[0]?.state === FileState.FAILED);
+      const last = heard.at(-1);
+      assert.equal(last?.unfinished, 1);
+      assert.deepEqual(last?.counts, [{ state: FileState.FAILED, count: 1 }]);
+      assert.match(last?.files[0]?.reason ?? '', /not that one/);
+    }));
+
+  it('tells whoever comes late how the devices are', () =>
+    onNode({}, async bench => {
+      bench.source.availability.next({ available: false, reason: 'no heartbeat', armed: false });
+      const heard = bench.hear(topics.devices, '/d1/filesync/devices', true);
+      await eventually(async () => heard.at(-1)?.devices[0]?.reason === 'no heartbeat');
+      assert.deepEqual(
+        heard.at(-1)?.devices.map(({ name, type, available }) => ({ name, type, available })),
+        [
+          { name: 'cam', type: 'memory', available: false },
+          { name: 'ftp', type: 'memory', available: true },
+        ],
+      );
+    }));
+
+  it('tells the progress of downloads and uploads', () =>
+    onNode({}, async bench => {
+      const heard = bench.hear(topics.progress, '/d1/filesync/progress');
+      await delivered(bench);
+      await eventually(async () => heard.some(({ target }) => target === 'ftp'));
+      const last = heard.at(-1);
+      assert.equal(last?.size, BigInt(A.length));
+      assert.ok(last.percent > 0 && last.percent <= 100);
+    }));
+
+  it('reports each device and the queue, with levels that mean something', () =>
+    onNode(rejecting, async bench => {
+      const heard = bench.hear(topics.diagnostics, '/diagnostics');
+      await failed(bench);
+      await eventually(async () => heard.at(-1)?.status.at(-1)?.level === 2);
+      const status = heard.at(-1)?.status ?? [];
+      assert.deepEqual(
+        status.map(({ level, name, hardware_id }) => ({ level, name, hardware_id })),
+        [
+          { level: 0, name: 'd1/filesync: cam', hardware_id: 'cam' },
+          { level: 0, name: 'd1/filesync: ftp', hardware_id: 'ftp' },
+          { level: 2, name: 'd1/filesync: queue', hardware_id: 'pi' },
+        ],
+      );
+      assert.match(status.at(-1)?.message ?? '', /1 FAILED/);
+    }));
+});
+
+describe('Node: services', () => {
+  it('lists files a page at a time', () =>
+    onNode({}, async bench => {
+      for (const name of ['a', 'b', 'c']) bench.source.put(name, A);
+      await bench.engine.start();
+      await eventually(
+        async () => bench.records().filter(({ state }) => state === FileState.UPLOADED).length === 3,
+      );
+      const ask = { states: [FileState.UPLOADED], device: 'cam', offset: 0, limit: 2 };
+      const first = await bench.call(services.listFiles, 'list_files', ask);
+      const second = await bench.call(services.listFiles, 'list_files', { ...ask, offset: 2 });
+      assert.deepEqual([first.success, first.total, second.total], [true, 3, 3]);
+      const paths = [...first.files, ...second.files].map(({ path }) => path);
+      assert.deepEqual(paths.sort(), ['a', 'b', 'c']);
+      const none = await bench.call(services.listFiles, 'list_files', { ...ask, states: [FileState.FAILED] });
+      assert.deepEqual([none.success, none.total], [true, 0]);
+      const elsewhere = await bench.call(services.listFiles, 'list_files', { ...ask, device: 'else' });
+      assert.deepEqual([elsewhere.success, elsewhere.total], [true, 0]);
+    }));
+
+  it('says that there is no such state', () =>
+    onNode({}, async bench => {
+      const ask = { states: [99], device: '', offset: 0, limit: 0 };
+      const answer = await bench.call(services.listFiles, 'list_files', ask);
+      assert.deepEqual([answer.success, answer.message], [false, 'there is no state 99']);
+    }));
+
+  it('gives one file by the beginning of its id, or says why not', () =>
+    onNode({}, async bench => {
+      const id = await delivered(bench);
+      const found = await bench.call(services.getFile, 'get_file', { id: id.slice(0, 5) });
+      assert.deepEqual([found.success, found.file.path], [true, 'a.ulg']);
+      const not = await bench.call(services.getFile, 'get_file', { id: 'zz' });
+      assert.equal(not.success, false);
+      assert.match(not.message, /no such file/);
+    }));
+
+  it('edits a description', () =>
+    onNode({}, async bench => {
+      const id = await delivered(bench);
+      const request = { ...EDIT, id, set_description: true, description: 'first flight' };
+      const answer = await bench.call(services.setFile, 'set_file', request);
+      assert.deepEqual([answer.success, answer.file.description], [true, 'first flight']);
+      assert.equal(bench.record('a.ulg')?.description, 'first flight');
+    }));
+
+  it('delivers to a target that an edit adds', () =>
+    onNode(
+      { targets: { ftp: {}, web: {} }, rules: [rule(), rule({ to: ['web'], include: ['none'] })] },
+      async bench => {
+        const id = await delivered(bench);
+        const request = { ...EDIT, id, set_targets: true, targets: ['ftp', 'web'] };
+        const answer = await bench.call(services.setFile, 'set_file', request);
+        assert.deepEqual([answer.success, answer.file.state], [true, FileState.PARTIAL]);
+        await reaches(bench, 'a.ulg', FileState.UPLOADED);
+        assert.deepEqual(bench.target('web').files.get('cam/a.ulg'), Buffer.from(A));
+      },
+    ));
+
+  it('delivers anew what is set back to DOWNLOADED', () =>
+    onNode({}, async bench => {
+      const id = await delivered(bench);
+      bench.target().files.clear();
+      const again = { ...EDIT, id, set_state: true, state: FileState.DOWNLOADED };
+      assert.equal((await bench.call(services.setFile, 'set_file', again)).success, true);
+      await reaches(bench, 'a.ulg', FileState.UPLOADED);
+      assert.deepEqual(bench.target().files.get('cam/a.ulg'), Buffer.from(A));
+    }));
+
+  it('gives a file up, and brings it back by retry', () =>
+    onNode({}, async bench => {
+      bench.engine.pause(true);
+      bench.source.put('a.ulg', A);
+      await bench.store.put({
+        ...{ id: 'abcdef012345', device: 'cam', path: 'a.ulg', size: A.length, local: 'cam/a.ulg' },
+        ...{ state: FileState.FOUND, description: '', foundAt: 0, updatedAt: 0 },
+        targets: { ftp: { state: 'pending' } },
+      });
+      const giveUp = { ...EDIT, id: 'abcdef012345', set_state: true, state: FileState.FAILED };
+      const answer = await bench.call(services.setFile, 'set_file', giveUp);
+      assert.deepEqual([answer.success, answer.file.state], [true, FileState.FAILED]);
+      const back = await bench.call(services.retry, 'retry', { id: '' });
+      assert.deepEqual([back.success, back.ids], [true, ['abcdef012345']]);
+      assert.equal(stateOf(bench, 'a.ulg'), FileState.FOUND);
+    }));
+
+  const refusals: Readonly<Record<string, [Partial<SetFileRequest>, RegExp]>> = {
+    'a state that only work can reach': [
+      { set_state: true, state: FileState.UPLOADED },
+      /no file can be made UPLOADED/,
+    ],
+    'a state that does not exist': [{ set_state: true, state: 77 }, /there is no state 77/],
+    'a state that makes no sense now': [{ set_state: true, state: FileState.FAILED }, /it is UPLOADED/],
+    'a device that is no target': [{ set_targets: true, targets: ['ftp', 'moon'] }, /moon is not a target/],
+    'leaving out a target that has it': [{ set_targets: true, targets: [] }, /ftp has the file/],
+    'nothing at all': [{}, /nothing to set/],
+    'a file that is not there': [{ id: 'zz', set_description: true }, /no such file/],
+  };
+  for (const [what, [request, why]] of Object.entries(refusals)) {
+    it(`refuses ${what}, says why and changes nothing`, () =>
+      onNode({}, async bench => {
+        const id = await delivered(bench);
+        const before = bench.record('a.ulg');
+        const also = Object.keys(request).length > 0 ? { set_description: true, description: 'changed' } : {};
+        const answer = await bench.call(services.setFile, 'set_file', { ...EDIT, id, ...also, ...request });
+        assert.equal(answer.success, false);
+        assert.match(answer.message, why);
+        assert.deepEqual(bench.record('a.ulg'), before);
+      }));
+  }
+
+  it('refuses to forget or retry what is not there or not FAILED', () =>
+    onNode({}, async bench => {
+      const id = await delivered(bench);
+      assert.match(
+        (await bench.call(services.forgetFile, 'forget_file', { id: 'zz' })).message,
+        /no such file/,
+      );
+      const retry = await bench.call(services.retry, 'retry', { id });
+      assert.equal(retry.success, false);
+      assert.match(retry.message, /it is UPLOADED/);
+    }));
+
+  it('looks at the sources at once when asked', () =>
+    onNode({ parameters: { interval: 3600 } }, async bench => {
+      await delivered(bench);
+      bench.source.put('late.ulg', A);
+      assert.equal((await bench.call(services.trigger, 'rescan', {})).success, true);
+      await reaches(bench, 'late.ulg', FileState.UPLOADED);
+    }));
+
+  it('pauses and resumes all work', () =>
+    onNode({}, async bench => {
+      await bench.engine.start();
+      assert.equal((await bench.call(services.setBool, 'pause', { data: true })).message, 'paused');
+      assert.equal(bench.engine.paused, true);
+      bench.source.put('a.ulg', A);
+      assert.match((await bench.call(services.trigger, 'rescan', {})).message, /paused/);
+      assert.equal((await bench.call(services.setBool, 'pause', { data: false })).message, 'resumed');
+      await reaches(bench, 'a.ulg', FileState.UPLOADED);
+    }));
+});
+
+describe('Node: parameters', () => {
+  it('interval takes effect at once', () =>
+    onNode({ parameters: { interval: 3600 } }, async bench => {
+      await delivered(bench);
+      bench.source.put('late.ulg', A);
+      assert.equal(bench.graph.setParameter('interval', 0.05), undefined);
+      await reaches(bench, 'late.ulg', FileState.UPLOADED);
+    }));
+
+  it('while_armed stands above the rules, at once, and leaves it to them again', () =>
+    onNode({}, async bench => {
+      setArmed(bench, true);
+      bench.source.put('a.ulg', A);
+      await bench.engine.start();
+      assert.equal(bench.graph.setParameter('while_armed', 'continue'), undefined);
+      await reaches(bench, 'a.ulg', FileState.UPLOADED);
+      assert.equal(bench.graph.setParameter('while_armed', ''), undefined);
+      bench.source.put('b.ulg', A);
+      bench.engine.rescan();
+      await bench.call(services.trigger, 'rescan', {});
+      assert.equal(bench.record('b.ulg'), undefined);
+      setArmed(bench, false);
+      await reaches(bench, 'b.ulg', FileState.UPLOADED);
+    }));
+
+  it('while_armed: pause stops deliveries too', () =>
+    onNode({ parameters: { while_armed: 'pause' } }, async bench => {
+      bench.target().availability.next({ available: false, reason: 'away', armed: false });
+      bench.source.put('a.ulg', A);
+      await bench.engine.start();
+      await reaches(bench, 'a.ulg', FileState.DOWNLOADED);
+      setArmed(bench, true);
+      bench.target().availability.next({ available: true, reason: '', armed: false });
+      await bench.call(services.trigger, 'rescan', {});
+      assert.equal(bench.target().files.size, 0);
+      bench.graph.setParameter('while_armed', 'upload-only');
+      await reaches(bench, 'a.ulg', FileState.UPLOADED);
+    }));
+
+  it('refuses values that make no sense', () =>
+    onNode({}, async bench => {
+      assert.match(bench.graph.setParameter('interval', 0.001) ?? '', /at least 0.05 s/);
+      assert.match(bench.graph.setParameter('interval', -1) ?? '', /at least 0.05 s/);
+      assert.match(bench.graph.setParameter('while_armed', 'always') ?? '', /upload-only, pause, continue/);
+      assert.equal(bench.graph.getParameter('interval'), 0);
+    }));
+
+  it('does not start with such values', async () => {
+    await failsWith(() => makeNodeBench({ parameters: { interval: 'often' } }), 'config');
+  });
+});
