@@ -77,7 +77,10 @@ export class Presence {
   get state(): Availability | undefined {
     const away = (reason: string) => ({ available: false, reason, armed: this.#armed });
     if (this.#trouble)
-      return { ...away(this.#trouble.message), misconfigured: this.#trouble.kind === 'config' };
+      return {
+        ...away(this.#trouble.message),
+        ...(this.#trouble.kind === 'config' && { misconfigured: true }),
+      };
     const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_LIMIT;
     if (silent) return away(this.#silence());
     if (!this.#heard) return undefined;
