@@ -181,7 +181,7 @@ describe('http target', () => {
     await withUpload({ ...setup, ...hasty(clock), troubles: [silent] }, async ({ target }) => {
       await passing(
         clock,
-        1_000,
+        () => 20,
         failsWith(() => send(target), 'lost-answer'),
       );
     });
