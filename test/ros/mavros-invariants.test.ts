@@ -4,7 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileSyncError } from '../../src/errors.js';
 import type { Source, SourceFile } from '../../src/ports.js';
-import { checksumOf, collect, listed, sample } from '../conformance/support.js';
+import { ftpTypes } from '../../src/ros/mavros/interfaces.js';
+import { checksumOf, collect, failsWith, listed, sample } from '../conformance/support.js';
 import { temporaryFolder } from '../conformance/temp-folder.js';
 import { StandInMavros, type Fault } from '../fakes/stand-in-mavros.js';
 import { MemoryGraph, MemoryNetwork } from '../fakes/memory-graph.js';
@@ -21,6 +22,8 @@ function randomFrom(seed: number): () => number {
 }
 
 const FAULTS: readonly Fault[] = ['lost-request', 'lost-reply', 'late', 'missed', 'slow', 'mute'];
+
+const never = new AbortController().signal;
 
 /** Moves time to whenever something happens next, until the work is done. */
 async function inVirtualTime<Value>(clock: VirtualClock, work: Promise<Value>): Promise<Value> {
@@ -63,6 +66,14 @@ class World {
   async crash(): Promise<void> {
     await this.#graph.shutdown();
     [this.#graph, this.source] = this.#process();
+  }
+
+  /** `ros2 service call /mavros/ftp/close`. */
+  async closeByHand(path: string): Promise<void> {
+    const graph = new MemoryGraph({ network: this.#network, name: 'shell', clock: this.clock });
+    const client = graph.client(ftpTypes.close, '/mavros/ftp/close');
+    const { r_errno } = await client.call({ file_path: path }, { timeout: 1_000, signal: never });
+    assert.equal(r_errno, 9);
   }
 
   /** One operation, given up at some time or not. Whatever ends well must have ended right. */
@@ -149,6 +160,17 @@ async function lives(world: World, operations: number, crashes: number): Promise
   }
 }
 
+/** Once nothing goes wrong any more, everything works, with what the trouble has left behind. */
+async function recovers(world: World): Promise<void> {
+  world.faults = 0;
+  await world.clock.advance(60_000);
+  for (const [path, bytes] of world.files) {
+    const reading = collect(world.source.read({ path, size: bytes.length }, 0, never));
+    assert.deepEqual(await inVirtualTime(world.clock, reading), Buffer.from(bytes));
+  }
+  assert.equal(world.standIn.death, undefined);
+}
+
 describe('mavros source over the services: MAVROS is never killed', () => {
   for (const seed of [1, 2, 3, 4])
     it(`by 600 operations with losses, late replies, cancels and kills of ours (seed ${seed})`, () =>
@@ -156,5 +178,32 @@ describe('mavros source over the services: MAVROS is never killed', () => {
         world.faults = 0.08;
         await lives(world, 600, 0.1);
         assert.ok(world.completed > 200, `only ${world.completed} operations were completed`);
+        await recovers(world);
       }));
+
+  it('and when it was, by somebody else, the next one is used', () =>
+    withWorld(9, async world => {
+      const [path, bytes] = [...world.files].at(-1) ?? ['', sample(0)];
+      const read = (offset: number) => world.source.read({ path, size: bytes.length }, offset, never);
+      const got: Uint8Array[] = [];
+      const cut = async () => {
+        for await (const chunk of read(0)) {
+          got.push(chunk);
+          world.standIn.stop();
+        }
+      };
+      await inVirtualTime(world.clock, failsWith(cut, 'unavailable'));
+      world.standIn.start();
+      const { length } = Buffer.concat(got);
+      const rest = await inVirtualTime(world.clock, collect(read(length)));
+      assert.deepEqual(Buffer.concat([...got, rest]), Buffer.from(bytes));
+    }));
+
+  it('and is believed where its error number is left over from a call of somebody else', () =>
+    withWorld(10, async world => {
+      await inVirtualTime(world.clock, world.closeByHand('/log/not-open'));
+      const [path, bytes] = [...world.files].at(-1) ?? ['', sample(0)];
+      const reading = collect(world.source.read({ path, size: bytes.length }, 0, never));
+      assert.deepEqual(await inVirtualTime(world.clock, reading), Buffer.from(bytes));
+    }));
 });

@@ -15,6 +15,7 @@ export const Errno = {
   WRONG_OFFSET: 52,
   UNKNOWN_REPLY: 56,
   WRONG_SESSION: 57,
+  BAD_SESSION: 77,
   LOST_SYNC: 84,
   TIMED_OUT: 110,
 } as const;
@@ -58,6 +59,15 @@ export function lostPacket(path: string, service: string): FileSyncError {
     `the vehicle did not answer ${service} of ${path} in MAVROS' time: the link loses packets or is slow; if that stays so, set transport: endpoint`,
     { path },
   );
+}
+
+/** Words for a read that was refused. */
+export function readError(refusal: FtpRefusal, path: string): FileSyncError {
+  if (refusal.errno !== Errno.NOT_OPEN && refusal.errno !== Errno.BAD_SESSION)
+    return refusalError(refusal, path);
+  const words =
+    'is not open any more: MAVROS or the vehicle was restarted, or ended its sessions; it is opened anew';
+  return new FileSyncError('io', `${path} ${words}`, { path, cause: refusal });
 }
 
 const FORBIDDEN: readonly number[] = [Errno.ACCESS, Errno.READ_ONLY];

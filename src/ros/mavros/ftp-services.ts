@@ -243,7 +243,7 @@ export class FtpServices {
   async #call<Request extends object, Answer extends FtpAnswer>(
     call: Call<Request, Answer>,
   ): Promise<Answered<Answer>> {
-    const { client, request, limit, signal } = call;
+    const { service, client, request, limit, signal } = call;
     const { lock, clock } = this.#options;
     await lock.quiet(signal);
     throwIfAborted(signal);
@@ -251,19 +251,23 @@ export class FtpServices {
     try {
       const answer = await client.call(request, { timeout: limit + MARGIN, signal: never });
       const took = clock.monotonic() - begun;
-      this.#judge(answer, isUnsettled(answer, took, limit) && !call.arrived?.(answer));
+      this.#judge(service, answer, isUnsettled(answer, took, limit) && !call.arrived?.(answer));
       return { answer, took };
     } catch (error) {
-      throw this.#unanswered(call.service, limit, error);
+      throw this.#unanswered(service, limit, error);
     }
   }
 
-  #judge({ success, r_errno }: FtpAnswer, unsettled: boolean): void {
+  #judge(service: string, { success, r_errno }: FtpAnswer, unsettled: boolean): void {
     this.#served = true;
     if (unsettled) {
       this.#options.lock.rest(SETTLE);
       this.#suspect = true;
-    } else if (success || r_errno !== Errno.NOT_OPEN) this.#suspect = false;
+      return;
+    }
+    // Only these two look for the file at MAVROS itself; from any other call the number is left over.
+    const wentOut = success || r_errno !== Errno.NOT_OPEN || (service !== 'close' && service !== 'read');
+    if (wentOut) this.#suspect = false;
   }
 
   /** The request may have reached MAVROS all the same. */

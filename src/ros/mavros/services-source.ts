@@ -6,7 +6,7 @@ import { Operations } from '../../mavlink/operations.js';
 import { changed } from '../../mavlink/remote-file.js';
 import { RemoteRoot } from '../../mavlink/remote-root.js';
 import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceFile } from '../../ports.js';
-import { Errno, FtpRefusal, refusalError } from './ftp-errors.js';
+import { Errno, FtpRefusal, readError, refusalError } from './ftp-errors.js';
 import type { Entry, FtpServices } from './ftp-services.js';
 import { ReadSize } from './read-size.js';
 import type { MavrosState } from './state.js';
@@ -246,4 +246,4 @@ export const CURE = 'install a newer MAVROS, or set transport: endpoint';
 const isLoss = (error: unknown): boolean => error instanceof FileSyncError && error.kind === 'timeout';
 
 const asError = (error: unknown, path: string): unknown =>
-  error instanceof FtpRefusal ? refusalError(error, path) : error;
+  error instanceof FtpRefusal ? readError(error, path) : error;
