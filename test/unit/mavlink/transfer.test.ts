@@ -75,7 +75,8 @@ describe('File transfer with a vehicle that misbehaves', () => {
 
   it('counts up by one, from a number that differs from run to run', async () => {
     await read();
-    const sequences = vehicle.requests.map(({ sequence }) => sequence);
+    // A slow machine may see a request repeated, with the same number.
+    const sequences = [...new Set(vehicle.requests.map(({ sequence }) => sequence))];
     sequences.slice(1).forEach((sequence, index) => {
       assert.equal(sequence, ((sequences[index] ?? 0) + 1) & 0xffff);
     });
