@@ -2,8 +2,10 @@ import { compose } from '../compose.js';
 import { serveControl } from '../control/server.js';
 import { controlSocket } from '../control/socket.js';
 import { StoreAdmin } from '../control/store-admin.js';
+import { deviceTypes } from '../devices/registry.js';
 import { daemonPolicy } from '../pipeline/retry-policy.js';
 import { splitArguments } from '../ros/arguments.js';
+import { withMavros } from '../ros/mavros.js';
 import { declareConfig, exposeEngine } from '../ros/node.js';
 import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
 import type { Graph } from '../ros/graph.js';
@@ -29,7 +31,8 @@ export const node = defineCommand({
 
 async function work(graph: Graph, shell: Shell, explicit: string | undefined): Promise<void> {
   const { logger } = graph;
-  const config = await configFor(shell, declareConfig(graph) ?? explicit);
+  const types = withMavros(deviceTypes, graph, { clock: shell.clock });
+  const config = await configFor(shell, declareConfig(graph) ?? explicit, types);
   const { engine, store } = await compose(config, { ...shell, logger }, daemonPolicy);
   const admin = new StoreAdmin(store, shell.clock, engine.devices);
   const control = await serveControl(controlSocket(config.database), admin);

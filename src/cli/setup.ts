@@ -3,6 +3,7 @@ import { concat, concatMap, firstValueFrom, NEVER, takeWhile, type Observable } 
 import { findConfig } from '../config/find.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/config.js';
+import type { DeviceType } from '../devices/definition.js';
 import { deviceTypes } from '../devices/registry.js';
 import { FileSyncError } from '../errors.js';
 import { UNKNOWN, type DeviceStatus } from '../pipeline/hub.js';
@@ -30,7 +31,11 @@ export async function misconfiguration(devices: Observable<readonly DeviceStatus
 }
 
 /** The configuration that the user asked for or that lies in its usual place; warnings are told. */
-export async function configFor(shell: Shell, explicit: string | undefined): Promise<Config> {
+export async function configFor(
+  shell: Shell,
+  explicit: string | undefined,
+  types: readonly DeviceType[] = deviceTypes,
+): Promise<Config> {
   const exists = (path: string) =>
     access(path).then(
       () => true,
@@ -42,7 +47,7 @@ export async function configFor(shell: Shell, explicit: string | undefined): Pro
     home: shell.home,
     exists,
   });
-  const config = await loadConfig(file, { env: shell.env, deviceTypes });
+  const config = await loadConfig(file, { env: shell.env, deviceTypes: types });
   for (const warning of config.warnings) shell.complain(`warning: ${warning}`);
   return config;
 }
