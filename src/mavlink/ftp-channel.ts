@@ -45,6 +45,9 @@ interface Exchange {
 /** ms after which a request to a vehicle that is away is given up, however long it may take when it is there. */
 const AWAY_LIMIT = 10_000;
 
+/** ms between two transmissions of a request, however little time is left. */
+const SHORTEST_WAIT = 1;
+
 /** Numbers that the packets of one burst may have: ArduPilot sends 2000. */
 const BURST_NUMBERS = 4096;
 
@@ -141,7 +144,7 @@ export class FtpChannel {
     for (let sent = 1; !isOver(); sent++) {
       throwIfAborted(signal);
       this.#vehicle.sendFtp(request);
-      const wait = Math.min(this.#timer.timeout(sent), limit - past());
+      const wait = Math.max(SHORTEST_WAIT, Math.min(this.#timer.timeout(sent), limit - past()));
       const answer = await this.#within(reply, wait, signal);
       if (!answer) continue;
       this.#timer.answered(sent, past());

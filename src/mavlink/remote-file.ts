@@ -3,6 +3,9 @@ import type { Posted } from './ftp-channel.js';
 import type { BurstPacket, FtpClient, OpenedFile, Receive } from './ftp-client.js';
 import { FtpNak, toFtpError } from './ftp-errors.js';
 
+/** Sessions that a read may lose: a late copy of an old request can end the first new one. */
+const MAX_RENEWALS = 2;
+
 /**
  * A file on the vehicle, open for reading as long as it takes: a session that the vehicle gave up (idle for 10 s, or
  * rebooted) is opened anew. Several reads may be under way at once.
@@ -32,17 +35,16 @@ export class RemoteFile {
 
   /** Up to `size` (at most 239) bytes from `offset`; none at the end. Rejects with `changed` if its size is another now. */
   async read(offset: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
-    const opened = this.#opened;
-    try {
-      return await this.#client.read(opened.session, offset, size, signal);
-    } catch (error) {
-      if (!(error instanceof FtpNak)) throw error;
-      await this.#renewed(opened, signal);
-    }
-    try {
-      return await this.#client.read(this.#opened.session, offset, size, signal);
-    } catch (error) {
-      throw toFtpError(error, this.#path);
+    for (let renewals = 0; ; renewals++) {
+      const opened = this.#opened;
+      if (opened.size !== this.#size) throw changed(this.#path);
+      try {
+        return await this.#client.read(opened.session, offset, size, signal);
+      } catch (error) {
+        if (!(error instanceof FtpNak)) throw error;
+        if (renewals === MAX_RENEWALS) throw toFtpError(error, this.#path);
+        await this.#renewed(opened, signal);
+      }
     }
   }
 
@@ -75,7 +77,6 @@ export class RemoteFile {
     } finally {
       this.#reopening = undefined;
     }
-    if (this.#opened.size !== this.#size) throw changed(this.#path);
   }
 }
 

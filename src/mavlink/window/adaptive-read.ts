@@ -1,7 +1,8 @@
 import type { ByteStream, Clock, Logger } from '../../ports.js';
-import { stopAndWait, type ReadStrategy, type Span } from '../read-strategy.js';
-import type { RemoteFile } from '../remote-file.js';
+import type { ReadStrategy, Span } from '../read-strategy.js';
+import { changed, type RemoteFile } from '../remote-file.js';
 import { BurstRead } from './burst-read.js';
+import { contact, type ContactTools } from './contact.js';
 import { Pacer } from './pacer.js';
 import { Path, type WindowLimits } from './path.js';
 import { WindowRead } from './window-read.js';
@@ -69,20 +70,28 @@ export class AdaptiveRead implements ReadStrategy {
   }
 
   async *#byBursts(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
-    const reading = new BurstRead(file, span, this.#options.clock, signal);
+    const reading = new BurstRead(file, span, this.#contactTools, signal);
     const refused = (yield* reading.run(this.#chosen ? Infinity : TRIAL)) === 'refused';
     return { at: reading.at, refused };
   }
 
   async *#oneByOne(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
     const { clock } = this.#options;
-    for await (const chunk of stopAndWait.read(file, span, signal)) {
-      yield chunk;
-      this.#pacer.asked(chunk.length, clock.monotonic());
+    for (let offset = span.offset; offset < span.end;) {
       const wait = this.#pacer.wait(clock.monotonic());
       if (wait > 0) await clock.sleep(wait, signal);
+      const size = Math.min(this.#path.blockSize.next(), span.end - offset);
+      this.#pacer.asked(size, clock.monotonic());
+      const data = await contact(file, { offset, size }, this.#contactTools, signal);
+      if (data.length === 0) throw changed(span.path);
+      offset += data.length;
+      yield data;
     }
     return { at: span.end, refused: false };
+  }
+
+  get #contactTools(): ContactTools {
+    return { clock: this.#options.clock, blockSize: this.#path.blockSize };
   }
 
   /** The present way ended before the file did. Bursts know no rate, and are not tried where there is a limit to it. */

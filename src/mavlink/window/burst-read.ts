@@ -1,11 +1,10 @@
 import { throwIfAborted } from '../../errors.js';
-import type { Clock } from '../../ports.js';
 import type { BurstPacket } from '../ftp-client.js';
 import { FtpNak } from '../ftp-errors.js';
-import { MAX_DATA } from '../ftp-payload.js';
 import type { Span } from '../read-strategy.js';
 import { changed, type RemoteFile } from '../remote-file.js';
 import { Blocks } from './blocks.js';
+import { contact, type ContactTools } from './contact.js';
 import { CHUNK } from './window-read.js';
 
 /** ms of silence after which a burst counts as over. ArduPilot, and a lossy link, may be slow to begin one. */
@@ -23,16 +22,19 @@ export type BurstOutcome = 'done' | 'enough' | 'refused';
 export class BurstRead {
   readonly #file: RemoteFile;
   readonly #span: Span;
-  readonly #clock: Clock;
+  readonly #tools: ContactTools;
   readonly #signal: AbortSignal;
   readonly #blocks: Blocks;
+  /** Bytes of a packet. */
+  readonly #size: number;
   #over = false;
   #wake: () => void = () => undefined;
 
-  constructor(file: RemoteFile, span: Span, clock: Clock, signal: AbortSignal) {
+  constructor(file: RemoteFile, span: Span, tools: ContactTools, signal: AbortSignal) {
     this.#file = file;
     this.#span = span;
-    this.#clock = clock;
+    this.#tools = tools;
+    this.#size = tools.blockSize.size;
     this.#signal = signal;
     this.#blocks = new Blocks(span);
   }
@@ -58,7 +60,7 @@ export class BurstRead {
 
   async *#burst(): AsyncGenerator<Uint8Array, void> {
     this.#over = false;
-    const posted = this.#file.postBurst(this.at, MAX_DATA, packet => this.#receive(packet));
+    const posted = this.#file.postBurst(this.at, this.#size, packet => this.#receive(packet));
     try {
       for (let heard = this.#blocks.held; ; heard = this.#blocks.held) {
         yield* this.#ready(CHUNK);
@@ -78,7 +80,7 @@ export class BurstRead {
     const woken = new Promise<void>(resolve => (this.#wake = resolve));
     for (const signal of this.#ends) signal.addEventListener('abort', stop);
     try {
-      await Promise.race([woken, this.#clock.sleep(SILENCE, over.signal)]);
+      await Promise.race([woken, this.#tools.clock.sleep(SILENCE, over.signal)]);
     } finally {
       for (const signal of this.#ends) signal.removeEventListener('abort', stop);
       stop();
@@ -92,7 +94,7 @@ export class BurstRead {
   #receive(packet: BurstPacket | FtpNak): void {
     if (packet instanceof FtpNak) this.#over = true;
     else {
-      const block = this.#blocks.at(packet.offset, MAX_DATA);
+      const block = this.#blocks.at(packet.offset, this.#size);
       if (block && packet.data.length > 0) this.#blocks.fill(block, packet.data);
       this.#over ||= packet.last;
     }
@@ -102,7 +104,7 @@ export class BurstRead {
   /** Asks for what the burst left out. */
   async *#mend(): AsyncGenerator<Uint8Array, void> {
     for (let block = this.#blocks.firstMissing; block; block = this.#blocks.firstMissing) {
-      const data = await this.#file.read(block.offset, block.size, this.#signal);
+      const data = await contact(this.#file, block, this.#tools, this.#signal);
       if (data.length === 0) throw changed(this.#span.path);
       this.#blocks.fill(block, data);
       yield* this.#ready(CHUNK);
@@ -112,7 +114,7 @@ export class BurstRead {
 
   /** One block by itself, which opens a lost session anew, or fails with the reason. */
   async *#single(): AsyncGenerator<Uint8Array, void> {
-    this.#blocks.at(this.at, MAX_DATA);
+    this.#blocks.at(this.at, this.#size);
     yield* this.#mend();
   }
 

@@ -10,11 +10,9 @@ const SMALLER = [
   { size: 48, after: 3_000 },
 ] as const;
 
-export interface Contact {
-  readonly file: RemoteFile;
-  readonly block: Block;
-  readonly blockSize: BlockSize;
+export interface ContactTools {
   readonly clock: Clock;
+  readonly blockSize: BlockSize;
 }
 
 /**
@@ -22,30 +20,35 @@ export interface Contact {
  * some links cut or drop long packets. Rejects as `RemoteFile.read` does; empty at the end of the file.
  */
 export async function contact(
-  { file, block, blockSize, clock }: Contact,
+  file: RemoteFile,
+  block: Pick<Block, 'offset' | 'size'>,
+  { clock, blockSize }: ContactTools,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
+  const data = await untilSettled(signal, async settled => {
+    const smaller = SMALLER.filter(({ size }) => size < block.size).map(async ({ size, after }) => {
+      await clock.sleep(after, settled);
+      return file.read(block.offset, size, settled);
+    });
+    return Promise.race([file.read(block.offset, block.size, settled), ...smaller]);
+  });
+  if (data.length > 0) blockSize.answered(block.size, data.length);
+  return data;
+}
+
+/** Gives the work a signal that is aborted with the outer one and at its own end. */
+async function untilSettled<Value>(
+  signal: AbortSignal,
+  work: (settled: AbortSignal) => Promise<Value>,
+): Promise<Value> {
   throwIfAborted(signal);
-  const settled = new AbortController();
-  const stop = () => settled.abort();
+  const over = new AbortController();
+  const stop = () => over.abort();
   signal.addEventListener('abort', stop);
-  const smaller = async ({ size, after }: { size: number; after: number }) => {
-    await clock.sleep(after, settled.signal);
-    const data = await file.read(block.offset, size, settled.signal);
-    blockSize.answered(block.size, data.length);
-    return data;
-  };
   try {
-    const whole = file.read(block.offset, block.size, settled.signal);
-    const others = SMALLER.filter(({ size }) => size < block.size).map(smaller);
-    return await Promise.race([whole, ...others.map(successOnly)]);
+    return await work(over.signal);
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
   }
-}
-
-/** Never settles if the work fails. */
-function successOnly<Value>(work: Promise<Value>): Promise<Value> {
-  return new Promise(resolve => void work.then(resolve, () => undefined));
 }

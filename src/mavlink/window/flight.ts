@@ -57,7 +57,7 @@ export class Flight {
 
   /** Gives up what is older than `timeout` (ms). */
   takeExpired(now: number, timeout: number): Transmission[] {
-    return this.#takeWhile(({ sentAt }) => now - sentAt >= timeout);
+    return this.#takeWhile(({ sentAt }) => sentAt + timeout <= now);
   }
 
   /** Gives up everything. */

@@ -156,7 +156,7 @@ export class WindowRead {
       if (!block) break;
       this.#send(block, now);
     }
-    if (this.#flight.oldest) this.#alarm.set(this.#flight.oldest.sentAt + path.timeout);
+    this.#alarm.set(Math.min(this.#silentAt, this.#expiredAt));
     if (this.#flushAt > now) this.#alarm.set(this.#flushAt);
   }
 
@@ -235,11 +235,21 @@ export class WindowRead {
     }
   }
 
+  /** Monotonic ms at which the link counts as silent if nothing is answered until then. */
+  get #silentAt(): number {
+    const { oldest } = this.#flight;
+    return oldest ? Math.max(this.#heard, oldest.sentAt) + this.#tools.path.timeout : Infinity;
+  }
+
+  /** Monotonic ms at which the oldest request is given up. */
+  get #expiredAt(): number {
+    return (this.#flight.oldest?.sentAt ?? Infinity) + PATIENCE * this.#tools.path.timeout;
+  }
+
   #rung(): void {
     const { clock, path } = this.#tools;
     const now = clock.monotonic();
-    const { oldest } = this.#flight;
-    if (oldest && now - Math.max(this.#heard, oldest.sentAt) >= path.timeout) this.#stop('silent');
+    if (now >= this.#silentAt) this.#stop('silent');
     else this.#giveUp(this.#flight.takeExpired(now, PATIENCE * path.timeout));
     if (this.#isDue()) this.#wake();
     this.#pump();
@@ -250,7 +260,7 @@ export class WindowRead {
     const { clock, path } = this.#tools;
     const block = this.#blocks.firstMissing;
     if (block) {
-      const data = await contact({ file: this.#file, block, blockSize: path.blockSize, clock }, this.#signal);
+      const data = await contact(this.#file, block, { clock, blockSize: path.blockSize }, this.#signal);
       if (data.length === 0) throw changed(this.#span.path);
       this.#fill(block, data, clock.monotonic());
     }

@@ -1,0 +1,195 @@
+import { contentOf, FtpErrorCode, Opcode, type FtpPayload } from '../../../src/mavlink/ftp-payload.js';
+import type { FtpPort } from '../../../src/mavlink/ftp-channel.js';
+import { Impairment, UNIMPAIRED, type Impairments } from '../../../src/sim/impairment.js';
+import type { VirtualClock } from '../../fakes/virtual-clock.js';
+import { ack, nak, nameIn, uint32 } from './scripted-vehicle.js';
+
+/** What a server is like. Times are ms. */
+export interface ServerManners {
+  /** Requests that may wait to be served; what comes on top is dropped. */
+  readonly queue: number;
+  /** To serve one request. */
+  readonly service: number;
+  /** Without a request, after which the file is closed. */
+  readonly idle: number;
+  /** Replies with up to so many bytes are kept for a request with the same number. */
+  readonly keptUpTo: number;
+  /** Every refusal says FILE_EXISTS until a listing has failed. */
+  readonly stickyErrno: boolean;
+  /** Requests that may be under way; others are refused. */
+  readonly inFlight: number;
+  /** Reads with more bytes than this stay unanswered: a link that cuts packets. */
+  readonly longest: number;
+  /** Monotonic ms of restarts; it answers nothing for `downtime` after each. */
+  readonly restarts: readonly number[];
+  readonly downtime: number;
+}
+
+export const GOOD_MANNERS: ServerManners = {
+  queue: Infinity,
+  service: 0,
+  idle: 10_000,
+  keptUpTo: 4,
+  stickyErrno: false,
+  inFlight: Infinity,
+  longest: 239,
+  restarts: [],
+  downtime: 0,
+};
+
+/** Bytes of a frame around a payload: header, fields in front of the data, checksum. */
+const OVERHEAD = 27;
+
+export const LOG = '/log';
+
+/** A vehicle in memory with one file, behind a link on a virtual clock. */
+export class MemoryVehicle implements FtpPort {
+  readonly closed = new AbortController().signal;
+  readonly absence = undefined;
+  readonly requests: FtpPayload[] = [];
+  bytes: Uint8Array;
+  session: number | undefined;
+  /** Takes the place of what a good server answers. */
+  script: (request: FtpPayload, good: FtpPayload) => readonly FtpPayload[] = (_request, good) => [good];
+  readonly #clock: VirtualClock;
+  readonly #how: ServerManners;
+  readonly #up: Impairment;
+  readonly #down: Impairment;
+  readonly #restarts: number[];
+  #listener: (reply: FtpPayload) => void = () => undefined;
+  #kept: FtpPayload | undefined;
+  #errno: boolean;
+  #used = 0;
+  #deadUntil = 0;
+  #queue: FtpPayload[] = [];
+  #serving = false;
+
+  constructor(
+    bytes: Uint8Array,
+    clock: VirtualClock,
+    how: Partial<ServerManners> = {},
+    link: Partial<Impairments> = {},
+  ) {
+    this.bytes = bytes;
+    this.#clock = clock;
+    this.#how = { ...GOOD_MANNERS, ...how };
+    this.#errno = this.#how.stickyErrno;
+    this.#restarts = [...this.#how.restarts];
+    this.#up = new Impairment({ ...UNIMPAIRED, ...link }, clock, 0);
+    this.#down = new Impairment({ ...UNIMPAIRED, ...link }, clock, 1);
+  }
+
+  onFtp(listener: (reply: FtpPayload) => void): void {
+    this.#listener = listener;
+  }
+
+  sendFtp(request: FtpPayload): void {
+    this.requests.push(request);
+    // Never in the same turn, as on any link.
+    queueMicrotask(() => this.#up.send(OVERHEAD, () => this.#arrived(request)));
+  }
+
+  #arrived(request: FtpPayload): void {
+    this.#live();
+    if (this.#clock.monotonic() < this.#deadUntil || this.#queue.length >= this.#how.queue) return;
+    this.#queue.push(request);
+    if (!this.#serving) void this.#serveAll();
+  }
+
+  async #serveAll(): Promise<void> {
+    this.#serving = true;
+    for (let request = this.#queue[0]; request; request = this.#queue[0]) {
+      if (this.#how.service > 0) await this.#clock.sleep(this.#how.service);
+      this.#serve(request);
+      this.#queue.shift();
+    }
+    this.#serving = false;
+  }
+
+  /** What time alone brings: restarts and the end of an idle session. */
+  #live(): void {
+    const now = this.#clock.monotonic();
+    for (let at = this.#restarts[0]; at !== undefined && at <= now; at = this.#restarts[0]) {
+      this.#restarts.shift();
+      this.#deadUntil = at + this.#how.downtime;
+      this.session = this.#kept = undefined;
+    }
+    if (now - this.#used > this.#how.idle) this.session = this.#kept = undefined;
+    this.#used = now;
+  }
+
+  #serve(request: FtpPayload): void {
+    const kept = this.#kept?.sequence === ((request.sequence + 1) & 0xffff) ? this.#kept : undefined;
+    const good = kept ?? this.#good(request);
+    if (good.size <= this.#how.keptUpTo) this.#kept = good;
+    for (const reply of this.script(request, good)) {
+      if (reply.size > this.#how.longest) continue;
+      this.#down.send(OVERHEAD + reply.size, () => this.#listener(reply));
+    }
+  }
+
+  #good(request: FtpPayload): FtpPayload {
+    const reply = this.#answer(request);
+    if (reply.opcode !== Opcode.NAK || !this.#errno) return reply;
+    return nak(request, FtpErrorCode.FILE_EXISTS);
+  }
+
+  #answer(request: FtpPayload): FtpPayload {
+    switch (request.opcode) {
+      case Opcode.OPEN_FILE_RO:
+        return this.#open(request);
+      case Opcode.READ_FILE:
+        return this.#read(request);
+      case Opcode.TERMINATE_SESSION:
+      case Opcode.RESET_SESSIONS:
+        this.session = undefined;
+        return ack(request);
+      case Opcode.LIST_DIRECTORY:
+        this.#errno = false;
+        return nak(request, FtpErrorCode.FILE_NOT_FOUND);
+      default:
+        return nak(request, FtpErrorCode.UNKNOWN_COMMAND);
+    }
+  }
+
+  #open(request: FtpPayload): FtpPayload {
+    if (nameIn(request) !== LOG) return nak(request, FtpErrorCode.FILE_NOT_FOUND);
+    if (this.session !== undefined) return nak(request, FtpErrorCode.NO_SESSIONS_AVAILABLE);
+    this.session = 0;
+    return { ...ack(request, uint32(this.bytes.length)), session: 0 };
+  }
+
+  #read(request: FtpPayload): FtpPayload {
+    if (this.session !== request.session) return nak(request, FtpErrorCode.INVALID_SESSION);
+    if (this.#queue.length > this.#how.inFlight) return nak(request, FtpErrorCode.FAIL);
+    const data = this.bytes.slice(request.offset, request.offset + request.size);
+    return data.length > 0 ? ack(request, data) : nak(request, FtpErrorCode.EOF);
+  }
+}
+
+export const sizeOf = (payload: FtpPayload): number => contentOf(payload).length;
+
+/** Wake-ups after which it counts as running in circles. */
+const MOST_EVENTS = 200_000;
+
+/** Runs the work while time passes as fast as it can. Fails if the work waits for nothing, or for too long. */
+export async function inVirtualTime<Value>(
+  clock: VirtualClock,
+  work: Promise<Value>,
+  limit = 600_000,
+): Promise<Value> {
+  let over = false;
+  let events = 0;
+  void work.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  for (await clock.advance(0); !over;) {
+    const wait = clock.nextWake;
+    if (wait === undefined) throw new Error('waits for nothing');
+    if (++events > MOST_EVENTS) throw new Error(`${events} events in ${clock.monotonic()} ms`);
+    if (clock.monotonic() > limit) throw new Error(`not over after ${limit} ms`);
+    await clock.advance(Math.max(0, wait));
+  }
+  return work;
+}
