@@ -59,8 +59,10 @@ async function build(env: Environment): Promise<string> {
   mkdirSync(WORKSPACE, { recursive: true });
   const colcon = ['colcon', '--log-base', join(WORKSPACE, 'log'), 'build', '--base-paths', ROOT];
   const places = ['--build-base', join(WORKSPACE, 'build'), '--install-base', join(WORKSPACE, 'install')];
+  // CMake would take the newest Python that it finds; ROS's own modules are the system's.
+  const python = ['--cmake-args', '-DPython3_EXECUTABLE=/usr/bin/python3'];
   // One build at a time, should the tests run twice at once.
-  const args = [join(WORKSPACE, 'lock'), ...colcon, ...places];
+  const args = [join(WORKSPACE, 'lock'), ...colcon, ...places, ...python];
   await promisify(execFile)('flock', args, { env, cwd: WORKSPACE, timeout: BUILD_TIMEOUT }).catch(
     ({ stdout, stderr }: { stdout: string; stderr: string }) => {
       throw new Error(`colcon build failed:\n${stdout}${stderr}`);
