@@ -27,7 +27,9 @@ export function shapeOf(schema: z.ZodType): Shape | undefined {
 /** The schema of one key or item of a map or list. */
 export function childOf(schema: z.ZodType, key: PropertyKey): z.ZodType | undefined {
   const inner = bare(schema);
-  if (inner instanceof z.ZodObject) return (inner.shape as Shape)[String(key)];
+  // Own keys only: a user may write `__proto__`.
+  if (inner instanceof z.ZodObject)
+    return Object.hasOwn(inner.shape, key) ? (inner.shape as Shape)[String(key)] : undefined;
   if (inner instanceof z.ZodRecord) return inner.valueType as z.ZodType;
   return inner instanceof z.ZodArray ? (inner.element as z.ZodType) : undefined;
 }

@@ -492,6 +492,11 @@ rules:
     });
   });
 
+  it('is not misled by a key that every object has', async () => {
+    const text = 'devices: { cam: { type: camera, __proto__: 1, constructor: 2 } }\nrules: []\n';
+    await assert.rejects(load(text), FileSyncError);
+  });
+
   it('answers whatever it is given with a configuration or with what is wrong with it', async () => {
     const { anything } = fc.letrec(tie => ({
       anything: fc.oneof(
