@@ -1,4 +1,5 @@
-import { compose } from '../compose.js';
+import { compose, type Machine } from '../compose.js';
+import type { Config } from '../config/config.js';
 import { serveControl } from '../control/server.js';
 import { controlSocket } from '../control/socket.js';
 import { StoreAdmin } from '../control/store-admin.js';
@@ -30,18 +31,29 @@ export const node = defineCommand({
 });
 
 async function work(graph: Graph, shell: Shell, explicit: string | undefined): Promise<void> {
-  const { logger } = graph;
   const types = withMavros(deviceTypes, graph, { clock: shell.clock });
   const config = await configFor(shell, declareConfig(graph) ?? explicit, types);
-  const { engine, store } = await compose(config, { ...shell, logger }, daemonPolicy);
+  const machine = await compose(config, { ...shell, logger: graph.logger }, daemonPolicy);
+  try {
+    await serve(graph, shell, config, machine);
+  } finally {
+    await machine.engine.stop();
+  }
+}
+
+async function serve(graph: Graph, shell: Shell, config: Config, machine: Machine): Promise<void> {
+  const { engine, store } = machine;
   const admin = new StoreAdmin(store, shell.clock, engine.devices);
-  const control = await serveControl(controlSocket(config.database), admin);
-  const exposed = exposeEngine({ ...shell, graph, engine, store, admin, interval: config.interval });
-  logger.log('info', `working with ${config.file}`);
-  await engine.start();
-  await untilStopped(shell.stopped);
-  logger.log('info', 'stopping');
-  await control.close();
-  await engine.stop();
-  exposed.close();
+  const exposed = exposeEngine({ ...shell, ...machine, graph, admin, interval: config.interval });
+  try {
+    const control = await serveControl(controlSocket(config.database), admin);
+    graph.logger.log('info', `working with ${config.file}`);
+    await engine.start();
+    await untilStopped(shell.stopped);
+    graph.logger.log('info', 'stopping');
+    await control.close();
+    await engine.stop();
+  } finally {
+    exposed.close();
+  }
 }
