@@ -5,6 +5,7 @@ import { mavlink } from '../../src/devices/mavlink.js';
 import type { Source } from '../../src/ports.js';
 import { startSim, type Sim, type SimOptions } from '../../src/sim/sim.js';
 import { systemClock } from '../../src/system/clock.js';
+import type { Address } from '../faults/fault.js';
 import { deviceContext } from '../fakes/device-context.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
 import type { SourceBench } from './source.js';
@@ -36,10 +37,12 @@ export async function connected(source: Source, sim: Sim): Promise<void> {
   }
 }
 
+/** `through` makes a port on the way to the autopilot. */
 export async function mavlinkBench(
   how: Partial<SimOptions> = {},
   options: Record<string, unknown> = {},
   big = 60_000,
+  through?: (to: Address) => Promise<number>,
 ): Promise<MavlinkBench> {
   const home = await temporaryFolder();
   const root = join(home.path, 'log');
@@ -47,7 +50,8 @@ export async function mavlinkBench(
   const logger = new RecordingLogger();
   const listen = { host: '127.0.0.1', port: 0 };
   const sim = await startSim({ folder: home.path, listen, like: 'px4', clock: systemClock, logger, ...how });
-  const url = `udp://127.0.0.1:0@127.0.0.1:${sim.address.port}`;
+  const port = (await through?.(sim.address)) ?? sim.address.port;
+  const url = `udp://127.0.0.1:0@127.0.0.1:${port}`;
   const source = mavlinkSource({ url, root: '/log', ...options }, logger);
   await connected(source, sim);
   return {

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { DeviceType } from '../../src/devices/definition.js';
+import { flightReview } from '../../src/devices/flight-review.js';
+import { startReceiver, type Receiver } from '../../src/demo/receiver.js';
+import type { Address } from '../faults/fault.js';
+import { makeTarget } from '../servers/device.js';
+import type { TargetBench } from './target.js';
+import { temporaryFolder } from './temp-folder.js';
+
+/** First bytes of a ULog file. */
+const ULOG = Uint8Array.of(0x55, 0x4c, 0x6f, 0x67, 0x01, 0x12, 0x35, 0x01);
+
+/** A device that uploads to a page of a receiver, by way of the port that `through` makes. */
+export async function httpBench(
+  type: DeviceType,
+  page: string,
+  options: Record<string, unknown> = {},
+  through?: (to: Address) => Promise<number>,
+): Promise<TargetBench> {
+  const folder = await temporaryFolder();
+  const receiver = await startReceiver({ folder: folder.path });
+  const { hostname: host, port } = new URL(receiver.url);
+  const url = `http://${host}:${(await through?.({ host, port: Number(port) })) ?? port}${page}`;
+  const target = makeTarget(type, { url, ...options });
+  return {
+    target,
+    read: path => newest(receiver, path),
+    listAll: async () => receiver.received.map(({ name }) => name),
+    ...(type === flightReview && { head: ULOG }),
+    close: async () => {
+      await target.close();
+      await receiver.close();
+      await folder.remove();
+    },
+  };
+}
+
+/** A receiver gives each upload a place of its own: the latest of that name counts. */
+async function newest({ received }: Receiver, path: string): Promise<Buffer | undefined> {
+  const found = received.findLast(({ name }) => name === posix.basename(path));
+  return found && readFile(found.path);
+}

@@ -1,0 +1,66 @@
+import { flightReview } from '../../src/devices/flight-review.js';
+import { http } from '../../src/devices/http.js';
+import { httpBench } from '../conformance/http-bench.js';
+import { mavlinkBench } from '../conformance/mavlink-bench.js';
+import { ftpBench } from '../servers/ftp-bench.js';
+import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
+import type { FaultProxy } from './fault.js';
+import { sourceFaults } from './source-faults.js';
+import { targetFaults } from './target-faults.js';
+import { ftpDataThroughProxy, TcpFaultProxy } from './tcp-proxy.js';
+import { UdpFaultProxy } from './udp-proxy.js';
+
+/** Silence after which a device gives up. */
+const timeout = '400ms';
+/** Of a log on an autopilot; bytes. */
+const LOG = 100_000;
+
+/** A device and the proxy in front of what it talks to, as one thing. */
+async function behind<Bench extends { close(): Promise<void> }>(proxy: FaultProxy, made: Promise<Bench>) {
+  const bench = await made;
+  const close = async (): Promise<void> => {
+    await bench.close();
+    await proxy.close();
+  };
+  return { ...bench, struck: () => proxy.struck, close };
+}
+
+function onFtpServer(kind: ServerKind): void {
+  describe(kind, () => {
+    let server: FtpServer;
+    before(async () => {
+      server = await startServer(kind);
+    });
+    after(() => server.stop());
+    targetFaults(`ftp, ${kind}`, async fault => {
+      const proxy = new TcpFaultProxy(fault, ftpDataThroughProxy);
+      return behind(proxy, ftpBench({ ...server, port: await proxy.open(server) }, { timeout }));
+    });
+  });
+}
+
+onFtpServer('vsftpd');
+onFtpServer('proftpd');
+
+targetFaults('http', async fault => {
+  const proxy = new TcpFaultProxy(fault);
+  return behind(
+    proxy,
+    httpBench(http, '/plain', { timeout }, to => proxy.open(to)),
+  );
+});
+targetFaults('flight-review', async fault => {
+  const proxy = new TcpFaultProxy(fault);
+  return behind(
+    proxy,
+    httpBench(flightReview, '', { timeout }, to => proxy.open(to)),
+  );
+});
+
+sourceFaults('mavlink, UDP', async fault => {
+  const proxy = new UdpFaultProxy(fault);
+  return behind(
+    proxy,
+    mavlinkBench({}, {}, LOG, to => proxy.open(to)),
+  );
+});
