@@ -130,6 +130,13 @@ export interface Source {
   /** Every regular file below the root. Throws if any part could not be listed: a short listing is never a success. */
   list(signal: AbortSignal): AsyncIterable<SourceFile>;
   /**
+   * A look that costs little, for sources where a whole listing is dear: what is new or other than the last listing said, as far
+   * as it can be seen at small cost, and in any case each of the `unsettled` that is still there, all as they are now. It proves of no
+   * other file that it is gone or unchanged, and a change may show only in the next whole listing. Undefined if only a whole
+   * listing can tell: none was made since the last error, or something went away.
+   */
+  listChanges?(unsettled: readonly string[], signal: AbortSignal): Promise<readonly SourceFile[] | undefined>;
+  /**
    * The bytes from `offset` to `file.size`. Throws `changed` if the source's file is not of that size any more,
    * ends early or goes on, and if `offset` lies beyond the end; `not-found` if it is gone.
    */

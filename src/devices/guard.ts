@@ -21,6 +21,7 @@ export function guardSource(source: Source, limits: Limits): Source {
     capabilities: { ...source.capabilities, connections: limits.connections },
     availability: source.availability,
     list: signal => streamInTurn(limits, signal, () => source.list(signal)),
+    ...(source.listChanges && { listChanges: changesInTurn(source, limits) }),
     read: (file: SourceFile, offset, signal): ByteStream =>
       streamInTurn(limits, signal, () => source.read(file, offset, signal)),
     checksum: (file, signal) => inTurn(limits, signal, () => source.checksum(file, signal)),
@@ -41,6 +42,11 @@ export function guardTarget(target: Target, limits: Limits): Target {
     close: () => target.close(),
   };
 }
+
+const changesInTurn =
+  (source: Source, limits: Limits): NonNullable<Source['listChanges']> =>
+  (unsettled, signal) =>
+    inTurn(limits, signal, async () => source.listChanges?.(unsettled, signal));
 
 type Release = () => void;
 

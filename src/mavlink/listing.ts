@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
-import { throwIfAborted } from '../errors.js';
 import { MAX_PATH, type FtpClient } from './ftp-client.js';
 import { protocolError } from './ftp-errors.js';
+import { MAX_DATA } from './ftp-payload.js';
 
 export interface RemoteEntry {
   readonly kind: 'file' | 'folder';
@@ -13,28 +13,66 @@ export interface RemoteEntry {
 /** Hears why something was left out of a listing, as a sentence for a person. */
 export type Skipped = (why: string) => void;
 
+/** How a listing ended: with it, one request tells whether the folder still ends that way. */
+export interface ListingEnd {
+  /** Entries in all, as requests count them. */
+  readonly count: number;
+  /** The last entry as it was sent; undefined if that place was empty. */
+  readonly last: Uint8Array | undefined;
+}
+
+export interface FolderListing {
+  readonly entries: readonly RemoteEntry[];
+  readonly end: ListingEnd;
+}
+
 /** Packets without an entry in a row after which a listing is given up. */
 const MAX_EMPTY = 16;
+/** Bytes that a packet must have left, or an entry that did not fit may follow it. */
+const ROOM_FOR_ANOTHER = 128;
 
 /**
  * The files and folders directly in a folder. Names that cannot be asked for are left out. Throws `protocol` if the
  * listing cannot be made sense of or has no end.
  */
-export async function* listFolder(
+export async function listFolder(
   client: FtpClient,
   folder: string,
   skipped: Skipped,
   signal: AbortSignal,
-): AsyncGenerator<RemoteEntry> {
-  const seen = new Set<string>();
-  for await (const text of entryTexts(client, folder, skipped, signal)) {
-    const entry = parseEntry(text, folder, skipped);
-    // An entry that is made or removed between two packets moves the others.
-    if (!entry || seen.has(entry.name)) continue;
-    seen.add(entry.name);
-    throwIfAborted(signal);
-    yield entry;
+): Promise<FolderListing> {
+  const entries = new Map<string, RemoteEntry>();
+  let count = 0;
+  let last: Uint8Array | undefined;
+  for await (const packet of entryPackets(client, folder, skipped, signal)) {
+    for (const text of packet) {
+      const entry = parseEntry(text, folder, skipped);
+      // An entry that is made or removed between two packets moves the others.
+      if (entry && !entries.has(entry.name)) entries.set(entry.name, entry);
+    }
+    last = packet.at(-1);
+    count += placesIn(packet);
   }
+  return { entries: [...entries.values()], end: { count, last } };
+}
+
+/**
+ * Asks for the last entry again, and so for whatever follows it: whatever is added to a folder shows there, or moves
+ * what stood there. What has taken the place of something that was removed does not.
+ */
+export async function endsAlike(
+  client: FtpClient,
+  folder: string,
+  { count, last }: ListingEnd,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const packet = await client.list(folder, Math.max(0, count - 1), signal);
+  const texts = packet ? split(packet) : [];
+  const [text] = texts;
+  const sameEnd = last ? text !== undefined && Buffer.compare(text, last) === 0 : text === undefined;
+  if (!sameEnd || texts.length > 1) return false;
+  const isRoomy = (packet?.length ?? 0) <= MAX_DATA - ROOM_FOR_ANOTHER;
+  return isRoomy || (await client.list(folder, count, signal)) === undefined;
 }
 
 /** Why a name must not become part of a path on the vehicle; undefined if it may. */
@@ -48,24 +86,27 @@ export function nameProblem(name: string): string | undefined {
  * The entries as they are sent. The offset of a request counts them, also those that stand for nothing (`S`). PX4
  * answers with an empty packet where a name is too long for one, and at the start of an empty folder.
  */
-async function* entryTexts(
+async function* entryPackets(
   client: FtpClient,
   folder: string,
   skipped: Skipped,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array[]> {
   for (let offset = 0, empty = 0; empty < MAX_EMPTY;) {
     const packet = await client.list(folder, offset, signal);
     const texts = packet ? split(packet) : [];
     const isEmptyFolder = !packet && offset === 1;
     if (empty > 0 && (!packet || texts.length > 0) && !isEmptyFolder) skipped(tooLong(folder));
     if (!packet) return;
-    yield* texts;
+    yield texts;
     empty = texts.length > 0 ? 0 : empty + 1;
-    offset += Math.max(1, texts.length);
+    offset += placesIn(texts);
   }
   throw protocolError(`${MAX_EMPTY} packets of a listing without an entry`, folder);
 }
+
+/** An empty packet stands for one entry that did not fit. */
+const placesIn = (packet: readonly Uint8Array[]): number => Math.max(1, packet.length);
 
 /** Each entry ends with a NUL, of ArduPilot with two. */
 function split(packet: Uint8Array): Uint8Array[] {

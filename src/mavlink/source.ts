@@ -2,11 +2,12 @@ import type { Observable } from 'rxjs';
 import { FileSyncError } from '../errors.js';
 import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile } from '../ports.js';
 import type { FtpClient } from './ftp-client.js';
-import { listFolder } from './listing.js';
+import { endsAlike, listFolder, type FolderListing } from './listing.js';
 import { Operations } from './operations.js';
 import type { ReadStrategy } from './read-strategy.js';
 import { changed, RemoteFile } from './remote-file.js';
 import { RemoteRoot } from './remote-root.js';
+import { RemoteTree } from './remote-tree.js';
 import type { Vehicle } from './vehicle.js';
 
 export interface MavlinkSourceOptions {
@@ -33,6 +34,7 @@ export class MavlinkSource implements Source {
   readonly #client: FtpClient;
   readonly #operations: Operations;
   readonly #root: RemoteRoot;
+  readonly #tree: RemoteTree;
   readonly #warned = new Set<string>();
 
   constructor(options: MavlinkSourceOptions) {
@@ -40,11 +42,19 @@ export class MavlinkSource implements Source {
     this.#client = options.client;
     this.#operations = new Operations(options.device, signal => options.vehicle.ready(signal));
     this.#root = new RemoteRoot(options.root);
+    this.#tree = new RemoteTree({
+      list: (folder, asked) => this.#listed(folder, asked),
+      endsAlike: (folder, end, asked) => endsAlike(this.#client, this.#root.of(folder), end, asked),
+    });
     this.availability = options.vehicle.availability;
   }
 
   list(signal: AbortSignal): AsyncIterable<SourceFile> {
-    return this.#operations.stream({ operation: 'list' }, signal, () => this.#listBelow('', signal));
+    return this.#operations.stream({ operation: 'list' }, signal, () => this.#tree.files(signal));
+  }
+
+  listChanges(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {
+    return this.#operations.run({ operation: 'list' }, signal, () => this.#tree.changes(unsettled, signal));
   }
 
   read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
@@ -64,6 +74,7 @@ export class MavlinkSource implements Source {
     return this.#operations.run({ operation: 'remove', path: file.path }, signal, async () => {
       const path = this.#root.ofFile(file);
       if (await this.#isThere(path, file.size, signal)) await this.#client.remove(path, signal);
+      this.#tree.removed(file.path);
     });
   }
 
@@ -71,20 +82,13 @@ export class MavlinkSource implements Source {
     await this.#options.vehicle.close();
   }
 
-  async *#listBelow(folder: string, signal: AbortSignal): AsyncGenerator<SourceFile> {
-    const remote = this.#root.of(folder);
-    const folders: string[] = [];
+  async #listed(folder: string, signal: AbortSignal): Promise<FolderListing> {
     try {
-      for await (const { kind, name, size } of listFolder(this.#client, remote, this.#skipped, signal)) {
-        const path = folder === '' ? name : `${folder}/${name}`;
-        if (kind === 'file') yield { path, size };
-        else folders.push(path);
-      }
+      return await listFolder(this.#client, this.#root.of(folder), this.#skipped, signal);
     } catch (error) {
       const isMissing = error instanceof FileSyncError && error.kind === 'not-found';
       throw isMissing ? this.#root.missing(folder, error) : error;
     }
-    for (const inner of folders) yield* this.#listBelow(inner, signal);
   }
 
   async *#read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {

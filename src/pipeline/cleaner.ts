@@ -15,6 +15,8 @@ export interface CleanTools {
   readonly logger: Logger;
   laneOf(record: FileRecord): Lane;
   planFor(record: FileRecord): Plan | undefined;
+  /** A file of that source is not as it was listed: another look at everything is due. */
+  distrust(device: string): void;
 }
 
 /** Deletes from the source what every target has, where the rule says so, after looking at all copies once more. */
@@ -48,6 +50,7 @@ export class Cleaner implements Work<Task> {
     if (error.kind === 'cancelled') return;
     const reason = `not removed from the source: ${error.message}`;
     const record = await this.#tools.ledger.update(key, now => withReason(now, reason));
+    if (record && error.kind === 'changed') this.#tools.distrust(record.device);
     if (record) this.#tools.logger.log('warn', `${record.device}:${record.path}: ${reason}`);
   }
 

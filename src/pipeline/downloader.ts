@@ -19,6 +19,8 @@ export interface DownloadTools {
   readonly local: LocalStorage;
   readonly logger: Logger;
   laneOf(record: FileRecord): Lane;
+  /** A file of that source is not as it was listed: another look at everything is due. */
+  distrust(device: string): void;
 }
 
 /** Brings found files to local storage: resumed where it was cut, verified, and only then DOWNLOADED. */
@@ -49,6 +51,7 @@ export class Downloader implements Work<Task> {
     const state = restingState(error, final);
     const record = await ledger.update(task.key, now => withReason({ ...now, state }, reasonOf(error)));
     if (!record || error.kind === 'cancelled') return;
+    if (error.kind === 'changed' || error.kind === 'not-found') this.#tools.distrust(record.device);
     const next =
       state === FileState.FOUND ? 'will try again' : state === FileState.FAILED ? 'gave up' : 'vanished';
     logger.log(

@@ -90,7 +90,7 @@ export class Engine {
   async start(): Promise<void> {
     await this.#begin();
     this.#running.add(this.#lookAgain().subscribe(device => this.#queues.look(device)));
-    this.#running.add(this.#hub.landings().subscribe(device => this.#queues.look(device)));
+    this.#running.add(this.#hub.landings().subscribe(device => this.#lookFully(device)));
     this.#running.add(this.#tidyNowAndThen().subscribe());
     this.rescan();
   }
@@ -111,9 +111,9 @@ export class Engine {
     return { scans: [...scans.values()], delivered: [...delivered.values()], unfinished };
   }
 
-  /** Looks at every source at once. */
+  /** Looks at everything on every source at once. */
   rescan(): void {
-    for (const device of this.#hub.sourceNames()) this.#queues.look(device);
+    for (const device of this.#hub.sourceNames()) this.#lookFully(device);
   }
 
   /** Stops or resumes all work; what is under way is cut off and taken up again where it was. */
@@ -147,8 +147,14 @@ export class Engine {
     await this.#parts.store.close();
   }
 
+  #lookFully(device: string): void {
+    this.#workers.finder.distrust(device);
+    this.#queues.look(device);
+  }
+
   async #begin(): Promise<void> {
     await this.#recover();
+    this.#running.add(this.#doubts().subscribe(device => this.#workers.finder.distrust(device)));
     this.#running.add(this.devices.subscribe(this.#tellChanges()));
     this.#running.add(this.#queues.feed());
   }
@@ -161,6 +167,14 @@ export class Engine {
       return now === record ? [] : [store.put(now)];
     });
     await Promise.all(changes);
+  }
+
+  /** A device that was away may hold another card; a file that was forgotten is to be found anew. */
+  #doubts(): Observable<string> {
+    const forgotten = this.#parts.store.changes.pipe(
+      mergeMap(({ record, previous }) => (record || !previous ? [] : [previous.device])),
+    );
+    return merge(this.#hub.departures(), forgotten);
   }
 
   /** Each file whose last target has just got it. */
@@ -232,9 +246,10 @@ function makeWorkers(parts: EngineParts, hub: DeviceHub, ledger: Ledger): Worker
   const modeOf = (record: FileRecord) =>
     planner.plan(record.device, record.path)?.whileArmed ?? 'upload-only';
   const laneOf = (record: FileRecord) => hub.sourceLane(record.device, modeOf(record));
-  const tools = { ...parts, hub, ledger, laneOf };
+  const finder = makeFinder(parts, hub, ledger);
+  const tools = { ...parts, hub, ledger, laneOf, distrust: (device: string) => finder.distrust(device) };
   return {
-    finder: makeFinder(parts, hub, ledger),
+    finder,
     downloader: new Downloader(tools),
     uploader: new Uploader({
       ...tools,

@@ -5,6 +5,7 @@ import {
   type Clock,
   type FileRecord,
   type Logger,
+  type Source,
   type SourceFile,
   type Store,
 } from '../ports.js';
@@ -43,11 +44,24 @@ interface Listed {
   readonly plan: Plan;
 }
 
+/** ms after a look at everything for which looks at the changes will do. */
+const FULL_LOOK_INTERVAL = 3_600_000;
+
+/** What one look at a source showed. */
+interface Look {
+  readonly files: readonly SourceFile[];
+  /** Paths that were looked for; undefined if everything was. Only of these it is known that they are gone. */
+  readonly asked?: readonly string[];
+}
+
 /** Looks for new files on sources. A task is one look at one device; its key is the device's name. */
 export class Finder implements Work<Task> {
   readonly scans = new Subject<Scan>();
   readonly #tools: FindTools;
   readonly #settling = new Map<string, Settling>();
+  /** Monotonic ms of the last look at everything, while what it saw can still be relied on. */
+  readonly #lookedFully = new Map<string, number>();
+  readonly #growing = new Map<string, readonly string[]>();
 
   constructor(tools: FindTools) {
     this.#tools = tools;
@@ -60,28 +74,56 @@ export class Finder implements Work<Task> {
   async run({ key: device }: Task, signal: AbortSignal): Promise<void> {
     const source = this.#tools.hub.source(device);
     if (!source) throw new FileSyncError('config', `${device} cannot be read from`);
-    const listed: Listed[] = [];
-    for await (const file of source.list(signal)) {
+    const look = await this.#look(device, source, signal);
+    const listed = look.files.flatMap(file => {
       const plan = this.#tools.planFor(device, file.path);
-      if (plan) listed.push({ file, plan });
-    }
-    this.scans.next(await this.#take(device, listed));
+      return plan ? [{ file, plan }] : [];
+    });
+    const scan = await this.#take(device, listed, look.asked);
+    this.#growing.set(device, scan.growing);
+    this.scans.next(scan);
+  }
+
+  /** The card may be another one, or anything on it: the next look is one at everything. */
+  distrust(device: string): void {
+    this.#lookedFully.delete(device);
   }
 
   async failed({ key: device }: Task, error: FileSyncError, final: boolean): Promise<void> {
+    this.distrust(device);
     if (error.kind === 'cancelled') return;
     this.#tools.logger.log('warn', `${device}: could not be listed: ${error.message}`);
     if (final) this.scans.next({ device, found: 0, growing: [], settledIn: 0, error });
   }
 
-  async #take(device: string, listed: readonly Listed[]): Promise<Scan> {
+  async #look(device: string, source: Source, signal: AbortSignal): Promise<Look> {
+    const asked = this.#growing.get(device) ?? [];
+    const changes = this.#isFullLookDue(device) ? undefined : await source.listChanges?.(asked, signal);
+    if (changes) return { files: changes, asked };
+    // Set before, so that distrust that arises meanwhile stays.
+    this.#lookedFully.set(device, this.#tools.clock.monotonic());
+    const files: SourceFile[] = [];
+    for await (const file of source.list(signal)) {
+      if (this.#tools.planFor(device, file.path)) files.push(file);
+    }
+    return { files };
+  }
+
+  #isFullLookDue(device: string): boolean {
+    const last = this.#lookedFully.get(device) ?? -Infinity;
+    return this.#tools.clock.monotonic() - last >= FULL_LOOK_INTERVAL;
+  }
+
+  async #take(device: string, listed: readonly Listed[], asked?: readonly string[]): Promise<Scan> {
     const settling = this.#settlingOf(device);
-    settling.keepOnly(new Set(listed.map(({ file }) => file.path)));
+    const present = new Set(listed.map(({ file }) => file.path));
+    if (asked) asked.filter(path => !present.has(path)).forEach(path => settling.drop(path));
+    else settling.keepOnly(present);
     const fresh = listed.filter(({ file }) => this.#isNew(device, file));
     const waits = fresh.map(({ file, plan }) => settling.remaining(file, plan.settle));
     const settled = fresh.filter((_, index) => waits[index] === 0);
     await Promise.all(settled.map(one => this.#record(device, one)));
-    await this.#noteVanished(device, listed);
+    if (!asked) await this.#noteVanished(device, listed);
     const growing = fresh.filter((_, index) => waits[index] !== 0).map(({ file }) => file.path);
     const settledIn = Math.min(...waits.filter(wait => wait > 0));
     return { device, found: settled.length, growing, settledIn: growing.length > 0 ? settledIn : 0 };

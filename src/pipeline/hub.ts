@@ -93,6 +93,19 @@ export class DeviceHub {
     return merge(...this.sourceNames().map(landed));
   }
 
+  /** Emits the name of each source that has just become unavailable. */
+  departures(): Observable<string> {
+    const left = (name: string) =>
+      this.#availability(this.#sources, name).pipe(
+        map(({ available }) => available),
+        distinctUntilChanged(),
+        pairwise(),
+        filter(([wasAvailable]) => wasAvailable),
+        map(() => name),
+      );
+    return merge(...this.sourceNames().map(left));
+  }
+
   /** Where work that reads from `source` stands. */
   sourceLane(source: string, whileArmed: WhileArmed): Lane {
     const own = this.#settled(source);

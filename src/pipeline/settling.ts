@@ -34,6 +34,10 @@ export class Settling {
     for (const path of this.#seen.keys()) if (!paths.has(path)) this.#seen.delete(path);
   }
 
+  drop(path: string): void {
+    this.#seen.delete(path);
+  }
+
   #unchangedFor(file: SourceFile): number {
     return file.modified === undefined ? 0 : this.#clock.now() - file.modified;
   }

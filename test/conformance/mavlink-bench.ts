@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
 import { mavlink } from '../../src/devices/mavlink.js';
+import { FtpClient } from '../../src/mavlink/ftp-client.js';
 import type { Source } from '../../src/ports.js';
 import { startSim, type Sim, type SimOptions } from '../../src/sim/sim.js';
 import { systemClock } from '../../src/system/clock.js';
@@ -25,6 +26,16 @@ export function mavlinkSource(options: Record<string, unknown>, logger = new Rec
   if (!source) throw new Error('no source');
   return source;
 }
+
+/** Every list request of this process, once however often a busy machine makes the link repeat it. */
+let listRequests = 0;
+export const listRequestsSoFar = (): number => listRequests;
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it is applied to its object
+const { list } = FtpClient.prototype;
+FtpClient.prototype.list = function (...args) {
+  listRequests++;
+  return list.apply(this, args);
+};
 
 /** Waits until the vehicle is there; has it send heartbeats at once rather than each second. */
 export async function connected(source: Source, sim: Sim): Promise<void> {

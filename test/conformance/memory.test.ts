@@ -1,5 +1,6 @@
 import { MemorySource, type MemorySourceOptions } from '../fakes/memory-source.js';
 import { MemoryTarget, type MemoryTargetOptions } from '../fakes/memory-target.js';
+import { sourceChangesConformance } from './source-changes.js';
 import { sourceConformance, type SourceBench } from './source.js';
 import { targetConformance, type TargetBench } from './target.js';
 
@@ -32,6 +33,15 @@ sourceConformance('memory source that can do nothing but read', () =>
 sourceConformance('memory source like an autopilot', () =>
   sourceBench({ capabilities: { checksum: 'crc32-mavlink' } }),
 );
+sourceConformance('memory source that can look at the changes', () => sourceBench({ changes: true }));
+sourceChangesConformance('memory source', async () => {
+  let calls = 0;
+  const bench = await sourceBench({
+    changes: true,
+    before: operation => void (calls += operation === 'list' ? 1 : 0),
+  });
+  return { ...bench, requests: () => calls };
+});
 targetConformance('memory target', () => targetBench());
 targetConformance('memory target that can do nothing but write', () =>
   targetBench({ capabilities: { resume: false, stat: false, checksum: false } }),

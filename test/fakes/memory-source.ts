@@ -15,6 +15,8 @@ export type SourceOperation = 'list' | 'read' | 'checksum' | 'remove';
 export interface MemorySourceOptions {
   readonly capabilities?: Partial<SourceCapabilities>;
   /** Called before each operation and before each piece of a read; what it throws is the device's error. */
+  /** Can look at the changes alone. */
+  readonly changes?: boolean;
   readonly before?: (operation: SourceOperation, path: string, offset: number) => void | Promise<void>;
 }
 
@@ -35,12 +37,18 @@ export class MemorySource implements Source {
   });
   /** Every read that began, in order. */
   readonly reads: { path: string; offset: number }[] = [];
+  /** Each look: at everything, or the paths that were asked for in a look at the changes. */
+  readonly looks: ('everything' | readonly string[])[] = [];
+  readonly listChanges?: NonNullable<Source['listChanges']>;
   readonly #files = new Map<string, Stored>();
+  /** Put since the last look; undefined if only a whole listing can tell what there is. */
+  #touched: Set<string> | undefined;
   readonly #before: NonNullable<MemorySourceOptions['before']>;
   #rootIsThere = true;
   #time = Date.UTC(2026, 0, 1);
 
-  constructor({ capabilities, before = () => undefined }: MemorySourceOptions = {}) {
+  constructor({ capabilities, changes = false, before = () => undefined }: MemorySourceOptions = {}) {
+    if (changes) this.listChanges = (unsettled, signal) => this.#listChanges(unsettled, signal);
     this.capabilities = { connections: 1, resume: true, checksum: 'sha256', remove: true, ...capabilities };
     this.#before = before;
   }
@@ -49,10 +57,12 @@ export class MemorySource implements Source {
 
   put(path: string, bytes: Uint8Array, modified = this.#time++): void {
     this.#files.set(path, { bytes: Uint8Array.from(bytes), modified });
+    this.#touched?.add(path);
   }
 
   take(path: string): void {
     this.#files.delete(path);
+    this.#touched = undefined;
   }
 
   has(path: string): boolean {
@@ -66,12 +76,14 @@ export class MemorySource implements Source {
   // ---- the port
 
   async *list(signal: AbortSignal): AsyncIterable<SourceFile> {
-    await this.#enter('list', '', signal);
-    if (!this.#rootIsThere) throw new FileSyncError('unavailable', 'the memory is gone');
+    this.#touched = undefined;
+    this.looks.push('everything');
+    await this.#mustList(signal);
     for (const [path, { bytes, modified }] of [...this.#files]) {
       throwIfAborted(signal);
       yield { path, size: bytes.length, modified };
     }
+    this.#touched = new Set();
   }
 
   async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
@@ -106,6 +118,25 @@ export class MemorySource implements Source {
 
   async close(): Promise<void> {
     this.availability.complete();
+  }
+
+  async #listChanges(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {
+    const touched = this.#touched;
+    this.#touched = undefined;
+    this.looks.push(unsettled);
+    await this.#mustList(signal);
+    if (!touched || unsettled.some(path => !this.#files.has(path))) return undefined;
+    this.#touched = new Set();
+    const paths = [...new Set([...unsettled, ...touched])];
+    return paths.flatMap(path => {
+      const stored = this.#files.get(path);
+      return stored ? [{ path, size: stored.bytes.length, modified: stored.modified }] : [];
+    });
+  }
+
+  async #mustList(signal: AbortSignal): Promise<void> {
+    await this.#enter('list', '', signal);
+    if (!this.#rootIsThere) throw new FileSyncError('unavailable', 'the memory is gone');
   }
 
   async #enter(operation: SourceOperation, path: string, signal: AbortSignal, offset = 0): Promise<void> {

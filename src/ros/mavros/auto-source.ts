@@ -27,6 +27,14 @@ export class AutoSource implements Source {
     return this.#stream(source => source.list(signal));
   }
 
+  /** The second way knows nothing of what the first has seen. */
+  async listChanges(
+    unsettled: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly SourceFile[] | undefined> {
+    return this.#run(async source => source.listChanges?.(unsettled, signal));
+  }
+
   read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
     return this.#stream(source => source.read(file, offset, signal));
   }

@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
-import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { FileSyncError } from '../../errors.js';
 import { nameProblem } from '../../mavlink/listing.js';
 import { Operations } from '../../mavlink/operations.js';
 import { changed } from '../../mavlink/remote-file.js';
 import { RemoteRoot } from '../../mavlink/remote-root.js';
+import { RemoteTree } from '../../mavlink/remote-tree.js';
 import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceFile } from '../../ports.js';
 import { Errno, FtpRefusal, readError, refusalError } from './ftp-errors.js';
 import type { Entry, FtpServices } from './ftp-services.js';
@@ -42,6 +43,7 @@ export class ServicesSource implements Source {
   readonly #services: FtpServices;
   readonly #operations: Operations;
   readonly #root: RemoteRoot;
+  readonly #tree: RemoteTree;
   readonly #size = new ReadSize();
   /** Bytes: the smallest file whose checksum came too late. */
   #tooLarge = MAX_CHECKSUM;
@@ -53,11 +55,16 @@ export class ServicesSource implements Source {
     this.#services = options.services;
     this.#operations = new Operations(options.device, signal => options.state.ready(signal));
     this.#root = new RemoteRoot(options.root);
+    this.#tree = new RemoteTree({ list: (folder, asked) => this.#entries(folder, asked) });
     this.availability = options.state.availability;
   }
 
   list(signal: AbortSignal): AsyncIterable<SourceFile> {
-    return this.#operations.stream({ operation: 'list' }, signal, () => this.#listBelow('', signal));
+    return this.#operations.stream({ operation: 'list' }, signal, () => this.#tree.files(signal));
+  }
+
+  listChanges(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {
+    return this.#operations.run({ operation: 'list' }, signal, () => this.#tree.changes(unsettled, signal));
   }
 
   read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
@@ -78,6 +85,7 @@ export class ServicesSource implements Source {
       const path = this.#root.ofFile(file);
       if (!(await this.#isThere(path, file.size, signal))) return;
       await this.#refined(path, signal, () => this.#services.remove(path, signal));
+      this.#tree.removed(file.path);
     });
   }
 
@@ -86,22 +94,11 @@ export class ServicesSource implements Source {
     await this.#services.settle();
   }
 
-  async *#listBelow(folder: string, signal: AbortSignal): AsyncGenerator<SourceFile> {
-    const folders: string[] = [];
-    for (const { kind, name, size } of await this.#entries(folder, signal)) {
-      throwIfAborted(signal);
-      const path = folder === '' ? name : `${folder}/${name}`;
-      if (kind === 'file') yield { path, size };
-      else folders.push(path);
-    }
-    for (const inner of folders) yield* this.#listBelow(inner, signal);
-  }
-
   /** Those with names that can be asked for. */
-  async #entries(folder: string, signal: AbortSignal): Promise<Entry[]> {
+  async #entries(folder: string, signal: AbortSignal): Promise<{ entries: Entry[] }> {
     try {
       const entries = await this.#listed(this.#root.of(folder), signal);
-      return entries.filter(({ name }) => this.#isSafe(folder, name));
+      return { entries: entries.filter(({ name }) => this.#isSafe(folder, name)) };
     } catch (error) {
       throw error instanceof FtpRefusal ? this.#root.missing(folder, error) : error;
     }

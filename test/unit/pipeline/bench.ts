@@ -5,7 +5,7 @@ import { LocalStorage } from '../../../src/local/storage.js';
 import { Engine } from '../../../src/pipeline/engine.js';
 import type { RetryPolicy } from '../../../src/pipeline/retry-policy.js';
 import { Wording } from '../../../src/pipeline/wording.js';
-import type { FileRecord, Store } from '../../../src/ports.js';
+import type { Clock, FileRecord, Source, Store } from '../../../src/ports.js';
 import { DescriptionFile } from '../../../src/rules/coex.js';
 import { Planner } from '../../../src/rules/plan.js';
 import type { Rule } from '../../../src/rules/rule.js';
@@ -39,6 +39,11 @@ export interface BenchOptions {
   readonly store?: Store;
   readonly folder?: string;
   readonly policy?: Partial<RetryPolicy>;
+  readonly clock?: Clock;
+  /** ms between two looks. */
+  readonly interval?: number;
+  /** Stands in place of the one in memory. */
+  readonly cam?: Source;
 }
 
 /** An engine on fakes of everything remote, with real local files. */
@@ -54,9 +59,10 @@ export async function makeBench(options: BenchOptions = {}) {
   const descriptionFile = new DescriptionFile(join(folder, 'coex.conf'), logger);
   const wording = new Wording({ planner, local, descriptionFile, hostname: 'pi' });
   const ends = [...targets].map(([name, target]) => ({ name, type: 'memory', target }));
-  const devices = [{ name: 'cam', type: 'memory', source }, ...ends];
-  const tools = { clock: systemClock, logger, random: () => 0.5, policy: { ...POLICY, ...options.policy } };
-  const engine = new Engine({ ...tools, devices, store, local, planner, wording, interval: 5 });
+  const devices = [{ name: 'cam', type: 'memory', source: options.cam ?? source }, ...ends];
+  const { clock = systemClock, interval = 5 } = options;
+  const tools = { clock, logger, random: () => 0.5, policy: { ...POLICY, ...options.policy } };
+  const engine = new Engine({ ...tools, devices, store, local, planner, wording, interval });
   return {
     engine,
     source,

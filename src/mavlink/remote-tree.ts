@@ -1,0 +1,185 @@
+import { FileSyncError, throwIfAborted } from '../errors.js';
+import type { SourceFile } from '../ports.js';
+import type { ListingEnd, RemoteEntry } from './listing.js';
+
+/** How folders are listed. Paths are relative to the source's root, which is ''. */
+export interface FolderReader {
+  /** Everything that lies directly in the folder. */
+  list(
+    folder: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly entries: readonly RemoteEntry[]; readonly end?: ListingEnd }>;
+  /** One request that tells whether a folder still ends as it did; without it the folder is listed again. */
+  endsAlike?(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
+}
+
+/** A folder as it was listed last. */
+interface Known {
+  /** Files by name, with their sizes; undefined for a folder. */
+  readonly sizes: Map<string, number | undefined>;
+  readonly end: ListingEnd | undefined;
+}
+
+/** Folders with folders in them whose newest one is looked into. */
+const MAX_PARENTS = 8;
+/** Folders that changed last, which are looked into again. */
+const MAX_RECENT = 2;
+
+const byName = new Intl.Collator('en', { numeric: true });
+
+/**
+ * The folders of a vehicle, and what they held when they were last listed: most are past days, in which nothing changes any
+ * more. A look at the changes asks one folder after the other, one a look, whether it still ends as it did: those that hold folders
+ * and the newest ones in them. Only a look at everything (`files`) shows what is gone, and what changed elsewhere.
+ */
+export class RemoteTree {
+  readonly #reader: FolderReader;
+  /** Empty until everything has been looked at without fault. */
+  #known = new Map<string, Known>();
+  #stale = new Set<string>();
+  #recent: string[] = [];
+  #turn = 0;
+
+  constructor(reader: FolderReader) {
+    this.#reader = reader;
+  }
+
+  /** Everything below the root. */
+  async *files(signal: AbortSignal): AsyncGenerator<SourceFile, void> {
+    this.#known = new Map();
+    const found = new Map<string, Known>();
+    yield* this.#below('', found, signal);
+    this.#known = found;
+    this.#stale.clear();
+  }
+
+  /**
+   * The files of all folders that are seen to have changed, and in any case those beside the `unsettled`, as they are now. Undefined if
+   * everything must be looked at: something is gone that was there, or nothing is known.
+   */
+  async changes(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {
+    const known = this.#known;
+    if (known.size === 0) return undefined;
+    this.#known = new Map();
+    const folders = await this.#changed(known, unsettled.map(folderOf), signal);
+    const files: SourceFile[] = [];
+    for (const folder of folders) {
+      const now = await this.#again(folder, known, signal);
+      if (!now) return undefined;
+      files.push(...now);
+    }
+    this.#known = known;
+    return files;
+  }
+
+  /** We have removed that file. */
+  removed(path: string): void {
+    const folder = folderOf(path);
+    this.#known.get(folder)?.sizes.delete(nameOf(path));
+    this.#stale.add(folder);
+  }
+
+  async *#below(
+    folder: string,
+    found: Map<string, Known>,
+    signal: AbortSignal,
+  ): AsyncGenerator<SourceFile, void> {
+    const { entries, end } = await this.#reader.list(folder, signal);
+    found.set(folder, { sizes: new Map(entries.map(sizeByName)), end });
+    for (const { kind, name, size } of entries) {
+      throwIfAborted(signal);
+      if (kind === 'file') yield { path: below(folder, name), size };
+    }
+    for (const { kind, name } of entries)
+      if (kind === 'folder') yield* this.#below(below(folder, name), found, signal);
+  }
+
+  /** Those that must be listed again, with the help of one request. */
+  async #changed(
+    known: ReadonlyMap<string, Known>,
+    wanted: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Set<string>> {
+    const folders = new Set([...wanted, ...this.#stale]);
+    const candidates = this.#candidates(known);
+    const next = candidates[this.#turn++ % candidates.length] ?? '';
+    const end = known.get(next)?.end;
+    const isAlike = !folders.has(next) && end && this.#reader.endsAlike?.(next, end, signal);
+    if (!(await orMissing(isAlike, false))) folders.add(next);
+    return folders;
+  }
+
+  /** Where something new is to be expected. */
+  #candidates(known: ReadonlyMap<string, Known>): string[] {
+    const parents = [...known].filter(([, { sizes }]) => foldersIn(sizes).length > 0).slice(0, MAX_PARENTS);
+    const newest = parents.flatMap(([path, { sizes }]) =>
+      newestOf(foldersIn(sizes)).map(name => below(path, name)),
+    );
+    const recent = this.#recent.filter(folder => known.has(folder));
+    return [...new Set(['', ...parents.map(([path]) => path), ...newest, ...recent])];
+  }
+
+  /** The files in a folder, and in those in it that are new; undefined if it, or anything in it, is gone. */
+  async #again(
+    folder: string,
+    known: Map<string, Known>,
+    signal: AbortSignal,
+  ): Promise<SourceFile[] | undefined> {
+    const before = known.get(folder)?.sizes;
+    const listing = await orMissing(this.#reader.list(folder, signal), undefined);
+    if (!before || !listing) return undefined;
+    const now = new Map(listing.entries.map(sizeByName));
+    if ([...before.keys()].some(name => !now.has(name))) return undefined;
+    known.set(folder, { sizes: now, end: listing.end });
+    this.#stale.delete(folder);
+    this.#note(folder, before, now);
+    const files = listing.entries.filter(({ kind }) => kind === 'file');
+    const added = foldersIn(now).filter(name => !before.has(name));
+    const inside = added.map(name => this.#below(below(folder, name), known, signal));
+    return [
+      ...files.map(({ name, size }) => ({ path: below(folder, name), size })),
+      ...(await gathered(inside)),
+    ];
+  }
+
+  #note(folder: string, before: Known['sizes'], now: Known['sizes']): void {
+    const isSame = now.size === before.size && [...now].every(([name, size]) => before.get(name) === size);
+    if (isSame) return;
+    this.#recent = [folder, ...this.#recent.filter(other => other !== folder)].slice(0, MAX_RECENT);
+  }
+}
+
+const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+const below = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
+const sizeByName = ({ kind, name, size }: RemoteEntry) => [name, kind === 'file' ? size : undefined] as const;
+
+const foldersIn = (sizes: Known['sizes']): string[] =>
+  [...sizes].flatMap(([name, size]) => (size === undefined ? [name] : []));
+
+/** The last one of the listing, and the last one by name: counters and dates go up, file systems fill gaps. */
+function newestOf(names: readonly string[]): string[] {
+  const last = names.at(-1);
+  const greatest = names.reduce((one, other) => (byName.compare(one, other) < 0 ? other : one));
+  return last === undefined ? [] : [last, greatest];
+}
+
+async function gathered(streams: readonly AsyncIterable<SourceFile>[]): Promise<SourceFile[]> {
+  const files: SourceFile[] = [];
+  for (const stream of streams) for await (const file of stream) files.push(file);
+  return files;
+}
+
+/** What it gives, or `otherwise` if what it asks about is not there any more. */
+async function orMissing<Value, Other>(
+  asking: Promise<Value> | Value,
+  otherwise: Other,
+): Promise<Value | Other> {
+  try {
+    return await asking;
+  } catch (error) {
+    const isGone = error instanceof FileSyncError && ['not-found', 'changed'].includes(error.kind);
+    if (isGone) return otherwise;
+    throw error;
+  }
+}
