@@ -80,6 +80,7 @@ function contextFor(
   return {
     name,
     clock,
+    env,
     local,
     logger: logger.child(name),
     secret: ref => resolveSecret(ref, { env, folder }),

@@ -10,6 +10,8 @@ export interface DeviceContext {
   readonly logger: Logger;
   /** The secret's value; throws `config` with the cure if the variable or file is missing. Never log it. */
   secret(ref: SecretRef): string;
+  /** The program's environment: names of proxies. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute, of the local storage: a source that holds it would find our own copies. */
   readonly local: string;
   /** An absolute path; relative ones are taken from the configuration file's folder. */

@@ -43,7 +43,7 @@ export const flightReview = defineDevice({
           ...options.fields,
           redirect: 'false',
         },
-        headers: {},
+        headers: options.headers,
         tlsCa: options.tls_ca,
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,

@@ -6,6 +6,12 @@ import { tlsOptions } from './network.js';
 
 /** Options of every device that uploads by HTTP. */
 export const uploadOptions = {
+  headers: z
+    .record(z.string().min(1), secret())
+    .default({})
+    .describe(
+      'headers of the request, such as an upload token; a value may come from a variable or a file: { Authorization: { env: NAME } }',
+    ),
   on_lost_answer: z
     .enum(['hold', 'resend'])
     .default('hold')
@@ -25,12 +31,6 @@ export const http = defineDevice({
     method: z.enum(['POST', 'PUT']).default('POST').describe('how the form is sent'),
     file_field: z.string().min(1).default('file').describe("name of the form's file field"),
     fields: z.record(z.string().min(1), template()).default({}).describe('text fields of the form'),
-    headers: z
-      .record(z.string().min(1), secret())
-      .default({})
-      .describe(
-        'headers of the request; a value may come from a variable or a file: { Authorization: { env: NAME } }',
-      ),
     ...uploadOptions,
   }),
   target: (options, context) =>

@@ -5,6 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import { z } from 'zod';
 import { FileSyncError } from '../errors.js';
 import type { DeviceContext } from './definition.js';
+import { bareHost, openTunnel, portOf, ProxyError, type Proxy } from './http/proxy.js';
 import { silence } from './send-queue.js';
 
 /** Options of every device that can speak TLS. */
@@ -38,25 +39,66 @@ export interface ConnectOptions {
   /** ms. */
   readonly timeout: number;
   readonly signal: AbortSignal;
+  /** A plain http server is then asked by the proxy: what is connected is the proxy itself. */
+  readonly proxy?: Proxy | undefined;
 }
 
-/** A connection to a web server, encrypted and checked for https. Rejects with Node's own error. */
-export async function connectTo(url: URL, { ca, timeout, signal }: ConnectOptions): Promise<Socket> {
-  const secure = url.protocol === 'https:';
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const port = Number(url.port) || (secure ? 443 : 80);
-  const names = isIP(host) ? {} : { servername: host };
-  const socket = secure
-    ? connectTls({ host, port, ...names, ...(ca && { ca }), ALPNProtocols: ['http/1.1'] })
-    : connectTcp({ host, port });
-  socket.setTimeout(timeout, () => socket.destroy(silence()));
+/** A connection to a web server, encrypted and checked for https. Rejects with Node's own error or a `ProxyError`. */
+export async function connectTo(url: URL, options: ConnectOptions): Promise<Socket> {
+  const { ca, proxy } = options;
+  if (!proxy) return dial(url, options, ca);
+  const socket = await dialProxy(proxy, options);
+  if (url.protocol !== 'https:') return socket;
+  const tunnel = await limited(socket, options.timeout, () => openTunnel(socket, url, proxy, options.signal));
+  return encrypted(tunnel, url, options, ca);
+}
+
+async function dialProxy(proxy: Proxy, options: ConnectOptions): Promise<Socket> {
   try {
-    await once(socket, secure ? 'secureConnect' : 'connect', { signal });
+    return await dial(proxy.url, options, undefined);
+  } catch (error) {
+    if (options.signal.aborted) throw error;
+    const trouble = connectionTrouble(error) ?? 'broke the connection';
+    throw new ProxyError(`cannot be reached: ${proxy.title} ${trouble}`);
+  }
+}
+
+async function dial(url: URL, options: ConnectOptions, ca: string | undefined): Promise<Socket> {
+  const plain = connectTcp({ host: bareHost(url), port: portOf(url) });
+  const { timeout, signal } = options;
+  const socket = await limited(plain, timeout, () => opened(plain, 'connect', signal));
+  return url.protocol === 'https:' ? encrypted(socket, url, options, ca) : socket;
+}
+
+async function encrypted(
+  socket: Socket,
+  url: URL,
+  { timeout, signal }: ConnectOptions,
+  ca: string | undefined,
+): Promise<Socket> {
+  const host = bareHost(url);
+  const names = isIP(host) ? {} : { servername: host };
+  const secure = connectTls({ socket, host, ...names, ...(ca && { ca }), ALPNProtocols: ['http/1.1'] });
+  return limited(secure, timeout, () => opened(secure, 'secureConnect', signal));
+}
+
+async function opened(socket: Socket, event: string, signal: AbortSignal): Promise<Socket> {
+  await once(socket, event, { signal });
+  return socket;
+}
+
+/** The work on a new connection; silence or failure ends the connection. */
+async function limited(socket: Socket, timeout: number, work: () => Promise<Socket>): Promise<Socket> {
+  const giveUp = (): void => void socket.destroy(silence());
+  socket.on('error', ignore).setTimeout(timeout, giveUp);
+  try {
+    const done = await work();
+    socket.setTimeout(0).off('timeout', giveUp);
+    return done;
   } catch (error) {
     socket.destroy();
     throw error;
   }
-  return socket.setTimeout(0).on('error', ignore);
 }
 
 /** Whoever uses the connection learns of its end by what fails there. */
@@ -94,10 +136,15 @@ const TROUBLES: Readonly<Record<string, string>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   ERR_SSL_UNSUPPORTED_PROTOCOL: NO_TLS,
   EPROTO: NO_TLS,
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: NO_TLS,
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: NO_TLS,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'asks for a certificate of ours, which FileSync has none of',
+  HPE_INVALID_CONSTANT: 'does not speak HTTP on that port: check port and protocol',
 };
 
 /** Why the connection to a server failed, as a sentence's end; undefined if it was not the network or TLS. */
 export function connectionTrouble(thrown: unknown): string | undefined {
+  if (thrown instanceof ProxyError) return thrown.message;
   const code = codeOf(thrown);
   return code === undefined ? undefined : TROUBLES[code];
 }

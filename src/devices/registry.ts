@@ -6,6 +6,16 @@ import { flightReview } from './flight-review.js';
 import { ftp } from './ftp.js';
 import { http } from './http.js';
 import { mavlink } from './mavlink.js';
+import { webdav } from './webdav.js';
 
 /** Every kind of device that the program knows, a line each. */
-export const deviceTypes: readonly DeviceType[] = [directory, disk, mavlink, mavros, ftp, flightReview, http];
+export const deviceTypes: readonly DeviceType[] = [
+  directory,
+  disk,
+  mavlink,
+  mavros,
+  ftp,
+  flightReview,
+  http,
+  webdav,
+];

@@ -14,6 +14,7 @@ export function deviceContext(over: Partial<DeviceContext> = {}): DeviceContext 
       if (typeof ref === 'string') return ref;
       throw new FileSyncError('config', 'there are no secrets in this test');
     },
+    env: {},
     local: '/nowhere/local',
     resolvePath: path => resolve(path),
     ...over,

@@ -13,7 +13,7 @@ done < <(grep -v '^#' test/servers/packages.txt)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-  echo "The tests start real FTP servers from Debian's packages, which needs apt-get and dpkg-deb: run them on Debian or Ubuntu." >&2
+  echo "The tests start real servers from Debian's packages, which needs apt-get and dpkg-deb: run them on Debian or Ubuntu." >&2
   exit 1
 fi
 [ "$(id -u)" -ne 0 ] || apt-get -o DPkg::Lock::Timeout=600 update -q

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import bytes from 'bytes';
 import { z } from 'zod';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
+import { PROXY_LOGIN } from './proxy.js';
 import { serverWords } from '../server-words.js';
 
 /** What a server answered to an upload. */
@@ -9,6 +10,8 @@ export interface Answer {
   readonly status: number;
   readonly location: string | undefined;
   readonly retryAfter: string | undefined;
+  /** The largest upload that it takes, if a header tells: Upload-Limit (IETF draft on resumable uploads) or Tus-Max-Size. */
+  readonly limit: string | undefined;
   /** Its beginning. */
   readonly body: string;
 }
@@ -42,9 +45,12 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   403: LOGIN,
   404: { kind: 'rejected', says: 'has no upload there: check url' },
   405: { kind: 'rejected', says: 'takes no upload there: check url and method' },
-  407: LOGIN,
+  407: { kind: 'denied', says: `cannot be reached, the proxy in between refuses: ${PROXY_LOGIN}` },
   408: BUSY,
-  413: { kind: 'too-large', says: 'does not take a file of that size' },
+  413: {
+    kind: 'too-large',
+    says: 'does not take a file of that size: raise the limit there (nginx: client_max_body_size), or leave such files out of the rule',
+  },
   425: BUSY,
   429: BUSY,
   507: { kind: 'no-space', says: 'is full' },
@@ -76,12 +82,19 @@ function refusal(answer: Answer, asked: Asked, location: URL | undefined): FileS
   const { kind, says } = MEANINGS[status] ?? meaningOf(status);
   const said = location?.href ?? answer.body;
   const words = serverWords(said, asked.secrets) || STATUS_CODES[status] || 'no words';
-  const size = kind === 'too-large' ? ` (${bytes.format(asked.size)})` : '';
+  const size = kind === 'too-large' ? sizes(asked.size, answer.limit) : '';
   const retryAfterMs = parseRetryAfter(answer.retryAfter, asked.now);
   return new FileSyncError(kind, `${asked.url.host} ${says}${size}: ${status} "${words}"`, {
     ...asked.details,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
+}
+
+/** The size of the file, and the server's limit where it tells one (often its words do). */
+function sizes(size: number, told: string | undefined): string {
+  const limit = /^(?:.*\bmax-size=)?(\d+)\b/.exec(told ?? '')?.[1];
+  const known = limit === undefined ? '' : `, it takes up to ${bytes.format(Number(limit))}`;
+  return ` (the file has ${bytes.format(size)}${known})`;
 }
 
 function meaningOf(status: number): Meaning {
@@ -90,7 +103,7 @@ function meaningOf(status: number): Meaning {
 }
 
 /** RFC 9110 section 10.2.3: seconds, or a date. ms from now. */
-function parseRetryAfter(header: string | undefined, now: number): number | undefined {
+export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;

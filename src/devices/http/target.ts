@@ -22,6 +22,7 @@ import { checkTargetPath } from '../target-path.js';
 import { isUnknown, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
 import { post } from './post.js';
+import { proxyFor } from './proxy.js';
 
 /** ms between two probes. */
 const POLL = 15_000;
@@ -110,12 +111,16 @@ export class HttpTarget implements Target {
     return { available: true, reason: `${this.#site.url.host} takes connections`, armed: false };
   }
 
+  get #proxy() {
+    return proxyFor(this.#site.url, this.#context.env);
+  }
+
   /** The form is begun only when the connection stands: a server that is away is never a file that may have arrived. */
   async #connect(details: ErrorDetails, signal: AbortSignal, timeout: number): Promise<Socket> {
     const { url, tlsCa } = this.#site;
     try {
       const ca = await readCa(tlsCa, this.#context);
-      return await connectTo(url, { ca, timeout, signal });
+      return await connectTo(url, { ca, timeout, signal, proxy: this.#proxy });
     } catch (error) {
       throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
     }
@@ -159,7 +164,9 @@ export class HttpTarget implements Target {
   ): Promise<string> {
     const { url, method, tellsLocation } = this.#site;
     const headers = this.#headers();
-    const answer = await this.#watched(socket, () => post({ url, method, headers, form, socket, signal }));
+    const proxy = this.#proxy;
+    const request = { url, method, headers, form, socket, proxy, signal };
+    const answer = await this.#watched(socket, () => post(request));
     const size = file.source.size;
     const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
     const now = this.#context.clock.now();

@@ -146,7 +146,7 @@ describe('http target', () => {
     const trouble: Trouble = { after: 0, answer: { status: 413, body: '<h1>Request Entity Too Large</h1>' } };
     for (let round = 0; round < 10; round++) {
       const error = await errorOf(trouble, 'too-large', {}, LARGE);
-      assert.match(error.message, /\(22\.89MB\): 413 "Request Entity Too Large"/);
+      assert.match(error.message, /\(the file has 22\.89MB\): 413 "Request Entity Too Large"/);
       assert.equal(error.commits, 0);
     }
   });

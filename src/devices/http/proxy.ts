@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { BlockList, isIP, isIPv4, type Socket } from 'node:net';
+import { FileSyncError } from '../../errors.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What stands between this machine and the web. */
+export interface Proxy {
+  readonly url: URL;
+  /** Its name and the variable that named it, for messages: never the address itself, which may hold a password. */
+  readonly title: string;
+  /** Header Proxy-Authorization, if the address holds a user. */
+  readonly authorization?: string;
+}
+
+/** The proxy was reached, or not, and the server behind it could not be. `message` ends a sentence about that server. */
+export class ProxyError extends Error {}
+
+/**
+ * The proxy that the environment names for that address: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, except for hosts in
+ * NO_PROXY; names in small letters come first. As in Go, this machine itself is never asked for by a proxy.
+ * Throws `config` for an address that is none.
+ */
+export function proxyFor(target: URL, env: Environment): Proxy | undefined {
+  const host = bareHost(target);
+  if (isLoopback(host) || isExempt(host, portOf(target), valueOf('no_proxy', env)?.text ?? ''))
+    return undefined;
+  const named = valueOf(target.protocol === 'https:' ? 'https_proxy' : 'http_proxy', env);
+  const chosen = named ?? valueOf('all_proxy', env);
+  return chosen && parse(chosen.text, chosen.name);
+}
+
+interface Variable {
+  readonly name: string;
+  readonly text: string;
+}
+
+function valueOf(name: string, env: Environment): Variable | undefined {
+  const found = [name, name.toUpperCase()].find(each => env[each]);
+  return found === undefined ? undefined : { name: found, text: env[found] ?? '' };
+}
+
+function parse(text: string, variable: string): Proxy {
+  const full = text.includes('://') ? text : `http://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    const message = `the environment variable ${variable} names no HTTP proxy; set it to one like http://proxy.example.org:3128, or unset it`;
+    throw new FileSyncError('config', message);
+  }
+  const title = `the proxy ${url.host} (from ${variable})`;
+  if (url.username === '') return { url, title };
+  const login = [url.username, url.password].map(decodeURIComponent).join(':');
+  return { url, title, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+}
+
+/** Without the brackets of an IPv6 address. */
+export const bareHost = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1');
+
+export const portOf = (url: URL): number => Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8);
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** This machine itself. */
+export function isLoopback(host: string): boolean {
+  if (isIP(host)) return LOOPBACK.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');
+  return host === 'localhost' || host.endsWith('.localhost');
+}
+
+/** NO_PROXY: names (with all that end in them), addresses, networks (10.0.0.0/8), each with a port if need be, or `*`. */
+function isExempt(host: string, port: number, list: string): boolean {
+  const entries = list
+    .toLowerCase()
+    .split(/[,\s]+/)
+    .filter(Boolean);
+  return entries.some(entry => {
+    const [, name = entry, only] = /^(\[.+\]|[^:]+):(\d+)$/.exec(entry) ?? [];
+    return (only === undefined || Number(only) === port) && covers(name.replace(/^\[|\]$/g, ''), host);
+  });
+}
+
+function covers(entry: string, host: string): boolean {
+  if (entry === '*') return true;
+  if (isIP(host)) return entry === host || inNetwork(entry, host);
+  const name = entry.replace(/^\*?\./, '');
+  return host === name || host.endsWith(`.${name}`);
+}
+
+function inNetwork(entry: string, host: string): boolean {
+  const [address = '', bits] = entry.split('/');
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+  if (bits === undefined || !isIP(address) || !(Number(bits) <= (family === 'ipv4' ? 32 : 128))) return false;
+  const network = new BlockList();
+  network.addSubnet(address, Number(bits), family);
+  return network.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');
+}
+
+/** Asks the proxy at the other end of `socket` for a connection to the target (CONNECT, RFC 9110 section 9.3.6). */
+export async function openTunnel(
+  socket: Socket,
+  target: URL,
+  { title, authorization }: Proxy,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const authority = `${target.hostname}:${portOf(target)}`;
+  const headers = { Host: authority, ...(authorization && { 'Proxy-Authorization': authorization }) };
+  const asked = request({
+    method: 'CONNECT',
+    path: authority,
+    headers,
+    createConnection: () => socket,
+  }).end();
+  // After the abort nobody else listens.
+  asked.on('error', () => undefined);
+  const [answer, tunnel, head] = await connected(asked, signal);
+  if (answer.statusCode !== 200) throw refusal(answer, title);
+  if (head.length > 0) tunnel.unshift(head);
+  return tunnel;
+}
+
+async function connected(
+  asked: ClientRequest,
+  signal: AbortSignal,
+): Promise<[IncomingMessage, Socket, Buffer]> {
+  return (await once(asked, 'connect', { signal })) as [IncomingMessage, Socket, Buffer];
+}
+
+function refusal({ statusCode = 0 }: IncomingMessage, title: string): ProxyError {
+  return new ProxyError(
+    `cannot be reached: ${title} answered ${statusCode}, ${MEANINGS[statusCode] ?? UNREACHED}`,
+  );
+}
+
+export const PROXY_LOGIN =
+  'it wants a login: put user and password into the variable, as http://USER:PASSWORD@HOST:PORT';
+const UNREACHED = 'it found no way there: check the address and the proxy, or add the host to NO_PROXY';
+const FORBIDDEN = 'it does not let us there: have the host allowed, or add it to NO_PROXY';
+const MEANINGS: Readonly<Record<number, string>> = { 403: FORBIDDEN, 405: FORBIDDEN, 407: PROXY_LOGIN };

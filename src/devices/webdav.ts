@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { duration, secret, webUrl } from '../config/options.js';
+import { defineDevice, type DeviceContext } from './definition.js';
+import { tlsOptions } from './network.js';
+import { DavClient } from './webdav/client.js';
+import { DavSource } from './webdav/source.js';
+import { DavTarget } from './webdav/target.js';
+
+const options = z.object({
+  url: webUrl().describe("address of the folder on the server; a target's is made if it is missing"),
+  user: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('name to log in with, as the server asks for: digest (MD5) or basic'),
+  password: secret().optional().describe('from a variable or a file: { env: NAME } or { file: PATH }'),
+  ...tlsOptions,
+  timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
+});
+type Options = z.output<typeof options>;
+
+/** A folder on a WebDAV server: Nextcloud, ownCloud, Apache, nginx, a NAS. */
+export const webdav = defineDevice({
+  type: 'webdav',
+  summary: 'Source and target: a folder on a WebDAV server (Nextcloud, Apache, nginx, a NAS)',
+  options,
+  source: (chosen, context) => new DavSource(clientOf(chosen, context), context.name),
+  target: (chosen, context) => new DavTarget(clientOf(chosen, context), context.name),
+});
+
+function clientOf(
+  { url, user, password, tls_ca: tlsCa, timeout }: Options,
+  context: DeviceContext,
+): DavClient {
+  const login = () =>
+    user === undefined
+      ? undefined
+      : { user, password: password === undefined ? '' : context.secret(password) };
+  return new DavClient({ url: new URL(url), timeout, tlsCa, login }, context);
+}

@@ -1,0 +1,58 @@
+import { FileSyncError } from '../../errors.js';
+import { nameFromBytes, pathToBytes } from '../directory/names.js';
+
+// Paths on the server are arrays of names here, as they are after decoding: a slash in a name cannot be mistaken then.
+// Names that are not UTF-8 are written as the directory device does it.
+
+const UNRESERVED = /[A-Za-z0-9._~-]/;
+
+/** One name in a URL's path; everything but letters, digits and `-._~` is escaped (RFC 3986 section 2.3). */
+export function encodeName(name: string): string {
+  const escape = (byte: number): string => {
+    const character = String.fromCharCode(byte);
+    return UNRESERVED.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  };
+  return [...pathToBytes(name)].map(escape).join('');
+}
+
+/** The names in a URL's path. Throws `protocol` for one that could lead elsewhere: escaped slashes, `..`, NUL. */
+export function namesIn(path: string): string[] {
+  const parts = path.split('/').filter(part => part !== '');
+  return parts.map(decodeName);
+}
+
+function decodeName(part: string): string {
+  const name = nameFromBytes(bytesOf(part));
+  if (name === '.' || name === '..' || /[/\0]/.test(name)) throw suspicious(part);
+  return name;
+}
+
+function bytesOf(part: string): Buffer {
+  if (/%(?![0-9A-Fa-f]{2})/.test(part)) throw suspicious(part);
+  const pieces = part.split(/(%[0-9A-Fa-f]{2})/);
+  return Buffer.concat(
+    pieces.map(piece => (piece.startsWith('%') ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece))),
+  );
+}
+
+/**
+ * The names that a `href` of the server's answer leads through. A server speaks of its own files: another host, a
+ * query or a name that would lead out of the folder is refused with `protocol`.
+ */
+export function namesInHref(href: string, server: URL): string[] {
+  const [, authority, path = ''] = /^(?:(?:https?:)?\/\/([^/?#]*))?([^?#]*)$/i.exec(href) ?? [];
+  if (!path.startsWith('/') || !(authority === undefined || isSameHost(authority, server)))
+    throw suspicious(href);
+  return namesIn(path);
+}
+
+/** Behind a proxy that ends TLS, a server may name another port or protocol for itself. */
+function isSameHost(authority: string, { hostname }: URL): boolean {
+  const told = `http://${authority}`;
+  return URL.canParse(told) && new URL(told).hostname === hostname;
+}
+
+function suspicious(text: string): FileSyncError {
+  const message = `the server lists ${JSON.stringify(text.slice(0, 100))}, which names no file of that folder`;
+  return new FileSyncError('protocol', message);
+}

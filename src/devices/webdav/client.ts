@@ -1,0 +1,226 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import axios from 'axios';
+import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
+import type { Clock } from '../../ports.js';
+import type { DeviceContext } from '../definition.js';
+import { beginningOf, exchange, type Reply } from '../http/exchange.js';
+import { bareHost, isLoopback, proxyFor } from '../http/proxy.js';
+import { connectionTrouble, connectTo, readCa } from '../network.js';
+import { breakWhenIdle } from '../send-queue.js';
+import { encodeName, namesIn } from './address.js';
+import { Credentials, type Login } from './credentials.js';
+import { toDavError } from './errors.js';
+
+export interface DavSite {
+  /** Of the root folder. */
+  readonly url: URL;
+  /** ms without a byte moving. */
+  readonly timeout: number;
+  /** Reads user and password. */
+  login(): Login | undefined;
+  readonly tlsCa: string | undefined;
+}
+
+/** One request. */
+export interface DavRequest {
+  readonly method: string;
+  /** Names below the root. */
+  readonly names: readonly string[];
+  /** The address ends with a slash then, which some servers want. */
+  readonly folder?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream can be sent only once: the server must have let us in before. */
+  readonly body?: string | Readable;
+  /** The answer's body is given as a stream, whose reader watches over it. */
+  readonly streamed?: boolean;
+  readonly signal: AbortSignal;
+  readonly details: ErrorDetails;
+}
+
+export interface DavReply {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  /** The whole body, or the beginning of a refusal's; empty if it is streamed. */
+  readonly text: string;
+  readonly stream: Readable;
+}
+
+/** ms that a connection is kept for the next request: less than servers do, which would break it in our hands. */
+const KEEP = 4_000;
+
+/** Characters of one answer: that is more than 100,000 files in one folder. */
+const TEXT_LIMIT = 64 * 1024 * 1024;
+
+/** Speaks HTTP with one WebDAV server: kept connections, the login, and every failure as a FileSyncError. */
+export class DavClient {
+  readonly #site: DavSite;
+  readonly #context: DeviceContext;
+  readonly #root: readonly string[];
+  readonly #agent: HttpAgent;
+  readonly #closed = new AbortController();
+  #credentials: Credentials | undefined;
+  #warned = false;
+
+  constructor(site: DavSite, context: DeviceContext) {
+    this.#site = site;
+    this.#context = context;
+    this.#root = namesIn(site.url.pathname);
+    const options = { keepAlive: true, timeout: KEEP };
+    const agent = site.url.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
+    this.#agent = Object.assign(agent, { createConnection: this.#createConnection.bind(this) });
+  }
+
+  get url(): URL {
+    return this.#site.url;
+  }
+
+  get clock(): Clock {
+    return this.#context.clock;
+  }
+
+  get timeout(): number {
+    return this.#site.timeout;
+  }
+
+  /** Names below the root that lead to what lies at these names on the server; undefined if it lies elsewhere. */
+  below(names: readonly string[]): readonly string[] | undefined {
+    return this.#root.every((name, index) => name === names[index])
+      ? names.slice(this.#root.length)
+      : undefined;
+  }
+
+  urlOf(names: readonly string[], folder = false): URL {
+    const path = [...this.#root, ...names].map(name => `/${encodeName(name)}`).join('');
+    return new URL(this.#site.url.origin + path + (folder || path === '' ? '/' : ''));
+  }
+
+  /** The answer of a server that is content; its refusal is thrown. */
+  async send(request: DavRequest): Promise<DavReply> {
+    const reply = await this.ask(request);
+    if (reply.status >= 200 && reply.status < 300) return reply;
+    throw this.refusal(reply, request.details);
+  }
+
+  /** The answer, whatever its status. */
+  async ask(request: DavRequest): Promise<DavReply> {
+    const credentials = (this.#credentials ??= new Credentials(this.#site.login()));
+    const url = this.urlOf(request.names, request.folder);
+    const sent = credentials.header(request.method, url);
+    const reply = await this.#exchange(url, request, sent);
+    if (reply.status !== 401) return reply;
+    const challenge = reply.header('www-authenticate') ?? '';
+    const again = typeof request.body !== 'object' && credentials.challenged(challenge, sent);
+    if (again) this.#warnIfBare(credentials);
+    const second = again
+      ? await this.#exchange(url, request, credentials.header(request.method, url))
+      : reply;
+    // The password may be renewed while the program runs.
+    if (second.status === 401) this.#credentials = undefined;
+    return second;
+  }
+
+  refusal(reply: DavReply, details: ErrorDetails): FileSyncError {
+    const secrets = this.#credentials?.secrets ?? [];
+    return toDavError(
+      reply,
+      { host: this.url.host, secrets, now: this.clock.now() },
+      this.#detailed(details),
+    );
+  }
+
+  error(kind: FileSyncError['kind'], what: string, details: ErrorDetails): FileSyncError {
+    return new FileSyncError(kind, `${this.url.host} ${what}`, this.#detailed(details));
+  }
+
+  /** Whatever was thrown over a request, as the one error type. */
+  explain(thrown: unknown, signal: AbortSignal, details: ErrorDetails): FileSyncError {
+    const all = this.#detailed(details);
+    if (signal.aborted || this.#closed.signal.aborted) {
+      return new FileSyncError('cancelled', 'cancelled', { ...all, cause: signal.reason });
+    }
+    // The library's own error holds the headers, with the password in them.
+    const cause = axios.isAxiosError(thrown) ? (thrown.cause ?? thrown.code) : thrown;
+    if (cause instanceof FileSyncError) return cause;
+    const trouble = connectionTrouble(cause) ?? 'broke the connection';
+    return new FileSyncError('unavailable', `${this.url.host} ${trouble}`, { ...all, cause });
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#agent.destroy();
+  }
+
+  #createConnection(_options: unknown, done: (error: Error | null, socket?: Socket) => void): void {
+    this.#connect().then(
+      socket => done(null, socket),
+      (error: Error) => done(error),
+    );
+  }
+
+  async #connect(): Promise<Socket> {
+    const { url, timeout, tlsCa } = this.#site;
+    const ca = await readCa(tlsCa, this.#context);
+    const proxy = proxyFor(url, this.#context.env);
+    return connectTo(url, { ca, timeout, proxy, signal: this.#closed.signal });
+  }
+
+  async #exchange(url: URL, request: DavRequest, authorization: string | undefined): Promise<DavReply> {
+    const { method, headers, body, details } = request;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([request.signal, this.#closed.signal]);
+    throwIfAborted(signal, this.#detailed(details));
+    try {
+      const reply = await exchange({
+        url,
+        method,
+        headers: { ...headers, ...(authorization !== undefined && { Authorization: authorization }) },
+        ...(body !== undefined && { body }),
+        agent: this.#agent,
+        proxy: proxyFor(url, this.#context.env),
+        signal,
+        onSocket: socket => this.#watch(socket, ended.signal),
+      });
+      return await received(reply, request.streamed === true);
+    } catch (error) {
+      throw this.explain(error, request.signal, details);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  #watch(socket: Socket, ended: AbortSignal): void {
+    breakWhenIdle(socket, this.timeout, this.clock, ended).catch(() => undefined);
+  }
+
+  #warnIfBare({ bare }: Credentials): void {
+    if (!bare || this.#warned || this.url.protocol === 'https:' || isLoopback(bareHost(this.url))) return;
+    this.#warned = true;
+    const message = `${this.url.host} is told the password unencrypted, as it asks for: use https, or digest authentication there`;
+    this.#context.logger.log('warn', message);
+  }
+
+  #detailed(details: ErrorDetails): ErrorDetails {
+    return { ...details, device: this.#context.name };
+  }
+}
+
+/** Success has to be read whole; of a refusal what came is enough. */
+async function received({ status, header, body }: Reply, streamed: boolean): Promise<DavReply> {
+  if (status < 200 || status >= 300) return { status, header, text: await beginningOf(body), stream: body };
+  const text = streamed ? '' : await textOf(body);
+  return { status, header, text, stream: body };
+}
+
+async function textOf(body: Readable): Promise<string> {
+  const pieces: string[] = [];
+  let length = 0;
+  for await (const piece of body.setEncoding('utf8') as AsyncIterable<string>) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > TEXT_LIMIT) throw new FileSyncError('protocol', 'the server answers without end');
+  }
+  return pieces.join('');
+}

@@ -1,0 +1,70 @@
+import {
+  createDigestContext,
+  generateDigestAuthHeader,
+  parseDigestAuth,
+} from 'webdav/dist/node/auth/digest.js';
+import type { DigestContext } from 'webdav';
+
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+type Scheme = { readonly kind: 'basic' } | { readonly kind: 'digest'; readonly context: DigestContext };
+
+/**
+ * Answers a server's challenge (RFC 7617; RFC 7616 with MD5). Nothing is sent before the server has asked: it may
+ * want a digest, and Basic would tell the password to whoever listens.
+ */
+export class Credentials {
+  readonly #login: Login | undefined;
+  #scheme: Scheme | undefined;
+
+  constructor(login: Login | undefined) {
+    this.#login = login;
+  }
+
+  /** What may not stand in a message. */
+  get secrets(): string[] {
+    return this.#login ? [this.#login.password, basic(this.#login).slice('Basic '.length)] : [];
+  }
+
+  /** The password itself goes over the line. */
+  get bare(): boolean {
+    return this.#scheme?.kind === 'basic';
+  }
+
+  /** The header Authorization for one request, if the server wants one. */
+  header(method: string, url: URL): string | undefined {
+    if (!this.#login || !this.#scheme) return undefined;
+    if (this.#scheme.kind === 'basic') return basic(this.#login);
+    const { context } = this.#scheme;
+    const header = generateDigestAuthHeader({ method, url: url.href }, context);
+    context.nc++;
+    return header;
+  }
+
+  /** Takes the challenge of a 401 to a request that carried `sent`. True if it is worth sending again. */
+  challenged(challenge: string, sent: string | undefined): boolean {
+    if (!this.#login || (sent !== undefined && !isStale(challenge))) return false;
+    this.#scheme = digestIn(challenge, this.#login) ?? basicIn(challenge);
+    return this.#scheme !== undefined;
+  }
+}
+
+/** A nonce ran out, which says nothing against the password. */
+const isStale = (challenge: string): boolean => /\bstale="?true/i.test(challenge);
+
+const basic = ({ user, password }: Login): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+
+const basicIn = (challenge: string): Scheme | undefined =>
+  /\bbasic\b/i.test(challenge) ? { kind: 'basic' } : undefined;
+
+function digestIn(challenge: string, { user, password }: Login): Scheme | undefined {
+  const start = challenge.search(/\bdigest\s/i);
+  if (start < 0 || /\balgorithm="?sha/i.test(challenge)) return undefined;
+  const context = createDigestContext(user, password, '');
+  const headers = new Headers({ 'www-authenticate': challenge.slice(start) });
+  return parseDigestAuth(new Response(null, { headers }), context) ? { kind: 'digest', context } : undefined;
+}

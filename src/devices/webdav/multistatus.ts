@@ -1,0 +1,79 @@
+import { parseXML } from 'webdav';
+import { z } from 'zod';
+import { FileSyncError } from '../../errors.js';
+import { namesInHref } from './address.js';
+
+/** A file or folder as the server tells of it (RFC 4918 section 15). */
+export interface Entry {
+  readonly names: readonly string[];
+  readonly folder: boolean;
+  /** Bytes; of a file always there. */
+  readonly size: number;
+  /** ms since the Unix epoch, in whole seconds. */
+  readonly modified?: number;
+  /** As it is to be sent back, quotes included; only if it changes with every byte (RFC 9110 section 8.8.1). */
+  readonly strongEtag?: string;
+}
+
+/** Asks for what `Entry` holds. */
+export const PROPERTIES =
+  '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/>' +
+  '<getlastmodified/><getetag/></prop></propfind>';
+
+const text = z.coerce.string();
+const property = z.object({
+  resourcetype: z.unknown(),
+  getcontentlength: z.union([z.literal(''), text]).optional(),
+  getlastmodified: text.optional(),
+  getetag: text.optional(),
+});
+const response = z.object({
+  href: text,
+  status: text.default(''),
+  propstat: z.object({ prop: property, status: text }).optional(),
+});
+const answer = z.object({ multistatus: z.object({ response: z.array(response) }) });
+type Response = z.output<typeof response>;
+
+/** The library takes 1e5 for a number, also where it is a name. */
+const AS_TEXT = { attributeNamePrefix: '@', attributeParsers: [], tagParsers: [(): void => undefined] };
+
+/** Throws `protocol` for what is no such answer, or what names files elsewhere. */
+export async function readMultistatus(xml: string, server: URL): Promise<Entry[]> {
+  const { multistatus } = await parsed(xml);
+  return multistatus.response.flatMap(each => entryOf(each, server) ?? []);
+}
+
+async function parsed(xml: string): Promise<z.output<typeof answer>> {
+  try {
+    return answer.parse(await parseXML(xml, AS_TEXT));
+  } catch (cause) {
+    throw new FileSyncError('protocol', 'the answer is not the list that WebDAV asks for', { cause });
+  }
+}
+
+/** Undefined for what has gone while the server wrote the list. */
+function entryOf({ href, status, propstat }: Response, server: URL): Entry | undefined {
+  const names = namesInHref(href, server);
+  const code = codeIn(propstat?.status ?? status);
+  if (code === 404 && !propstat) return undefined;
+  if (code !== 200 || !propstat) throw new FileSyncError('protocol', `the server tells nothing of ${href}`);
+  const { resourcetype, getcontentlength: length = '', getlastmodified, getetag } = propstat.prop;
+  const folder = isCollection(resourcetype);
+  if (!folder && !/^\d+$/.test(length))
+    throw new FileSyncError('protocol', `the server tells no size of ${href}`);
+  return { names, folder, size: Number(length), ...versionOf(getlastmodified, getetag) };
+}
+
+const isCollection = (type: unknown): boolean =>
+  typeof type === 'object' && type !== null && 'collection' in type;
+
+function versionOf(time = '', etag?: string): Pick<Entry, 'modified' | 'strongEtag'> {
+  const modified = Date.parse(time);
+  return { ...(Number.isFinite(modified) && { modified }), ...(isStrong(etag) && { strongEtag: etag }) };
+}
+
+/** Of a status line. */
+const codeIn = (line: string): number => Number(/^HTTP\/\S+ (\d{3})/.exec(line)?.[1]);
+
+export const isStrong = (etag: string | undefined): etag is string => /^"[^"]*"$/.test(etag ?? '');

@@ -1,0 +1,231 @@
+import type { Observable } from 'rxjs';
+import { throwIfAborted, type ErrorDetails, type FileSyncError } from '../../errors.js';
+import type {
+  Availability,
+  ByteStream,
+  Checksum,
+  Source,
+  SourceCapabilities,
+  SourceFile,
+} from '../../ports.js';
+import { pollAvailability } from '../availability.js';
+import { isUnfinishedUpload } from '../directory/names.js';
+import { watchedBytes } from './body.js';
+import type { DavClient, DavReply } from './client.js';
+import { contentOf, statOf, type Found } from './folder.js';
+import { isStrong } from './multistatus.js';
+
+/** Folders in one another; more of them are a link that leads in a circle. */
+const MAX_DEPTH = 100;
+
+/** ms between two probes. */
+const POLL = 15_000;
+
+/**
+ * Files on a WebDAV server. HTTP knows times to the second: a change within the same second that leaves the size as
+ * it was is seen only if the server has strong ETags for that (Apache has, nginx has not).
+ */
+export class DavSource implements Source {
+  readonly capabilities: SourceCapabilities = { connections: 2, resume: true, checksum: false, remove: true };
+  readonly availability: Observable<Availability>;
+  readonly #client: DavClient;
+  readonly #device: string;
+  readonly #closed = new AbortController();
+
+  constructor(client: DavClient, device: string) {
+    this.#client = client;
+    this.#device = device;
+    const polling = { clock: client.clock, interval: POLL, until: this.#closed.signal };
+    this.availability = pollAvailability(signal => this.#probe(signal), polling);
+  }
+
+  async *list(signal: AbortSignal): AsyncIterable<SourceFile> {
+    const details = this.#details('list');
+    throwIfAborted(signal, details);
+    const folders: (readonly string[])[] = [[]];
+    for (let folder = folders.pop(); folder; folder = folders.pop()) {
+      if (folder.length > MAX_DEPTH) throw this.#client.error('protocol', 'has folders without end', details);
+      for (const found of await this.#content(folder, signal, details)) {
+        throwIfAborted(signal, details);
+        if (found.folder) folders.push(found.names);
+        else if (!isUnfinishedUpload(found.names.at(-1) ?? '')) yield fileOf(found);
+      }
+    }
+  }
+
+  async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
+    const details = this.#details('read', file);
+    throwIfAborted(signal, details);
+    if (offset > file.size) throw this.#changed(file, details);
+    if (offset === file.size && offset > 0) await this.#checkSame(file, undefined, signal, details);
+    else yield* this.#readFrom(file, offset, signal, details);
+  }
+
+  async checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
+    const details = this.#details('checksum', file);
+    throwIfAborted(signal, details);
+    throw this.#client.error('unsupported', 'tells no checksum of its files', details);
+  }
+
+  /** As far as the server obeys conditions it deletes nothing but the version that was looked at right before. */
+  async remove(file: SourceFile, signal: AbortSignal): Promise<void> {
+    const details = this.#details('remove', file);
+    throwIfAborted(signal, details);
+    const names = namesOf(file);
+    const found = await statOf(this.#client, names, { signal, details });
+    if (!found) return this.#missing(file, signal, details).then(error => tolerate(error));
+    if (!isSame(file, found)) throw this.#changed(file, details);
+    const headers = conditionsOn(file, found.strongEtag);
+    const reply = await this.#client.ask({ method: 'DELETE', names, headers, signal, details });
+    if (reply.status === 404) return;
+    if (reply.status === 412) throw this.#changed(file, details);
+    if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#client.close();
+  }
+
+  async #probe(signal: AbortSignal): Promise<Availability> {
+    const details = this.#details('probe');
+    const root = await statOf(this.#client, [], { signal, details });
+    if (root?.folder) return { available: true, reason: `${this.#client.url.host} lets us in`, armed: false };
+    throw this.#noRoot(details);
+  }
+
+  /** A folder that has gone since it was listed holds no files. */
+  async #content(folder: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<Found[]> {
+    const found = await contentOf(this.#client, folder, { signal, details });
+    if (!found && folder.length === 0) throw this.#noRoot(details);
+    return found ?? [];
+  }
+
+  async *#readFrom(file: SourceFile, offset: number, signal: AbortSignal, details: ErrorDetails): ByteStream {
+    const reply = await this.#get(file, offset, signal, details);
+    const etag = reply.header('etag');
+    const { timeout: limit, clock } = this.#client;
+    let position = reply.status === 206 ? offset : 0;
+    try {
+      for await (const chunk of watchedBytes(reply.stream, { limit, clock, signal })) {
+        const skipped = Math.max(0, offset - position);
+        position += chunk.length;
+        if (position > file.size) throw this.#changed(file, details);
+        if (skipped < chunk.length) yield chunk.subarray(skipped);
+      }
+    } catch (error) {
+      if (!signal.aborted) await this.#checkSame(file, etag, signal, details);
+      throw this.#client.explain(error, signal, details);
+    }
+    await this.#checkSame(file, etag, signal, details);
+    if (position !== file.size) throw this.#client.error('io', `ended ${file.path} early`, details);
+  }
+
+  /** The answer that brings the very file that was listed, from the offset on or whole. */
+  async #get(
+    file: SourceFile,
+    offset: number,
+    signal: AbortSignal,
+    details: ErrorDetails,
+  ): Promise<DavReply> {
+    const headers = { ...conditionsOn(file), ...(offset > 0 && { Range: `bytes=${offset}-` }) };
+    const names = namesOf(file);
+    const reply = await this.#client.ask({ method: 'GET', names, headers, streamed: true, signal, details });
+    await this.#checkServed(reply, file, signal, details);
+    if (begins(reply, offset) && isSame(file, toldBy(reply))) return reply;
+    reply.stream.destroy();
+    throw this.#changed(file, details);
+  }
+
+  async #checkSame(
+    file: SourceFile,
+    etag: string | undefined,
+    signal: AbortSignal,
+    details: ErrorDetails,
+  ): Promise<void> {
+    const reply = await this.#client.ask({ method: 'HEAD', names: namesOf(file), signal, details });
+    await this.#checkServed(reply, file, signal, details);
+    const now = reply.header('etag');
+    const other = isStrong(etag) && isStrong(now) && now !== etag;
+    if (other || !isSame(file, toldBy(reply))) throw this.#changed(file, details);
+  }
+
+  /** Throws unless the server has such a file. */
+  async #checkServed(
+    reply: DavReply,
+    file: SourceFile,
+    signal: AbortSignal,
+    details: ErrorDetails,
+  ): Promise<void> {
+    const { status } = reply;
+    if (status === 200 || status === 206) return;
+    if (status === 404 || status === 410) throw await this.#missing(file, signal, details);
+    if (status === 412 || status === 416) throw this.#changed(file, details);
+    throw this.#client.refusal(reply, details);
+  }
+
+  /** A file is gone only if its root is still there: the disk behind the server may be away. */
+  async #missing(file: SourceFile, signal: AbortSignal, details: ErrorDetails): Promise<FileSyncError> {
+    const root = await statOf(this.#client, [], { signal, details });
+    return root
+      ? this.#client.error('not-found', `has no ${file.path} any more`, details)
+      : this.#noRoot(details);
+  }
+
+  #noRoot(details: ErrorDetails): FileSyncError {
+    const path = decodeURI(this.#client.url.pathname);
+    return this.#client.error(
+      'unavailable',
+      `has no folder ${path}: check url, and the disk behind it`,
+      details,
+    );
+  }
+
+  #changed({ path }: SourceFile, details: ErrorDetails): FileSyncError {
+    return this.#client.error('changed', `has another ${path} than was listed: it changed since`, details);
+  }
+
+  #details(operation: string, file?: SourceFile): ErrorDetails {
+    return { device: this.#device, operation, ...(file && { path: file.path }) };
+  }
+}
+
+const namesOf = ({ path }: SourceFile): string[] => path.split('/');
+
+function tolerate(error: FileSyncError): void {
+  if (error.kind !== 'not-found') throw error;
+}
+
+function fileOf({ names, size, modified }: Found): SourceFile {
+  return { path: names.join('/'), size, ...(modified !== undefined && { modified }) };
+}
+
+type Version = Pick<Found, 'folder'> & { readonly size?: number; readonly modified?: number };
+
+function isSame(file: SourceFile, found: Version): boolean {
+  const sameSize = found.size === undefined || found.size === file.size;
+  const sameTime =
+    found.modified === undefined || file.modified === undefined || found.modified === file.modified;
+  return !found.folder && sameSize && sameTime;
+}
+
+/** Headers under which a server serves or deletes this version alone (RFC 9110 section 13.1). */
+function conditionsOn({ modified }: SourceFile, etag?: string): Record<string, string> {
+  if (etag !== undefined) return { 'If-Match': etag };
+  return modified === undefined ? {} : { 'If-Unmodified-Since': new Date(modified).toUTCString() };
+}
+
+/** Whether a partial answer is the part that was asked for. */
+const begins = ({ status, header }: DavReply, offset: number): boolean =>
+  status === 200 || (header('content-range') ?? '').startsWith(`bytes ${offset}-`);
+
+function toldBy({ status, header }: DavReply): Version {
+  const told =
+    status === 206 ? /\/(\d+)$/.exec(header('content-range') ?? '')?.[1] : header('content-length');
+  const modified = Date.parse(header('last-modified') ?? '');
+  return {
+    folder: false,
+    ...(told !== undefined && { size: Number(told) }),
+    ...(Number.isFinite(modified) && { modified }),
+  };
+}

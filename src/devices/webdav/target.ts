@@ -1,0 +1,234 @@
+import { posix } from 'node:path';
+import type { Observable } from 'rxjs';
+import { throwIfAborted, type ErrorDetails } from '../../errors.js';
+import { checksumOf } from '../../local/digest.js';
+import type {
+  Availability,
+  Checksum,
+  Outgoing,
+  Receipt,
+  Target,
+  TargetCapabilities,
+  TargetStat,
+  WriteEvents,
+} from '../../ports.js';
+import { pollAvailability } from '../availability.js';
+import { partName } from '../directory/names.js';
+import { checkTargetPath } from '../target-path.js';
+import { UploadBody, watchedBytes } from './body.js';
+import type { DavClient, DavReply } from './client.js';
+import { statOf } from './folder.js';
+import { takesRanges } from './ranges.js';
+
+/** ms between two probes. */
+const POLL = 15_000;
+
+/** Bytes from which on it is worth finding out whether an upload could be continued. */
+const WORTH_RESUMING = 256 * 1024;
+
+/** One upload under way. */
+interface Upload {
+  readonly file: Outgoing;
+  readonly final: readonly string[];
+  readonly part: readonly string[];
+  readonly offset: number;
+  readonly signal: AbortSignal;
+  readonly events: WriteEvents;
+  readonly details: ErrorDetails;
+}
+
+/**
+ * Files go up as `<name>.<token>.part`, are compared by size and get their name by a MOVE that replaces nothing.
+ * Where the server takes a PUT of a part (Content-Range), what broke off is continued; most servers do not, and throw
+ * away what was not whole.
+ */
+export class DavTarget implements Target {
+  readonly capabilities: TargetCapabilities = {
+    connections: 2,
+    resume: true,
+    stat: true,
+    checksum: 'sha256',
+    resend: false,
+  };
+  readonly availability: Observable<Availability>;
+  readonly #client: DavClient;
+  readonly #device: string;
+  readonly #closed = new AbortController();
+  readonly #folders = new Set<string>();
+  /** Whether the server takes parts; undefined until a large file asks for it. */
+  #ranges: boolean | undefined;
+
+  constructor(client: DavClient, device: string) {
+    this.#client = client;
+    this.#device = device;
+    const polling = { clock: client.clock, interval: POLL, until: this.#closed.signal };
+    this.availability = pollAvailability(signal => this.#probe(signal), polling);
+  }
+
+  async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
+    const details = this.#begin('stat', path, signal);
+    const found = await statOf(this.#client, path.split('/'), { signal, details });
+    const part = this.#ranges === false ? undefined : await this.#partial(path, token, signal, details);
+    const partial = part ?? 0;
+    return found && !found.folder ? { size: found.size, partial } : { partial };
+  }
+
+  async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
+    const details = this.#begin('checksum', path, signal);
+    const { clock, timeout: limit } = this.#client;
+    const names = path.split('/');
+    const reply = await this.#client.send({ method: 'GET', names, streamed: true, signal, details });
+    try {
+      return await checksumOf(watchedBytes(reply.stream, { limit, clock, signal }), 'sha256');
+    } catch (error) {
+      throw this.#client.explain(error, signal, details);
+    }
+  }
+
+  async write(
+    file: Outgoing,
+    path: string,
+    offset: number,
+    signal: AbortSignal,
+    events: WriteEvents,
+  ): Promise<Receipt> {
+    const details = this.#begin('write', path, signal);
+    const part = partName(path, file.token).split('/');
+    const upload = { file, final: path.split('/'), part, offset, signal, events, details };
+    await this.#prepare(upload);
+    await this.#send(upload);
+    await this.#verify(upload);
+    await events.committing();
+    await this.#rename(upload);
+    return { location: this.#client.urlOf(upload.final).href, verified: 'size' };
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#client.close();
+  }
+
+  async #probe(signal: AbortSignal): Promise<Availability> {
+    const details = { device: this.#device, operation: 'probe' };
+    const root = await statOf(this.#client, [], { signal, details });
+    const { host } = this.#client.url;
+    const reason = root ? `${host} lets us in` : `${host} lets us in; the folder is made with the first file`;
+    return { available: true, reason, armed: false };
+  }
+
+  /** Asks before anything is sent: that also settles the login, for which a body could not be sent twice. */
+  async #prepare({ final, part, offset, signal, details }: Upload): Promise<void> {
+    if (await statOf(this.#client, final, { signal, details })) throw this.#exists(final, details);
+    await this.#makeFolder(final.slice(0, -1), signal, details);
+    if (offset === 0) return;
+    const there = await statOf(this.#client, part, { signal, details });
+    if (there?.size === offset) return;
+    const what = `holds ${there?.size ?? 0} bytes of the unfinished upload, not ${offset}`;
+    throw this.#client.error('changed', what, details);
+  }
+
+  async #send(upload: Upload): Promise<void> {
+    const { file, offset } = upload;
+    const { size } = file.source;
+    if (offset === size && offset > 0) return;
+    const length = { 'Content-Length': String(size - offset) };
+    if (!(await this.#isResumable(upload))) return this.#put(upload, length);
+    if (offset === 0) await this.#putNothing(upload);
+    await this.#put(upload, { ...length, 'Content-Range': `bytes ${offset}-${size - 1}/${size}` });
+  }
+
+  /** Whether it shall go in such a way that it can be continued when it breaks off. */
+  async #isResumable(upload: Upload): Promise<boolean> {
+    const { file, offset } = upload;
+    if (offset === 0 && file.source.size < WORTH_RESUMING) return false;
+    this.#ranges ??= await this.#probeRanges(upload);
+    if (offset > 0 && !this.#ranges) await this.#discard(upload, 'cannot continue an upload');
+    return this.#ranges;
+  }
+
+  /** What is there already when the bytes come is kept when they stop coming. */
+  async #putNothing({ part: names, signal, details }: Upload): Promise<void> {
+    const headers = { ...TYPE, 'Content-Length': '0' };
+    await this.#client.send({ method: 'PUT', names, headers, body: '', signal, details });
+  }
+
+  async #probeRanges({ file, part, signal, details }: Upload): Promise<boolean> {
+    const trial = partName([...part.slice(0, -1), 'probe'].join('/'), file.token);
+    return takesRanges(this.#client, trial.split('/'), signal, details);
+  }
+
+  async #put(upload: Upload, headers: Readonly<Record<string, string>>): Promise<void> {
+    const { file, part, offset, signal, events, details } = upload;
+    const body = new UploadBody(file, offset, this.#device, sent => events.progress(sent));
+    try {
+      const { stream } = body;
+      const all = { ...TYPE, ...headers };
+      const names = part;
+      await this.#client.send({ method: 'PUT', names, headers: all, body: stream, signal, details });
+    } catch (error) {
+      this.#folders.clear();
+      throw body.failure === undefined || signal.aborted ? error : body.failure;
+    } finally {
+      body.close();
+    }
+  }
+
+  async #verify(upload: Upload): Promise<void> {
+    const { file, part, signal, details } = upload;
+    const there = await statOf(this.#client, part, { signal, details });
+    if (there?.size !== file.source.size)
+      await this.#discard(upload, `holds ${there?.size ?? 'no'} bytes of it`);
+  }
+
+  /** What is wrong cannot be continued: the next try begins anew. */
+  async #discard({ file, part, signal, details }: Upload, why: string): Promise<never> {
+    await this.#client.ask({ method: 'DELETE', names: part, signal, details });
+    throw this.#client.error('corrupt', `${why}: ${file.source.path} is sent again from the start`, details);
+  }
+
+  async #rename({ final, part, signal, details }: Upload): Promise<void> {
+    const headers = { Destination: this.#client.urlOf(final).href, Overwrite: 'F' };
+    const reply = await this.#client.ask({ method: 'MOVE', names: part, headers, signal, details });
+    if (reply.status === 412) throw this.#exists(final, details);
+    if (reply.status === 404) throw this.#client.error('changed', 'has lost the unfinished upload', details);
+    if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
+  }
+
+  /** From the inmost folder outwards: those above may be none of our business. */
+  async #makeFolder(names: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<void> {
+    const key = names.join('/');
+    if (this.#folders.has(key)) return;
+    const make = (): Promise<DavReply> =>
+      this.#client.ask({ method: 'MKCOL', names, folder: true, signal, details });
+    const there = await statOf(this.#client, names, { signal, details });
+    if (!there) {
+      if (names.length > 0) await this.#makeFolder(names.slice(0, -1), signal, details);
+      const reply = await make();
+      if (reply.status >= 300 && reply.status !== 405) throw this.#client.refusal(reply, details);
+    }
+    this.#folders.add(key);
+  }
+
+  async #partial(
+    path: string,
+    token: string,
+    signal: AbortSignal,
+    details: ErrorDetails,
+  ): Promise<number | undefined> {
+    const found = await statOf(this.#client, partName(path, token).split('/'), { signal, details });
+    return found?.size;
+  }
+
+  #exists(final: readonly string[], details: ErrorDetails) {
+    return this.#client.error('exists', `has ${posix.join(...final)} already`, details);
+  }
+
+  #begin(operation: string, path: string, signal: AbortSignal): ErrorDetails {
+    const details = { device: this.#device, operation, path };
+    throwIfAborted(signal, details);
+    checkTargetPath(path, details);
+    return details;
+  }
+}
+
+const TYPE = { 'Content-Type': 'application/octet-stream' };
