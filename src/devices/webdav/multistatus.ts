@@ -1,4 +1,5 @@
-import { parseXML } from 'webdav';
+// The package's front door loads its whole client, which takes longer than all of this program's start.
+import { parseXML } from 'webdav/dist/node/tools/dav.js';
 import { z } from 'zod';
 import { FileSyncError } from '../../errors.js';
 import { namesInHref } from './address.js';
