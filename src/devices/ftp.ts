@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { duration, secret } from '../config/options.js';
 import { defineDevice, type DeviceContext } from './definition.js';
 import { FtpConnections } from './ftp/connections.js';
-import { FtpTarget } from './ftp/target.js';
+import { toWire } from './ftp/names.js';
+import { FtpSource } from './ftp/source.js';
+import { FtpTarget, type FtpPlace } from './ftp/target.js';
 import { readCa, tlsOptions } from './network.js';
 
 const options = z.object({
@@ -26,7 +28,7 @@ const options = z.object({
     .min(1)
     .optional()
     .describe("name that the server's certificate must carry (default: host)"),
-  root: z.string().default('/').describe('folder on the server; made if it is missing'),
+  root: z.string().default('/').describe('folder on the server; as a target it is made if it is missing'),
   timeout: duration().default(30_000).describe('silence after which the server counts as gone'),
 });
 type Options = z.output<typeof options>;
@@ -39,29 +41,38 @@ const POLL = 30_000;
 
 export const ftp = defineDevice({
   type: 'ftp',
-  summary: 'Target: an FTP server, plain or encrypted (FTPS)',
+  summary: 'Source and target: an FTP server, plain or encrypted (FTPS)',
   options,
-  target: connect,
+  source: (options, context) => {
+    const { clock, logger } = context;
+    return new FtpSource(placeOf(options, context), connect(options, context), {
+      clock,
+      logger,
+      interval: POLL,
+    });
+  },
+  target: (options, context) => {
+    const { clock } = context;
+    return new FtpTarget(placeOf(options, context), connect(options, context), { clock, interval: POLL });
+  },
 });
 
-function connect(options: Options, context: DeviceContext): FtpTarget {
+function placeOf({ host, root, port, tls }: Options, { name }: DeviceContext): FtpPlace {
+  const scheme = tls === 'implicit' ? 'ftps' : 'ftp';
+  const at = port === undefined ? '' : `:${port}`;
+  const url = `${scheme}://${isIPv6(host) ? `[${host}]` : host}${at}`;
+  return { device: name, host, root: posix.resolve('/', root), url };
+}
+
+function connect(options: Options, context: DeviceContext): FtpConnections {
   const { host, timeout, tls } = options;
   const secrets = new Set<string>();
-  const connections = new FtpConnections({
+  return new FtpConnections({
     device: context.name,
     host,
     secrets,
     login: { secure: tls, timeout, clock: context.clock, access: () => accessOf(options, context, secrets) },
   });
-  const scheme = tls === 'implicit' ? 'ftps' : 'ftp';
-  const port = options.port === undefined ? '' : `:${options.port}`;
-  const place = {
-    device: context.name,
-    host,
-    root: posix.resolve('/', options.root),
-    url: `${scheme}://${isIPv6(host) ? `[${host}]` : host}${port}`,
-  };
-  return new FtpTarget(place, connections, { clock: context.clock, interval: POLL });
 }
 
 /** Reads password and certificate, at each login: both may be renewed while the program runs. */
@@ -77,8 +88,8 @@ async function accessOf(
   return {
     host,
     port: options.port ?? (tls === 'implicit' ? 990 : 21),
-    user,
-    password,
+    user: toWire(user),
+    password: toWire(password),
     secure: tls,
     secureOptions: { ...(ca && { ca }), ...(servername && { servername }) },
   };

@@ -18,7 +18,10 @@ export function limitsOf(connections: number, lock?: MutexInterface): Limits {
 /** The source, with each operation waiting for its turn and holding it until it ends. Waiting obeys the signal. */
 export function guardSource(source: Source, limits: Limits): Source {
   return {
-    capabilities: { ...source.capabilities, connections: limits.connections },
+    // Asked each time: what a server can compute is known only when it has been met.
+    get capabilities() {
+      return { ...source.capabilities, connections: limits.connections };
+    },
     availability: source.availability,
     list: signal => streamInTurn(limits, signal, () => source.list(signal)),
     ...(source.listChanges && { listChanges: changesInTurn(source, limits) }),

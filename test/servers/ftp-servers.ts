@@ -38,7 +38,11 @@ interface Plan {
   readonly user: string;
   readonly password: string;
   readonly certificates?: Certificates;
+  readonly settings: Settings;
 }
+
+/** What the test sets besides: names and values as in the server's configuration (pure-ftpd: its long options). */
+export type Settings = Readonly<Record<string, string | number>>;
 
 interface Recipe {
   readonly packageName: string;
@@ -66,7 +70,10 @@ const RECIPES: Readonly<Record<ServerKind, Recipe>> = {
     configure: async plan => {
       await mkdir(join(plan.home, 'empty'));
       await writeFile(join(plan.home, 'passwords'), `${plan.password}\n`);
-      await writeFile(join(plan.home, 'vsftpd.conf'), settings(vsftpdSettings(plan), '='));
+      await writeFile(
+        join(plan.home, 'vsftpd.conf'),
+        settings({ ...vsftpdSettings(plan), ...plan.settings }, '='),
+      );
       return [join(plan.home, 'vsftpd.conf')];
     },
   },
@@ -78,7 +85,10 @@ const RECIPES: Readonly<Record<ServerKind, Recipe>> = {
       const { uid, gid } = userInfo();
       const account = [plan.user, await hashed(plan.password), uid, gid, '', plan.folder, '/bin/sh'];
       await writeFile(join(plan.home, 'accounts'), `${account.join(':')}\n`, { mode: 0o600 });
-      await writeFile(join(plan.home, 'proftpd.conf'), settings(proftpdSettings(plan, program), ' '));
+      await writeFile(
+        join(plan.home, 'proftpd.conf'),
+        settings({ ...proftpdSettings(plan, program), ...plan.settings }, ' '),
+      );
       return ['--nodaemon', '--config', join(plan.home, 'proftpd.conf')];
     },
   },
@@ -94,7 +104,9 @@ const RECIPES: Readonly<Record<ServerKind, Recipe>> = {
       await runProgram(compiler, ['mkdb', at('accounts.pdb'), '-f', at('accounts')]);
       const tls = plan.certificates ? ['--tls', '2', '--certfile', plan.certificates.both] : [];
       const login = ['--login', `puredb:${at('accounts.pdb')}`, '--noanonymous', '--minuid', '1'];
-      return ['--bind', `${HOST},${plan.port}`, ...login, '--dontresolve', '--pidfile', at('pid'), ...tls];
+      const more = Object.entries(plan.settings).map(([name, value]) => `--${name}=${value}`);
+      const base = ['--bind', `${HOST},${plan.port}`, '--dontresolve', '--pidfile', at('pid')];
+      return [...base, ...login, ...tls, ...more];
     },
   },
 };
@@ -187,10 +199,13 @@ async function hashed(password: string): Promise<string> {
 }
 
 /** Starts a server. Throws with the cure if it is not there, and with what it says if it does not come up. */
-export async function startServer(kind: ServerKind, { tls = false } = {}): Promise<FtpServer> {
+export async function startServer(
+  kind: ServerKind,
+  { tls = false, settings = {} }: { tls?: boolean; settings?: Settings } = {},
+): Promise<FtpServer> {
   const recipe = RECIPES[kind];
   const program = await findProgram(recipe.packageName, recipe.path);
-  const plan = await makePlan(recipe, tls);
+  const plan = await makePlan(recipe, tls, settings);
   const args = await recipe.configure(plan, program);
   let daemon = await launch(program, args, plan);
   return {
@@ -212,7 +227,7 @@ export async function startServer(kind: ServerKind, { tls = false } = {}): Promi
   };
 }
 
-async function makePlan({ user }: Recipe, tls: boolean): Promise<Plan> {
+async function makePlan({ user }: Recipe, tls: boolean, settings: Settings): Promise<Plan> {
   const home = await mkdtemp(join(tmpdir(), 'filesync-server-'));
   const folder = join(home, 'files');
   await mkdir(folder);
@@ -221,7 +236,7 @@ async function makePlan({ user }: Recipe, tls: boolean): Promise<Plan> {
   await chmod(folder, 0o777);
   const certificates = tls ? await makeCertificates(join(home, 'tls')) : undefined;
   const port = await freePort();
-  return { home, folder, port, user, password: PASSWORD, ...(certificates && { certificates }) };
+  return { home, folder, port, user, password: PASSWORD, settings, ...(certificates && { certificates }) };
 }
 
 /** A port that nobody listens on now. */

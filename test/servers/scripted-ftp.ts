@@ -1,24 +1,55 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /** Replies to commands, by the command's first word; what is missing is answered with 200. */
 export type Script = Readonly<Record<string, string>>;
 
-/** An FTP server that says what it is told to say, and has no data connections. */
+/** An FTP server that says what it is told to say; over data connections it gives what `data` has for a command. */
 export async function scriptedFtp(
   script: Script,
   greeting = '220 ready',
+  data: Script = {},
 ): Promise<{ port: number; server: Server }> {
   const server = createServer(socket => {
     socket.on('error', () => undefined).setEncoding('utf8');
     socket.write(`${greeting}\r\n`);
+    let give: ((text: string) => Promise<void>) | undefined;
+    const answer = async (line: string): Promise<string> => {
+      const [command = ''] = line.split(' ');
+      const reply = script[line] ?? script[command];
+      if (command === 'EPSV' && Object.keys(data).length > 0) {
+        const passive = await dataConnection();
+        give = passive.give;
+        return `229 entered (|||${passive.port}|)`;
+      }
+      const text = data[line] ?? data[command];
+      if (text === undefined || !give) return reply ?? '200 ok';
+      socket.write('150 here it comes\r\n');
+      await give(text);
+      return reply ?? '226 done';
+    };
+    let last = Promise.resolve();
     socket.on('data', (text: string) => {
       for (const line of text.split('\r\n').filter(Boolean)) {
-        const reply = script[line.split(' ')[0] ?? ''] ?? '200 ok';
-        socket.write(`${reply.replace('{line}', line)}\r\n`);
+        last = last.then(
+          async () => void socket.write(`${(await answer(line)).replace('{line}', line)}\r\n`),
+        );
       }
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { port: (server.address() as AddressInfo).port, server };
+}
+
+/** Waits for one connection; `give` sends the text (a character a byte) over it. */
+async function dataConnection(): Promise<{ port: number; give: (text: string) => Promise<void> }> {
+  const passive = createServer().listen(0, '127.0.0.1');
+  await once(passive, 'listening');
+  const connected = once(passive, 'connection') as Promise<[Socket]>;
+  const give = async (text: string) => {
+    const [socket] = await connected;
+    socket.on('error', () => undefined).end(text, 'latin1');
+    passive.close();
+  };
+  return { port: (passive.address() as AddressInfo).port, give };
 }

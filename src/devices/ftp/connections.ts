@@ -31,20 +31,36 @@ export class FtpConnections {
     signal: AbortSignal,
     work: (session: FtpSession) => Promise<T>,
   ): Promise<T> {
-    throwIfAborted(signal, { ...details, device: this.#settings.device });
-    if (this.#closed) throw this.#cancelled(details);
-    const session = this.#idle.pop() ?? new FtpSession(this.#settings.login);
-    this.#working.add(session);
+    const session = this.#lend(details, signal);
     try {
-      const result = await orAborted(this.#run(session, work), signal);
+      const result = await orAborted(this.#begin(session, work), signal);
       this.#keep(session);
       return result;
     } catch (error) {
-      session.close();
-      if (signal.aborted || this.#closed) throw this.#cancelled(details, error);
-      throw toFtpError(error, this.#settings, session.encryption, details);
+      throw this.#given(session, error, details, signal);
     } finally {
       this.#working.delete(session);
+    }
+  }
+
+  /** Likewise, for as long as the items are taken; a reader that leaves early costs the connection. */
+  async *stream<T>(
+    details: ErrorDetails,
+    signal: AbortSignal,
+    work: (session: FtpSession) => AsyncGenerator<T, unknown>,
+  ): AsyncGenerator<T, void> {
+    const session = this.#lend(details, signal);
+    let whole = false;
+    try {
+      const items = await orAborted(this.#begin(session, work), signal);
+      yield* untilAborted(items, signal);
+      whole = true;
+    } catch (error) {
+      throw this.#given(session, error, details, signal);
+    } finally {
+      this.#working.delete(session);
+      if (whole) this.#keep(session);
+      else session.close();
     }
   }
 
@@ -54,12 +70,29 @@ export class FtpConnections {
     for (const session of [...this.#idle.splice(0), ...this.#working]) session.close();
   }
 
-  async #run<T>(session: FtpSession, work: (session: FtpSession) => Promise<T>): Promise<T> {
+  /** The work, begun on a connection that stands. */
+  async #begin<T>(session: FtpSession, work: (session: FtpSession) => T): Promise<T> {
     if (!(await session.answers())) await this.#inTime(session.open());
     return work(session);
   }
 
+  #lend(details: ErrorDetails, signal: AbortSignal): FtpSession {
+    throwIfAborted(signal, { ...details, device: this.#settings.device });
+    if (this.#closed) throw this.#cancelled(details);
+    const session = this.#idle.pop() ?? new FtpSession(this.#settings.login);
+    this.#working.add(session);
+    return session;
+  }
+
+  /** Gives the connection up over an error, and says what it means. */
+  #given(session: FtpSession, error: unknown, details: ErrorDetails, signal: AbortSignal): FileSyncError {
+    session.close();
+    if (signal.aborted || this.#closed) return this.#cancelled(details, error);
+    return toFtpError(error, this.#settings, session.encryption, details);
+  }
+
   #keep(session: FtpSession): void {
+    session.used();
     if (this.#closed) session.close();
     else this.#idle.push(session);
   }
@@ -96,5 +129,18 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     return await Promise.race([work, aborted]);
   } finally {
     ended.abort();
+  }
+}
+
+/** The items, or a rejection as soon as the signal aborts. */
+async function* untilAborted<T>(
+  items: AsyncGenerator<T, unknown>,
+  signal: AbortSignal,
+): AsyncGenerator<T, void> {
+  for (;;) {
+    const next = await orAborted(items.next(), signal);
+    if (next.done) return;
+    yield next.value;
+    throwIfAborted(signal);
   }
 }

@@ -2,6 +2,7 @@ import { FTPError } from 'basic-ftp';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
 import { connectionTrouble } from '../network.js';
 import { serverWords } from '../server-words.js';
+import { wordsFromWire } from './names.js';
 
 /** What an error message may name, and what it must not. */
 export interface Peer {
@@ -21,7 +22,9 @@ interface Meaning {
 }
 
 const RIGHTS = 'give the user the right to write, make folders and rename there';
+const RIGHTS_TO_READ = 'give the user the right to list, read and (for after: delete) remove there';
 const LACKING = 'it lacks one of the commands that are needed (SIZE, APPE, MKD, RNFR, RNTO)';
+const LACKING_TO_READ = 'it lacks one of the commands that are needed (CWD, MLSD or LIST, RETR, DELE)';
 const SPACE = 'free space on the server, or raise its quota';
 
 /** RFC 959 section 4.2 and RFC 4217 replies. A code that is missing here is judged by its first digit. */
@@ -33,6 +36,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   451: { kind: 'io', cure: 'it could not write' },
   452: { kind: 'no-space', cure: SPACE },
   500: { kind: 'unsupported', cure: LACKING },
+  501: { kind: 'bad-name', cure: 'it cannot take that name' },
   502: { kind: 'unsupported', cure: LACKING },
   530: { kind: 'denied', cure: 'check user and password' },
   532: { kind: 'denied', cure: 'check user and password' },
@@ -40,6 +44,16 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   552: { kind: 'no-space', cure: SPACE },
   553: { kind: 'denied', cure: RIGHTS },
 };
+/** Where they differ when a file is fetched and not brought. */
+const MEANINGS_OF_READING: typeof MEANINGS = {
+  451: { kind: 'io', cure: 'it could not read, or the file changed meanwhile' },
+  500: { kind: 'unsupported', cure: LACKING_TO_READ },
+  501: { kind: 'unsupported', cure: LACKING_TO_READ },
+  502: { kind: 'unsupported', cure: LACKING_TO_READ },
+  550: { kind: 'denied', cure: RIGHTS_TO_READ },
+  553: { kind: 'denied', cure: RIGHTS_TO_READ },
+};
+const READING = new Set(['list', 'read', 'remove']);
 const TEMPORARY: Meaning = { kind: 'busy', cure: 'it cannot serve now' };
 const PERMANENT: Meaning = { kind: 'protocol', cure: 'it did not take the command' };
 
@@ -61,8 +75,8 @@ export function toFtpError(
   if (thrown instanceof FileSyncError) return thrown;
   const all = { ...details, device: peer.device, cause: thrown };
   if (thrown instanceof FTPError) {
-    const { kind, cure } = meaningOf(thrown, encryption);
-    const words = serverWords(thrown.message, peer.secrets);
+    const { kind, cure } = meaningOf(thrown, encryption, READING.has(details.operation ?? ''));
+    const words = serverWords(wordsFromWire(thrown.message), peer.secrets);
     return new FileSyncError(kind, `${peer.host} answered "${words}": ${cure}`, all);
   }
   const said = thrown instanceof Error ? thrown.message : String(thrown);
@@ -70,9 +84,13 @@ export function toFtpError(
   return new FileSyncError('unavailable', `${peer.host} ${trouble}`, all);
 }
 
-function meaningOf({ code, message }: FTPError, encryption: Encryption): Meaning {
+function meaningOf({ code, message }: FTPError, encryption: Encryption, reading: boolean): Meaning {
   if (encryption === 'missing' && code >= 500) return LACKS_TLS;
   if (encryption === 'off' && /\b(TLS|SSL|AUTH|encrypt\w*)\b/i.test(message)) return WANTS_TLS;
   if (/name too long/i.test(message)) return TOO_LONG;
-  return MEANINGS[code] ?? (code < 500 ? TEMPORARY : PERMANENT);
+  return (
+    (reading ? MEANINGS_OF_READING[code] : undefined) ??
+    MEANINGS[code] ??
+    (code < 500 ? TEMPORARY : PERMANENT)
+  );
 }

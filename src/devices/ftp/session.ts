@@ -1,35 +1,24 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { Readable, Writable } from 'node:stream';
+import { posix } from 'node:path';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { Client, FTPError, type AccessOptions, type FTPResponse } from 'basic-ftp';
+import { FTPError, type AccessOptions, type FTPResponse } from 'basic-ftp';
 import type { ByteStream, Checksum, Clock } from '../../ports.js';
 import { flushed } from '../send-queue.js';
+import { RawClient } from './client.js';
+import { digestOf, type ServerDigest } from './digests.js';
 import type { Encryption } from './errors.js';
-
-/** A digest that a server can compute. */
-interface Digest {
-  readonly algorithm: 'sha256' | 'md5';
-  readonly hexDigits: number;
-  /** In order; the last one's reply holds the digest. */
-  commands(path: string): readonly string[];
-}
-
-/** draft-bryan-ftpext-hash. */
-const HASH: Digest = {
-  algorithm: 'sha256',
-  hexDigits: 64,
-  commands: path => ['OPTS HASH SHA-256', `HASH ${path}`],
-};
-
-/** Older commands, named as their feature is; they take the file's name in quotes. */
-const X_DIGESTS = [
-  { feature: 'XSHA256', algorithm: 'sha256', hexDigits: 64, commands: path => [`XSHA256 "${path}"`] },
-  { feature: 'XMD5', algorithm: 'md5', hexDigits: 32, commands: path => [`XMD5 "${path}"`] },
-] as const satisfies readonly (Digest & { feature: string })[];
+import { listFolder, parseListing, type Entry, type Skipped } from './listing.js';
+import { toWire } from './names.js';
 
 /** "Not there" and "not a regular file" (RFC 3659 section 4.1). */
 const NO_SUCH_FILE = 550;
+/** The command, or its parameter, is not known or not implemented (RFC 959 section 4.2). */
+const UNKNOWN_COMMAND: readonly number[] = [500, 501, 502, 504];
+
+/** ms within which a connection that has just been used is taken for alive. */
+const FRESH = 2000;
 
 /** How a session is opened. */
 export interface Login {
@@ -41,16 +30,27 @@ export interface Login {
   access(): Promise<AccessOptions>;
 }
 
+/** What a server tells of a file. */
+export interface Facts {
+  /** Bytes. */
+  readonly size: number;
+  /** ms since the Unix epoch. */
+  readonly modified?: number;
+}
+
 /** A connection and the few commands that are used. Paths are absolute. What fails is basic-ftp's error. */
 export class FtpSession {
   readonly #login: Login;
-  readonly #client: Client;
-  #digest: Digest | undefined;
+  readonly #client: RawClient;
+  #features: ReadonlyMap<string, string> = new Map();
+  #digest: ServerDigest | undefined;
+  #used = -Infinity;
+  #tellsTime = true;
   #closed = false;
 
   constructor(login: Login) {
     this.#login = login;
-    this.#client = new Client(login.timeout);
+    this.#client = new RawClient(login.timeout);
   }
 
   get encryption(): Encryption {
@@ -59,7 +59,7 @@ export class FtpSession {
   }
 
   /** The algorithm in which `digest` answers, if it can. */
-  get digestAlgorithm(): Digest['algorithm'] | undefined {
+  get digestAlgorithm(): ServerDigest['algorithm'] | undefined {
     return this.#digest?.algorithm;
   }
 
@@ -69,25 +69,79 @@ export class FtpSession {
     // basic-ftp would open a closed client again.
     if (this.#closed) throw new Error('closed');
     await this.#client.access(access);
-    this.#digest = digestOf(await this.#client.features());
+    this.#features = await this.#client.features();
+    this.#digest = digestOf(this.#features);
   }
 
   /** Whether it is open and the server at its other end still there (servers close idle connections). */
   async answers(): Promise<boolean> {
     if (this.#client.closed) return false;
+    if (this.#login.clock.monotonic() - this.#used < FRESH) return true;
     return this.#client.send('NOOP').then(
       () => true,
       () => false,
     );
   }
 
+  /** To be called when an operation has ended well. */
+  used(): void {
+    this.#used = this.#login.clock.monotonic();
+  }
+
   /** Bytes of a regular file; undefined if there is none. */
   async size(path: string): Promise<number | undefined> {
-    return this.#unlessMissing(this.#client.size(path));
+    return this.#unlessMissing(this.#client.size(toWire(path)));
+  }
+
+  /** Of a regular file; undefined if there is none. Where the server has neither MLST nor SIZE, its folder is listed. */
+  async facts(path: string): Promise<Facts | undefined> {
+    const answer = this.#features.has('MLST') ? this.#mlst(path) : this.#sizeAndTime(path);
+    return answer.catch((error: unknown) => {
+      if (isUnknownCommand(error)) return this.listed(path);
+      throw error;
+    });
+  }
+
+  /**
+   * What lies in a folder; undefined if there is no such folder. It is entered first, since servers answer LIST of a
+   * folder that is not there with an empty listing.
+   */
+  async list(path: string, skipped: Skipped = ignore): Promise<Entry[] | undefined> {
+    if (!(await this.isFolder(path))) return undefined;
+    return listFolder(command => this.#client.listing(command), this.#features.has('MLST'), skipped);
+  }
+
+  /** Likewise, from the listing of its folder. */
+  async listed(path: string): Promise<Facts | undefined> {
+    const entries = await this.list(posix.dirname(path));
+    const entry = entries?.find(({ name, kind }) => kind === 'file' && name === posix.basename(path));
+    return entry && factsOf(entry);
+  }
+
+  /** Last change in ms since the Unix epoch (MDTM, RFC 3659 section 3); undefined if the server cannot tell. */
+  async modified(path: string): Promise<number | undefined> {
+    if (!this.#tellsTime) return undefined;
+    const reply = await this.#client.sendIgnoringError(`MDTM ${toWire(path)}`);
+    if (UNKNOWN_COMMAND.includes(reply.code)) this.#tellsTime = false;
+    return /^213 \d{14}/.test(reply.message) ? timeOf(reply.message.slice(4, 18)) : undefined;
+  }
+
+  /** The bytes from `offset` to the end as the server has them now; without REST the first ones come in vain. */
+  async *retrieve(path: string, offset: number): ByteStream {
+    let given = false;
+    try {
+      for await (const chunk of this.#download(path, offset)) {
+        given = true;
+        yield chunk;
+      }
+    } catch (error) {
+      if (given || offset === 0 || !isRefusal(error)) throw error;
+      yield* skipping(this.#download(path, 0), offset);
+    }
   }
 
   async isFolder(path: string): Promise<boolean> {
-    return (await this.#unlessMissing(this.#client.send(`CWD ${path}`))) !== undefined;
+    return (await this.#unlessMissing(this.#client.send(`CWD ${toWire(path)}`))) !== undefined;
   }
 
   /**
@@ -97,9 +151,9 @@ export class FtpSession {
   async makeFolder(path: string): Promise<void> {
     let reply: FTPResponse | undefined;
     for (let end = path.indexOf('/', 1); end !== -1; end = path.indexOf('/', end + 1)) {
-      await this.#client.sendIgnoringError(`MKD ${path.slice(0, end)}`);
+      await this.#client.sendIgnoringError(`MKD ${toWire(path.slice(0, end))}`);
     }
-    if (path !== '/') reply = await this.#client.sendIgnoringError(`MKD ${path}`);
+    if (path !== '/') reply = await this.#client.sendIgnoringError(`MKD ${toWire(path)}`);
     if (reply && reply.code >= 400 && !(await this.isFolder(path))) throw new FTPError(reply);
   }
 
@@ -108,7 +162,8 @@ export class FtpSession {
     const stream = Readable.from(this.#sending(bytes), { objectMode: false });
     stream.on('error', ignore);
     try {
-      await (offset > 0 ? this.#client.appendFrom(stream, path) : this.#client.uploadFrom(stream, path));
+      const name = toWire(path);
+      await (offset > 0 ? this.#client.appendFrom(stream, name) : this.#client.uploadFrom(stream, name));
     } finally {
       stream.destroy();
     }
@@ -117,7 +172,7 @@ export class FtpSession {
   /** Computed by the server, in `digestAlgorithm`; undefined if it cannot after all. */
   async digest(path: string): Promise<string | undefined> {
     let reply = '';
-    for (const command of this.#digest?.commands(path) ?? []) {
+    for (const command of this.#digest?.commands(toWire(path)) ?? []) {
       ({ message: reply } = await this.#client.sendIgnoringError(command));
     }
     const hex = new RegExp(`\\b[0-9a-f]{${this.#digest?.hexDigits ?? 0}}\\b`, 'i');
@@ -133,16 +188,23 @@ export class FtpSession {
         done();
       },
     });
-    await this.#client.downloadTo(sink, path);
+    await this.#client.downloadTo(sink, toWire(path));
     return { algorithm: 'sha256', value: hash.digest('hex') };
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#client.rename(from, to);
+    await this.#client.rename(toWire(from), toWire(to));
   }
 
   async remove(path: string): Promise<void> {
-    await this.#client.remove(path);
+    await this.#client.remove(toWire(path));
+  }
+
+  /** Sets the time of the last change, ms since the Unix epoch, where the server offers MFMT; it may refuse. */
+  async setModified(path: string, time: number): Promise<void> {
+    if (!this.#features.has('MFMT')) return;
+    const stamp = new Date(time).toISOString().slice(0, 19).replace(/\D/g, '');
+    await this.#client.sendIgnoringError(`MFMT ${stamp} ${toWire(path)}`);
   }
 
   close(): void {
@@ -165,6 +227,30 @@ export class FtpSession {
     if (dataSocket) await flushed(dataSocket, this.#login.timeout, this.#login.clock);
   }
 
+  async *#download(path: string, offset: number): ByteStream {
+    const sink = new PassThrough();
+    const transfer = this.#client.downloadTo(sink, toWire(path), offset);
+    transfer.catch((error: Error) => sink.destroy(error));
+    yield* sink as AsyncIterable<Buffer>;
+    await transfer;
+  }
+
+  async #mlst(path: string): Promise<Facts | undefined> {
+    const reply = await this.#unlessMissing(this.#client.send(`MLST ${toWire(path)}`));
+    const line = reply?.message.split(/\r?\n/).find(one => /^\s*[^\s=]+=\S*; /.test(one));
+    const [entry] =
+      line === undefined ? [] : parseListing(line.trimStart().replace(/ .*$/s, ' file'), ignore);
+    if (reply && !entry) return this.#sizeAndTime(path);
+    return entry?.kind === 'file' ? factsOf(entry) : undefined;
+  }
+
+  async #sizeAndTime(path: string): Promise<Facts | undefined> {
+    const size = await this.size(path);
+    if (size === undefined) return undefined;
+    const modified = await this.modified(path);
+    return { size, ...(modified !== undefined && { modified }) };
+  }
+
   async #unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
     try {
       return await answer;
@@ -175,9 +261,28 @@ export class FtpSession {
   }
 }
 
-function digestOf(features: ReadonlyMap<string, string>): Digest | undefined {
-  if (features.get('HASH')?.includes('SHA-256')) return HASH;
-  return X_DIGESTS.find(({ feature }) => features.has(feature));
+/** `YYYYMMDDhhmmss`, in UTC. */
+function timeOf(stamp: string): number | undefined {
+  const time = Date.parse(stamp.replace(/(....)(..)(..)(..)(..)(..)/, '$1-$2-$3T$4:$5:$6Z'));
+  return Number.isNaN(time) ? undefined : time;
+}
+
+const factsOf = ({ size, modified }: Entry): Facts => ({ size, ...(modified !== undefined && { modified }) });
+
+/** Whether the server does not know the command, or not with that parameter. */
+const isUnknownCommand = (error: unknown): boolean =>
+  error instanceof FTPError && UNKNOWN_COMMAND.includes(error.code);
+
+const isRefusal = (error: unknown): boolean => error instanceof FTPError && error.code >= 500;
+
+/** The bytes behind the first `count`. */
+async function* skipping(bytes: ByteStream, count: number): ByteStream {
+  let position = 0;
+  for await (const chunk of bytes) {
+    const skip = Math.max(0, count - position);
+    position += chunk.length;
+    if (skip < chunk.length) yield chunk.subarray(skip);
+  }
 }
 
 /** The upload reports why its stream broke; what the stream still says while it is closed is known already. */

@@ -19,6 +19,7 @@ import { pollAvailability, type PollOptions } from '../availability.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import type { FtpConnections } from './connections.js';
+import { toUrlPath, wordsFromWire } from './names.js';
 import type { FtpSession } from './session.js';
 
 export interface FtpPlace {
@@ -61,6 +62,8 @@ export class FtpTarget implements Target {
   readonly #folders = new Set<string>();
   /** A server that once failed over a digest (too slow for a large file) is not asked again. */
   #digests = true;
+  /** A server that once refused to append is not asked to again: uploads begin anew. */
+  #appends = true;
 
   constructor(
     place: FtpPlace,
@@ -77,7 +80,8 @@ export class FtpTarget implements Target {
     return this.#use('stat', path, signal, async session => {
       const final = this.#absolute(path);
       const size = await session.size(final);
-      const partial = (await session.size(partName(final, token))) ?? 0;
+      const asked = size === undefined && this.#appends;
+      const partial = asked ? ((await session.size(partName(final, token))) ?? 0) : 0;
       return size === undefined ? { partial } : { size, partial };
     });
   }
@@ -104,10 +108,11 @@ export class FtpTarget implements Target {
       const upload = { session, file, final, part: partName(final, file.token), offset, events };
       await this.#prepare(upload);
       const verified = await this.#verify(upload, await this.#send(upload));
+      if (file.source.modified !== undefined) await session.setModified(upload.part, file.source.modified);
       await this.#refuseExisting(upload);
       await events.committing();
       await this.#rename(upload);
-      return { location: this.#place.url + final.split('/').map(encodeURIComponent).join('/'), verified };
+      return { location: this.#place.url + toUrlPath(final), verified };
     });
   }
 
@@ -151,8 +156,16 @@ export class FtpTarget implements Target {
       await session.store(hash ? hashed(bytes, hash) : bytes, part, offset);
     } catch (error) {
       this.#folders.clear();
+      if (offset > 0 && error instanceof FTPError && error.code >= 500)
+        await this.#beginAnew(session, part, error);
       throw error;
     }
+  }
+
+  async #beginAnew(session: FtpSession, part: string, { message }: FTPError): Promise<never> {
+    this.#appends = false;
+    await session.remove(part);
+    throw this.#error('io', `${part} cannot be continued (${wordsFromWire(message)}), so it begins anew`);
   }
 
   async #verify({ session, file, part }: Upload, sent: string | undefined): Promise<Verification> {

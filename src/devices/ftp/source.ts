@@ -1,0 +1,267 @@
+import { posix } from 'node:path';
+import { FTPError } from 'basic-ftp';
+import type { Observable } from 'rxjs';
+import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
+import type {
+  Availability,
+  ByteStream,
+  Checksum,
+  Logger,
+  Source,
+  SourceCapabilities,
+  SourceFile,
+} from '../../ports.js';
+import { pollAvailability, type PollOptions } from '../availability.js';
+import { isUnfinishedUpload } from '../directory/names.js';
+import type { FtpConnections } from './connections.js';
+import type { Entry } from './listing.js';
+import { nameProblem } from './names.js';
+import { KnownTimes } from './known-times.js';
+import type { Facts, FtpSession } from './session.js';
+import type { FtpPlace } from './target.js';
+
+/** Folders within folders, after which a loop of links is taken for the reason. */
+const MAX_DEPTH = 64;
+/** The server closes the connection: nothing more can be asked. */
+const CLOSING = 421;
+/** Made by mkfs at the top of each ext drive, for root alone. */
+const LOST_AND_FOUND = 'lost+found';
+
+export interface FtpSourceTools extends Pick<PollOptions, 'clock' | 'interval'> {
+  readonly logger: Logger;
+}
+
+/**
+ * Regular files below a folder of a server. Links are not followed, unfinished uploads of ours are no files. A file's
+ * size and, where the server tells it, time are compared before and after it is read, and before it is removed.
+ */
+export class FtpSource implements Source {
+  readonly availability: Observable<Availability>;
+  readonly #place: Omit<FtpPlace, 'url'>;
+  readonly #connections: FtpConnections;
+  readonly #logger: Logger;
+  readonly #closed = new AbortController();
+  readonly #times = new KnownTimes();
+  readonly #told = new Set<string>();
+  /** In which the server answers; known when it has been met, and false for good once it has failed over one. */
+  #checksum: 'sha256' | 'md5' | false | undefined;
+
+  constructor(place: Omit<FtpPlace, 'url'>, connections: FtpConnections, tools: FtpSourceTools) {
+    this.#place = place;
+    this.#connections = connections;
+    this.#logger = tools.logger;
+    const { clock, interval } = tools;
+    const polling = { clock, until: this.#closed.signal, ...(interval !== undefined && { interval }) };
+    this.availability = pollAvailability(signal => this.#probe(signal), polling);
+  }
+
+  get capabilities(): SourceCapabilities {
+    return { connections: 2, resume: true, checksum: this.#checksum ?? false, remove: true };
+  }
+
+  list(signal: AbortSignal): AsyncIterable<SourceFile> {
+    const details = { device: this.#place.device, operation: 'list' };
+    return this.#connections.stream(details, signal, session => this.#walk(session));
+  }
+
+  read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
+    return this.#connections.stream(this.#detailsOf(file, 'read'), signal, session =>
+      this.#read(session, file, offset),
+    );
+  }
+
+  checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
+    return this.#use(file, 'checksum', signal, async (session, path) => {
+      const algorithm = this.#learn(session);
+      const value = algorithm ? await this.#digest(session, path) : undefined;
+      if (algorithm && value !== undefined) return { algorithm, value };
+      if (algorithm) await this.#facts(session, path);
+      throw this.#error('unsupported', 'there is nothing that computes checksums');
+    });
+  }
+
+  remove(file: SourceFile, signal: AbortSignal): Promise<void> {
+    return this.#use(file, 'remove', signal, async (session, path) => {
+      const found = await this.#facts(session, path).catch(unlessGone);
+      if (!found) return;
+      if (!isSame(file, found)) throw this.#changed(file);
+      await session.remove(path);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#connections.close();
+  }
+
+  /** A server that is at work for us is not asked besides: it may allow few connections. */
+  async #probe(signal: AbortSignal): Promise<Availability> {
+    const { device, host, root } = this.#place;
+    if (!this.#connections.busy) {
+      await this.#connections.use({ device, operation: 'probe' }, signal, async session => {
+        this.#learn(session);
+        if (!(await session.isFolder(root))) throw this.#rootMissing();
+      });
+    }
+    return { available: true, reason: `${host} lets us in`, armed: false };
+  }
+
+  async *#walk(session: FtpSession): AsyncGenerator<SourceFile> {
+    this.#learn(session);
+    const round = this.#times.begin();
+    const folders = [''];
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      for (const entry of await this.#entries(session, folder)) {
+        const path = folder + entry.name;
+        if (entry.kind === 'folder' && path !== LOST_AND_FOUND) folders.push(this.#deeper(`${path}/`));
+        if (entry.kind !== 'file' || isUnfinishedUpload(entry.name)) continue;
+        const modified = entry.modified ?? (await this.#timeOf(session, path, entry, round));
+        yield { path, size: entry.size, ...(modified !== undefined && { modified }) };
+      }
+    }
+    this.#times.end(round);
+  }
+
+  /** LIST tells no time that stays the same: each file is asked for once, and again when its line changes. */
+  async #timeOf(session: FtpSession, path: string, entry: Entry, round: number): Promise<number | undefined> {
+    const line = `${entry.size} ${entry.time}`;
+    return this.#times.get(path, line, round, () => session.modified(this.#absolute(path)));
+  }
+
+  async #entries(session: FtpSession, folder: string): Promise<readonly Entry[]> {
+    const absolute = this.#absolute(folder.replace(/\/$/, ''));
+    const found = await session.list(absolute, why => this.#tellOnce(`in ${absolute} ${why}`));
+    if (found) return found;
+    if (folder === '') throw this.#rootMissing();
+    return this.#withoutGone(session, folder);
+  }
+
+  /** A folder that has gone since its parent was listed holds no files; one that we may not enter may hold some. */
+  async #withoutGone(session: FtpSession, folder: string): Promise<readonly Entry[]> {
+    const [, parent = '', own = ''] = /^(.*\/)?([^/]+)\/$/s.exec(folder) ?? [];
+    const siblings = await this.#entries(session, parent);
+    const isThere = siblings.some(({ kind, name }) => kind === 'folder' && name === own);
+    if (!isThere) return [];
+    throw this.#error('denied', `${this.#absolute(folder)} cannot be entered: give the user the right to`);
+  }
+
+  #deeper(folder: string): string {
+    if (folder.split('/').length <= MAX_DEPTH) return folder;
+    throw this.#error(
+      'protocol',
+      `folders lie deeper than ${MAX_DEPTH}: is there a loop of links? ${folder}`,
+    );
+  }
+
+  async *#read(session: FtpSession, file: SourceFile, offset: number): AsyncGenerator<Uint8Array> {
+    this.#learn(session);
+    const path = this.#absoluteOf(file);
+    if (offset > file.size) throw this.#changed(file);
+    await this.#checkSame(session, file, path);
+    if (offset === file.size) return;
+    let position = offset;
+    for await (const chunk of this.#bytes(session, file, path, offset)) {
+      position += chunk.length;
+      if (position > file.size) throw this.#changed(file);
+      yield chunk;
+    }
+    if (position !== file.size) throw this.#changed(file);
+    await this.#checkSame(session, file, path);
+  }
+
+  /** A transfer that the server breaks off says little: often the file was changed or removed under it. */
+  async *#bytes(session: FtpSession, file: SourceFile, path: string, offset: number): ByteStream {
+    try {
+      yield* session.retrieve(path, offset);
+    } catch (error) {
+      if (error instanceof FTPError && error.code !== CLOSING) await this.#checkSame(session, file, path);
+      throw error;
+    }
+  }
+
+  async #checkSame(session: FtpSession, file: SourceFile, path: string): Promise<void> {
+    if (!isSame(file, await this.#facts(session, path))) throw this.#changed(file);
+  }
+
+  /** What a server answers to SIZE may mean that it does not let us ask: only the folder's listing tells what is gone. */
+  async #facts(session: FtpSession, path: string): Promise<Facts> {
+    const found = (await session.facts(path)) ?? (await session.listed(path));
+    if (found) return found;
+    if (!(await session.isFolder(this.#place.root))) throw this.#rootMissing();
+    throw this.#error('not-found', `there is no file ${path}`);
+  }
+
+  #learn(session: FtpSession): 'sha256' | 'md5' | false {
+    if (this.#checksum !== false) this.#checksum = session.digestAlgorithm;
+    return this.#checksum ?? false;
+  }
+
+  /** A server that once failed over a digest (too slow for a large file) is not asked again. */
+  async #digest(session: FtpSession, path: string): Promise<string | undefined> {
+    try {
+      return await session.digest(path);
+    } catch (error) {
+      this.#checksum = false;
+      throw error;
+    }
+  }
+
+  #use<T>(
+    file: SourceFile,
+    operation: string,
+    signal: AbortSignal,
+    work: (session: FtpSession, path: string) => Promise<T>,
+  ): Promise<T> {
+    return this.#connections.use(this.#detailsOf(file, operation), signal, async session =>
+      work(session, this.#absoluteOf(file)),
+    );
+  }
+
+  #absolute(path: string): string {
+    return posix.join(this.#place.root, path);
+  }
+
+  /** The name may come from anywhere: one that leads out of the root, or ends a command, is `bad-name`. */
+  #absoluteOf({ path }: SourceFile): string {
+    const problem = path
+      .split('/')
+      .map(nameProblem)
+      .find(found => found !== undefined);
+    if (problem === undefined) return this.#absolute(path);
+    throw new FileSyncError('bad-name', `${JSON.stringify(path)}: a part of the name ${problem}`);
+  }
+
+  #changed(file: SourceFile): FileSyncError {
+    this.#times.forget(file.path);
+    const message = `${file.path} is not the file any more that was listed: it changed since`;
+    return new FileSyncError('changed', message, this.#detailsOf(file, 'read'));
+  }
+
+  #rootMissing(): FileSyncError {
+    return this.#error('unavailable', `there is no folder ${this.#place.root}: make it, or correct root`);
+  }
+
+  #error(kind: ErrorKind, what: string): FileSyncError {
+    return new FileSyncError(kind, `on ${this.#place.host} ${what}`, { device: this.#place.device });
+  }
+
+  /** Each thing is told once: listings come again and again. */
+  #tellOnce(why: string): void {
+    if (this.#told.has(why)) return;
+    this.#told.add(why);
+    this.#logger.log('warn', why);
+  }
+
+  #detailsOf({ path }: SourceFile, operation: string): ErrorDetails {
+    return { device: this.#place.device, operation, path };
+  }
+}
+
+function isSame(file: SourceFile, found: Facts): boolean {
+  const known = file.modified !== undefined && found.modified !== undefined;
+  return found.size === file.size && (!known || found.modified === file.modified);
+}
+
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof FileSyncError) || error.kind !== 'not-found') throw error;
+}

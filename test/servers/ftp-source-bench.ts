@@ -1,0 +1,70 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import { ftp } from '../../src/devices/ftp.js';
+import type { ServerKind } from './ftp-servers.js';
+import type { SourceBench } from '../conformance/source.js';
+import { makeSource } from './device.js';
+import { ftpOptions, type FtpPlace } from './ftp-bench.js';
+
+/** More than both sides' socket buffers hold on the loopback. */
+const BIG = 16 << 20;
+
+/** Names that a server cannot give us, with the reason. */
+export const UNHELD: Readonly<Record<ServerKind | 'embedded', { names: RegExp; reason: string }>> = {
+  vsftpd: {
+    names: /[\r\n]/,
+    reason: 'a line break in a name breaks the line of LIST: the listing is refused',
+  },
+  proftpd: {
+    names: /[\r\n]/,
+    reason: 'a line break in a name breaks the line of MLSD: the listing is refused',
+  },
+  'pure-ftpd': {
+    names: /\p{Cc}|\\/u,
+    reason: 'leaves names with control characters out of its listings, and gives out none with a backslash',
+  },
+  embedded: {
+    names: /[\r\n"\\]/,
+    reason: 'a line break breaks the line of LIST; takes quotes off a name, and a backslash for a slash',
+  },
+};
+
+let benches = 0;
+
+/** A source on a folder of its own, on a server that others use, too. */
+export async function ftpSourceBench(
+  place: FtpPlace,
+  kind: keyof typeof UNHELD,
+  more: Record<string, unknown> = {},
+): Promise<SourceBench> {
+  const own = `source ${benches++}`;
+  const root = join(place.folder, own);
+  await makeOpen(root);
+  const source = makeSource(ftp, { ...ftpOptions(place), root: posix.join(place.root, own), ...more });
+  return {
+    source,
+    big: BIG,
+    holds: path => !UNHELD[kind].names.test(path),
+    put: async (path, bytes) => {
+      for (const folder of foldersAbove(path)) await makeOpen(join(root, folder));
+      await writeFile(join(root, path), bytes);
+    },
+    remove: path => rm(join(root, path)),
+    loseRoot: () => rm(root, { recursive: true }),
+    close: async () => {
+      await source.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Some servers change to another user, who shall be able to remove files. */
+async function makeOpen(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o777);
+}
+
+function foldersAbove(path: string): string[] {
+  const folder = dirname(path);
+  return folder === '.' ? [] : [...foldersAbove(folder), folder];
+}
