@@ -46,5 +46,5 @@ async function targetBench(): Promise<TargetBench> {
   };
 }
 
-sourceConformance('directory source', sourceBench);
-targetConformance('directory target', targetBench);
+sourceConformance('directory, local file system', sourceBench);
+targetConformance('directory, local file system', targetBench);

@@ -78,8 +78,8 @@ describe('disk', () => {
     this.skip();
   });
 
-  sourceConformance('ext4 drive, mounted by the source', mountedByUs);
-  sourceConformance('exFAT drive, mounted by somebody else', mountedByOthers);
-  targetConformance('ext4 drive', () => targetBench('ext4'));
-  targetConformance('exFAT drive', () => targetBench('exfat'));
+  sourceConformance('disk, ext4 mounted by the device', mountedByUs);
+  sourceConformance('disk, exFAT mounted by others', mountedByOthers);
+  targetConformance('disk, ext4 mounted by the device', () => targetBench('ext4'));
+  targetConformance('disk, exFAT mounted by others', () => targetBench('exfat'));
 });

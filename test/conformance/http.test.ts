@@ -3,10 +3,10 @@ import { http } from '../../src/devices/http.js';
 import { httpBench } from './http-bench.js';
 import { targetConformance } from './target.js';
 
-targetConformance('http', () => httpBench(http, '/plain'));
+targetConformance('http, embedded receiver', () => httpBench(http, '/plain'));
 
 const notULog = 'an empty file is no ULog file, and Flight Review takes nothing else';
-targetConformance('flight-review', () => httpBench(flightReview, ''), {
+targetConformance('flight-review, embedded receiver', () => httpBench(flightReview, ''), {
   'writes a file of zero bytes': notULog,
   'announces the commit of an empty file, too': notULog,
 });

@@ -26,15 +26,15 @@ const targetBench = async (options: MemoryTargetOptions = {}): Promise<TargetBen
   };
 };
 
-sourceConformance('memory source', () => sourceBench());
-sourceConformance('memory source that can do nothing but read', () =>
+sourceConformance('memory', () => sourceBench());
+sourceConformance('memory that can do nothing but read', () =>
   sourceBench({ capabilities: { resume: false, checksum: false, remove: false } }),
 );
-sourceConformance('memory source like an autopilot', () =>
+sourceConformance('memory, like an autopilot', () =>
   sourceBench({ capabilities: { checksum: 'crc32-mavlink' } }),
 );
-sourceConformance('memory source that can look at the changes', () => sourceBench({ changes: true }));
-sourceChangesConformance('memory source', async () => {
+sourceConformance('memory that can look at the changes', () => sourceBench({ changes: true }));
+sourceChangesConformance('memory', async () => {
   let calls = 0;
   const bench = await sourceBench({
     changes: true,
@@ -42,7 +42,7 @@ sourceChangesConformance('memory source', async () => {
   });
   return { ...bench, requests: () => calls };
 });
-targetConformance('memory target', () => targetBench());
-targetConformance('memory target that can do nothing but write', () =>
+targetConformance('memory', () => targetBench());
+targetConformance('memory that can do nothing but write', () =>
   targetBench({ capabilities: { resume: false, stat: false, checksum: false } }),
 );

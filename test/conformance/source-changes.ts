@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SourceFile } from '../../src/ports.js';
 import type { SourceBench } from './source.js';
+import { noteInMatrix } from './matrix.js';
 import { defineSuite, failsWith, listed, sample } from './support.js';
 
 /** A source that can look at the changes alone, and what its looks cost. */
@@ -132,5 +133,6 @@ const cases = {
 
 /** What every source does that can look at the changes alone. */
 export function sourceChangesConformance(name: string, setup: () => Promise<ChangesBench>): void {
-  defineSuite(`${name}: looks at the changes`, cases, setup, {});
+  const suite = defineSuite(`${name}: looks at the changes`, cases, setup, {});
+  noteInMatrix(suite, { name, end: 'source', what: 'rules' });
 }

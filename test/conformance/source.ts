@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { firstValueFrom } from 'rxjs';
 import type { Source, SourceFile } from '../../src/ports.js';
+import { defineDeviceSuite } from './matrix.js';
 import {
   checksumOf,
   collect,
-  defineSuite,
   failsWith,
   listed,
   leavesNoHandles,
@@ -305,7 +305,7 @@ export function sourceConformance(
   setup: () => Promise<SourceBench>,
   deviations: Deviations<keyof typeof cases> = {},
 ): void {
-  defineSuite(`${name}: conformance of a source`, cases, setup, deviations);
+  defineDeviceSuite({ name, end: 'source' }, cases, setup, deviations);
   it(`${name}: no handle stays open after close`, async () => {
     const once = async (): Promise<void> => {
       const bench = await setup();

@@ -109,8 +109,8 @@ export function defineSuite<Bench extends { close(): Promise<void> }, Title exte
   cases: Readonly<Record<Title, (bench: Bench) => Promise<void>>>,
   setup: () => Promise<Bench>,
   deviations: Deviations<Title>,
-): void {
-  describe(name, () => {
+): Mocha.Suite {
+  return describe(name, () => {
     for (const title of Object.keys(cases) as Title[]) {
       if (deviations[title] === undefined) it(title, () => withBench(setup, cases[title]));
     }

@@ -3,15 +3,8 @@ import { basename } from 'node:path';
 import { firstValueFrom } from 'rxjs';
 import { FileSyncError } from '../../src/errors.js';
 import type { ByteStream, Outgoing, Receipt, Target, WriteEvents } from '../../src/ports.js';
-import {
-  checksumOf,
-  defineSuite,
-  eventually,
-  failsWith,
-  leavesNoHandles,
-  sample,
-  type Deviations,
-} from './support.js';
+import { defineDeviceSuite } from './matrix.js';
+import { checksumOf, eventually, failsWith, leavesNoHandles, sample, type Deviations } from './support.js';
 
 /** An empty target and an independent look at what it holds. */
 export interface TargetBench {
@@ -357,7 +350,7 @@ export function targetConformance(
   setup: () => Promise<TargetBench>,
   deviations: Deviations<keyof typeof cases> = {},
 ): void {
-  defineSuite(`${name}: conformance of a target`, cases, setup, deviations);
+  defineDeviceSuite({ name, end: 'target' }, cases, setup, deviations);
   it(`${name}: no handle stays open after close`, async () => {
     const once = async (): Promise<void> => {
       const bench = await setup();

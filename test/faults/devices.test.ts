@@ -42,14 +42,14 @@ function onFtpServer(kind: ServerKind): void {
 onFtpServer('vsftpd');
 onFtpServer('proftpd');
 
-targetFaults('http', async fault => {
+targetFaults('http, embedded receiver', async fault => {
   const proxy = new TcpFaultProxy(fault);
   return behind(
     proxy,
     httpBench(http, '/plain', { timeout }, to => proxy.open(to)),
   );
 });
-targetFaults('flight-review', async fault => {
+targetFaults('flight-review, embedded receiver', async fault => {
   const proxy = new TcpFaultProxy(fault);
   return behind(
     proxy,
@@ -57,7 +57,7 @@ targetFaults('flight-review', async fault => {
   );
 });
 
-sourceFaults('mavlink, UDP', async fault => {
+sourceFaults('mavlink, simulated PX4', async fault => {
   const proxy = new UdpFaultProxy(fault);
   return behind(
     proxy,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { FileSyncError } from '../../src/errors.js';
 import type { Source, SourceFile } from '../../src/ports.js';
 import type { SourceBench } from '../conformance/source.js';
+import { noteInMatrix } from '../conformance/matrix.js';
 import { checksumOf, sample } from '../conformance/support.js';
 import { FAULTS, type Fault, type FaultKind } from './fault.js';
 
@@ -71,13 +72,14 @@ export function sourceFaults(
   setup: (fault: Fault) => Promise<FaultySource>,
   kinds: readonly FaultKind[] = FAULTS,
 ): void {
-  describe(`${name}: faults of the link to a source`, () => {
+  const suite = describe(`${name}: faults of the link to a source`, () => {
     for (const kind of kinds) {
       for (const seed of SEEDS) {
         it(`a file arrives in spite of ${kind} (seed ${seed})`, () => withFault({ kind, seed }, setup));
       }
     }
   });
+  noteInMatrix(suite, { name, end: 'source', what: 'faults' });
 }
 
 async function withFault(fault: Fault, setup: (fault: Fault) => Promise<FaultySource>): Promise<void> {

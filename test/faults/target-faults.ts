@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { FileSyncError } from '../../src/errors.js';
 import type { Receipt, Target, WriteEvents } from '../../src/ports.js';
 import type { TargetBench } from '../conformance/target.js';
+import { noteInMatrix } from '../conformance/matrix.js';
 import { checksumOf, sample } from '../conformance/support.js';
 import { FAULTS, type Fault, type FaultKind } from './fault.js';
 import { assertHonest } from './source-faults.js';
@@ -73,13 +74,14 @@ async function arrives(bench: TargetBench, bytes: Uint8Array, kind: FaultKind): 
 
 /** Every fault, on one target: it ends with the right bytes, and what fails in between can be tried again. */
 export function targetFaults(name: string, setup: (fault: Fault) => Promise<FaultyTarget>): void {
-  describe(`${name}: faults of the link to a target`, () => {
+  const suite = describe(`${name}: faults of the link to a target`, () => {
     for (const kind of FAULTS) {
       for (const seed of SEEDS) {
         it(`a file arrives in spite of ${kind} (seed ${seed})`, () => withFault({ kind, seed }, setup));
       }
     }
   });
+  noteInMatrix(suite, { name, end: 'target', what: 'faults' });
 }
 
 async function withFault(fault: Fault, setup: (fault: Fault) => Promise<FaultyTarget>): Promise<void> {

@@ -51,7 +51,7 @@ async function setup(): Promise<SourceBench> {
   };
 }
 
-sourceConformance('mavros source over the services, on rclnodejs', setup);
+sourceConformance('mavros, services on rclnodejs', setup);
 
 after(async () => {
   await standIn.close();
