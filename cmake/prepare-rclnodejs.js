@@ -5,8 +5,10 @@
 // 1. the native add-on: the prebuilt one where it fits this system, else built from source (and kept in WORK_FOLDER);
 // 2. the JavaScript side of the messages that the node uses, its own included.
 //
-// ROS must be sourced. Ends with 1 and a sentence if anything is missing.
+// Does nothing where all that went into it is as it was when it last ended well: that is kept beside the library, and goes
+// with it when it is installed anew. ROS must be sourced. Ends with 1 and a sentence if anything is missing.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -20,10 +22,12 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 
 const [nodeModules, workFolder, ownPackage] = process.argv.slice(2).map(path => resolve(path));
 const module = join(nodeModules, 'rclnodejs');
 const distro = process.env.ROS_DISTRO;
+const mark = join(module, 'prepared.json');
 
 /** What the client library itself loads, and what the node says and hears. An empty list is the whole package. */
 const INTERFACES = {
@@ -83,15 +87,19 @@ function headers() {
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];
 }
 
-function built() {
+/** What a built one depends on. */
+function addonKind() {
   const { version } = JSON.parse(readFileSync(join(module, 'package.json'), 'utf8'));
-  const kept = join(
-    workFolder,
-    `rclnodejs-${version}-${distro}-${process.arch}-${process.versions.modules}.node`,
-  );
+  return `${version}-${distro}-${process.arch}-${process.versions.modules}`;
+}
+
+function built() {
+  const kept = join(workFolder, `rclnodejs-${addonKind()}.node`);
   if (loads(kept)) return kept;
   const gyp = createRequire(join(module, 'package.json')).resolve('node-gyp/bin/node-gyp.js');
-  run(process.execPath, [gyp, ...headers(), 'rebuild'], { cwd: module });
+  // A make around this one must not hand its own flags down.
+  const { MAKEFLAGS: _flags, MAKELEVEL: _level, ...env } = process.env;
+  run(process.execPath, [gyp, '--loglevel=warn', ...headers(), 'rebuild'], { cwd: module, env });
   mkdirSync(workFolder, { recursive: true });
   cpSync(join(module, 'build/Release/rclnodejs.node'), kept);
   return kept;
@@ -159,8 +167,7 @@ function checkGenerated(packages) {
   run(process.execPath, ['-e', load, join(module, 'dist/index.js'), ...all], { timeout: 120_000 });
 }
 
-function prepareMessages() {
-  const packages = neededPackages();
+function prepareMessages(packages) {
   const prefix = join(workFolder, 'prefix');
   makePrefix(prefix, packages);
   const generate = `import(process.argv[1]).then(({ default: one }) => one.generateAll(true))`;
@@ -169,7 +176,29 @@ function prepareMessages() {
   checkGenerated(packages);
 }
 
+// ---- what went into it ----------------------------------------------------------------------------------
+
+/** Changes with the messages' text and with how they are made. */
+function fingerprint(packages) {
+  const hash = createHash('sha256');
+  const add = (...parts) => parts.forEach(part => hash.update(`${part}\0`));
+  add(readFileSync(fileURLToPath(import.meta.url)), addonKind());
+  for (const [name, { share, names }] of packages)
+    for (const one of names) add(name, one, readFileSync(join(share, `${one}.${one.slice(0, 3)}`)));
+  return hash.digest('hex');
+}
+
+function prepare() {
+  const packages = neededPackages();
+  const now = { addon: addonKind(), messages: fingerprint(packages) };
+  const before = existsSync(mark) ? JSON.parse(readFileSync(mark, 'utf8')) : {};
+  if (before.messages === now.messages) return;
+  rmSync(mark, { force: true });
+  if (before.addon !== now.addon) prepareAddon();
+  prepareMessages(packages);
+  writeFileSync(mark, JSON.stringify(now));
+}
+
 if (!distro) fail('ROS is not sourced: source /opt/ros/<distro>/setup.bash first');
 if (!existsSync(module)) fail(`${module} is missing: npm left the optional dependency out`);
-prepareAddon();
-prepareMessages();
+prepare();

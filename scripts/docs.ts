@@ -1,13 +1,21 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { withReference } from '../src/config/reference.js';
+import { replacePart, withReference } from '../src/config/reference.js';
 import { deviceTypes } from '../src/devices/registry.js';
+import { readInterfaces, rosReference } from './ros-reference.js';
 
-// Brings the generated parts of docs/CONFIGURATION.md up to date.
+// Brings the generated parts of docs/CONFIGURATION.md and docs/ROS.md up to date.
 
-const document = new URL('../docs/CONFIGURATION.md', import.meta.url);
-const example = new URL('../config/filesync.yaml', import.meta.url);
+const at = (path: string) => new URL(`../${path}`, import.meta.url);
 
-await writeFile(
-  document,
-  withReference(await readFile(document, 'utf8'), await readFile(example, 'utf8'), deviceTypes),
+async function update(path: string, change: (document: string) => string): Promise<void> {
+  await writeFile(at(path), change(await readFile(at(path), 'utf8')));
+}
+
+const example = await readFile(at('config/filesync.yaml'), 'utf8');
+await update('docs/CONFIGURATION.md', document => withReference(document, example, deviceTypes));
+
+const messages = rosReference(await readInterfaces(at('msg/')));
+const services = rosReference(await readInterfaces(at('srv/')));
+await update('docs/ROS.md', document =>
+  replacePart(replacePart(document, 'messages', messages), 'services', services),
 );

@@ -61,7 +61,7 @@ export class RclnodejsGraph implements Graph {
     try {
       await rcl.init(context, [name, '--ros-args', ...others]);
     } catch (cause) {
-      throw new FileSyncError('config', `ROS refuses to start: ${toFileSyncError(cause).message}`, { cause });
+      throw refusal(toFileSyncError(cause).message, cause);
     }
     const node = new (guardedNodeClass(rcl))(name, '', context, {});
     return new RclnodejsGraph(rcl, context, node, overridesFor(overrides, fullName(node)), clock);
@@ -224,6 +224,11 @@ export class RclnodejsGraph implements Graph {
 
 function fullName(node: GuardedNode): string {
   return `${node.namespace().replace(/\/$/, '')}/${node.name()}`;
+}
+
+function refusal(why: string, cause: unknown): FileSyncError {
+  const cure = /log directory/.test(why) ? '; set ROS_LOG_DIR to a folder that can be written to' : '';
+  return new FileSyncError('config', `ROS refuses to start: ${why}${cure}`, { cause });
 }
 
 function callError(thrown: unknown, service: string): FileSyncError {

@@ -7,6 +7,8 @@ import { makeBench, type BenchOptions } from '../unit/pipeline/bench.js';
 
 export interface NodeBenchOptions extends BenchOptions {
   readonly parameters?: Readonly<Record<string, unknown>>;
+  /** Where the node stands, instead of `/d1`; nobody there hears it. */
+  readonly graph?: MemoryGraph;
 }
 
 /** The node over an engine on fakes, in a graph within the process, and another node that looks at it. */
@@ -14,7 +16,7 @@ export async function makeNodeBench(options: NodeBenchOptions = {}) {
   const bench = await makeBench(options);
   const network = new MemoryNetwork();
   const { parameters = {} } = options;
-  const graph = new MemoryGraph({ network, namespace: '/d1', parameters });
+  const graph = options.graph ?? new MemoryGraph({ network, namespace: '/d1', parameters });
   const peer = new MemoryGraph({ network, name: 'peer' });
   const admin = new StoreAdmin(bench.store, systemClock, bench.engine.devices);
   const parts = { ...bench, graph, admin, clock: systemClock, interval: 5, hostname: 'pi' };
