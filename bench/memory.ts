@@ -45,7 +45,7 @@ export async function bench(): Promise<Row[]> {
 }
 
 /** MB between the memory when the first file has been found and the peak after it. */
-async function growthOf(program: Program): Promise<number> {
+export async function growthOf(program: Program): Promise<number> {
   await program.says(/found/);
   const pid = program.child.pid ?? 0;
   const base = await residentMb(pid);

@@ -17,6 +17,9 @@ const NO_SUCH_FILE = 550;
 /** The command, or its parameter, is not known or not implemented (RFC 959 section 4.2). */
 const UNKNOWN_COMMAND: readonly number[] = [500, 501, 502, 504];
 
+/** Bytes that the slowest link has sent long before the time for a reply is over. */
+const SOON_SENT = 16 * 1024;
+
 /** ms within which a connection that has just been used is taken for alive. */
 const FRESH = 2000;
 
@@ -223,8 +226,12 @@ export class FtpSession {
       if (!dataSocket.authorized) await once(dataSocket, 'secureConnect');
       await new Promise(written => dataSocket.write('', written));
     }
-    yield* bytes;
-    if (dataSocket) await flushed(dataSocket, this.#login.timeout, this.#login.clock);
+    let sent = 0;
+    for await (const chunk of bytes) {
+      yield chunk;
+      sent += chunk.length;
+    }
+    if (dataSocket && sent > SOON_SENT) await flushed(dataSocket, this.#login.timeout, this.#login.clock);
   }
 
   async *#download(path: string, offset: number): ByteStream {

@@ -49,7 +49,7 @@ interface Upload {
  */
 export class FtpTarget implements Target {
   readonly capabilities: TargetCapabilities = {
-    connections: 2,
+    connections: 4,
     resume: true,
     stat: true,
     checksum: 'sha256',
@@ -131,8 +131,8 @@ export class FtpTarget implements Target {
   }
 
   async #prepare(upload: Upload): Promise<void> {
-    const { session, final, part, offset } = upload;
-    await this.#refuseExisting(upload);
+    const { session, file, final, part, offset } = upload;
+    if (file.source.size > SMALL) await this.#refuseExisting(upload);
     await this.#makeFolder(session, posix.dirname(final));
     const partial = offset > 0 ? await session.size(part) : undefined;
     if (offset === 0 || partial === offset) return;
@@ -232,6 +232,9 @@ export class FtpTarget implements Target {
     return new FileSyncError(kind, `on ${this.#place.host} ${what}`, { device: this.#place.device });
   }
 }
+
+/** Bytes that may be sent in vain: what has the file's name already is looked for once, before the rename. */
+const SMALL = 256 * 1024;
 
 const partName = (final: string, token: string): string => `${final}.${token}.part`;
 
