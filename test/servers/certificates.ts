@@ -6,7 +6,7 @@ import { findProgram, runProgram } from './program.js';
 export interface Certificates {
   /** The authority's certificate, which a client has to trust. */
   readonly ca: string;
-  /** The server's, for 127.0.0.1 and localhost, and its key. */
+  /** The server's, for 127.0.0.1, localhost and files.test, and its key. */
   readonly certificate: string;
   readonly key: string;
   /** Key and certificate in one file. */
@@ -26,7 +26,12 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
     '-addext',
     'basicConstraints=critical,CA:TRUE',
   ]);
-  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
+  const names = [
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:files.test',
+  ];
   await certify(folder, 'server', [...names, '-CA', at('ca.pem'), '-CAkey', at('ca.key')]);
   const pair = await Promise.all([readFile(at('server.key')), readFile(at('server.pem'))]);
   await writeFile(at('both.pem'), Buffer.concat(pair), { mode: 0o600 });

@@ -61,6 +61,7 @@ export class DavClient {
   readonly #root: readonly string[];
   readonly #agent: HttpAgent;
   readonly #closed = new AbortController();
+  readonly #secrets = new Set<string>();
   #credentials: Credentials | undefined;
   #warned = false;
 
@@ -94,7 +95,7 @@ export class DavClient {
 
   urlOf(names: readonly string[], folder = false): URL {
     const path = [...this.#root, ...names].map(name => `/${encodeName(name)}`).join('');
-    return new URL(this.#site.url.origin + path + (folder || path === '' ? '/' : ''));
+    return new URL(this.#site.url.origin + path + (folder || names.length === 0 ? '/' : ''));
   }
 
   /** The answer of a server that is content; its refusal is thrown. */
@@ -106,7 +107,7 @@ export class DavClient {
 
   /** The answer, whatever its status. */
   async ask(request: DavRequest): Promise<DavReply> {
-    const credentials = (this.#credentials ??= new Credentials(this.#site.login()));
+    const credentials = (this.#credentials ??= this.#readCredentials());
     const url = this.urlOf(request.names, request.folder);
     const sent = credentials.header(request.method, url);
     const reply = await this.#exchange(url, request, sent);
@@ -122,8 +123,14 @@ export class DavClient {
     return second;
   }
 
+  #readCredentials(): Credentials {
+    const credentials = new Credentials(this.#site.login());
+    for (const secret of credentials.secrets) this.#secrets.add(secret);
+    return credentials;
+  }
+
   refusal(reply: DavReply, details: ErrorDetails): FileSyncError {
-    const secrets = this.#credentials?.secrets ?? [];
+    const secrets = this.#secrets;
     return toDavError(
       reply,
       { host: this.url.host, secrets, now: this.clock.now() },

@@ -1,4 +1,4 @@
-// The package's front door loads its whole client, which takes longer than all of this program's start.
+// The package's front door would load its whole client, which is not used here.
 import { parseXML } from 'webdav/dist/node/tools/dav.js';
 import { z } from 'zod';
 import { FileSyncError } from '../../errors.js';

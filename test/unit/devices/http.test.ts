@@ -151,6 +151,18 @@ describe('http target', () => {
     }
   });
 
+  it('a 413 names the limit that the server tells in a header, or its words do', async () => {
+    for (const headers of [
+      { 'upload-limit': 'max-age=3600, max-size=1048576' },
+      { 'tus-max-size': '1048576' },
+    ]) {
+      const error = await errorOf(answered(413, { headers }), 'too-large');
+      assert.match(error.message, /the file has 292\.97KB, it takes up to 1MB/);
+    }
+    const said = await errorOf(answered(413, { body: 'at most 100 MB' }), 'too-large');
+    assert.match(said.message, /client_max_body_size.*\(the file has 292\.97KB\): 413 "at most 100 MB"/);
+  });
+
   it('a success before the file was sent is none: somebody else answered', async () => {
     const early: Trouble = { after: 1_000_000, answer: { status: 200, body: 'please log in' } };
     const error = await errorOf(early, 'protocol', {}, LARGE);

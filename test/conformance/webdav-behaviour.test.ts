@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { webdav } from '../../src/devices/webdav.js';
+import type { ErrorKind } from '../../src/errors.js';
+import { davOptions } from '../servers/dav-bench.js';
+import { startDavServer } from '../servers/dav-servers.js';
+import { makeSource, makeTarget } from '../servers/device.js';
+import { Events, never, outgoing } from '../servers/outgoing.js';
+import { failsWith, listed, sample } from './support.js';
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server that answers as it is told. */
+async function withServer(answer: Answer, work: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => answer(request, response));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}/dav`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const entry = (href: string, type = '', size = '<getcontentlength>5</getcontentlength>'): string =>
+  `<response><href>${href}</href><propstat><prop><resourcetype>${type}</resourcetype>${size}</prop>` +
+  '<status>HTTP/1.1 200 OK</status></propstat></response>';
+
+const listing =
+  (...hrefs: string[]): Answer =>
+  (_request, response) => {
+    const entries = [entry('/dav/', '<collection/>'), ...hrefs.map(href => entry(href))];
+    response
+      .writeHead(207)
+      .end(`<?xml version="1.0"?><multistatus xmlns="DAV:">${entries.join('')}</multistatus>`);
+  };
+
+const listThrough = (answer: Answer, work: (list: () => Promise<string[]>) => Promise<void>): Promise<void> =>
+  withServer(answer, async url => {
+    const source = makeSource(webdav, { url });
+    await work(async () => (await listed(source)).map(({ path }) => path));
+    await source.close();
+  });
+
+describe('webdav: what a server lists', () => {
+  it('may be escaped as it likes, and name its own host', () =>
+    listThrough(listing('/dav/%61b', '/dav/c&amp;d', 'http://127.0.0.1/dav/1e5', '/dav/%ff'), async list => {
+      assert.deepEqual(new Set(await list()), new Set(['ab', 'c&d', '1e5', '\udcff']));
+    }));
+
+  const hostile = [
+    '/dav/../etc/passwd',
+    '/dav/%2e%2e/x',
+    '/dav/..%2fx',
+    '/dav/a%2Fb',
+    '/dav/a%00b',
+    '/dav/a%zz',
+    '/dav/a?b',
+    '/other/x',
+    '/dav/a/b',
+    'http://evil.test/dav/x',
+    '//evil.test/dav/x',
+    'http://127.0.0.1@evil.test/dav/x',
+    'file:///dav/x',
+    'x',
+    '',
+  ];
+  for (const href of hostile) {
+    it(`is refused whole for ${JSON.stringify(href)}`, () =>
+      listThrough(listing('/dav/good', href), async list => {
+        await failsWith(list, 'protocol');
+      }));
+  }
+
+  it('is refused if it is a web page, or no size is told', async () => {
+    await listThrough(
+      (_, response) => void response.end('<html>log in</html>'),
+      async list => {
+        assert.match((await failsWith(list, 'protocol')).message, /does not speak WebDAV/);
+      },
+    );
+    const sizeless: Answer = (_, response) =>
+      void response.writeHead(207).end(`<multistatus>${entry('/dav/a', '', '')}</multistatus>`);
+    await listThrough(sizeless, async list => {
+      await failsWith(list, 'protocol');
+    });
+  });
+});
+
+describe('webdav: what a server refuses', () => {
+  const answers: [status: number, kind: ErrorKind, cure: RegExp][] = [
+    [301, 'protocol', /set url to that one/],
+    [401, 'denied', /check user and password/],
+    [403, 'denied', /give the user the right/],
+    [405, 'protocol', /check that url/],
+    [409, 'io', /folder/],
+    [413, 'too-large', /client_max_body_size/],
+    [423, 'busy', /locked/],
+    [429, 'busy', /too many requests/],
+    [500, 'busy', /cannot serve now/],
+    [503, 'busy', /cannot serve now/],
+    [507, 'no-space', /free space there/],
+  ];
+  for (const [status, kind, cure] of answers) {
+    it(`takes ${status} to an upload for ${kind}, with the cure and without the password`, () => {
+      const refusing: Answer = ({ method }, response) => {
+        if (method === 'PROPFIND') listing()({} as IncomingMessage, response);
+        else response.writeHead(status, { 'retry-after': '7' }).end('<p>no, hunter2</p>');
+      };
+      const asking: Answer = (request, response) => {
+        const path = request.url ?? '';
+        if (!request.headers.authorization && path.endsWith('.ulg'))
+          response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        else if (request.method === 'PROPFIND' && path.endsWith('.ulg')) response.writeHead(404).end();
+        else refusing(request, response);
+      };
+      return withServer(asking, async url => {
+        const target = makeTarget(webdav, { url, user: 'u', password: 'hunter2' });
+        const error = await failsWith(
+          () => target.write(outgoing(sample(10)), 'a.ulg', 0, never, new Events()),
+          kind,
+        );
+        await target.close();
+        assert.match(error.message, cure);
+        assert.doesNotMatch(error.message, /hunter2/);
+        assert.equal(error.retryAfterMs, 7000);
+      });
+    });
+  }
+
+  it('does not send the password before it is asked, nor elsewhere', async () => {
+    const seen: (string | undefined)[] = [];
+    const moving: Answer = ({ headers }, response) => {
+      seen.push(headers.authorization);
+      response.writeHead(302, { location: 'http://evil.test/' }).end();
+    };
+    await withServer(moving, async url => {
+      const source = makeSource(webdav, { url, user: 'u', password: 'p' });
+      await failsWith(() => listed(source), 'protocol');
+      await source.close();
+    });
+    assert.deepEqual(seen, [undefined]);
+  });
+});
+
+describe('webdav on real servers', () => {
+  for (const kind of ['nginx', 'apache'] as const) {
+    it(`${kind}: a wrong password is denied, a file too large is refused with the cure, and a restart is survived`, async () => {
+      const server = await startDavServer(kind, { maxBody: 100_000 });
+      const target = makeTarget(webdav, davOptions(server));
+      const stranger = makeTarget(webdav, { ...davOptions(server), password: 'wrong' });
+      const send = (size: number) =>
+        target.write(outgoing(sample(size)), `${size}.ulg`, 0, never, new Events());
+      try {
+        await failsWith(() => stranger.stat('a', 'token', never), 'denied');
+        await send(1000);
+        assert.match((await failsWith(() => send(200_000), 'too-large')).message, /413/);
+        await server.kill();
+        await failsWith(() => send(2000), 'unavailable');
+        await server.restart();
+        await send(2000);
+        assert.equal((await target.stat('2000.ulg', 'token', never)).size, 2000);
+      } finally {
+        await target.close();
+        await stranger.close();
+        await server.stop();
+      }
+    });
+  }
+
+  it('a certificate of an unknown authority is refused, with the cure', async () => {
+    const server = await startDavServer('nginx', { tls: true });
+    const { tls_ca: _, ...options } = davOptions(server);
+    const source = makeSource(webdav, options);
+    try {
+      assert.match(
+        (await failsWith(() => listed(source), 'unavailable')).message,
+        /unknown authority.*tls_ca/,
+      );
+    } finally {
+      await source.close();
+      await server.stop();
+    }
+  });
+});
