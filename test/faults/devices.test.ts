@@ -2,8 +2,11 @@ import { flightReview } from '../../src/devices/flight-review.js';
 import { http } from '../../src/devices/http.js';
 import { httpBench } from '../conformance/http-bench.js';
 import { mavlinkBench } from '../conformance/mavlink-bench.js';
+import { davSourceBench, davTargetBench } from '../servers/dav-bench.js';
+import { startDavServer, type DavServer, type DavServerKind } from '../servers/dav-servers.js';
 import { ftpBench } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
+import { ftpSourceBench } from '../servers/ftp-source-bench.js';
 import type { FaultProxy } from './fault.js';
 import { sourceFaults } from './source-faults.js';
 import { targetFaults } from './target-faults.js';
@@ -32,6 +35,11 @@ function onFtpServer(kind: ServerKind): void {
       server = await startServer(kind);
     });
     after(() => server.stop());
+    sourceFaults(`ftp, ${kind}`, async fault => {
+      const proxy = new TcpFaultProxy(fault, ftpDataThroughProxy);
+      const place = { ...server, port: await proxy.open(server) };
+      return behind(proxy, ftpSourceBench(place, kind, { timeout }));
+    });
     targetFaults(`ftp, ${kind}`, async fault => {
       const proxy = new TcpFaultProxy(fault, ftpDataThroughProxy);
       return behind(proxy, ftpBench({ ...server, port: await proxy.open(server) }, { timeout }));
@@ -39,8 +47,35 @@ function onFtpServer(kind: ServerKind): void {
   });
 }
 
+/** The server, by way of the proxy. */
+async function davThrough(proxy: TcpFaultProxy, server: DavServer): Promise<DavServer> {
+  const url = new URL(server.url);
+  url.port = String(await proxy.open({ host: url.hostname, port: Number(url.port) }));
+  return { ...server, url: url.href.replace(/\/$/, '') };
+}
+
+function onDavServer(kind: DavServerKind, title: string): void {
+  describe(title, () => {
+    let server: DavServer;
+    before(async () => {
+      server = await startDavServer(kind);
+    });
+    after(() => server.stop());
+    sourceFaults(`webdav, ${title}`, async fault => {
+      const proxy = new TcpFaultProxy(fault);
+      return behind(proxy, davSourceBench(await davThrough(proxy, server), {}, { timeout }));
+    });
+    targetFaults(`webdav, ${title}`, async fault => {
+      const proxy = new TcpFaultProxy(fault);
+      return behind(proxy, davTargetBench(await davThrough(proxy, server), { timeout }));
+    });
+  });
+}
+
 onFtpServer('vsftpd');
 onFtpServer('proftpd');
+onDavServer('nginx', 'nginx');
+onDavServer('apache', 'Apache');
 
 targetFaults('http, embedded receiver', async fault => {
   const proxy = new TcpFaultProxy(fault);

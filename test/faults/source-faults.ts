@@ -13,6 +13,8 @@ export interface FaultySource extends SourceBench {
 }
 
 const never = new AbortController().signal;
+/** More than a connection bears before its fault; bytes. */
+const SIZE = 300_000;
 const PATH = 'flights/log.ulg';
 const SEEDS = [1, 2];
 /** Failed calls after which a test gives up. */
@@ -85,7 +87,7 @@ export function sourceFaults(
 async function withFault(fault: Fault, setup: (fault: Fault) => Promise<FaultySource>): Promise<void> {
   const bench = await setup(fault);
   try {
-    const bytes = sample(bench.big ?? 300_000, fault.seed);
+    const bytes = sample(Math.min(bench.big ?? SIZE, SIZE), fault.seed);
     await bench.put(PATH, bytes);
     await arrives(bench.source, bytes, fault.kind);
     assert.ok(bench.struck() > 0, 'the fault never struck');

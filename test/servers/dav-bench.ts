@@ -25,12 +25,13 @@ export async function davTargetBench(server: DavServer, more: object = {}): Prom
 export async function davSourceBench(
   server: DavServer,
   over: Partial<DeviceContext> = {},
+  more: object = {},
 ): Promise<SourceBench> {
   const { url, folder } = await ownPlace(server);
   const root = join(folder, 'root');
   await mkdir(root);
   await chmod(root, 0o777);
-  const source = makeSource(webdav, { ...davOptions(server), url }, over);
+  const source = makeSource(webdav, { ...davOptions(server), url, ...more }, over);
   return {
     source,
     put: async (path, bytes) => {
