@@ -4,7 +4,7 @@ import { resolvePath } from './config/paths.js';
 import { resolveSecret } from './config/secrets.js';
 import { openStore } from './db/store.js';
 import type { DeviceContext } from './devices/definition.js';
-import { guardSource, guardTarget, limitsOf } from './devices/guard.js';
+import { guardSource, guardTarget, inBothTurns, limitsOf } from './devices/guard.js';
 import { LocalStorage } from './local/storage.js';
 import { Engine } from './pipeline/engine.js';
 import type { Device } from './pipeline/hub.js';
@@ -36,7 +36,7 @@ export async function compose(config: Config, around: Surroundings, policy: Retr
   const wording = new Wording({ planner, local, hostname, descriptionFile });
   const devices = makeDevices(config, around, 'used');
   const parts = { devices, store, local, planner, wording, clock, logger, policy, random: Math.random };
-  return { engine: new Engine({ ...parts, interval: config.interval }), store };
+  return { engine: new Engine({ ...parts, interval: config.interval, useBoth: inBothTurns }), store };
 }
 
 /** The configured devices with the ends that rules use, or with all that they have. */

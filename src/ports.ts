@@ -69,8 +69,12 @@ export interface FileRecord extends SourceFile {
   readonly state: FileState;
   /** Relative to the local root; chosen when the file is found and never changed. */
   readonly local: string;
-  /** Of the local copy, hex, once it is whole. */
+  /** Of the whole file, hex, once all of it has come from the source. */
   readonly sha256?: string;
+  /** What the source itself said of the bytes that have that hash. */
+  readonly proof?: Checksum;
+  /** `stream`: the file goes straight from its source to each target, and no local copy is ever made. */
+  readonly via?: 'stream';
   /** Whether the local copy is still there. */
   readonly kept?: boolean;
   readonly description: string;
@@ -167,8 +171,13 @@ export interface Outgoing {
   readonly device: string;
   /** Sixteen hex digits that name these very bytes: a partial upload that carries another token is never continued. */
   readonly token: string;
-  /** Hex, where it is known before sending. */
-  readonly sha256?: string;
+  /** Hex, where it is known: before sending, or (of a stream) when all bytes have been given. */
+  readonly sha256?: string | undefined;
+  /**
+   * Nobody remembers the hash of what a continued upload holds already: before the file is made visible, the target
+   * compares all of it with `sha256`, by reading it back if there is no other way.
+   */
+  readonly readBack?: boolean;
   /** The rule's description, rendered. */
   readonly description: string;
   /** May be opened more than once. */

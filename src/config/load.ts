@@ -39,7 +39,8 @@ function check(raw: unknown, { deviceTypes }: LoadOptions, findings: Findings): 
   const top = validate(topSchema, raw ?? {}, findings.top);
   if (!isRecord(raw)) return undefined;
   const devices = checkDevices(raw.devices, deviceTypes, findings.top.at('devices'));
-  const rules = checkRules(raw.rules, typesByName(raw.devices, deviceTypes), findings.top.at('rules'));
+  const known = typesByName(raw.devices, deviceTypes);
+  const rules = checkRules(raw.rules, known, devices, findings.top.at('rules'));
   return top && { top, devices, rules };
 }
 

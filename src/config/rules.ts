@@ -1,6 +1,7 @@
 import type { DeviceType } from '../devices/definition.js';
 import type { Rule } from '../rules/rule.js';
 import { parseTemplate } from '../rules/template.js';
+import type { DeviceConfig } from './config.js';
 import type { Place } from './findings.js';
 import { isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
@@ -9,21 +10,39 @@ import { validate } from './validate.js';
 
 export type KnownDevices = ReadonlyMap<string, DeviceType | undefined>;
 
+/** The locks that devices name, by device. */
+export type Locks = ReadonlyMap<string, Pick<DeviceConfig, 'lock'>>;
+
 /** The rules that are in order; what is wrong with the others is reported at their `place`. */
-export function checkRules(raw: unknown, devices: KnownDevices, place: Place): readonly Rule[] {
+export function checkRules(
+  raw: unknown,
+  devices: KnownDevices,
+  locks: Locks,
+  place: Place,
+): readonly Rule[] {
   const list: unknown[] = Array.isArray(raw) ? raw : [];
-  const rules = list.flatMap((rule, index) => checkRule(rule, devices, place.at(index)) ?? []);
+  const rules = list.flatMap((rule, index) => checkRule(rule, devices, locks, place.at(index)) ?? []);
   const circle = findCircle(rules);
   if (circle) place.warn(circleWarning(circle));
   return rules;
 }
 
-function checkRule(raw: unknown, devices: KnownDevices, place: Place): Rule | undefined {
+function checkRule(raw: unknown, devices: KnownDevices, locks: Locks, place: Place): Rule | undefined {
   const rule = validate(ruleSchema, raw, place);
   if (isRecord(raw)) checkDevicesOf(raw, devices, place);
   if (!rule) return undefined;
+  if (rule.via === 'stream') checkLocks(rule, locks, place.at('via'));
   if (!namesTheFile(rule.path)) place.at('path').warn(ALL_ALIKE);
   return toRule(rule);
+}
+
+/** A stream needs both ends at once, which one lock over both would never let it have. */
+function checkLocks({ from, to }: Pick<Rule, 'from' | 'to'>, locks: Locks, place: Place): void {
+  const lock = locks.get(from)?.lock;
+  const locked = lock === undefined ? [] : to.filter(target => locks.get(target)?.lock === lock);
+  if (locked.length === 0) return;
+  const both = `${[from, ...locked].join(' and ')} have the lock "${lock}", so they are never used at the same time`;
+  place.error(`"stream" uses both ends at once, but ${both}; use via: local, or another lock`);
 }
 
 /** Looks at the file's own words, so that a mistake elsewhere in the rule hides nothing. */

@@ -4,8 +4,6 @@ import { duration, glob, retention, template } from './options.js';
 
 const KEEP = 'keep';
 
-const STREAM_UNSUPPORTED = '"stream" is not supported yet; use via: local';
-
 /** ms; less would be a busy loop. */
 const SHORTEST_INTERVAL = 50;
 
@@ -56,9 +54,10 @@ export const ruleSchema = z.strictObject({
     .describe('while the vehicle is armed: only deliver, do nothing, or go on'),
   via: z
     .enum(['local', 'stream'])
-    .refine(via => via !== 'stream', { error: STREAM_UNSUPPORTED })
     .default('local')
-    .describe('through local storage; `stream` (no local copy) is not supported yet'),
+    .describe(
+      'through local storage, or straight from the source to each target without a local copy (then `after: local` means nothing); a file that several rules take streams only if all of them say so',
+    ),
   after: z
     .strictObject({
       source: z.enum([KEEP, 'delete']).default(KEEP).describe("the source's file, once every target has it"),

@@ -30,6 +30,8 @@ export const fileRecord: z.ZodType<FileRecord> = z.object({
   state: z.enum(FileState),
   local: z.string(),
   sha256: sha256.exactOptional(),
+  proof: checksum.exactOptional(),
+  via: z.literal('stream').exactOptional(),
   kept: z.boolean().exactOptional(),
   description: z.string(),
   targets: z.record(z.string(), delivery),

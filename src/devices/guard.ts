@@ -15,9 +15,17 @@ export function limitsOf(connections: number, lock?: MutexInterface): Limits {
   return { connections, slots: new Semaphore(connections), ...(lock && { lock }) };
 }
 
+/** The end of a device behind its guard, and what is needed to pass it. */
+interface Guarded<End> {
+  readonly unguarded: End;
+  readonly limits: Limits;
+}
+
 /** The source, with each operation waiting for its turn and holding it until it ends. Waiting obeys the signal. */
-export function guardSource(source: Source, limits: Limits): Source {
+export function guardSource(source: Source, limits: Limits): Source & Guarded<Source> {
   return {
+    unguarded: source,
+    limits,
     // Asked each time: what a server can compute is known only when it has been met.
     get capabilities() {
       return { ...source.capabilities, connections: limits.connections };
@@ -34,8 +42,10 @@ export function guardSource(source: Source, limits: Limits): Source {
 }
 
 /** The target, as `guardSource` does it. */
-export function guardTarget(target: Target, limits: Limits): Target {
+export function guardTarget(target: Target, limits: Limits): Target & Guarded<Target> {
   return {
+    unguarded: target,
+    limits,
     capabilities: { ...target.capabilities, connections: limits.connections },
     availability: target.availability,
     stat: (path, token, signal) => inTurn(limits, signal, () => target.stat(path, token, signal)),
@@ -51,6 +61,32 @@ const changesInTurn =
   (unsettled, signal) =>
     inTurn(limits, signal, async () => source.listChanges?.(unsettled, signal));
 
+/**
+ * Work that uses a source and a target at the same time: it waits for a turn at both and is given them unguarded, since
+ * whoever holds one turn and waits for another inside it may wait for ever. Ends without a guard need no turn.
+ */
+export async function inBothTurns<Value>(
+  source: Source,
+  target: Target,
+  signal: AbortSignal,
+  work: (source: Source, target: Target) => Promise<Value>,
+): Promise<Value> {
+  const [from, to] = [guardOf(source), guardOf(target)];
+  const release = await turn(
+    [from?.limits, to?.limits].filter(limits => limits !== undefined),
+    signal,
+  );
+  try {
+    return await work(from?.unguarded ?? source, to?.unguarded ?? target);
+  } finally {
+    release();
+  }
+}
+
+function guardOf<End extends Source | Target>(end: End | (End & Guarded<End>)): Guarded<End> | undefined {
+  return 'unguarded' in end ? end : undefined;
+}
+
 type Release = () => void;
 
 async function inTurn<Value>(
@@ -58,7 +94,7 @@ async function inTurn<Value>(
   signal: AbortSignal,
   work: () => Promise<Value>,
 ): Promise<Value> {
-  const release = await turn(limits, signal);
+  const release = await turn([limits], signal);
   try {
     return await work();
   } finally {
@@ -72,7 +108,7 @@ async function* streamInTurn<Item>(
   signal: AbortSignal,
   open: () => AsyncIterable<Item>,
 ): AsyncGenerator<Item, void> {
-  const release = await turn(limits, signal);
+  const release = await turn([limits], signal);
   try {
     yield* open();
   } finally {
@@ -80,23 +116,40 @@ async function* streamInTurn<Item>(
   }
 }
 
-/** First the device's own slot, then the lock that it shares: one order for all, so that nobody waits in a ring. */
-async function turn({ slots, lock }: Limits, signal: AbortSignal): Promise<Release> {
-  const releaseSlot = await orAborted(
-    slots.acquire().then(([, release]) => release),
-    signal,
-  );
-  if (!lock) return releaseSlot;
+/**
+ * A place at each device, all in one order that holds for the whole program, so that nobody waits in a ring: first the
+ * devices' own slots, then the locks that they share; among these, those that were made first.
+ */
+async function turn(limits: readonly Limits[], signal: AbortSignal): Promise<Release> {
+  const held: Release[] = [];
+  const releaseAll = () => held.reverse().forEach(release => release());
   try {
-    const releaseLock = await orAborted(lock.acquire(), signal);
-    return () => {
-      releaseLock();
-      releaseSlot();
-    };
+    for (const slots of inOrder(limits.map(one => one.slots))) {
+      held.push(
+        await orAborted(
+          slots.acquire().then(([, release]) => release),
+          signal,
+        ),
+      );
+    }
+    for (const lock of inOrder(limits.flatMap(one => one.lock ?? []))) {
+      held.push(await orAborted(lock.acquire(), signal));
+    }
+    return releaseAll;
   } catch (error) {
-    releaseSlot();
+    releaseAll();
     throw error;
   }
+}
+
+const places = new WeakMap<object, number>();
+let known = 0;
+
+/** Each once, in an order that is the same for all. */
+function inOrder<Place extends object>(wanted: readonly Place[]): Place[] {
+  const numberOf = (place: Place): number => places.get(place) ?? NaN;
+  for (const place of wanted) if (!places.has(place)) places.set(place, known++);
+  return [...new Set(wanted)].sort((a, b) => numberOf(a) - numberOf(b));
 }
 
 /** Waits for the turn or the abort, whichever is first; a turn that comes too late is given back at once. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { ByteStream, Checksum, ChecksumAlgorithm } from '../ports.js';
 
@@ -7,6 +7,8 @@ export interface Digest {
   update(chunk: Uint8Array): void;
   /** Of all bytes so far, lower-case hex in full width; more may follow. */
   hex(): string;
+  /** Another one that goes on from here by itself. */
+  copy(): Digest;
 }
 
 export function newDigest(algorithm: ChecksumAlgorithm): Digest {
@@ -21,20 +23,24 @@ export async function checksumOf(stream: ByteStream, algorithm: ChecksumAlgorith
 }
 
 function cryptoHash(algorithm: 'md5' | 'sha256'): Digest {
-  const hash = createHash(algorithm);
+  return digestOf(createHash(algorithm));
+}
+
+function digestOf(hash: Hash): Digest {
   return {
     update: chunk => void hash.update(chunk),
     hex: () => hash.copy().digest('hex'),
+    copy: () => digestOf(hash.copy()),
   };
 }
 
 /** MAVLink FTP's CalcFileCRC32 starts at 0 and ends without XOR; zlib inverts at both ends, so both are undone. */
-function mavlinkCrc(): Digest {
-  let inverted = 0xffff_ffff;
+function mavlinkCrc(inverted = 0xffff_ffff): Digest {
   return {
     update: chunk => {
       inverted = crc32(chunk, inverted);
     },
     hex: () => (~inverted >>> 0).toString(16).padStart(8, '0'),
+    copy: () => mavlinkCrc(inverted),
   };
 }

@@ -48,5 +48,6 @@ function oldestBeyond(limit: number, copies: FileRecord[], delivered: FileRecord
   return going;
 }
 
-const isDelivered = ({ state }: FileRecord): boolean =>
+/** Every target has it. */
+export const isDelivered = ({ state }: FileRecord): boolean =>
   state === FileState.UPLOADED || state === FileState.REMOVED;

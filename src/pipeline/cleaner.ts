@@ -1,6 +1,13 @@
 import { FileSyncError } from '../errors.js';
 import type { LocalStorage } from '../local/storage.js';
-import { FileState, type FileRecord, type Logger, type Source } from '../ports.js';
+import {
+  FileState,
+  type Checksum,
+  type Delivery,
+  type FileRecord,
+  type Logger,
+  type Source,
+} from '../ports.js';
 import type { Plan } from '../rules/plan.js';
 import type { DeviceHub } from './hub.js';
 import type { Ledger } from './ledger.js';
@@ -38,6 +45,7 @@ export class Cleaner implements Work<Task> {
     const source = record && this.#tools.hub.source(record.device);
     if (!record || !source || !this.#mayGo(record, source)) return;
     await this.#compare(record, source, signal);
+    if (!this.#mayGo(await this.#tools.ledger.confirmed(key), source)) return;
     await source.remove(record, signal);
     await this.#tools.ledger.update(key, now => withReason({ ...now, state: FileState.REMOVED }, ''));
     this.#tools.logger.log(
@@ -54,25 +62,74 @@ export class Cleaner implements Work<Task> {
     if (record) this.#tools.logger.log('warn', `${record.device}:${record.path}: ${reason}`);
   }
 
-  #mayGo(record: FileRecord, source: Source): boolean {
+  #mayGo(record: FileRecord | undefined, source: Source): boolean {
+    if (record?.state !== FileState.UPLOADED || !source.capabilities.remove) return false;
     const delivered = Object.values(record.targets).every(delivery => delivery.state === 'done');
-    const wanted = this.#tools.planFor(record)?.after.source === 'delete';
-    return wanted && delivered && record.state === FileState.UPLOADED && source.capabilities.remove;
+    return delivered && this.#tools.planFor(record)?.after.source === 'delete';
   }
 
-  /** Throws unless our copy is whole and the source, where it can tell, still holds the same bytes. */
+  /** Throws unless a whole copy is certainly elsewhere, and the source, where it can tell, still holds the same bytes. */
   async #compare(record: FileRecord, source: Source, signal: AbortSignal): Promise<void> {
-    if (!record.kept)
-      throw new FileSyncError('unsupported', 'the local copy is gone, so the file cannot be compared');
-    const { local } = this.#tools;
-    if ((await hashOf(local.open(record.local, 0))) !== record.sha256)
-      throw changed('the local copy has changed');
-    if (!source.capabilities.checksum) return;
-    const theirs = await source.checksum(record, signal);
-    const ours = await local.checksum(record.local, theirs.algorithm);
+    const theirs = source.capabilities.checksum ? await checksumOrGone(record, source, signal) : undefined;
+    if (theirs === 'gone') return;
+    const kept = record.kept === true && (await this.#tools.local.stat(record.local)) !== undefined;
+    await (kept ? this.#checkLocal(record) : this.#checkTargets(record, signal));
+    if (!theirs) return;
+    const ours =
+      knownChecksum(record, theirs.algorithm) ?? (kept && (await this.#localChecksum(record, theirs)));
+    if (!ours) throw unproven('the local copy is gone, so the file cannot be compared');
     if (ours.value !== theirs.value) throw changed('the source holds other bytes by now');
   }
+
+  async #checkLocal({ local, sha256 }: FileRecord): Promise<void> {
+    if ((await hashOf(this.#tools.local.open(local, 0))) !== sha256)
+      throw changed('the local copy has changed');
+  }
+
+  #localChecksum({ local }: FileRecord, { algorithm }: Checksum): Promise<Checksum> {
+    return this.#tools.local.checksum(local, algorithm);
+  }
+
+  /** Without a local copy, what the targets hold is all that will be left: one at least must have proved it by a hash. */
+  async #checkTargets(record: FileRecord, signal: AbortSignal): Promise<void> {
+    const proved = await Promise.all(
+      Object.entries(record.targets).map(([name, delivery]) => this.#proves(name, delivery, record, signal)),
+    );
+    if (proved.includes(true)) return;
+    throw unproven('there is no local copy, and only the word of its targets that they have it');
+  }
+
+  /** One that took the file by its size is asked for its hash now. */
+  async #proves(name: string, delivery: Delivery, record: FileRecord, signal: AbortSignal): Promise<boolean> {
+    if (delivery.verified === 'hash') return true;
+    const target = this.#tools.hub.target(name);
+    if (!target) throw new FileSyncError('unavailable', `${name} is not in the configuration`);
+    if (delivery.path === undefined || target.capabilities.checksum !== 'sha256') return false;
+    const there = await target.checksum(delivery.path, signal);
+    if (there.value === record.sha256) return true;
+    throw changed(`${name} holds other bytes than those that were sent`);
+  }
+}
+
+async function checksumOrGone(
+  record: FileRecord,
+  source: Source,
+  signal: AbortSignal,
+): Promise<Checksum | 'gone'> {
+  return source.checksum(record, signal).catch((error: unknown) => {
+    if (error instanceof FileSyncError && error.kind === 'not-found') return 'gone' as const;
+    throw error;
+  });
+}
+
+function knownChecksum(
+  { proof, sha256 }: FileRecord,
+  algorithm: Checksum['algorithm'],
+): Checksum | undefined {
+  if (proof?.algorithm === algorithm) return proof;
+  return algorithm === 'sha256' && sha256 !== undefined ? { algorithm, value: sha256 } : undefined;
 }
 
 /** Nothing that a further try would mend. */
 const changed = (message: string) => new FileSyncError('changed', message, { temporary: false });
+const unproven = (message: string) => new FileSyncError('unsupported', message);

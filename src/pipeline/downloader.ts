@@ -6,8 +6,8 @@ import { FileState, type Checksum, type FileRecord, type Logger, type Source } f
 import type { DeviceHub } from './hub.js';
 import type { Ledger } from './ledger.js';
 import { progressOf, type Progress } from './progress.js';
-import { besideName, deliveryState, withReason } from './record.js';
-import { hashOf } from './verified.js';
+import { besideName, restingState, withReason } from './record.js';
+import { compare, hashOf, sourceChecksum } from './verified.js';
 import type { Lane, Task, Work } from './worker.js';
 
 /** After so many new bytes, what has arrived is made safe against a power cut. */
@@ -48,7 +48,7 @@ export class Downloader implements Work<Task> {
 
   async failed(task: Task, error: FileSyncError, final: boolean): Promise<void> {
     const { ledger, logger } = this.#tools;
-    const state = restingState(error, final);
+    const state = stateAfter(error, final);
     const record = await ledger.update(task.key, now => withReason({ ...now, state }, reasonOf(error)));
     if (!record || error.kind === 'cancelled') return;
     if (error.kind === 'changed' || error.kind === 'not-found') this.#tools.distrust(record.device);
@@ -85,8 +85,8 @@ export class Downloader implements Work<Task> {
       await this.#checkpoint(record, part);
       await this.#copy(record, source, part, signal, progressed);
       const digests = await part.digests();
-      await this.#verify(record, source, digests, signal);
-      await this.#keep(record, part, digests);
+      const proof = await this.#verify(record, source, digests, signal);
+      await this.#keep(record, part, { sha256: digests.sha256, ...(proof && { proof }) });
     } finally {
       await part.close();
     }
@@ -128,47 +128,48 @@ export class Downloader implements Work<Task> {
     );
   }
 
-  async #verify(record: FileRecord, source: Source, digests: Digests, signal: AbortSignal): Promise<void> {
-    const expected = record.checksum ?? (await this.#sourceChecksum(record, source, signal));
-    const actual = expected && digests[expected.algorithm];
-    if (!actual || actual === expected.value) return;
-    await this.#tools.local.discard(record.local);
-    const found = `${expected.algorithm} ${actual}, the source says ${expected.value}`;
-    throw new FileSyncError(
-      'corrupt',
-      `what arrived is not what the source holds (${found}); fetching it anew`,
-    );
-  }
-
-  async #sourceChecksum(
+  /** Gives what the source said of the bytes. */
+  async #verify(
     record: FileRecord,
     source: Source,
+    digests: Digests,
     signal: AbortSignal,
   ): Promise<Checksum | undefined> {
-    if (!source.capabilities.checksum) return undefined;
-    return source.checksum(record, signal).catch((error: unknown) => {
-      if (error instanceof FileSyncError && error.kind === 'unsupported') return undefined;
+    const expected = await sourceChecksum(record, source, signal);
+    try {
+      compare({ ...digests }, expected);
+      return expected;
+    } catch (error) {
+      await this.#tools.local.discard(record.local);
       throw error;
-    });
+    }
   }
 
   /** The record knows our bytes by their hash before they get their final name, so that a crash between is understood. */
-  async #keep(record: FileRecord, part: PartialFile, { sha256 }: Digests): Promise<void> {
-    const known = await this.#tools.ledger.update(record.id, now => ({ ...now, sha256 }));
-    if (!known) return;
+  async #keep(
+    record: FileRecord,
+    part: PartialFile,
+    known: Pick<FileRecord, 'sha256' | 'proof'>,
+  ): Promise<void> {
+    const updated = await this.#tools.ledger.update(record.id, ({ proof: _old, ...now }) => ({
+      ...now,
+      ...known,
+    }));
+    if (!updated) return;
     await part.commit(record.modified);
     await this.#finish(record);
   }
 
   async #finish({ id, device, path, size }: FileRecord): Promise<void> {
-    await this.#tools.ledger.update(id, ({ checkpoint: _done, ...now }) =>
-      withReason({ ...now, kept: true, state: deliveryState(now.targets) }, ''),
-    );
+    await this.#tools.ledger.update(id, ({ checkpoint: _done, ...now }) => {
+      const held = { ...now, kept: true };
+      return withReason({ ...held, state: restingState(held) }, '');
+    });
     this.#tools.logger.log('info', `${device}:${path}: downloaded, ${size} bytes`);
   }
 }
 
-function restingState(error: FileSyncError, final: boolean): FileState {
+function stateAfter(error: FileSyncError, final: boolean): FileState {
   if (error.kind === 'not-found') return FileState.VANISHED;
   return final && !error.temporary ? FileState.FAILED : FileState.FOUND;
 }

@@ -1,5 +1,5 @@
 import { FileState, type Delivery, type FileRecord } from '../ports.js';
-import { deliveryState, withReason } from './record.js';
+import { restingState, withReason } from './record.js';
 import { stateName } from './state-name.js';
 
 /** What a person wants a record to be. */
@@ -46,11 +46,12 @@ function withTargets(
 
 const PENDING: Delivery = { state: 'pending' };
 
-/** What is not fetched yet, or gave up, stays so; where we hold the file, the deliveries tell its state. */
+/** What is not fetched yet, or gave up, stays so; where we hold the file, or hold none of it ever, the deliveries tell its state. */
 function atRest(record: FileRecord): FileRecord {
-  const { state, kept, targets } = record;
-  if (state === FileState.FOUND || state === FileState.DOWNLOADING || !kept) return record;
-  return { ...record, state: deliveryState(targets) };
+  const { state, kept, via } = record;
+  const waits = state === FileState.FOUND || state === FileState.DOWNLOADING;
+  if (waits || (!kept && via !== 'stream')) return record;
+  return { ...record, state: restingState(record) };
 }
 
 function withState(record: FileRecord, wanted: FileState): Edited {

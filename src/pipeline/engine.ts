@@ -11,12 +11,13 @@ import {
   switchMap,
   type Observable,
 } from 'rxjs';
-import { expired } from '../local/retention.js';
+import { expired, isDelivered } from '../local/retention.js';
 import type { LocalStorage } from '../local/storage.js';
 import { FileState, type Clock, type FileRecord, type Logger, type Store } from '../ports.js';
 import type { Planner } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { Cleaner } from './cleaner.js';
+import { Courier } from './courier.js';
 import { Downloader } from './downloader.js';
 import { Finder, type Scan } from './finder.js';
 import { DeviceHub, UNKNOWN, type Device, type DeviceStatus } from './hub.js';
@@ -27,6 +28,7 @@ import { Queues, type Pending, type Workers } from './queues.js';
 import { recovered, reconciled } from './record.js';
 import type { RetryPolicy } from './retry-policy.js';
 import { after } from './rx.js';
+import { Streamer, type UseBoth } from './streamer.js';
 import { Uploader } from './uploader.js';
 import type { Wording } from './wording.js';
 
@@ -39,6 +41,8 @@ export interface EngineParts {
   readonly local: LocalStorage;
   readonly planner: Planner;
   readonly wording: Wording;
+  /** Without it, streams use both ends as they are. */
+  readonly useBoth?: UseBoth;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
@@ -79,9 +83,10 @@ export class Engine {
     this.#interval = new BehaviorSubject(parts.interval);
     this.#hub = new DeviceHub(parts.devices, parts.clock, this.#paused, this.#whileArmed);
     this.#ledger = new Ledger(parts.store, parts.clock);
-    this.#workers = makeWorkers(parts, this.#hub, this.#ledger);
+    const courier = makeCourier(parts, this.#ledger);
+    this.#workers = makeWorkers(parts, this.#hub, this.#ledger, courier);
     this.#queues = new Queues(parts.store, this.#hub, parts.planner, this.#workers, parts);
-    this.progress = merge(this.#workers.downloader.progress, this.#workers.uploader.progress);
+    this.progress = merge(this.#workers.downloader.progress, courier.progress);
     this.devices = this.#hub.status();
     this.pending = this.#queues.pending();
   }
@@ -217,7 +222,9 @@ export class Engine {
     const { store, local, planner, clock, logger } = this.#parts;
     const retentionOf = (record: FileRecord) =>
       planner.plan(record.device, record.path)?.after.local ?? { kind: 'keep' };
-    for (const record of expired(store.all(), retentionOf, clock.now())) {
+    for (const { id } of expired(store.all(), retentionOf, clock.now())) {
+      const record = await this.#ledger.confirmed(id);
+      if (!record || !isDelivered(record)) continue;
       await local.remove(record.local);
       await this.#ledger.update(record.id, now => ({ ...now, kept: false }));
       logger.log('info', `${record.device}:${record.path}: local copy removed, as its rule says`);
@@ -241,24 +248,35 @@ export function isUnfinished({ state }: FileRecord): boolean {
   return state !== FileState.UPLOADED && state !== FileState.REMOVED && state !== FileState.VANISHED;
 }
 
-function makeWorkers(parts: EngineParts, hub: DeviceHub, ledger: Ledger): Workers {
-  const { planner, wording } = parts;
-  const modeOf = (record: FileRecord) =>
-    planner.plan(record.device, record.path)?.whileArmed ?? 'upload-only';
+function makeWorkers(parts: EngineParts, hub: DeviceHub, ledger: Ledger, courier: Courier): Workers {
+  const { planner, wording, useBoth = asTheyAre } = parts;
+  const planFor = ({ device, path }: FileRecord) => planner.plan(device, path);
+  const modeOf = (record: FileRecord) => planFor(record)?.whileArmed ?? 'upload-only';
   const laneOf = (record: FileRecord) => hub.sourceLane(record.device, modeOf(record));
   const finder = makeFinder(parts, hub, ledger);
-  const tools = { ...parts, hub, ledger, laneOf, distrust: (device: string) => finder.distrust(device) };
+  const distrust = (device: string) => finder.distrust(device);
+  const tools = { ...parts, hub, ledger, courier, laneOf, distrust };
   return {
     finder,
     downloader: new Downloader(tools),
     uploader: new Uploader({
       ...tools,
       laneOf: (record, target) => hub.targetLane(target, record.device, modeOf(record)),
-      pathOn: (record, target) => wording.pathOn(record, target),
       outgoing: record => wording.outgoing(record),
     }),
-    cleaner: new Cleaner({ ...tools, planFor: record => planner.plan(record.device, record.path) }),
+    streamer: new Streamer({
+      ...{ ...tools, useBoth },
+      laneOf: (record, target) => hub.streamLane(record.device, target, modeOf(record)),
+      about: record => wording.about(record),
+    }),
+    cleaner: new Cleaner({ ...tools, planFor }),
   };
+}
+
+const asTheyAre: UseBoth = (source, target, _signal, work) => work(source, target);
+
+function makeCourier({ wording, logger }: EngineParts, ledger: Ledger): Courier {
+  return new Courier({ ledger, logger, pathOn: (record, target) => wording.pathOn(record, target) });
 }
 
 function makeFinder(parts: EngineParts, hub: DeviceHub, ledger: Ledger): Finder {

@@ -158,13 +158,13 @@ export class Finder implements Work<Task> {
     const targets = Object.fromEntries(
       plan.targets.map(target => [target.device, { state: 'pending' as const }]),
     );
-    const state = FileState.FOUND;
     await this.#tools.store.put({
       ...file,
       id,
       device,
-      state,
+      state: FileState.FOUND,
       local,
+      ...(plan.via === 'stream' && { via: plan.via }),
       description,
       targets,
       foundAt: now,
@@ -177,10 +177,15 @@ export class Finder implements Work<Task> {
   async #noteVanished(device: string, listed: readonly Listed[]): Promise<void> {
     const present = new Set(listed.map(({ file }) => this.#idOf(device, file)));
     const gone = [...this.#tools.store.all()].filter(
-      record => record.device === device && record.state === FileState.FOUND && !present.has(record.id),
+      record => record.device === device && isWanted(record) && !present.has(record.id),
     );
     const reason = 'gone from the source, or another file by now, before it was fetched';
     const vanish = (record: FileRecord) => withReason({ ...record, state: FileState.VANISHED }, reason);
     await Promise.all(gone.map(record => this.#tools.ledger.update(record.id, vanish)));
   }
+}
+
+/** It is nowhere yet, or (a stream) not everywhere, and nothing moves it now. */
+function isWanted({ state, via }: FileRecord): boolean {
+  return state === FileState.FOUND || (state === FileState.PARTIAL && via === 'stream');
 }

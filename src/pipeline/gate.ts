@@ -81,3 +81,11 @@ export function targetGate(
     distinctUntilChanged(sameGate),
   );
 }
+
+/** For work that needs both gates open at the same time. */
+export function bothGates(one: Observable<Gate>, other: Observable<Gate>): Observable<Gate> {
+  return combineLatest([one, other]).pipe(
+    map(gates => gates.find(gate => gate.interrupts) ?? gates.find(gate => !gate.open) ?? OPEN),
+    distinctUntilChanged(sameGate),
+  );
+}

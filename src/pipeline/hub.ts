@@ -14,7 +14,7 @@ import {
 } from 'rxjs';
 import type { Availability, Clock, Source, Target } from '../ports.js';
 import type { WhileArmed } from '../rules/rule.js';
-import { sourceGate, targetGate, untilSettled, type Gate } from './gate.js';
+import { bothGates, sourceGate, targetGate, untilSettled, type Gate } from './gate.js';
 import type { Lane } from './worker.js';
 
 /** A configured device with the ends that the rules use. */
@@ -125,6 +125,16 @@ export class DeviceHub {
       return { key: target, concurrency, gate: this.#targetGate(own, this.#vehicles(), whileArmed) };
     const vehicle = this.#availability(this.#sources, source);
     return { key: `${target} ${source}`, concurrency, gate: this.#targetGate(own, vehicle, whileArmed) };
+  }
+
+  /** Where work that brings a file of `source` straight to `target` stands: it must be allowed at both ends. */
+  streamLane(source: string, target: string, whileArmed: WhileArmed): Lane {
+    const [from, to] = [this.sourceLane(source, whileArmed), this.targetLane(target, source, whileArmed)];
+    return {
+      key: `${source} ${target} ${whileArmed}`,
+      concurrency: Math.min(from.concurrency, to.concurrency),
+      gate: bothGates(from.gate, to.gate),
+    };
   }
 
   async close(): Promise<void> {

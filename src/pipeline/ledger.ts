@@ -14,6 +14,13 @@ export class Ledger {
     return this.#store.get(id);
   }
 
+  /** Resolves when all that the record says now is on disk, and gives it as it is then. */
+  async confirmed(id: string): Promise<FileRecord | undefined> {
+    const record = this.#store.get(id);
+    if (record) await this.#store.put(record);
+    return this.#store.get(id);
+  }
+
   /** Resolves when the change is on disk. A record that was forgotten meanwhile stays forgotten (undefined). */
   async update(id: string, change: (record: FileRecord) => FileRecord): Promise<FileRecord | undefined> {
     const record = this.#store.get(id);

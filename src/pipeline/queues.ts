@@ -11,11 +11,13 @@ import {
 import { FileState, type Change, type FileRecord, type Store } from '../ports.js';
 import type { Planner } from '../rules/plan.js';
 import type { Cleaner } from './cleaner.js';
+import { deliveryTask, type DeliveryTask } from './courier.js';
 import type { Downloader } from './downloader.js';
 import type { Finder } from './finder.js';
 import type { DeviceHub } from './hub.js';
 import { openDeliveries } from './record.js';
-import { Uploader, uploadTask, type UploadTask } from './uploader.js';
+import type { Streamer } from './streamer.js';
+import type { Uploader } from './uploader.js';
 import { Worker, type Task, type WorkerTools } from './worker.js';
 
 const TO_FETCH: ReadonlySet<FileState> = new Set([FileState.FOUND, FileState.DOWNLOADING]);
@@ -29,6 +31,7 @@ export interface Workers {
   readonly finder: Finder;
   readonly downloader: Downloader;
   readonly uploader: Uploader;
+  readonly streamer: Streamer;
   readonly cleaner: Cleaner;
 }
 
@@ -36,6 +39,7 @@ export interface Workers {
 export interface Pending {
   readonly finds: number;
   readonly downloads: number;
+  /** Streams included. */
   readonly uploads: number;
   readonly total: number;
 }
@@ -50,7 +54,8 @@ export class Queues {
   readonly #planner: Planner;
   readonly #finds: Worker<Task>;
   readonly #downloads: Worker<Task>;
-  readonly #uploads: Worker<UploadTask>;
+  readonly #uploads: Worker<DeliveryTask>;
+  readonly #streams: Worker<DeliveryTask>;
   readonly #cleanups: Worker<Task>;
 
   constructor(store: Store, hub: DeviceHub, planner: Planner, workers: Workers, tools: WorkerTools) {
@@ -60,6 +65,7 @@ export class Queues {
     this.#finds = new Worker(workers.finder, tools);
     this.#downloads = new Worker(workers.downloader, tools);
     this.#uploads = new Worker(workers.uploader, tools);
+    this.#streams = new Worker(workers.streamer, tools);
     this.#cleanups = new Worker(workers.cleaner, tools);
   }
 
@@ -85,40 +91,50 @@ export class Queues {
 
   /** How many tasks each queue holds; emits at once and on each change. */
   pending(): Observable<Pending> {
-    const counts = [this.#finds, this.#downloads, this.#uploads, this.#cleanups].map(
-      worker => worker.pending,
-    );
-    return combineLatest(counts).pipe(
-      map(([finds = 0, downloads = 0, uploads = 0, cleanups = 0]) => {
+    return combineLatest(this.#workers.map(worker => worker.pending)).pipe(
+      map(([finds = 0, downloads = 0, sent = 0, streamed = 0, cleanups = 0]) => {
+        const uploads = sent + streamed;
         return { finds, downloads, uploads, total: finds + downloads + uploads + cleanups };
       }),
     );
   }
 
   async stop(): Promise<void> {
-    const workers = [this.#finds, this.#downloads, this.#uploads, this.#cleanups];
-    await Promise.all(workers.map(worker => worker.stop()));
+    await Promise.all(this.#workers.map(worker => worker.stop()));
+  }
+
+  get #workers() {
+    return [this.#finds, this.#downloads, this.#uploads, this.#streams, this.#cleanups];
   }
 
   #take({ id, record, previous }: Change): void {
     if (record) return this.#queue(record);
     this.#downloads.remove(id);
     this.#cleanups.remove(id);
-    for (const target of Object.keys(previous?.targets ?? {}))
-      this.#uploads.remove(uploadTask(id, target).key);
+    for (const target of Object.keys(previous?.targets ?? {})) {
+      this.#uploads.remove(deliveryTask(id, target).key);
+      this.#streams.remove(deliveryTask(id, target).key);
+    }
   }
 
   /** Work for a device that the configuration no longer names stays in the database until it does again. */
   #queue(record: FileRecord): void {
-    const { id, device, path } = record;
-    if (TO_FETCH.has(record.state) && this.#hub.source(device)) this.#downloads.add({ key: id });
-    if (TO_DELIVER.has(record.state)) this.#queueDeliveries(record);
-    if (record.state !== FileState.UPLOADED) return;
+    const { id, device, path, state, via } = record;
+    const fetches = TO_FETCH.has(state) && this.#hub.source(device) !== undefined;
+    if (via === 'stream') this.#queueStreams(record);
+    else if (fetches) this.#downloads.add({ key: id });
+    else if (TO_DELIVER.has(state)) this.#queueDeliveries(record, this.#uploads);
+    if (state !== FileState.UPLOADED) return;
     if (this.#planner.plan(device, path)?.after.source === 'delete') this.#cleanups.add({ key: id });
   }
 
-  #queueDeliveries(record: FileRecord): void {
+  #queueStreams(record: FileRecord): void {
+    const open = TO_FETCH.has(record.state) || TO_DELIVER.has(record.state);
+    if (open && this.#hub.source(record.device)) this.#queueDeliveries(record, this.#streams);
+  }
+
+  #queueDeliveries(record: FileRecord, worker: Worker<DeliveryTask>): void {
     const targets = openDeliveries(record).filter(target => this.#hub.target(target));
-    for (const target of targets) this.#uploads.add(uploadTask(record.id, target));
+    for (const target of targets) worker.add(deliveryTask(record.id, target));
   }
 }

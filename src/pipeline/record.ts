@@ -18,30 +18,36 @@ export function besideName(path: string, tag: string): string {
   return `${stem}~${tag}${extension}`;
 }
 
-/** Deliveries that wait for an upload, in order. */
+/** Targets that wait for the file, in order. */
 export function openDeliveries(record: FileRecord): string[] {
-  return Object.entries(record.targets)
-    .filter(([, delivery]) => delivery.state !== 'done' && delivery.state !== 'failed')
-    .map(([target]) => target);
+  return Object.keys(record.targets).filter(target => openDelivery(record, target));
 }
 
-/** The state of a file that we hold, as its deliveries tell it. */
-export function deliveryState(targets: Readonly<Record<string, Delivery>>): FileState {
+/** The target's delivery if it is neither done nor given up. */
+export function openDelivery({ targets }: FileRecord, target: string): Delivery | undefined {
+  const delivery = targets[target];
+  return delivery?.state === 'done' || delivery?.state === 'failed' ? undefined : delivery;
+}
+
+/** The state of a record in which nothing moves that its deliveries do not tell of. */
+export function restingState({ targets, kept, via }: FileRecord): FileState {
   const states = Object.values(targets).map(delivery => delivery.state);
-  if (states.some(state => state === 'sending' || state === 'committing')) return FileState.UPLOADING;
-  const open = states.includes('pending');
-  if (!open && states.includes('failed')) return FileState.FAILED;
-  if (!open) return FileState.UPLOADED;
-  return states.includes('done') ? FileState.PARTIAL : FileState.DOWNLOADED;
+  const moves = states.some(state => state === 'sending' || state === 'committing');
+  const open = moves || states.includes('pending');
+  if (!open) return states.includes('failed') ? FileState.FAILED : FileState.UPLOADED;
+  if (!kept && via !== 'stream') return FileState.FOUND;
+  if (moves) return FileState.UPLOADING;
+  if (states.includes('done')) return FileState.PARTIAL;
+  return kept ? FileState.DOWNLOADED : FileState.FOUND;
 }
 
 /** The record with one delivery changed and its state to match. */
 export function withDelivery(record: FileRecord, target: string, delivery: Delivery): FileRecord {
-  const targets = { ...record.targets, [target]: delivery };
-  const reason = Object.entries(targets).flatMap(([name, one]) =>
+  const changed = { ...record, targets: { ...record.targets, [target]: delivery } };
+  const reason = Object.entries(changed.targets).flatMap(([name, one]) =>
     one.reason ? [`${name}: ${one.reason}`] : [],
   );
-  return withReason({ ...record, targets, state: deliveryState(targets) }, reason.join('; '));
+  return withReason({ ...changed, state: restingState(changed) }, reason.join('; '));
 }
 
 /** The record with a reason, or without one where it is empty. */
@@ -64,15 +70,29 @@ export function recovered(record: FileRecord): FileRecord {
 }
 
 /**
- * An unfinished record with the targets that today's rules name added. Without a plan (no rule takes the file any more)
- * it stays as it is; finished files are not delivered again because a rule has a new target.
+ * An unfinished record with the targets that today's rules name added, on the way that they name. Without a plan (no rule
+ * takes the file any more) it stays as it is; finished files are not delivered again because a rule has a new target.
  */
 export function reconciled(record: FileRecord, plan: Plan | undefined): FileRecord {
-  const added = plan?.targets.filter(target => !record.targets[target.device]) ?? [];
-  if (added.length === 0 || record.state === FileState.UPLOADED || record.state === FileState.REMOVED)
-    return record;
+  if (!plan || record.state === FileState.UPLOADED || record.state === FileState.REMOVED) return record;
+  return rerouted(withTargets(record, plan), plan);
+}
+
+function withTargets(record: FileRecord, plan: Plan): FileRecord {
+  const added = plan.targets.filter(target => !record.targets[target.device]);
+  if (added.length === 0) return record;
   const pending = Object.fromEntries(added.map(target => [target.device, { state: 'pending' as const }]));
   return { ...record, targets: { ...record.targets, ...pending } };
+}
+
+/** What has been fetched, or begun to be, goes on from there; a stream that is none any more is fetched. */
+function rerouted(record: FileRecord, plan: Plan): FileRecord {
+  const { via: before, ...rest } = record;
+  const via = plan.via === 'stream' && !record.kept && !record.checkpoint ? plan.via : undefined;
+  if (via === before) return record;
+  const changed: FileRecord = { ...rest, ...(via && { via }) };
+  const rests = record.state === FileState.FAILED || record.state === FileState.VANISHED;
+  return rests ? changed : { ...changed, state: restingState(changed) };
 }
 
 /** A FAILED record brought back: its failed deliveries wait again, or it is fetched again where we do not hold it. */
@@ -80,8 +100,9 @@ export function retried(record: FileRecord): FileRecord {
   const targets = Object.fromEntries(
     Object.entries(record.targets).map(([name, one]) => [name, reopened(one)]),
   );
-  const state = record.kept ? deliveryState(targets) : FileState.FOUND;
-  return withReason({ ...record, targets, state }, '');
+  const changed = { ...record, targets };
+  const state = record.kept || record.via === 'stream' ? restingState(changed) : FileState.FOUND;
+  return withReason({ ...changed, state }, '');
 }
 
 function reopened(delivery: Delivery): Delivery {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { FileSyncError } from '../errors.js';
-import type { ByteStream } from '../ports.js';
+import type { ByteStream, Checksum, FileRecord, Source } from '../ports.js';
 
 /** SHA-256 of a stream, hex. */
 export async function hashOf(stream: ByteStream): Promise<string> {
@@ -24,4 +24,31 @@ export async function* verified(whole: ByteStream, offset: number, sha256: strin
   }
   if (hash.digest('hex') === sha256) return;
   throw new FileSyncError('corrupt', 'the local copy is no longer what was downloaded');
+}
+
+/** What the source says of the file's bytes: when it was found, or now; undefined if it cannot tell. */
+export async function sourceChecksum(
+  record: FileRecord,
+  source: Source,
+  signal: AbortSignal,
+): Promise<Checksum | undefined> {
+  if (record.checksum || !source.capabilities.checksum) return record.checksum;
+  return source.checksum(record, signal).catch((error: unknown) => {
+    if (error instanceof FileSyncError && error.kind === 'unsupported') return undefined;
+    throw error;
+  });
+}
+
+/** Throws `corrupt` if what has arrived is something else than what the source holds, where that is known. */
+export function compare(
+  actual: Readonly<Partial<Record<string, string>>>,
+  expected: Checksum | undefined,
+): void {
+  const ours = expected && actual[expected.algorithm];
+  if (!ours || ours === expected.value) return;
+  const found = `${expected.algorithm} ${ours}, the source says ${expected.value}`;
+  throw new FileSyncError(
+    'corrupt',
+    `what arrived is not what the source holds (${found}); fetching it anew`,
+  );
 }

@@ -37,15 +37,23 @@ export class Wording {
 
   /** The local copy, as a target takes it. */
   async outgoing(record: FileRecord & { readonly sha256: string }): Promise<Outgoing> {
-    const { device, sha256, description, local } = record;
+    const { sha256, local } = record;
+    return {
+      ...(await this.about(record)),
+      token: tokenOf(record),
+      sha256,
+      open: offset => verified(this.#parts.local.open(local, 0), offset, sha256),
+    };
+  }
+
+  /** What a target is told of a file, but for its bytes. */
+  async about(record: FileRecord): Promise<Pick<Outgoing, 'source' | 'device' | 'description' | 'render'>> {
+    const { device, description } = record;
     const values = await this.#values(record);
     return {
       source: record,
       device,
-      token: tokenOf(record),
-      sha256,
       description,
-      open: offset => verified(this.#parts.local.open(local, 0), offset, sha256),
       render: template => render(template, values, this.#warn),
     };
   }

@@ -21,6 +21,7 @@ export interface TargetBench {
 
 const never = new AbortController().signal;
 const PATH = 'log.ulg';
+const TOKEN = 'token0000001';
 const SIZE = 300_000;
 const CHUNK = 16_384;
 
@@ -84,6 +85,22 @@ function parcel(
     },
     render: template => template.replaceAll('{file.name}', basename(PATH)),
     ...overrides,
+  };
+}
+
+/** A file that streams: its hash is known when all of it has been given, and what was sent before is anybody's. */
+function streamed(bytes: Uint8Array): Outgoing {
+  const file = parcel(bytes, { token: TOKEN, readBack: true });
+  let sha256: string | undefined;
+  return {
+    ...file,
+    get sha256() {
+      return sha256;
+    },
+    async *open(offset: number) {
+      yield* file.open(offset);
+      sha256 = checksumOf('sha256', bytes).value;
+    },
   };
 }
 
@@ -263,6 +280,24 @@ const cases = {
     assert.ok(recorder.amounts.every(amount => amount >= partial));
     assert.equal(recorder.amounts.at(-1), SIZE);
     assert.equal((await bench.target.stat(PATH, file.token, never)).partial, 0);
+  },
+  'compares all of what it goes on with where nobody remembers its hash': async (bench: TargetBench) => {
+    const { resume, stat } = bench.target.capabilities;
+    const [first, second] = [content(bench, SIZE, 1), content(bench, SIZE, 2)];
+    const goOn = async (): Promise<Receipt> => {
+      const { partial } = await bench.target.stat(PATH, TOKEN, never);
+      return bench.target.write(streamed(second), PATH, partial, never, new Recorder());
+    };
+    if (!resume || !stat) {
+      const write = () => bench.target.write(streamed(second), PATH, 1000, never, new Recorder());
+      return void (await failsWith(write, 'unsupported'));
+    }
+    await partOf(bench, first, TOKEN);
+    await failsWith(goOn, 'corrupt');
+    await nothingThere(bench);
+    await partOf(bench, second, TOKEN);
+    assert.equal((await goOn()).verified, 'hash');
+    await holds(bench, second);
   },
   'never goes on with the part of another file': async (bench: TargetBench) => {
     const { resume, stat } = bench.target.capabilities;

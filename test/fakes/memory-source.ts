@@ -14,6 +14,8 @@ export type SourceOperation = 'list' | 'read' | 'checksum' | 'remove';
 
 export interface MemorySourceOptions {
   readonly capabilities?: Partial<SourceCapabilities>;
+  /** Bytes in one piece of a read. */
+  readonly piece?: number;
   /** Called before each operation and before each piece of a read; what it throws is the device's error. */
   /** Can look at the changes alone. */
   readonly changes?: boolean;
@@ -44,11 +46,14 @@ export class MemorySource implements Source {
   /** Put since the last look; undefined if only a whole listing can tell what there is. */
   #touched: Set<string> | undefined;
   readonly #before: NonNullable<MemorySourceOptions['before']>;
+  readonly #piece: number;
   #rootIsThere = true;
   #time = Date.UTC(2026, 0, 1);
 
-  constructor({ capabilities, changes = false, before = () => undefined }: MemorySourceOptions = {}) {
+  constructor(options: MemorySourceOptions = {}) {
+    const { capabilities, changes = false, piece = PIECE, before = () => undefined } = options;
     if (changes) this.listChanges = (unsettled, signal) => this.#listChanges(unsettled, signal);
+    this.#piece = piece;
     this.capabilities = { connections: 1, resume: true, checksum: 'sha256', remove: true, ...capabilities };
     this.#before = before;
   }
@@ -94,7 +99,7 @@ export class MemorySource implements Source {
       await this.#enter('read', file.path, signal, position);
       const { bytes } = this.#find(file);
       if (bytes.length !== file.size || position > bytes.length) throw changed(file);
-      const piece = bytes.slice(position, position + PIECE);
+      const piece = bytes.slice(position, position + this.#piece);
       position += piece.length;
       if (piece.length > 0) yield piece;
     } while (position < file.size);

@@ -50,6 +50,12 @@ export class MemoryTarget implements Target {
     return [...this.#parts.keys()];
   }
 
+  /** Holds what another one holds, as a server does that is asked by the next process. */
+  inherit(other: MemoryTarget, change = (part: Buffer) => part): void {
+    for (const [path, bytes] of other.files) this.files.set(path, bytes);
+    for (const [name, part] of other.#parts) this.#parts.set(name, change(Buffer.from(part)));
+  }
+
   async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
     if (!this.capabilities.stat) throw unsupported('stat');
     await this.#enter('stat', path, signal);
@@ -78,11 +84,12 @@ export class MemoryTarget implements Target {
     if (this.files.has(path)) throw new FileSyncError('exists', `${path} is there already`, { path });
     this.writes.push({ path, offset, description: file.description });
     const bytes = await this.#receive(file, path, offset, signal, events);
+    const verified = file.readBack ? this.#readBack(file, path, bytes) : 'size';
     await events.committing();
     await this.#before('commit', path, bytes.length);
     this.files.set(path, bytes);
     this.#parts.delete(partName(path, file.token));
-    return { location: path, verified: 'size' };
+    return { location: path, verified };
   }
 
   async close(): Promise<void> {
@@ -111,6 +118,12 @@ export class MemoryTarget implements Target {
     if (part.length !== file.source.size)
       throw new FileSyncError('changed', `${path}: another size`, { path });
     return part;
+  }
+
+  #readBack({ sha256, token }: Outgoing, path: string, bytes: Buffer): 'hash' {
+    if (checksumOf('sha256', bytes).value === sha256) return 'hash';
+    this.#parts.delete(partName(path, token));
+    throw new FileSyncError('corrupt', `${path}: other bytes than those of the source`, { device: 'memory' });
   }
 
   async #enter(operation: TargetOperation, path: string, signal: AbortSignal, offset = 0): Promise<void> {

@@ -143,10 +143,10 @@ export class FtpTarget implements Target {
   async #send(upload: Upload): Promise<string | undefined> {
     const { session, file, offset } = upload;
     const algorithm = this.#digests ? session.digestAlgorithm : undefined;
-    const known = algorithm === 'sha256' ? file.sha256 : undefined;
-    const hash = algorithm && known === undefined && offset === 0 ? createHash(algorithm) : undefined;
+    const known = () => (algorithm === 'sha256' ? file.sha256 : undefined);
+    const hash = algorithm && known() === undefined && offset === 0 ? createHash(algorithm) : undefined;
     if (offset === 0 || offset < file.source.size) await this.#store(upload, hash);
-    return known ?? hash?.digest('hex');
+    return known() ?? hash?.digest('hex');
   }
 
   async #store({ session, file, part, offset, events }: Upload, hash: Hash | undefined): Promise<void> {
@@ -172,8 +172,13 @@ export class FtpTarget implements Target {
     const size = await session.size(part);
     if (size !== file.source.size) return this.#discard(session, part, `${size ?? 'no'} bytes`, file);
     const held = sent === undefined ? undefined : await this.#digest(session, part);
-    if (held === undefined) return 'size';
+    if (held === undefined) return file.readBack ? this.#readBack(session, part, file) : 'size';
     return held === sent ? 'hash' : this.#discard(session, part, `the digest ${held}`, file);
+  }
+
+  async #readBack(session: FtpSession, part: string, file: Outgoing): Promise<Verification> {
+    const { value } = await session.readChecksum(part);
+    return value === file.sha256 ? 'hash' : this.#discard(session, part, `the digest ${value}`, file);
   }
 
   /** What is wrong cannot be continued: the next try begins anew. */

@@ -342,9 +342,12 @@ rules: [{ from: cam, to: [archive, site] }]
       ],
     ],
     [
-      'via: stream',
-      withRule('{ from: cam, to: [archive], via: stream }'),
-      ['6:33: rules[0].via: "stream" is not supported yet; use via: local'],
+      'a stream between devices that are never used at the same time',
+      'devices:\n  cam: { type: camera, lock: bus }\n  archive: { type: ftp, host: h, lock: bus }\n' +
+        'rules:\n  - { from: cam, to: [archive], via: stream }\n',
+      [
+        '5:33: rules[0].via: "stream" uses both ends at once, but cam and archive have the lock "bus", so they are never used at the same time; use via: local, or another lock',
+      ],
     ],
     [
       'a secret that is none',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Mutex } from 'async-mutex';
-import { guardSource, guardTarget, limitsOf, type Limits } from '../../../src/devices/guard.js';
+import { guardSource, guardTarget, inBothTurns, limitsOf, type Limits } from '../../../src/devices/guard.js';
 import type { Outgoing, SourceFile, WriteEvents } from '../../../src/ports.js';
 import { collect, eventually, failsWith, listed, sample } from '../../conformance/support.js';
 import { MemorySource } from '../../fakes/memory-source.js';
@@ -163,5 +163,68 @@ describe('guard', () => {
     const work = everything(limitsOf(1), limitsOf(1), AbortSignal.abort());
     await Promise.all(work.map(one => failsWith(() => one, 'cancelled')));
     assert.equal(gate.entered, 0);
+  });
+
+  describe('for work at two devices', () => {
+    const device = (limits: Limits) => ({
+      source: guardSource(source, limits),
+      target: guardTarget(target, limits),
+      limits,
+    });
+    type Device = ReturnType<typeof device>;
+    /** A stream as they are: the target is being written while the source is read. */
+    const copy = (from: Device, to: Device, name: string, signal = never): Promise<unknown> =>
+      inBothTurns(from.source, to.target, signal, (reading, writing) =>
+        writing.write(
+          { ...outgoing(name), open: offset => reading.read(file, offset, signal) },
+          name,
+          0,
+          signal,
+          events,
+        ),
+      );
+
+    beforeEach(() => gate.open());
+
+    it('nobody waits for ever where devices with one connection hand files on to each other', async () => {
+      const [a, b, c] = [device(limitsOf(1)), device(limitsOf(1)), device(limitsOf(1))] as const;
+      const ways = [[a, b], [b, a], [b, c], [c, a], [a, c], [c, b]] as const; // prettier-ignore
+      const copies = [0, 1, 2].flatMap(round =>
+        ways.map(([from, to], way) => copy(from, to, `${round}-${way}`)),
+      );
+      await Promise.all([...copies, collect(a.source.read(file, 0, never)), b.target.stat('x', 't', never)]);
+      assert.equal(target.files.size, 18);
+      assert.ok([a, b, c].every(({ limits }) => !limits.slots.isLocked()));
+    });
+
+    it('nor where devices take turns under crossed locks', async () => {
+      const [one, other] = [new Mutex(), new Mutex()];
+      const [a, b] = [device(limitsOf(2, one)), device(limitsOf(2, other))];
+      const [c, d] = [device(limitsOf(2, other)), device(limitsOf(2, one))];
+      await Promise.all([0, 1, 2].flatMap(round => [copy(a, b, `ab${round}`), copy(c, d, `cd${round}`)]));
+      assert.equal(target.files.size, 6);
+      assert.ok(!one.isLocked() && !other.isLocked());
+    });
+
+    it('nor under a lock that both have', async () => {
+      const lock = new Mutex();
+      await copy(device(limitsOf(1, lock)), device(limitsOf(1, lock)), 'a');
+      assert.equal(target.files.size, 1);
+      assert.equal(lock.isLocked(), false);
+    });
+
+    it('holds both until it ends, and gives both back when it fails or is cut off', async () => {
+      const [a, b] = [device(limitsOf(1, new Mutex())), device(limitsOf(1))];
+      const held = () => [a, b].map(({ limits }) => limits.slots.isLocked());
+      await inBothTurns(a.source, b.target, never, async () => assert.deepEqual(held(), [true, true]));
+      await failsWith(() => copy(a, b, '../bad'), 'bad-name');
+      const cut = new AbortController();
+      await inBothTurns(a.source, b.target, never, async () => {
+        const waiting = failsWith(() => copy(a, b, 'late', cut.signal), 'cancelled');
+        cut.abort();
+        await waiting;
+      });
+      await eventually(async () => !held().includes(true));
+    });
   });
 });
