@@ -10,6 +10,7 @@ import type {
   Target,
   TargetCapabilities,
   TargetStat,
+  Verification,
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
@@ -75,14 +76,7 @@ export class DavTarget implements Target {
 
   async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
     const details = this.#begin('checksum', path, signal);
-    const { clock, timeout: limit } = this.#client;
-    const names = path.split('/');
-    const reply = await this.#client.send({ method: 'GET', names, streamed: true, signal, details });
-    try {
-      return await checksumOf(watchedBytes(reply.stream, { limit, clock, signal }), 'sha256');
-    } catch (error) {
-      throw this.#client.explain(error, signal, details);
-    }
+    return this.#hashOf(path.split('/'), signal, details);
   }
 
   async write(
@@ -97,10 +91,10 @@ export class DavTarget implements Target {
     const upload = { file, final: path.split('/'), part, offset, signal, events, details };
     await this.#prepare(upload);
     await this.#send(upload);
-    await this.#verify(upload);
+    const verified = await this.#verify(upload);
     await events.committing();
     await this.#rename(upload);
-    return { location: this.#client.urlOf(upload.final).href, verified: 'size' };
+    return { location: this.#client.urlOf(upload.final).href, verified };
   }
 
   async close(): Promise<void> {
@@ -173,11 +167,25 @@ export class DavTarget implements Target {
     }
   }
 
-  async #verify(upload: Upload): Promise<void> {
+  async #verify(upload: Upload): Promise<Verification> {
     const { file, part, signal, details } = upload;
     const there = await statOf(this.#client, part, { signal, details });
     if (there?.size !== file.source.size)
       await this.#discard(upload, `holds ${there?.size ?? 'no'} bytes of it`);
+    if (!file.readBack) return 'size';
+    const { value } = await this.#hashOf(part, signal, details);
+    return value === file.sha256 ? 'hash' : this.#discard(upload, 'holds other bytes of it');
+  }
+
+  /** Reads a file back. */
+  async #hashOf(names: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<Checksum> {
+    const { clock, timeout: limit } = this.#client;
+    const reply = await this.#client.send({ method: 'GET', names, streamed: true, signal, details });
+    try {
+      return await checksumOf(watchedBytes(reply.stream, { limit, clock, signal }), 'sha256');
+    } catch (error) {
+      throw this.#client.explain(error, signal, details);
+    }
   }
 
   /** What is wrong cannot be continued: the next try begins anew. */
