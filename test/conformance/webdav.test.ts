@@ -32,6 +32,7 @@ const keepsNothing = 'nginx throws away an upload that broke off, and takes no P
 const NGINX: Deviations<string> = {
   'goes on where it stopped, or says that it cannot': keepsNothing,
   'never goes on with the part of another file': keepsNothing,
+  'compares all of what it goes on with where nobody remembers its hash': keepsNothing,
 };
 
 onServer('nginx', 'nginx', {}, NGINX);
