@@ -1,9 +1,15 @@
 """Starts the FileSync node: `ros2 launch filesync sync.launch.py config:=/etc/filesync/filesync.yaml`."""
 
+from shutil import which
+
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.utilities import prefix_namespace
+
+# Launch itself leaves its nodes behind when it is ended by anything but SIGINT.
+ENDS_WITH_LAUNCH = 'setpriv --pdeathsig TERM'
 
 
 def make_node(context):
@@ -14,7 +20,9 @@ def make_node(context):
     if config:
         parameters.append({'config': config})
     namespace = LaunchConfiguration('namespace').perform(context)
-    logger = '.'.join([*namespace.strip('/').split('/'), 'filesync']).lstrip('.')
+    # Where this file is included, namespaces may have been pushed before.
+    full = prefix_namespace(context.launch_configurations.get('ros_namespace'), namespace)
+    logger = '.'.join([*full.strip('/').split('/'), 'filesync']).lstrip('.')
     level = LaunchConfiguration('log_level').perform(context)
     return [
         Node(
@@ -26,6 +34,7 @@ def make_node(context):
             ros_arguments=['--log-level', f'{logger}:={level}'],
             output='screen',
             sigterm_timeout='8',
+            prefix=ENDS_WITH_LAUNCH if which('setpriv') else None,
         )
     ]
 

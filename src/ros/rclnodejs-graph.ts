@@ -135,6 +135,7 @@ export class RclnodejsGraph implements Graph {
       name,
       {},
       async (request: object, response: RclResponse) => {
+        this.logger.log('debug', `${name} is called`);
         const answer = await this.#answer(type, handler, request as Request);
         if (!this.#closed.signal.aborted) response.send({ ...response.template, ...answer });
       },

@@ -21,6 +21,13 @@ export type FtpService = keyof typeof ftpTypes;
  */
 export type Fault = 'none' | 'lost-request' | 'lost-reply' | 'late' | 'missed' | 'slow' | 'mute';
 
+export interface ServedCall {
+  readonly service: FtpService;
+  readonly path: string;
+  /** Monotonic ms. */
+  readonly at: number;
+}
+
 export interface StandInOptions {
   readonly graph: Graph;
   readonly clock: Clock;
@@ -28,6 +35,8 @@ export interface StandInOptions {
   readonly folder: string;
   readonly namespace?: string;
   readonly fault?: (service: FtpService) => Fault;
+  /** Hears of each call that arrives. */
+  readonly called?: (call: ServedCall) => void;
   /** Hears the words with which it died. */
   readonly died?: (why: string) => void;
 }
@@ -78,7 +87,7 @@ export class StandInMavros {
   /** Cannot list, as with ArduPilot. */
   listsNothing = false;
   /** Calls that arrived, by service. */
-  readonly calls: { readonly service: FtpService; readonly path: string; readonly at: number }[] = [];
+  readonly calls: ServedCall[] = [];
   readonly #options: StandInOptions;
   readonly #namespace: string;
   readonly #state: Publisher<StateMessage>;
@@ -183,7 +192,9 @@ export class StandInMavros {
   /** As the plugin does it: what would make it throw kills it. */
   async #call(request: Request, path: string): Promise<Outcome> {
     const { service } = request;
-    this.calls.push({ service, path, at: this.#options.clock.monotonic() });
+    const call = { service, path, at: this.#options.clock.monotonic() };
+    this.calls.push(call);
+    this.#options.called?.(call);
     if (this.death !== undefined) return hang();
     if (this.#busy !== undefined) return this.#die(`FTP: Busy: ${request.key} during ${this.#busy}`);
     if (service === 'open' && this.#open.has(path)) return this.#die(`FTP: File ${path}: already opened`);

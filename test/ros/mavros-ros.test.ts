@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +10,7 @@ import { temporaryFolder } from '../conformance/temp-folder.js';
 import { OldFirmware } from '../fakes/old-firmware.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
 import type { Report } from './mavros-child.js';
+import { freePort, hasMavros, startMavros } from './real-mavros.js';
 import { requireRos, type Ros, type RosProgram } from './real.js';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -35,14 +34,6 @@ async function report(program: RosProgram): Promise<Report> {
   const line = output.split('\n').find(text => text.startsWith('{"files"'));
   assert.ok(line !== undefined, output);
   return JSON.parse(line) as Report;
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }
 
 describe('mavros source on rclnodejs, with the stand-in', () => {
@@ -71,11 +62,7 @@ describe('mavros source on the real MAVROS', () => {
 
   before(async function () {
     ros = await requireRos(this, 31);
-    const isInstalled = await ros.ros2('pkg', 'prefix', 'mavros').then(
-      () => true,
-      () => false,
-    );
-    if (!isInstalled) this.skip();
+    if (!(await hasMavros(ros))) this.skip();
   });
 
   afterEach(async () => {
@@ -107,26 +94,19 @@ describe('mavros source on the real MAVROS', () => {
     return sim;
   }
 
-  function startMavros(station: number, port: number): void {
-    const only = ['-p', "plugin_denylist:=['*']", '-p', "plugin_allowlist:=['sys_status','ftp']"];
-    const url = `fcu_url:=udp://127.0.0.1:${station}@127.0.0.1:${port}`;
-    const args = ['run', 'mavros', 'mavros_node', '--ros-args', '-r', '__ns:=/mavros', '-p', url, ...only];
-    mavros = ros.start('ros2', args);
-  }
-
   async function withVehicle(): Promise<void> {
     const station = await freePort();
     const sim = await vehicle(station);
-    startMavros(station, sim.address.port);
+    mavros = startMavros(ros, { station, vehicle: sim.address.port });
   }
 
   /** One that answers the way in which released versions of MAVROS ask. */
-  async function withOldVehicle(): Promise<[Sim, () => void]> {
+  async function withOldVehicle(): Promise<[Sim, () => unknown]> {
     const station = await freePort();
     const sim = await vehicle(await freePort());
     const old = await OldFirmware.start(sim.address.port, station);
     ends.push(() => old.close());
-    const start = () => startMavros(station, old.port);
+    const start = () => (mavros = startMavros(ros, { station, vehicle: old.port }));
     start();
     return [sim, start];
   }

@@ -1,8 +1,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 type Environment = Readonly<Record<string, string>>;
@@ -78,48 +80,101 @@ let installation: Promise<Installation> | undefined;
  * which it may be.
  */
 export async function requireRos(context: Mocha.Context, domain: number): Promise<Ros> {
-  const setup = setupFile();
-  if (setup === undefined) context.skip();
   context.timeout(BUILD_TIMEOUT);
-  installation ??= install(setup);
-  const { env, prefix } = await installation;
-  return new Ros({ ...env, ROS_DOMAIN_ID: String(domainOf(domain)) }, prefix);
+  return (await findRos(domain)) ?? context.skip();
 }
 
-/** Suites and runs must not hear each other; Linux has room for domains 0 to 101. */
-const domainOf = (suite: number) => 2 + ((process.pid * 5 + suite) % 100);
+/** The built package, with ROS sourced; undefined where no ROS is installed. */
+export async function findRos(domain: number): Promise<Ros | undefined> {
+  const setup = setupFile();
+  if (setup === undefined) return undefined;
+  installation ??= install(setup);
+  const { env, prefix } = await installation;
+  return new Ros(env, prefix, await Domain.reserve(domain));
+}
+
+/** Linux has room for domains 0 to 101; 0 is everybody's. */
+const DOMAINS = 100;
+/** TCP ports that tell the other runs of this machine which domains are taken. */
+const FIRST_PORT = 27_200;
+
+/** A graph of its own: suites and runs must not hear each other. */
+class Domain {
+  readonly id: number;
+  readonly #server: Server;
+
+  private constructor(id: number, server: Server) {
+    this.id = id;
+    this.#server = server;
+  }
+
+  static async reserve(wanted: number): Promise<Domain> {
+    for (let tries = 0; tries < DOMAINS; tries++) {
+      const index = (process.pid * 5 + wanted + tries) % DOMAINS;
+      const server = await listening(FIRST_PORT + index);
+      if (server) return new Domain(2 + index, server);
+    }
+    throw new Error('every ROS domain is taken');
+  }
+
+  free(): void {
+    this.#server.close();
+  }
+}
+
+/** Undefined if somebody has the port. */
+async function listening(port: number): Promise<Server | undefined> {
+  const server = createServer().unref();
+  server.listen(port, '127.0.0.1');
+  return once(server, 'listening').then(
+    () => server,
+    () => undefined,
+  );
+}
 
 export interface Ended {
   readonly code: number | null;
   readonly output: string;
 }
 
+/** ms, even on a busy machine. */
+const SAYS_LIMIT = 90_000;
+
 /** A program that runs with ROS sourced, in a process group of its own. */
 export class RosProgram {
   readonly ended: Promise<Ended>;
   output = '';
+  #isOver = false;
   readonly #child: ChildProcess;
 
   constructor(command: string, args: readonly string[], env: Environment, cwd?: string) {
     this.#child = spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.on('data', (data: Buffer) => (this.output += data.toString()));
     this.#child.stderr?.on('data', (data: Buffer) => (this.output += data.toString()));
-    this.ended = once(this.#child, 'close').then(([code]) => ({ code: code as number, output: this.output }));
+    this.ended = once(this.#child, 'close').then(([code]) => {
+      this.#isOver = true;
+      return { code: code as number, output: this.output };
+    });
   }
 
-  /** Resolves when it has said so; rejects if it ends first. */
+  /** Resolves when it has said so; rejects if it ends without, or does not say it for a minute and a half. */
   async says(text: string | RegExp): Promise<void> {
+    const deadline = performance.now() + SAYS_LIMIT;
     while (this.output.search(text) < 0) {
-      const chunk = [once(this.#child.stdout!, 'data'), once(this.#child.stderr!, 'data')];
-      const event = await Promise.race([...chunk, this.ended]);
-      if ('code' in event && this.output.search(text) < 0)
-        throw new Error(`ended without saying ${text}:\n${this.output}`);
+      if (this.#isOver || performance.now() > deadline)
+        throw new Error(`never said ${text}:\n${this.output}`);
+      await delay(20);
     }
   }
 
   /** To the program and all that it has started, as a terminal's Ctrl-C. */
   signal(signal: NodeJS.Signals): void {
     if (this.running) process.kill(-(this.#child.pid as number), signal);
+  }
+
+  /** To the program alone, as `kill` or a service manager. */
+  signalAlone(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
   }
 
   /** Whether anything of its group is left. */
@@ -132,15 +187,22 @@ export class RosProgram {
   }
 }
 
+/** ms that a tool is given: one that waits for what never comes would wait for ever. */
+const TOOL_LIMIT = 60_000;
+const LOOKS = 10;
+
 /** ROS's tools and our package, in a graph of their own. */
 export class Ros {
   readonly env: Environment;
   readonly prefix: string;
+  readonly #domain: Domain;
   readonly #programs: RosProgram[] = [];
 
-  constructor(env: Environment, prefix: string) {
-    this.env = { ...env, FILESYNC_RCLNODEJS: pathToFileURL(join(prefix, LIBRARY)).href };
+  constructor(env: Environment, prefix: string, domain: Domain) {
+    const library = pathToFileURL(join(prefix, LIBRARY)).href;
+    this.env = { ...env, ROS_DOMAIN_ID: String(domain.id), FILESYNC_RCLNODEJS: library };
     this.prefix = prefix;
+    this.#domain = domain;
   }
 
   start(command: string, args: readonly string[], cwd?: string): RosProgram {
@@ -149,16 +211,40 @@ export class Ros {
     return program;
   }
 
-  /** `ros2 ARGS`; its output. Rejects unless it ends well. */
+  /** `ros2 ARGS`; its output. Rejects unless it ends well, and soon. */
   async ros2(...args: readonly string[]): Promise<string> {
-    const { code, output } = await this.start('ros2', args).ended;
+    const tool = this.start('ros2', args);
+    const limit = setTimeout(() => tool.signal('SIGKILL'), TOOL_LIMIT);
+    const { code, output } = await tool.ended;
+    clearTimeout(limit);
     if (code !== 0) throw new Error(`ros2 ${args.join(' ')} ended with ${code}:\n${output}`);
     return output;
+  }
+
+  /**
+   * The output of `ros2 COMMAND VERB ARGS` once it has all the words, for a tool may look before it has found the node.
+   * Without the tools' daemon, which would outlive the test.
+   */
+  async look(words: readonly (string | RegExp)[], command: string, verb: string, ...args: string[]) {
+    for (let looks = 1; ; looks++) {
+      const output = await this.ros2(command, verb, '--no-daemon', ...args).catch(String);
+      const missing = words.filter(word => output.search(word) < 0);
+      if (missing.length === 0) return output;
+      if (looks === LOOKS)
+        throw new Error(`${command} ${verb} says nothing of ${missing.join()}:\n${output}`);
+    }
+  }
+
+  /** Kills whatever still runs. */
+  async endAll(): Promise<void> {
+    for (const program of this.#programs) program.signal('SIGKILL');
+    await Promise.all(this.#programs.splice(0).map(({ ended }) => ended));
   }
 
   /** Ends whatever still runs. */
   close(): void {
     for (const program of this.#programs) program.signal('SIGKILL');
+    this.#domain.free();
   }
 }
 

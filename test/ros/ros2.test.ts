@@ -1,256 +1,232 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { eventually } from '../conformance/support.js';
 import { Place } from '../e2e/program.js';
+import { startStandIn } from './real-mavros.js';
 import { requireRos, type Ros, type RosProgram } from './real.js';
+import { arrived, configured, CONTENT, READY, User, withNode } from './user.js';
 
-const READY = /working with/;
+const LIST = 'filesync/srv/ListFiles';
+const SET = 'filesync/srv/SetFile';
 
-/** A folder with a configuration that brings what lies in `inbox` to `out`. */
-async function configured(place: Place): Promise<string> {
-  await mkdir(place.path('inbox'));
-  await mkdir(place.path('out'));
-  return place.configure({
-    local: './data',
-    devices: {
-      inbox: { type: 'directory', path: './inbox' },
-      out: { type: 'directory', path: './out' },
-    },
-    rules: [{ from: 'inbox', to: ['out'], settle: 0 }],
-    interval: '1h',
-  });
-}
-
-/** Everything below a folder with its size and time of change. */
-async function inventory(folder: string): Promise<string[]> {
-  const names = await readdir(folder, { recursive: true });
-  const lines = names.map(async name => {
-    const { size, mtimeMs } = await stat(join(folder, name));
-    return `${name} ${size} ${mtimeMs}`;
-  });
-  return (await Promise.all(lines)).sort();
-}
-
-describe('Node in a real ROS 2 graph', function () {
-  this.timeout(120_000);
+describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
+  this.timeout(300_000);
   let ros: Ros;
+  let user: User;
 
   before(async function () {
     ros = await requireRos(this, 1);
+    user = new User(ros);
   });
 
+  afterEach(() => ros?.endAll());
   after(() => ros?.close());
 
-  /** A test with a node of its own, ended by Ctrl-C at the end. */
-  async function withNode(
-    start: (config: string) => RosProgram,
-    test: (place: Place, node: RosProgram) => Promise<void>,
-  ): Promise<void> {
-    await Place.with(async place => {
-      const node = start(await configured(place));
-      try {
-        await node.says(READY);
-        await test(place, node);
-      } finally {
-        node.signal('SIGKILL');
-      }
-    });
+  const run = (config: string) => user.run(config);
+
+  /** The identity of a file that is listed, by its path. */
+  async function idOf(path: string): Promise<string> {
+    const [, id = ''] =
+      new RegExp(`id='([0-9a-f]{12})'[^)]*path='${path}'`).exec(await user.call('list_files', LIST, '{}')) ??
+      [];
+    return id;
   }
 
-  const run = (config: string, ...more: readonly string[]) =>
-    ros.start('ros2', ['run', 'filesync', 'filesync', '--ros-args', '-p', `config:=${config}`, ...more]);
-
-  const launch = (config: string, ...more: readonly string[]) =>
-    ros.start('ros2', ['launch', 'filesync', 'sync.launch.py', `config:=${config}`, ...more]);
-
-  const call = (name: string, type: string, request: string) =>
-    ros.ros2('service', 'call', `/filesync/${name}`, type, request);
-
-  async function put(place: Place, name: string): Promise<void> {
-    await writeFile(place.path('inbox', name), 'the bytes of a log');
-    await call('rescan', 'std_srvs/srv/Trigger', '{}');
-    await eventually(async () => existsSync(place.path('out/inbox', name)));
-  }
-
-  /** One file after the other: a listener needs a while to find the node. */
-  async function putUntil(place: Place, heard: () => boolean): Promise<void> {
-    for (let number = 0; !heard(); number++) await put(place, `${number}.ulg`);
-  }
-
-  it('shows its topics, services and parameters', () =>
+  it('ros2 topic list, node info, param list: shows all that it has', () =>
     withNode(run, async () => {
-      const info = await ros.ros2('node', 'info', '/filesync');
-      for (const line of [
-        '/diagnostics: diagnostic_msgs/msg/DiagnosticArray',
-        '/filesync/devices: filesync/msg/DeviceStateArray',
-        '/filesync/file_state: filesync/msg/FileState',
-        '/filesync/files: filesync/msg/FileStateArray',
-        '/filesync/progress: filesync/msg/Progress',
-        '/parameter_events: rcl_interfaces/msg/ParameterEvent',
-        '/rosout: rcl_interfaces/msg/Log',
-        '/filesync/forget_file: filesync/srv/ForgetFile',
-        '/filesync/get_file: filesync/srv/GetFile',
-        '/filesync/list_files: filesync/srv/ListFiles',
-        '/filesync/pause: std_srvs/srv/SetBool',
-        '/filesync/rescan: std_srvs/srv/Trigger',
-        '/filesync/retry: filesync/srv/Retry',
-        '/filesync/set_file: filesync/srv/SetFile',
-      ])
-        assert.ok(info.includes(line), `${line} in\n${info}`);
-      const parameters = await ros.ros2('param', 'list', '/filesync');
-      for (const name of ['config', 'interval', 'while_armed']) assert.ok(parameters.includes(name), name);
+      await ros.look(
+        [
+          '/diagnostics \\[diagnostic_msgs/msg/DiagnosticArray]',
+          '/filesync/devices \\[filesync/msg/DeviceStateArray]',
+          '/filesync/file_state \\[filesync/msg/FileState]',
+          '/filesync/files \\[filesync/msg/FileStateArray]',
+          '/filesync/progress \\[filesync/msg/Progress]',
+        ],
+        'topic',
+        'list',
+        '-t',
+      );
+      await ros.look(
+        [
+          '/diagnostics: diagnostic_msgs/msg/DiagnosticArray',
+          '/filesync/devices: filesync/msg/DeviceStateArray',
+          '/filesync/file_state: filesync/msg/FileState',
+          '/filesync/files: filesync/msg/FileStateArray',
+          '/filesync/progress: filesync/msg/Progress',
+          '/parameter_events: rcl_interfaces/msg/ParameterEvent',
+          '/rosout: rcl_interfaces/msg/Log',
+          '/filesync/forget_file: filesync/srv/ForgetFile',
+          '/filesync/get_file: filesync/srv/GetFile',
+          '/filesync/list_files: filesync/srv/ListFiles',
+          '/filesync/pause: std_srvs/srv/SetBool',
+          '/filesync/rescan: std_srvs/srv/Trigger',
+          '/filesync/retry: filesync/srv/Retry',
+          '/filesync/set_file: filesync/srv/SetFile',
+        ],
+        'node',
+        'info',
+        '/filesync',
+      );
+      await ros.look(['config', 'interval', 'while_armed'], 'param', 'list', '/filesync');
     }));
 
-  it('serves every service to the command line', () =>
+  it('ros2 service call: list_files a page at a time, of some states, of one device', () =>
     withNode(run, async place => {
-      await put(place, 'a.ulg');
-      const list = await call('list_files', 'filesync/srv/ListFiles', '{states: [2], limit: 10}');
-      assert.match(list, /success=True.*path='a.ulg', size=18,.*total=1\)/);
-      const [, id = ''] = /id='([0-9a-f]{12})'/.exec(list) ?? [];
-      const edit = `{id: ${id}, set_description: true, description: 'first flight'}`;
-      assert.match(await call('set_file', 'filesync/srv/SetFile', edit), /success=True/);
-      const refused = `{id: ${id}, set_state: true, state: 2}`;
-      assert.match(
-        await call('set_file', 'filesync/srv/SetFile', refused),
-        /success=False.*can be made UPLOADED/,
+      for (const name of ['a.ulg', 'b.ulg', 'c.ulg']) await writeFile(place.path('inbox', name), CONTENT);
+      assert.match(await user.rescan(), /success=True/);
+      for (const name of ['a.ulg', 'b.ulg', 'c.ulg']) await arrived(place, name);
+      await eventually(async () =>
+        (await user.call('list_files', LIST, '{states: [2]}')).includes('total=3'),
       );
-      const got = await call('get_file', 'filesync/srv/GetFile', `{id: ${id.slice(0, 6)}}`);
-      assert.match(got, /description='first flight'/);
-      assert.match(await call('retry', 'filesync/srv/Retry', `{id: ${id}}`), /success=False.*it is UPLOADED/);
-      assert.match(await call('pause', 'std_srvs/srv/SetBool', '{data: true}'), /paused/);
-      assert.match(await call('forget_file', 'filesync/srv/ForgetFile', `{id: ${id}}`), /success=True/);
-      assert.match(await call('get_file', 'filesync/srv/GetFile', `{id: ${id}}`), /success=False/);
+      const names = async (request: string) => {
+        const answer = await user.call('list_files', LIST, request);
+        return [answer.match(/path='\w+\.ulg'/g)?.length ?? 0, /total=(\d+)/.exec(answer)?.[1]];
+      };
+      assert.deepEqual(await names('{limit: 2}'), [2, '3']);
+      assert.deepEqual(await names('{limit: 2, offset: 2}'), [1, '3']);
+      assert.deepEqual(await names('{offset: 3}'), [0, '3']);
+      assert.deepEqual(await names('{states: [0, 12]}'), [0, '0']);
+      assert.deepEqual(await names('{device: inbox, states: [2]}'), [3, '3']);
+      assert.deepEqual(await names('{device: nowhere}'), [0, '0']);
+      assert.match(await user.call('list_files', LIST, '{states: [9]}'), /success=False.*no state 9/);
     }));
 
-  it('tells what happens on its topics', () =>
+  it('ros2 service call: get_file, set_file, forget_file, and refusals that say why', () =>
     withNode(run, async place => {
-      await put(place, 'a.ulg');
-      const latched = ['--once', '--qos-durability', 'transient_local', '--qos-reliability', 'reliable'];
-      assert.match(await ros.ros2('topic', 'echo', ...latched, '/filesync/files'), /state: 2\n {2}count: 1/);
+      await user.put(place, 'a.ulg');
+      await eventually(async () =>
+        (await user.call('list_files', LIST, '{states: [2]}')).includes('total=1'),
+      );
+      const id = await idOf('a.ulg');
+      const set = (fields: string) => user.call('set_file', SET, `{id: ${id}, ${fields}}`);
+      assert.match(await set("set_description: true, description: 'first flight'"), /success=True/);
+      assert.match(await set('set_state: true, state: 2'), /success=False.*can be made UPLOADED/);
+      assert.match(await set('set_targets: true, targets: [nowhere]'), /success=False.*nowhere/);
+      assert.match(await set('state: 12'), /success=False.*nothing to set/);
+      const get = (prefix: string) => user.call('get_file', 'filesync/srv/GetFile', `{id: '${prefix}'}`);
+      assert.match(await get(id.slice(0, 6)), /success=True.*state=2.*description='first flight'/);
+      const forget = () => user.call('forget_file', 'filesync/srv/ForgetFile', `{id: ${id}}`);
       assert.match(
-        await ros.ros2('topic', 'echo', ...latched, '/filesync/devices'),
-        /name: inbox\n {2}type: directory/,
+        await user.call('retry', 'filesync/srv/Retry', `{id: ${id}}`),
+        /success=False.*it is UPLOADED/,
       );
-      const diagnostics = await ros.ros2('topic', 'echo', '--once', '/diagnostics');
-      assert.match(diagnostics, /name: 'filesync: inbox'/);
-      assert.match(diagnostics, /name: 'filesync: queue'/);
-      const changes = ros.start('ros2', ['topic', 'echo', '/filesync/file_state']);
-      const progress = ros.start('ros2', ['topic', 'echo', '/filesync/progress']);
-      const told = (program: RosProgram, text: string) => program.output.includes(text);
-      await putUntil(place, () => told(changes, 'state: 2') && told(progress, 'percent: 100.0'));
+      assert.match(await forget(), /success=True/);
+      assert.match(await forget(), /success=False, message='.+'/);
+      assert.match(await get(id), /success=False, message='.+'/);
     }));
 
-  it('takes parameters while it runs, or says why not', () =>
-    withNode(run, async () => {
-      assert.match(await ros.ros2('param', 'set', '/filesync', 'interval', '5'), /successful/);
-      assert.match(await ros.ros2('param', 'get', '/filesync', 'interval'), /5\.0/);
-      assert.match(
-        await ros.ros2('param', 'set', '/filesync', 'while_armed', 'sometimes'),
-        /must be upload-only, pause/,
-      );
-      assert.match(
-        await ros.ros2('param', 'set', '/filesync', 'config', 'other'),
-        /only be set when the node starts/,
-      );
-      assert.match(await ros.ros2('param', 'get', '/filesync', 'unheard_of'), /not set/);
-      assert.match(await ros.ros2('param', 'describe', '/filesync', 'interval'), /seconds/);
-    }));
-
-  it('logs to /rosout', () =>
-    withNode(run, async place => {
-      const log = ros.start('ros2', ['topic', 'echo', '/rosout']);
-      await putUntil(place, () => /level: 20\nname: filesync\nmsg: .*found, 18 bytes/.test(log.output));
-    }));
-
-  it('starts again from what `ros2 param dump` printed, in a namespace', () =>
+  it('ros2 service call: set_file gives a file up, retry brings it back', () =>
     Place.with(async place => {
-      const config = await configured(place);
-      const into = ['-r', '__ns:=/drone1', '-r', '__node:=sync'];
-      const first = run(config, '-p', 'interval:=7.5', '-p', 'while_armed:=pause', ...into);
-      await first.says(READY);
-      const dumped = await ros.ros2('param', 'dump', '/drone1/sync');
-      first.signal('SIGINT');
-      await first.ended;
-      const file = await place.configure(dumped, 'params.yaml');
-      const second = ros.start('ros2', [
-        'run',
-        'filesync',
-        'filesync',
-        '--ros-args',
-        '--params-file',
-        file,
-        ...into,
-      ]);
-      await second.says(READY);
-      assert.match(await ros.ros2('param', 'get', '/drone1/sync', 'interval'), /7\.5/);
-      assert.match(await ros.ros2('param', 'get', '/drone1/sync', 'while_armed'), /pause/);
-      second.signal('SIGINT');
-      assert.equal((await second.ended).code, 0);
-    }));
-
-  it('launches in a namespace with a parameter file, and Ctrl-C leaves nothing behind', () =>
-    Place.with(async place => {
-      const config = await configured(place);
-      const params = { '/**': { ros__parameters: { interval: 3.5 } } };
-      const file = await place.configure(stringify(params), 'params.yaml');
-      const launched = launch(config, 'namespace:=drone1', `params_file:=${file}`, 'log_level:=debug');
-      await launched.says(READY);
-      assert.match(await ros.ros2('param', 'get', '/drone1/filesync', 'interval'), /3\.5/);
-      const answer = await ros.ros2('service', 'call', '/drone1/filesync/rescan', 'std_srvs/srv/Trigger');
-      assert.match(answer, /success=True/);
-      launched.signal('SIGINT');
-      const { output } = await launched.ended;
-      assert.match(output, /process has finished cleanly/);
-      await eventually(async () => !launched.running);
-    }));
-
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    it(`ends with 0 on ${signal}`, () =>
-      Place.with(async place => {
-        const wrapper = join(ros.prefix, 'lib/filesync/filesync');
-        const config = await configured(place);
-        const node = ros.start(wrapper, ['--ros-args', '-p', `config:=${config}`]);
-        await node.says(READY);
-        node.signal(signal);
-        const { code, output } = await node.ended;
-        assert.equal(code, 0, output);
-        assert.match(output, /stopping/);
-      }));
-  }
-
-  it('says what is wrong with a configuration or an argument, and ends with 2', () =>
-    Place.with(async place => {
-      const wrapper = join(ros.prefix, 'lib/filesync/filesync');
-      const start = (...args: readonly string[]) =>
-        ros.start(wrapper, ['--ros-args', ...args], place.folder).ended;
-      const missing = await start('-p', 'config:=missing.yaml');
-      assert.deepEqual([missing.code, /missing.yaml/.test(missing.output)], [2, true], missing.output);
-      const mistyped = await start('-p', 'interval:=often', '-p', `config:=${await configured(place)}`);
-      assert.deepEqual(
-        [mistyped.code, /interval must be a number/.test(mistyped.output)],
-        [2, true],
-        mistyped.output,
-      );
-    }));
-
-  it('runs from another place, and writes nothing there', () =>
-    Place.with(async place => {
-      const prefix = place.path('opt');
-      await cp(ros.prefix, prefix, { recursive: true, verbatimSymlinks: true });
-      const before = await inventory(prefix);
-      const config = await configured(place);
-      const node = ros.start(join(prefix, 'lib/filesync/filesync'), [
-        '--ros-args',
-        '-p',
-        `config:=${config}`,
-      ]);
+      const inbox = { type: 'directory', path: './inbox' };
+      const out = { type: 'ftp', host: '127.0.0.1', port: 1, user: 'nobody' };
+      const node = run(await configured(place, { devices: { inbox, out } }));
       await node.says(READY);
-      node.signal('SIGINT');
-      assert.equal((await node.ended).code, 0);
-      assert.deepEqual(await inventory(prefix), before);
+      await writeFile(place.path('inbox/a.ulg'), CONTENT);
+      await user.rescan();
+      const downloaded = async () =>
+        (await user.call('list_files', LIST, '{states: [1]}')).includes('total=1');
+      await eventually(downloaded);
+      const id = await idOf('a.ulg');
+      const give = await user.call('set_file', SET, `{id: ${id}, set_state: true, state: 12}`);
+      assert.match(give, /success=True.*state=12/);
+      await ros.look([/1 FAILED; the service list_files/], 'topic', 'echo', '--once', '/diagnostics');
+      const retry = await user.call('retry', 'filesync/srv/Retry', '{}');
+      assert.match(retry, new RegExp(`success=True.*ids=\\['${id}']`));
+      await eventually(downloaded);
+      await ros.endAll();
+    }));
+
+  it('ros2 service call: pause keeps everything from beginning until it is resumed', () =>
+    withNode(run, async place => {
+      const pause = (on: boolean) => user.call('pause', 'std_srvs/srv/SetBool', `{data: ${on}}`);
+      assert.match(await pause(true), /success=True, message='paused'/);
+      await writeFile(place.path('inbox/a.ulg'), CONTENT);
+      assert.match(await user.rescan(), /success=True, message='paused: .+'/);
+      assert.match(await user.call('list_files', LIST, '{}'), /total=0/);
+      assert.match(await pause(false), /success=True, message='resumed'/);
+      await arrived(place, 'a.ulg');
+    }));
+
+  it('ros2 topic echo: tells what happens', () =>
+    withNode(run, async place => {
+      await user.put(place, 'a.ulg');
+      await eventually(async () =>
+        (await user.latched('/filesync/files', 'filesync/msg/FileStateArray')).includes(
+          '- state: 2\n  count: 1',
+        ),
+      );
+      assert.match(
+        await user.latched('/filesync/devices', 'filesync/msg/DeviceStateArray'),
+        /name: inbox\n {2}type: directory\n {2}available: true/,
+      );
+      await ros.look(
+        [/name: 'filesync: inbox'/, /name: 'filesync: out'/, /name: 'filesync: queue'/],
+        'topic',
+        'echo',
+        '--once',
+        '/diagnostics',
+      );
+      const changes = user.echo('/filesync/file_state', 'filesync/msg/FileState');
+      const progress = user.echo('/filesync/progress', 'filesync/msg/Progress');
+      const told = (program: RosProgram, text: string) => program.output.includes(text);
+      await user.putUntil(place, () => told(changes, 'state: 2') && told(progress, 'percent: 100.0'));
+    }));
+
+  it('ros2 topic echo /rosout: hears its log', () =>
+    withNode(run, async place => {
+      const log = user.echo('/rosout', 'rcl_interfaces/msg/Log');
+      await user.putUntil(place, () => /level: 20\nname: filesync\nmsg: .*found, 18 bytes/.test(log.output));
+    }));
+
+  it('ros2 param get, set, describe: takes a value while it runs, or says why not', () =>
+    withNode(run, async () => {
+      const set = (name: string, value: string, ...words: RegExp[]) =>
+        ros.look(words, 'param', 'set', '/filesync', name, value);
+      const get = (name: string, ...words: RegExp[]) => ros.look(words, 'param', 'get', '/filesync', name);
+      await set('interval', '5', /successful/);
+      await get('interval', /5\.0/);
+      await set('interval', '0.01', /at least 0.05 s/);
+      await get('interval', /5\.0/);
+      await set('while_armed', 'sometimes', /must be upload-only, pause/);
+      await set('config', 'other', /only be set when the node starts/);
+      await get('unheard_of', /not set/);
+      await ros.look([/seconds/], 'param', 'describe', '/filesync', 'interval');
+    }));
+
+  it('ros2 param set interval: has effect at once', () =>
+    withNode(run, async place => {
+      await user.put(place, 'a.ulg');
+      await writeFile(place.path('inbox/b.ulg'), CONTENT);
+      await ros.look([/successful/], 'param', 'set', '/filesync', 'interval', '0.5');
+      await arrived(place, 'b.ulg');
+    }));
+
+  it('ros2 param set while_armed: has effect at once', () =>
+    Place.with(async place => {
+      await mkdir(place.path('card/log'), { recursive: true });
+      const vehicle = await startStandIn(ros, place.path('card'));
+      const node = run(
+        await configured(place, {
+          devices: {
+            inbox: { type: 'mavros', root: '/log', transport: 'services' },
+            out: { type: 'directory', path: './out' },
+          },
+        }),
+      );
+      await node.says(READY);
+      vehicle.signalAlone('SIGUSR1');
+      await eventually(async () =>
+        /name: inbox[^-]*armed: true/.test(
+          await user.latched('/filesync/devices', 'filesync/msg/DeviceStateArray'),
+        ),
+      );
+      await writeFile(place.path('card/log/a.ulg'), CONTENT);
+      await user.rescan();
+      assert.match(await user.call('list_files', LIST, '{}'), /total=0/);
+      await ros.look([/successful/], 'param', 'set', '/filesync', 'while_armed', 'continue');
+      await user.rescan();
+      await arrived(place, 'a.ulg');
+      await ros.endAll();
     }));
 });
 
