@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { makeCertificates, type Certificates } from './certificates.js';
-import { freePort } from './ftp-servers.js';
-import { Daemon, findProgram, type Program } from './program.js';
+import { findProgram, type Program } from './program.js';
+import { HOST, makePremises, serve, type Premises, type Served } from './served.js';
 
 export type DavServerKind = 'nginx' | 'apache';
 
 /** A real WebDAV server on the loopback address, with one user and a folder of its own. */
-export interface DavServer {
+export interface DavServer extends Served {
   readonly kind: DavServerKind;
   /** Of the folder that it serves, without a slash at its end. */
   readonly url: string;
@@ -21,12 +17,6 @@ export interface DavServer {
   readonly folder: string;
   /** The authority that signed its certificate, if it was started with TLS. */
   readonly ca?: string;
-  /** Kills it in the middle of whatever it does. */
-  kill(): Promise<void>;
-  /** Starts it again on the same port. */
-  restart(): Promise<void>;
-  /** Ends it and removes its folder. */
-  stop(): Promise<void>;
 }
 
 export interface DavServerOptions {
@@ -37,13 +27,9 @@ export interface DavServerOptions {
   readonly maxBody?: number;
 }
 
-interface Plan {
-  readonly home: string;
-  readonly folder: string;
-  readonly port: number;
+interface Plan extends Premises {
   readonly auth: 'basic' | 'digest';
   readonly maxBody: number;
-  readonly certificates?: Certificates;
 }
 
 interface Recipe {
@@ -53,7 +39,6 @@ interface Recipe {
   configure(plan: Plan, program: Program): Promise<string[]>;
 }
 
-const HOST = '127.0.0.1';
 const USER = 'pilot';
 /** Beyond Latin-1, as passwords are. */
 const PASSWORD = 'correct horse ключ';
@@ -167,57 +152,16 @@ export async function startDavServer(
 ): Promise<DavServer> {
   const recipe = RECIPES[kind];
   const program = await findProgram(recipe.packageName, recipe.path);
-  const plan = await makePlan(options);
-  const args = await recipe.configure(plan, program);
-  let daemon = await launch(program, args, plan);
+  const { tls = false, auth = 'basic', maxBody = 0 } = options;
+  const plan = { ...(await makePremises({ tls }, ['locks', 'empty'])), auth, maxBody };
+  const served = await serve(program, await recipe.configure(plan, program), plan);
   return {
+    ...served,
     kind,
     url: `http${plan.certificates ? 's' : ''}://${HOST}:${plan.port}${MOUNT}`,
     user: USER,
     password: PASSWORD,
     folder: plan.folder,
     ...(plan.certificates && { ca: plan.certificates.ca }),
-    kill: () => daemon.kill(),
-    restart: async () => {
-      daemon = await launch(program, args, plan);
-    },
-    stop: async () => {
-      await daemon.kill();
-      await rm(plan.home, { recursive: true, force: true });
-    },
   };
-}
-
-async function makePlan({ tls = false, auth = 'basic', maxBody = 0 }: DavServerOptions): Promise<Plan> {
-  const home = await mkdtemp(join(tmpdir(), 'filesync-server-'));
-  const folder = join(home, 'files');
-  // Apache changes to another user.
-  await chmod(home, 0o711);
-  for (const name of ['files', 'locks', 'empty']) {
-    await mkdir(join(home, name));
-    await chmod(join(home, name), 0o777);
-  }
-  const certificates = tls ? await makeCertificates(join(home, 'tls')) : undefined;
-  return { home, folder, port: await freePort(), auth, maxBody, ...(certificates && { certificates }) };
-}
-
-async function launch(program: Program, args: readonly string[], { port }: Plan): Promise<Daemon> {
-  const daemon = new Daemon(program, args);
-  while (!(await listens(port))) {
-    if (daemon.ended) throw new Error(`${program.path} ended at once: ${daemon.said || 'it said nothing'}`);
-    await delay(20);
-  }
-  return daemon;
-}
-
-async function listens(port: number): Promise<boolean> {
-  const socket = connect(port, HOST);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

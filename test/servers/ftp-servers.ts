@@ -1,16 +1,13 @@
-import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { makeCertificates, type Certificates } from './certificates.js';
-import { Daemon, findProgram, runProgram, type Program } from './program.js';
+import { findProgram, runProgram, type Program } from './program.js';
+import { greets, HOST, makePremises, serve, type Premises, type Served } from './served.js';
 
 export type ServerKind = 'vsftpd' | 'proftpd' | 'pure-ftpd';
 
 /** A real server on the loopback address, with one user and a folder of its own. */
-export interface FtpServer {
+export interface FtpServer extends Served {
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -21,23 +18,12 @@ export interface FtpServer {
   readonly root: string;
   /** The authority that signed its certificate, if it was started with TLS. */
   readonly ca?: string;
-  /** Kills it in the middle of whatever it does. */
-  kill(): Promise<void>;
-  /** Starts it again on the same port. */
-  restart(): Promise<void>;
-  /** Ends it and removes its folder. */
-  stop(): Promise<void>;
 }
 
 /** What a server is to be made of. */
-interface Plan {
-  /** Private files: configuration, accounts, logs. */
-  readonly home: string;
-  readonly folder: string;
-  readonly port: number;
+interface Plan extends Premises {
   readonly user: string;
   readonly password: string;
-  readonly certificates?: Certificates;
   readonly settings: Settings;
 }
 
@@ -54,7 +40,6 @@ interface Recipe {
   configure(plan: Plan, program: Program): Promise<string[]>;
 }
 
-const HOST = '127.0.0.1';
 const PASSWORD = 'correct horse';
 
 const RECIPES: Readonly<Record<ServerKind, Recipe>> = {
@@ -205,10 +190,10 @@ export async function startServer(
 ): Promise<FtpServer> {
   const recipe = RECIPES[kind];
   const program = await findProgram(recipe.packageName, recipe.path);
-  const plan = await makePlan(recipe, tls, settings);
-  const args = await recipe.configure(plan, program);
-  let daemon = await launch(program, args, plan);
+  const plan = { ...(await makePremises({ tls })), user: recipe.user, password: PASSWORD, settings };
+  const served = await serve(program, await recipe.configure(plan, program), plan, greets);
   return {
+    ...served,
     host: HOST,
     port: plan.port,
     user: plan.user,
@@ -216,55 +201,5 @@ export async function startServer(
     folder: plan.folder,
     root: recipe.root?.(plan.folder) ?? '/',
     ...(plan.certificates && { ca: plan.certificates.ca }),
-    kill: () => daemon.kill(),
-    restart: async () => {
-      daemon = await launch(program, args, plan);
-    },
-    stop: async () => {
-      await daemon.kill();
-      await rm(plan.home, { recursive: true, force: true });
-    },
   };
-}
-
-async function makePlan({ user }: Recipe, tls: boolean, settings: Settings): Promise<Plan> {
-  const home = await mkdtemp(join(tmpdir(), 'filesync-server-'));
-  const folder = join(home, 'files');
-  await mkdir(folder);
-  // Some servers change to another user.
-  await chmod(home, 0o711);
-  await chmod(folder, 0o777);
-  const certificates = tls ? await makeCertificates(join(home, 'tls')) : undefined;
-  const port = await freePort();
-  return { home, folder, port, user, password: PASSWORD, settings, ...(certificates && { certificates }) };
-}
-
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise(resolve => server.close(resolve));
-  return port;
-}
-
-async function launch(program: Program, args: readonly string[], { port }: Plan): Promise<Daemon> {
-  const daemon = new Daemon(program, args);
-  while (!(await greets(port))) {
-    if (daemon.ended) throw new Error(`${program.path} ended at once: ${daemon.said || 'it said nothing'}`);
-    await delay(20);
-  }
-  return daemon;
-}
-
-async function greets(port: number): Promise<boolean> {
-  const socket = connect(port, HOST);
-  try {
-    const [greeting] = (await once(socket, 'data')) as [Buffer];
-    return greeting.toString().startsWith('220');
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

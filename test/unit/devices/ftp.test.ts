@@ -6,7 +6,7 @@ import type { Target } from '../../../src/ports.js';
 import { sample, failsWith } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeTarget } from '../../servers/device.js';
-import { freePort } from '../../servers/ftp-servers.js';
+import { freePort } from '../../servers/served.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
 import { scriptedFtp, type Script } from '../../servers/scripted-ftp.js';
 

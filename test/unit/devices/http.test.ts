@@ -16,7 +16,7 @@ import { systemClock } from '../../../src/system/clock.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeCertificates } from '../../servers/certificates.js';
 import { makeTarget } from '../../servers/device.js';
-import { freePort } from '../../servers/ftp-servers.js';
+import { freePort } from '../../servers/served.js';
 import { chunks, Events, never, outgoing } from '../../servers/outgoing.js';
 import { withUpload, type UploadSetup } from '../../servers/upload-bench.js';
 

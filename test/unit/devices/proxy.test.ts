@@ -10,7 +10,7 @@ import { davOptions } from '../../servers/dav-bench.js';
 import { startDavServer, type DavServerOptions } from '../../servers/dav-servers.js';
 import { makeTarget } from '../../servers/device.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
-import { freePort } from '../../servers/ftp-servers.js';
+import { freePort } from '../../servers/served.js';
 import { PROXY_SECRETS, startWebProxy, type WebProxy } from '../../servers/web-proxy.js';
 
 /** Not this machine, as far as a client can tell. */
