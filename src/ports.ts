@@ -120,6 +120,11 @@ export interface SourceCapabilities {
   readonly resume: boolean;
   /** The algorithm that `checksum` answers in, if it can. */
   readonly checksum: ChecksumAlgorithm | false;
+  /**
+   * `checksum` reads the file through the same kernel as `read` does: right after a download it would see the same cached
+   * bytes, and prove nothing of the transfer.
+   */
+  readonly checksumRereads?: boolean;
   readonly remove: boolean;
 }
 

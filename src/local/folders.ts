@@ -4,8 +4,28 @@ import { dirname, join, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { unless } from './disk-error.js';
 
-/** Makes what is new or renamed in a folder survive a power cut. */
-export async function syncFolder(folder: PathLike): Promise<void> {
+/** By folder: the sync that has not begun yet, which everybody shares who comes before it does. */
+const waiting = new Map<string, Promise<void>>();
+const running = new Map<string, Promise<void>>();
+
+/** Makes what is new or renamed in a folder survive a power cut. Calls at the same time share one sync that begins after them. */
+export function syncFolder(folder: string | Buffer): Promise<void> {
+  const key = Buffer.from(folder).toString('latin1');
+  const shared = waiting.get(key);
+  if (shared) return shared;
+  const next = (running.get(key) ?? Promise.resolve()).catch(() => undefined).then(() => begin(key, folder));
+  waiting.set(key, next);
+  return next;
+}
+
+async function begin(key: string, folder: PathLike): Promise<void> {
+  const syncing = syncOne(folder);
+  waiting.delete(key);
+  running.set(key, syncing);
+  await syncing.finally(() => running.get(key) === syncing && running.delete(key));
+}
+
+async function syncOne(folder: PathLike): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     // Some file systems (FUSE, network) cannot sync a folder and say so with these.

@@ -48,6 +48,7 @@ export class PartialFile {
   #draining: Promise<void> | undefined;
   #batch: Promise<void> = Promise.resolve();
   #failure: FileSyncError | undefined;
+  #sealed = false;
 
   private constructor(handle: FileHandle, options: PartialFileOptions, synced: number) {
     this.#handle = handle;
@@ -81,6 +82,7 @@ export class PartialFile {
   /** The chunk must not be changed afterwards. Waits only if the disk is too slow. Throws what an earlier write met. */
   async append(chunk: Uint8Array): Promise<void> {
     this.#throwFailure();
+    this.#sealed = false;
     this.#gathered.push(chunk);
     this.#offset += chunk.length;
     this.#draining ??= this.#drain();
@@ -103,16 +105,21 @@ export class PartialFile {
     return { sha256: this.#sha256.hex(), 'crc32-mavlink': this.#crc32.hex() };
   }
 
-  /**
-   * Gives the whole file its final name, durably, with the time of its last change (ms since the epoch).
-   * Rejects with `exists` if something of that name is there.
-   */
-  async commit(modified?: number): Promise<void> {
-    const { part, final } = this.#options;
+  /** Brings the whole file to the disk, with the time of its last change (ms since the epoch). */
+  async seal(modified?: number): Promise<void> {
     await this.#flush();
-    await onWriting(final, async () => {
+    await onWriting(this.#options.part, async () => {
       await setModified(this.#handle, modified);
       await this.#handle.sync();
+    });
+    this.#sealed = true;
+  }
+
+  /** Gives the whole file its final name, durably, sealed before. Rejects with `exists` if something of that name is there. */
+  async commit(modified?: number): Promise<void> {
+    const { part, final } = this.#options;
+    if (!this.#sealed) await this.seal(modified);
+    await onWriting(final, async () => {
       if (await unless(['ENOENT'], lstat(final))) throw exists(final);
       await rename(part, final);
       await syncFolder(dirname(final));

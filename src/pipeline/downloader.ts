@@ -151,12 +151,13 @@ export class Downloader implements Work<Task> {
     part: PartialFile,
     known: Pick<FileRecord, 'sha256' | 'proof'>,
   ): Promise<void> {
-    const updated = await this.#tools.ledger.update(record.id, ({ proof: _old, ...now }) => ({
+    const recording = this.#tools.ledger.update(record.id, ({ proof: _old, ...now }) => ({
       ...now,
       ...known,
     }));
+    const [updated] = await Promise.all([recording, part.seal(record.modified)]);
     if (!updated) return;
-    await part.commit(record.modified);
+    await part.commit();
     await this.#finish(record);
   }
 

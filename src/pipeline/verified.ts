@@ -26,13 +26,14 @@ export async function* verified(whole: ByteStream, offset: number, sha256: strin
   throw new FileSyncError('corrupt', 'the local copy is no longer what was downloaded');
 }
 
-/** What the source says of the file's bytes: when it was found, or now; undefined if it cannot tell. */
+/** What the source says of the file's bytes: when it was found, or now; undefined if it cannot tell, or only by reading them again. */
 export async function sourceChecksum(
   record: FileRecord,
   source: Source,
   signal: AbortSignal,
 ): Promise<Checksum | undefined> {
-  if (record.checksum || !source.capabilities.checksum) return record.checksum;
+  const { checksum, checksumRereads = false } = source.capabilities;
+  if (record.checksum || !checksum || checksumRereads) return record.checksum;
   return source.checksum(record, signal).catch((error: unknown) => {
     if (error instanceof FileSyncError && error.kind === 'unsupported') return undefined;
     throw error;

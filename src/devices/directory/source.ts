@@ -29,9 +29,10 @@ const LOST_AND_FOUND = 'lost+found';
 /** Regular files below a folder. Links, devices and pipes are no files, nor are unfinished uploads of ours. */
 export class DirectorySource implements Source {
   readonly capabilities: SourceCapabilities = {
-    connections: 4,
+    connections: 8,
     resume: true,
     checksum: 'sha256',
+    checksumRereads: true,
     remove: true,
   };
   readonly availability: Observable<Availability>;
@@ -70,15 +71,15 @@ export class DirectorySource implements Source {
     throwIfAborted(signal, this.#detailsOf(file, 'read'));
     try {
       await using handle = await open(this.#absolute(file.path), READ_FLAGS);
-      await this.#checkSame(file, handle);
+      const before = await this.#checkSame(file, handle);
       let position = offset;
       for await (const chunk of fileBytes(handle, offset, signal)) {
         position += chunk.length;
         if (position > file.size) throw this.#changed(file, 'read');
         yield chunk;
       }
-      await this.#checkSame(file, handle);
-      if (position !== file.size) throw this.#changed(file, 'read');
+      const after = await this.#checkSame(file, handle);
+      if (position !== file.size || wasTouched(before, after)) throw this.#changed(file, 'read');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'read');
     }
@@ -134,8 +135,10 @@ export class DirectorySource implements Source {
     }
   }
 
-  async #checkSame(file: SourceFile, handle: FileHandle): Promise<void> {
-    if (!isSame(file, await handle.stat())) throw this.#changed(file, 'read');
+  async #checkSame(file: SourceFile, handle: FileHandle): Promise<Stats> {
+    const found = await handle.stat();
+    if (isSame(file, found)) return found;
+    throw this.#changed(file, 'read');
   }
 
   /** As bytes, for names that are not UTF-8. */
@@ -163,3 +166,6 @@ function isSame(file: SourceFile, found: Stats): boolean {
   const sameTime = file.modified === undefined || file.modified === modifiedOf(found);
   return found.isFile() && found.size === file.size && sameTime;
 }
+
+/** In full fineness, which is stable while a file is open. Not by ctime: some shares change it when a file is only read. */
+const wasTouched = (before: Stats, after: Stats): boolean => before.mtimeMs !== after.mtimeMs;

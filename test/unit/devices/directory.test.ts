@@ -77,6 +77,21 @@ describe('directory', () => {
       assert.deepEqual(await only(), { path: 'log.ulg', size: bytes.length, modified: 1_700_000_000_987 });
     });
 
+    it('notices a write in place that changes neither size nor millisecond while it reads', async () => {
+      const path = join(root, 'log.ulg');
+      await writeFile(path, bytes);
+      await utimes(path, 1_700_000_000.1231, 1_700_000_000.1231);
+      const file = await only();
+      await failsWith(async () => {
+        for await (const chunk of source.read(file, 0, never)) {
+          assert.ok(chunk.length > 0);
+          await writeFile(path, sample(bytes.length, 9), { flag: 'r+' });
+          await utimes(path, 1_700_000_000.1239, 1_700_000_000.1239);
+        }
+      }, 'changed');
+      assert.deepEqual(await only(), file);
+    });
+
     it('lists, reads and removes files whose names are not UTF-8, each under a name of its own', async () => {
       const nameOf = (code: number) => Buffer.concat([Buffer.from(`${root}/caf`), Buffer.from([code])]);
       await writeFile(nameOf(0xe8), 'grave');

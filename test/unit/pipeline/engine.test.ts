@@ -369,6 +369,23 @@ describe('Engine, afterwards', () => {
       assert.deepEqual(states(bench), ['a.ulg REMOVED']);
     }));
 
+  it('asks for a checksum that would only reread the file before it deletes, not after the download', () => {
+    const checksums: string[] = [];
+    const note = (operation: string, path: string) => void (operation === 'checksum' && checksums.push(path));
+    const source = { capabilities: { checksumRereads: true }, before: note };
+    const rules = [
+      rule({ include: ['gone'], after: { source: 'delete', local: { kind: 'keep' } } }),
+      rule({ include: ['kept'] }),
+    ];
+    return onBench({ source, rules }, async bench => {
+      bench.source.put('gone', A);
+      bench.source.put('kept', B);
+      await bench.engine.pass();
+      assert.deepEqual(states(bench).sort(), ['gone REMOVED', 'kept UPLOADED']);
+      assert.deepEqual(checksums, ['gone']);
+    });
+  });
+
   it('never deletes what a target has not got', () =>
     onBench(
       {
