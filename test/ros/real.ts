@@ -157,6 +157,10 @@ export class RosProgram {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   /** Resolves when it has said so; rejects if it ends without, or does not say it for a minute and a half. */
   async says(text: string | RegExp): Promise<void> {
     const deadline = performance.now() + SAYS_LIMIT;
@@ -169,7 +173,7 @@ export class RosProgram {
 
   /** To the program and all that it has started, as a terminal's Ctrl-C. */
   signal(signal: NodeJS.Signals): void {
-    if (this.running) process.kill(-(this.#child.pid as number), signal);
+    if (this.running) process.kill(-this.pid, signal);
   }
 
   /** To the program alone, as `kill` or a service manager. */
@@ -180,7 +184,7 @@ export class RosProgram {
   /** Whether anything of its group is left. */
   get running(): boolean {
     try {
-      return process.kill(-(this.#child.pid as number), 0);
+      return process.kill(-this.pid, 0);
     } catch {
       return false;
     }
