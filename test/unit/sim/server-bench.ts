@@ -120,7 +120,8 @@ export class ServerBench {
     like: Personality,
     files: Readonly<Record<string, string | Uint8Array>> = {},
   ): Promise<ServerBench> {
-    const root = await mkdtemp(join(tmpdir(), 'filesync-sim-'));
+    const root = join(await mkdtemp(join(tmpdir(), 'filesync-sim-')), 'card');
+    await mkdir(root);
     for (const [path, content] of Object.entries(files)) {
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), content);
@@ -131,7 +132,7 @@ export class ServerBench {
 
   async close(): Promise<void> {
     await this.server.close();
-    await rm(this.root, { recursive: true });
+    await rm(dirname(this.root), { recursive: true });
   }
 }
 
