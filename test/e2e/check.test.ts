@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer as createHttp, type Server } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { startFtpServer } from '../../src/demo/ftp-server.js';
+import { makeCertificates } from '../servers/certificates.js';
+import { Place } from './program.js';
+
+/** Where a connection to a target can fail, and what is then said of it. */
+const WORDS = {
+  name: /nowhere\.invalid (has no known address|cannot be looked up)/,
+  connection: /127\.0\.0\.1\S* refuses connections: check that the server runs, and the port/,
+  tls: /127\.0\.0\.1\S* shows a certificate of an unknown authority.*tls_ca/,
+  speech: /127\.0\.0\.1\S* does not speak TLS on that port/,
+  login: /127\.0\.0\.1\S* .*(check user and password|does not let us in)/,
+} as const;
+
+type Step = keyof typeof WORDS;
+
+async function listening(place: Place, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  place.use({ close });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A device for each step at which one can fail, of each kind that goes over a network. */
+async function devicesOn(place: Place): Promise<Record<string, object>> {
+  const { certificate, key } = await makeCertificates(place.path('tls'));
+  const files = { cert: await readFile(certificate), key: await readFile(key) };
+  const secure = await listening(
+    place,
+    createHttps(files, (_, response) => response.end()),
+  );
+  const challenge = { 'WWW-Authenticate': 'Basic realm="files"' };
+  const closed = await listening(
+    place,
+    createHttp((_, response) => response.writeHead(401, challenge).end()),
+  );
+  const ftp = place.use(
+    await startFtpServer({ folder: place.path('ftp'), user: 'u', password: 'right', signals: process }),
+  );
+  const urls = (path: string) => ({
+    name: `http://nowhere.invalid${path}`,
+    connection: `http://127.0.0.1:1${path}`,
+    tls: `https://127.0.0.1:${secure}${path}`,
+    speech: `https://127.0.0.1:${closed}${path}`,
+  });
+  const web = (type: string, path: string, more = {}) =>
+    Object.entries(urls(path)).map(([step, url]) => [`${type}_${step}`, { type, url, ...more }] as const);
+  const user = { user: 'u', password: 'wrong' };
+  return {
+    ...Object.fromEntries([...web('http', '/in'), ...web('flight-review', ''), ...web('webdav', '/', user)]),
+    webdav_login: { type: 'webdav', url: `http://127.0.0.1:${closed}/`, ...user },
+    ftp_name: { type: 'ftp', host: 'nowhere.invalid' },
+    ftp_connection: { type: 'ftp', host: '127.0.0.1', port: 1 },
+    ftp_login: { type: 'ftp', host: '127.0.0.1', port: ftp.port, ...user },
+  };
+}
+
+describe('filesync check, of targets on a network', function () {
+  this.timeout(60_000);
+
+  it('says at which step each fails: name, connection, TLS or login', () =>
+    Place.with(async place => {
+      const devices = await devicesOn(place);
+      const config = await place.configure({ devices, rules: [] });
+      const { code, stdout } = await place.run(['check', '-c', config, '--json']);
+      assert.equal(code, 1);
+      const findings = JSON.parse(stdout) as { device: string; ok: boolean; message: string }[];
+      assert.equal(findings.length, Object.keys(devices).length);
+      for (const { device, ok, message } of findings) {
+        const step = device.slice(device.indexOf('_') + 1) as Step;
+        assert.equal(ok, false, `${device} is said to work: ${message}`);
+        assert.match(message, WORDS[step], device);
+        assert.doesNotMatch(message, /wrong/);
+      }
+    }));
+});

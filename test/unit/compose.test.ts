@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeDevices } from '../../src/compose.js';
+import { loadConfig } from '../../src/config/load.js';
+import { deviceTypes } from '../../src/devices/registry.js';
+import { closeDevices, type Device } from '../../src/pipeline/hub.js';
+import type { Source } from '../../src/ports.js';
+import { systemClock } from '../../src/system/clock.js';
+import { listed } from '../conformance/support.js';
+import { temporaryFolder } from '../conformance/temp-folder.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
+
+const never = new AbortController().signal;
+
+/** Three folders with a file each: the first two share a lock. */
+async function withDevices(test: (sources: Source[]) => Promise<void>): Promise<void> {
+  const folder = await temporaryFolder();
+  const file = join(folder.path, 'filesync.yaml');
+  const device = (name: string, lock: string) =>
+    `  ${name}: { type: directory, path: ./${name}, lock: ${lock} }\n`;
+  const devices = device('a', 'bus') + device('b', 'bus') + device('c', 'other');
+  await writeFile(file, `local: ./data\ndevices:\n${devices}rules: []\n`);
+  for (const name of ['a', 'b', 'c']) {
+    await mkdir(join(folder.path, name));
+    await writeFile(join(folder.path, name, 'file'), name);
+  }
+  const around = { env: {}, hostname: 'pi', clock: systemClock, logger: new RecordingLogger() };
+  const made: Device[] = makeDevices(await loadConfig(file, { env: {}, deviceTypes }), around, 'all');
+  try {
+    await test(made.flatMap(({ source }) => source ?? []));
+  } finally {
+    await closeDevices(made);
+    await folder.remove();
+  }
+}
+
+describe('devices of a configuration', () => {
+  it('that name the same lock are never used at the same time; others are', () =>
+    withDevices(async ([a, b, c]) => {
+      assert.ok(a && b && c);
+      const order: string[] = [];
+      const listing = a.list(never)[Symbol.asyncIterator]();
+      await listing.next();
+      const waiting = listed(b).then(() => order.push('b'));
+      await listed(c).then(() => order.push('c'));
+      await systemClock.sleep(20);
+      order.push('a ends');
+      await listing.return?.();
+      await waiting;
+      assert.deepEqual(order, ['c', 'a ends', 'b']);
+    }));
+});
