@@ -17,6 +17,7 @@ interface Bench {
 /** Runs every bench beside this file, or those named on the command line: `npm run bench -- db`. */
 async function main(wanted: readonly string[]): Promise<void> {
   const names = (await readdir(import.meta.dirname))
+    .filter(file => file.endsWith('.ts'))
     .map(file => file.replace(/\.ts$/, ''))
     .filter(name => name !== 'run' && (wanted.length === 0 || wanted.includes(name)));
   const rows: (Row & { bench: string })[] = [];

@@ -29,6 +29,11 @@ export class RetransmissionTimer {
     return this.#smoothed ?? 0;
   }
 
+  /** ms within which a reply comes, unless something is the matter; Infinity before anything has been measured. */
+  get expected(): number {
+    return this.#smoothed === undefined ? Infinity : this.#smoothed + 4 * this.#variation;
+  }
+
   /** ms to wait for the reply after `sent` transmissions (1 is the first). */
   timeout(sent: number): number {
     const first = this.#smoothed === undefined ? FIRST_TIMEOUT : this.#smoothed + 4 * this.#variation;

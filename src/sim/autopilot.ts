@@ -19,6 +19,9 @@ const RESULT_ACCEPTED = 0;
 const RESULT_UNSUPPORTED = 3;
 
 const HEARTBEAT_INTERVAL = 1000;
+/** ms by which a burst may be ahead of its pace: timers are no finer. And what it may catch up on. */
+const AHEAD = 2;
+const BEHIND = 10;
 /** ms for which somebody who was heard gets heartbeats. */
 const PEER_LIFETIME = 60_000;
 
@@ -78,6 +81,8 @@ export class Autopilot implements Sim {
   readonly #requesters = new Map<string, Requester>();
   readonly #closing = new AbortController();
   #armed = false;
+  /** Monotonic ms at which the next packet of a burst is due. */
+  #burstDue = 0;
 
   constructor(network: Network, folder: Folder, how: Personality, options: AutopilotOptions) {
     this.address = network.address;
@@ -184,10 +189,19 @@ export class Autopilot implements Sim {
     const requester = {
       id,
       send: (reply: FtpPayload) => this.#network.send(framed(reply, target), from),
-      ready: () => this.#network.ready(),
+      ready: () => this.#burstReady(),
     };
     this.#requesters.set(id, requester);
     return requester;
+  }
+
+  /** Resolves when the link, and the pace of the vehicle, allow another packet of a burst; never rejects. */
+  async #burstReady(): Promise<void> {
+    await this.#network.ready();
+    const now = this.#clock.monotonic();
+    this.#burstDue = Math.max(this.#burstDue, now - BEHIND) + this.#how.burst.interval;
+    const ahead = this.#burstDue - now;
+    if (ahead > AHEAD) await this.#clock.sleep(ahead, this.#closing.signal).catch(() => undefined);
   }
 
   #receiveCommand({ payload, system, component }: Frame, from: Address): void {

@@ -48,7 +48,7 @@ export class Impairment {
   constructor(how: Impairments, clock: Clock, direction: number) {
     this.#how = how;
     this.#clock = clock;
-    this.#random = mulberry32(how.seed * 8 + direction);
+    this.#random = seededRandom(how.seed * 8 + direction);
   }
 
   /** Packets lost so far. */
@@ -127,7 +127,7 @@ export class Impairment {
 }
 
 /** Numbers in [0, 1) that only the seed decides (Tommy Ettinger's Mulberry32, public domain). */
-function mulberry32(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

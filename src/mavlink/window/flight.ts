@@ -1,8 +1,5 @@
 import type { Block } from './blocks.js';
 
-/** Requests sent later that must have been answered before one counts as lost (RFC 9002, section 6.1.1). */
-const PACKET_THRESHOLD = 3;
-
 /** One request for a block. */
 export interface Transmission {
   readonly block: Block;
@@ -49,10 +46,11 @@ export class Flight {
     this.#latestAnswered = Math.max(this.#latestAnswered, order);
   }
 
-  /** Gives up what enough later requests have overtaken, once it is older than `patience` (ms). */
+  /** Gives up what a later request has overtaken, once it is older than `patience` (ms). */
   takeOvertaken(now: number, patience: number): Transmission[] {
-    const behind = this.#latestAnswered - PACKET_THRESHOLD;
-    return this.#takeWhile(({ order, sentAt }) => order <= behind && now - sentAt >= patience);
+    const isOver = ({ order, sentAt }: Transmission) =>
+      order < this.#latestAnswered && now - sentAt >= patience;
+    return this.#takeWhile(isOver);
   }
 
   /** Gives up what is older than `timeout` (ms). */

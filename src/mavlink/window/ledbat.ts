@@ -3,24 +3,46 @@
 
 /** ms that packets may wait in queues because of us (TARGET; the RFC allows 100): telemetry waits with them. */
 const TARGET = 25;
+/** The same where a queue overflows sooner: share of its delay then, ms at least, growth in a round without overflow. */
+const TARGET_SHARE = 1 / 2;
+const LEAST_TARGET = 3;
+const TARGET_GROWTH = 1.01;
 /** Slow start ends when so much of the target is reached. */
 const SLOW_START_SHARE = 0.75;
-/** Requests in flight to begin with, and at least. */
-const FIRST_WINDOW = 4;
+/** Requests in flight before the first reply (RFC 6928), and at least. */
+const FIRST_WINDOW = 10;
 const LEAST_WINDOW = 2;
-/** Share of the window by which it grows in a round trip while queues are empty. */
+/** Share of the window by which it grows in a round trip at most, and while queues are as good as empty. */
 const GAIN = 1 / 16;
+const GAIN_EMPTY = 1 / 8;
+/** Share of the target up to which queues count as empty. */
+const EMPTY = 1 / 4;
+/** Times what fills the link that may be in flight, and requests on top. */
+const CEILING_SHARE = 3;
+const CEILING_MARGIN = 16;
 /** What is left of the window after a congested round, and at least after a round trip with far too long queues. */
 const DECREASE = 0.7;
 const STEEPEST = 0.5;
 /** Share of the known window to begin with after an idle time. */
-const RESTART_SHARE = 1 / 8;
+const RESTART_SHARE = 1 / 2;
+
+/** What is known of the link. */
+export interface LinkEstimate {
+  /** ms that packets wait in queues now. */
+  readonly queueing: number;
+  /** Requests in flight that fill the link without a queue. */
+  readonly full: number;
+  /** Requests answered a ms, at best. */
+  readonly rate: number;
+}
 
 export class Ledbat {
   readonly #most: number;
   #size = FIRST_WINDOW;
   /** Up to where the window doubles in each round trip. */
   #threshold = Infinity;
+  /** ms. */
+  #target = TARGET;
 
   /** `most`: requests in flight at most. */
   constructor(most: number) {
@@ -33,50 +55,68 @@ export class Ledbat {
     return Math.floor(this.#size);
   }
 
-  /** A reply came while the window was used up. `queueing` in ms; the window does not grow beyond `ceiling`. */
-  answered(queueing: number, ceiling: number, full: number): void {
-    if (this.#size < this.#threshold) this.#slowStart(queueing, ceiling, full);
-    else this.#steady(queueing, ceiling);
+  /** The window doubles in each round trip. */
+  get slowStart(): boolean {
+    return this.#size < this.#threshold;
   }
 
-  /** More was lost than the link loses by itself. `full` requests in flight fill the link without a queue. */
-  congested(full: number): void {
+  /** The very first reply came, with so many requests in flight. */
+  begin(inFlight: number): void {
+    this.#set(inFlight);
+  }
+
+  /** A reply came while the window was used up. */
+  answered(link: LinkEstimate): void {
+    if (this.slowStart) this.#slowStart(link);
+    else this.#steady(link);
+  }
+
+  /** More was lost than the link loses by itself, with packets waiting for `queueing` ms. */
+  congested({ full }: LinkEstimate, queueing: number): void {
+    this.#target = Math.max(LEAST_TARGET, Math.min(this.#target, queueing * TARGET_SHARE));
     this.#set(Math.max(this.#size * DECREASE, Math.min(full, this.#size)));
     this.#threshold = 0;
   }
 
-  /** The losses that seemed to be congestion were none. */
-  cleared(): void {
-    this.#threshold = Infinity;
+  /** A round trip went by without that. */
+  uncongested(): void {
+    this.#target = Math.min(TARGET, this.#target * TARGET_GROWTH);
   }
 
-  /** Nothing at all is answered any more. */
-  silent(): void {
-    this.#set(LEAST_WINDOW);
-    this.#threshold = Infinity;
+  /** Nothing was answered any more for a while, or nothing was asked: what the link bears now is tried with less. */
+  restart({ full }: LinkEstimate): void {
+    if (this.#threshold < Infinity) this.#threshold = Math.max(full, LEAST_WINDOW);
+    this.#set(full > 0 ? full * RESTART_SHARE : FIRST_WINDOW);
   }
 
-  /** The link was idle: what it can bear now is tried with less. */
-  restart(): void {
-    if (this.#threshold < Infinity) this.#threshold = this.#size;
-    this.#set(Math.max(FIRST_WINDOW, this.#size * RESTART_SHARE));
-  }
-
-  #slowStart(queueing: number, ceiling: number, full: number): void {
-    if (queueing > SLOW_START_SHARE * TARGET) {
-      this.#set(Math.min(this.#size, Math.max(full, this.#size / 2)));
+  #slowStart(link: LinkEstimate): void {
+    if (link.queueing > SLOW_START_SHARE * this.#target) {
+      this.#set(Math.min(this.#size, Math.max(link.full, this.#size / 2)));
       this.#threshold = 0;
-    } else this.#grow(1, ceiling);
+    } else this.#grow(1, link);
   }
 
-  #steady(queueing: number, ceiling: number): void {
-    const offTarget = (TARGET - queueing) / TARGET;
-    if (offTarget >= 0) this.#grow(offTarget * Math.max(GAIN, 1 / this.#size), ceiling);
-    else this.#set(this.#size - Math.min(STEEPEST, -offTarget));
+  #steady(link: LinkEstimate): void {
+    const offTarget = 1 - link.queueing / this.#target;
+    const gain = offTarget > 1 - EMPTY ? GAIN_EMPTY : GAIN;
+    if (offTarget >= 0) this.#grow(offTarget * Math.max(gain, 1 / this.#size), link);
+    else this.#shrink(Math.min(STEEPEST, -offTarget), link);
   }
 
-  #grow(by: number, ceiling: number): void {
-    if (this.#size < ceiling) this.#set(Math.min(ceiling, this.#size + by));
+  #grow(by: number, link: LinkEstimate): void {
+    const most = CEILING_SHARE * this.#aim(link) + CEILING_MARGIN;
+    if (this.#size < most) this.#set(Math.min(most, this.#size + by));
+  }
+
+  /** Never below what makes a queue as long as the target: delay beyond that is not of our making. */
+  #shrink(by: number, link: LinkEstimate): void {
+    const least = this.#aim(link);
+    if (this.#size > least) this.#set(Math.max(least, this.#size - by));
+  }
+
+  /** Requests in flight that fill the link and make a queue as long as the target. */
+  #aim({ full, rate }: LinkEstimate): number {
+    return full + rate * this.#target;
   }
 
   #set(size: number): void {

@@ -1,7 +1,7 @@
 import { RetransmissionTimer } from '../retransmission.js';
 import { BlockSize } from './block-size.js';
 import type { Transmission } from './flight.js';
-import { Ledbat } from './ledbat.js';
+import { Ledbat, type LinkEstimate } from './ledbat.js';
 import { QueueingDelay } from './queueing-delay.js';
 import { Rounds, type Round } from './rounds.js';
 
@@ -10,18 +10,24 @@ import { Rounds, type Round } from './rounds.js';
  * slow serial lines, and must not be so short that a busy vehicle is asked twice (Linux has the same for TCP).
  */
 const TIMEOUT = { shortest: 200, longest: 5_000 };
-/** Times the link's own content that may be in flight, and requests on top: more cannot make it faster. */
-const CEILING_SHARE = 2;
-const CEILING_MARGIN = 32;
 /** Requests in flight whose common silence may be chance on a bad link. */
 const FEW = 4;
 /** ms by which a reply may be late and still count as overtaken. */
 const MOST_REORDERING = 100;
 /** Weight of a round without late replies in the patience. */
 const FORGETTING = 0.9;
+/** Times the window that is sent in a round trip at most: in slow start, and later (as Linux paces TCP). */
+const PACE_START = 2;
+const PACE = 1.25;
+/** ms between requests before anything has been measured: twice that rate is what the slowest lines bear. */
+const FIRST_INTERVAL = 25;
+/** ms of sending that may be caught up on. */
+const PACE_TOLERANCE = 4;
 /** Times the rate of one request at a time that a window must reach, where it loses so much, to be worth it. */
 const WORTH = 1.3;
-const USELESS_LOSS = 0.3;
+const USELESS_LOSS = 0.45;
+/** Weight of a round in the mean loss. */
+const LOSS_SMOOTHING = 1 / 8;
 
 export interface WindowLimits {
   /** Bytes of file data a second; Infinity is unlimited. */
@@ -40,6 +46,10 @@ export class Path {
   /** ms by which replies come late that other replies have overtaken. */
   #reordering = 0;
   #useless = false;
+  /** Mean share of requests that are lost. */
+  #loss = 0;
+  /** Monotonic ms at which the next request is due. */
+  #nextAt = 0;
 
   constructor(limits: WindowLimits) {
     this.#ledbat = new Ledbat(limits.inFlight);
@@ -55,9 +65,28 @@ export class Path {
     return this.#timer.timeout(1);
   }
 
-  /** ms for which an overtaken request is still waited for (the reordering window of RACK, RFC 8985). */
+  /**
+   * ms for which an overtaken request is still waited for (the reordering window of RACK, RFC 8985): none at all, until
+   * a late reply has shown that the link changes their order.
+   */
   get patience(): number {
     return this.#reordering === 0 ? 0 : this.#timer.smoothed + this.#reordering;
+  }
+
+  /** ms within which a reply comes if it was not lost. */
+  get expected(): number {
+    return Math.min(this.timeout, this.#timer.expected);
+  }
+
+  /** ms until the next request may be sent; 0: now. */
+  wait(now: number): number {
+    return Math.max(0, this.#nextAt - now);
+  }
+
+  sent(now: number): void {
+    const { slowStart, size } = this.#ledbat;
+    const interval = this.#timer.smoothed / size / (slowStart ? PACE_START : PACE);
+    this.#nextAt = Math.max(this.#nextAt, now - PACE_TOLERANCE) + (interval || FIRST_INTERVAL);
   }
 
   /** Requests in flight bring no more than one at a time would. */
@@ -67,7 +96,7 @@ export class Path {
 
   /** A file begins. */
   restart(now: number, nextOrder: number): void {
-    this.#ledbat.restart();
+    this.#ledbat.restart(this.#link);
     this.resume(now, nextOrder);
   }
 
@@ -79,13 +108,18 @@ export class Path {
   /** A reply with data came, after which `inFlight` requests are still open. */
   answered({ order, sentAt, block }: Transmission, now: number, inFlight: number, nextOrder: number): void {
     const roundTrip = now - sentAt;
+    if (this.#delay.base === Infinity) this.#ledbat.begin(inFlight + 1);
     this.#timer.answered(1, roundTrip);
     if (block.size >= this.blockSize.size) this.#delay.sample(roundTrip, now);
-    const round = this.#rounds.answered(order, now, nextOrder);
+    const round = this.#rounds.answered(order, this.#delay.current, now, nextOrder);
     if (round) this.#ended(round);
-    if (inFlight + 1 < this.#ledbat.size) return;
-    const full = this.#full;
-    this.#ledbat.answered(this.#delay.current, CEILING_SHARE * full + CEILING_MARGIN, full);
+    if (this.#usesWindow(inFlight + 1)) this.#ledbat.answered(this.#link);
+  }
+
+  /** Pacing keeps some of the window back (RFC 7661 has the same for TCP). */
+  #usesWindow(inFlight: number): boolean {
+    const { size, slowStart } = this.#ledbat;
+    return inFlight >= Math.floor(size * (slowStart ? 0.5 : 0.9));
   }
 
   /** A request was given up. */
@@ -101,7 +135,11 @@ export class Path {
 
   /** None of the requests in flight was answered. */
   silent(inFlight: number): void {
-    if (inFlight > FEW) this.#ledbat.silent();
+    if (inFlight > FEW) this.#ledbat.restart(this.#link);
+  }
+
+  get #link(): LinkEstimate {
+    return { queueing: this.#delay.current, full: this.#full, rate: this.#rounds.bestRate };
   }
 
   /** Requests in flight that fill the link, those included whose replies it loses. */
@@ -112,8 +150,9 @@ export class Path {
 
   #ended(round: Round): void {
     this.#reordering = this.#reordering < 1 ? 0 : this.#reordering * FORGETTING;
-    if (round.congested) this.#ledbat.congested(this.#full);
-    if (round.learned) this.#ledbat.cleared();
-    this.#useless = round.loss > USELESS_LOSS && round.rate * this.#delay.base < WORTH;
+    if (round.congested) this.#ledbat.congested(this.#link, round.queueing);
+    else this.#ledbat.uncongested();
+    this.#loss += (round.loss - this.#loss) * LOSS_SMOOTHING;
+    this.#useless = this.#loss > USELESS_LOSS && round.rate * this.#delay.base < WORTH;
   }
 }

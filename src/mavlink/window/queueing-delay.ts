@@ -3,11 +3,14 @@
 
 /** The delay now is the least of so many latest samples (CURRENT_FILTER): jitter is no queue. */
 const LATEST_SAMPLES = 4;
+/** ms, and share of a round trip, for which a sample is one of the latest: on a slow line the samples before it tell of another time. */
+const LATEST_AGE = 25;
+const LATEST_SHARE = 1 / 2;
 /** ms for which the least delay is believed; two such times are remembered (BASE_HISTORY). */
 const BASE_AGE = 5 * 60_000;
 
 export class QueueingDelay {
-  readonly #latest: number[] = [];
+  readonly #latest: { readonly ms: number; readonly at: number }[] = [];
   #base = Infinity;
   #olderBase = Infinity;
   #baseSince = -Infinity;
@@ -19,7 +22,7 @@ export class QueueingDelay {
 
   /** ms that packets wait in queues now. */
   get current(): number {
-    return this.#latest.length === 0 ? 0 : Math.min(...this.#latest) - this.base;
+    return this.#latest.length === 0 ? 0 : Math.min(...this.#latest.map(({ ms }) => ms)) - this.base;
   }
 
   /** A reply came `ms` after its request. */
@@ -30,7 +33,12 @@ export class QueueingDelay {
       this.#baseSince = now;
     }
     this.#base = Math.min(this.#base, ms);
-    this.#latest.push(ms);
-    if (this.#latest.length > LATEST_SAMPLES) this.#latest.shift();
+    this.#latest.push({ ms, at: now });
+    while (this.#isOld(this.#latest[0], now)) this.#latest.shift();
+  }
+
+  #isOld(sample: { readonly at: number } | undefined, now: number): boolean {
+    const age = Math.max(LATEST_AGE, this.base * LATEST_SHARE);
+    return sample !== undefined && (this.#latest.length > LATEST_SAMPLES || now - sample.at > age);
   }
 }

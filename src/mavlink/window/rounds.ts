@@ -5,13 +5,19 @@ const MEMORY = 8;
 /** A round has at least so many ms and so many settled requests, or it would say nothing. */
 const SHORTEST_ROUND = 20;
 const FEWEST = 16;
-/** Share of the best rate below which the link was not full. */
-const FULL = 0.9;
-/** Loss above the link's own that no queue explains, and how many standard deviations chance may add to it. */
-const MARGIN = 0.02;
-const DEVIATIONS = 3;
-/** Weight of a round that lost less than the link is known for. */
-const SMOOTHING = 1 / 4;
+/** ms of queueing up to which the link counts as not full, and the same as a share of the longest queueing lately. */
+const CALM = 4;
+const CALM_SHARE = 1 / 2;
+/** What is left of the longest queueing after each round. */
+const FORGETTING = 0.98;
+/** Loss that no bad radio explains: so many times the link's own, and so much on top. */
+const EXCESS_TIMES = 1.5;
+const EXCESS = 0.02;
+/** Rounds over which the shares of losses are averaged, those of full queues over fewer: losses come in runs. */
+const AVERAGED = 16;
+const FULL_AVERAGED = 8;
+/** Of the link's own losses; beyond it every estimate breaks down. */
+const MOST_LOSS = 0.6;
 
 /** One round trip's worth of replies. */
 export interface Round {
@@ -19,23 +25,30 @@ export interface Round {
   readonly rate: number;
   /** Share of the requests that were lost, 0 to 1. */
   readonly loss: number;
-  /** More was lost than this link loses by itself: a queue is overflowing. */
+  /** More is lost than this link loses by itself: a queue is overflowing. */
   readonly congested: boolean;
-  /** The link turned out to lose more by itself than was thought: no queue had been overflowing. */
-  readonly learned: boolean;
+  /** ms, the longest queueing in the round. */
+  readonly queueing: number;
 }
 
 /**
- * Tells losses of an overflowing queue from those of a bad radio: what is lost while the link is not full is the link's
- * own. The best rate of the latest rounds is what the link can do (as in BBR, draft-cardwell-iccrg-bbr, section 4.1).
+ * Tells losses of an overflowing queue from those of a bad radio: what is lost while hardly anything waits is the link's
+ * own, and only what is lost beyond that while packets wait is congestion. The best rate of the latest rounds is what
+ * the link can do (as in BBR, draft-cardwell-iccrg-bbr, section 4.1).
  */
 export class Rounds {
   readonly #rates: number[] = [];
-  #ownLoss = 0;
+  readonly #calmLoss = new Average(AVERAGED);
+  readonly #fullLoss = new Average(FULL_AVERAGED);
+  /** ms. */
+  #longest = 0;
+  /** The last round was. */
+  #congested = false;
   #since = 0;
   #until = 0;
   #answered = 0;
   #lost = 0;
+  #queueing = 0;
 
   /** Requests a ms, at best; 0 before anything has been measured. */
   get bestRate(): number {
@@ -44,7 +57,7 @@ export class Rounds {
 
   /** Share of requests that the link loses by itself, 0 to 1. */
   get ownLoss(): number {
-    return this.#ownLoss;
+    return Math.min(MOST_LOSS, this.#calmLoss.value);
   }
 
   /** Begins anew with the request of that order: the time before was idle. */
@@ -53,30 +66,57 @@ export class Rounds {
     this.#until = nextOrder;
     this.#answered = 0;
     this.#lost = 0;
+    this.#queueing = 0;
   }
 
   lost(): void {
     this.#lost++;
   }
 
-  /** A request was answered; gives the round that ends with it. */
-  answered(order: number, now: number, nextOrder: number): Round | undefined {
+  /** A request was answered, while packets waited for `queueing` ms; gives the round that ends with it. */
+  answered(order: number, queueing: number, now: number, nextOrder: number): Round | undefined {
     this.#answered++;
+    this.#queueing = Math.max(this.#queueing, queueing);
     const settled = this.#answered + this.#lost;
     if (order < this.#until || settled < FEWEST || now - this.#since < SHORTEST_ROUND) return undefined;
-    const round = this.#judge(this.#answered / (now - this.#since), this.#lost / settled, settled);
+    const round = this.#judge(this.#answered / (now - this.#since), this.#lost / settled);
     this.restart(now, nextOrder);
     return round;
   }
 
-  #judge(rate: number, loss: number, settled: number): Round {
-    const chance = DEVIATIONS * Math.sqrt((Math.max(loss, MARGIN) * (1 - loss)) / settled);
-    const excess = loss > this.#ownLoss + MARGIN + chance;
-    const full = rate >= FULL * this.bestRate;
-    if (!full) this.#ownLoss = loss;
-    else if (loss < this.#ownLoss) this.#ownLoss -= (this.#ownLoss - loss) * SMOOTHING;
+  #judge(rate: number, loss: number): Round {
+    const queueing = this.#queueing;
+    this.#longest = Math.max(this.#longest * FORGETTING, queueing);
+    const calm = queueing <= Math.max(CALM, this.#longest * CALM_SHARE);
+    (calm ? this.#calmLoss : this.#fullLoss).add(loss);
+    const most = this.ownLoss * EXCESS_TIMES + EXCESS;
+    const congested = !calm && !this.#congested && loss > most && this.#fullLoss.value > most;
+    if (congested) this.#fullLoss.reset(this.ownLoss);
+    // What the next round loses was asked for before anybody could know.
+    this.#congested = congested;
     this.#rates.push(rate);
     if (this.#rates.length > MEMORY) this.#rates.shift();
-    return { rate, loss, congested: excess && full, learned: excess && !full };
+    return { rate, loss, congested, queueing };
+  }
+}
+
+/** Of the first values all alike, then with less and less weight for the older ones. */
+class Average {
+  value = 0;
+  readonly #most: number;
+  #count = 0;
+
+  /** `most`: values that count in full. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(value: number): void {
+    this.#count = Math.min(this.#most, this.#count + 1);
+    this.value += (value - this.value) / this.#count;
+  }
+
+  reset(value: number): void {
+    this.value = value;
   }
 }

@@ -15,7 +15,9 @@ import type { Path } from './path.js';
 export const CHUNK = 16 * 1024;
 /** ms after which the reader gets less. */
 const FLUSH = 50;
-/** Times the timeout that a request may take while others are answered: to be overtaken is the quicker sign. */
+/** ms of silence before a request is sent to provoke a reply, and from one to the next, at least (RFC 8985, section 7.2). */
+const SOONEST_PROBE = 10;
+/** Times the timeout that a request, or silence, may take: to be overtaken is the quicker sign. */
 const PATIENCE = 2;
 /** Refusals in a row after which reads in flight count as refused, and replies that end such a row. */
 const MAX_REFUSALS = 3;
@@ -52,6 +54,8 @@ export class WindowRead {
   #failure: Error | undefined;
   #refusals = 0;
   #repliesBetween = 0;
+  /** Monotonic ms of the latest request that was to provoke a reply. */
+  #probedAt = -Infinity;
   /** Monotonic ms of the latest reply. */
   #heard = -Infinity;
   /** Monotonic ms at which the reader gets what there is. */
@@ -150,13 +154,13 @@ export class WindowRead {
     const { clock, path, pacer } = this.#tools;
     const now = clock.monotonic();
     while (!this.#trouble && this.#flight.size < path.window) {
-      const wait = pacer.wait(now);
+      const wait = Math.max(pacer.wait(now), path.wait(now));
       if (wait > 0) this.#alarm.set(now + wait);
       const block = wait > 0 ? undefined : this.#nextBlock();
       if (!block) break;
       this.#send(block, now);
     }
-    this.#alarm.set(Math.min(this.#silentAt, this.#expiredAt));
+    this.#alarm.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt));
     if (this.#flushAt > now) this.#alarm.set(this.#flushAt);
   }
 
@@ -173,6 +177,7 @@ export class WindowRead {
 
   #send(block: Block, now: number): void {
     this.#tools.pacer.asked(block.size, now);
+    this.#tools.path.sent(now);
     const transmission = this.#flight.add(block, now);
     const asked = block.size;
     const posted = this.#file.postRead(block.offset, asked, reply => {
@@ -238,7 +243,7 @@ export class WindowRead {
   /** Monotonic ms at which the link counts as silent if nothing is answered until then. */
   get #silentAt(): number {
     const { oldest } = this.#flight;
-    return oldest ? Math.max(this.#heard, oldest.sentAt) + this.#tools.path.timeout : Infinity;
+    return oldest ? Math.max(this.#heard, oldest.sentAt) + PATIENCE * this.#tools.path.timeout : Infinity;
   }
 
   /** Monotonic ms at which the oldest request is given up. */
@@ -246,13 +251,29 @@ export class WindowRead {
     return (this.#flight.oldest?.sentAt ?? Infinity) + PATIENCE * this.#tools.path.timeout;
   }
 
+  /** Monotonic ms at which a request is sent to provoke a reply, if there is none until then. */
+  get #probeAt(): number {
+    const { oldest } = this.#flight;
+    if (!oldest) return Infinity;
+    const wait = Math.max(SOONEST_PROBE, this.#tools.path.expected);
+    return Math.max(this.#heard + SOONEST_PROBE, Math.max(this.#probedAt, oldest.sentAt) + wait);
+  }
+
   #rung(): void {
     const { clock, path } = this.#tools;
     const now = clock.monotonic();
     if (now >= this.#silentAt) this.#stop('silent');
     else this.#giveUp(this.#flight.takeExpired(now, PATIENCE * path.timeout));
+    if (!this.#trouble && now >= this.#probeAt) this.#probe(now);
     if (this.#isDue()) this.#wake();
     this.#pump();
+  }
+
+  /** Its reply overtakes those that were lost. */
+  #probe(now: number): void {
+    this.#probedAt = now;
+    const block = this.#nextBlock() ?? this.#flight.oldest?.block;
+    if (block) this.#send(block, now);
   }
 
   /** One request alone. It waits for a vehicle that is away for a moment, and fails with the reason for one that stays so. */

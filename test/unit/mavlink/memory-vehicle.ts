@@ -37,6 +37,11 @@ export const GOOD_MANNERS: ServerManners = {
   downtime: 0,
 };
 
+/** One direction of a link: calls `deliver` never, once or twice, now or later. */
+export interface Carrier {
+  send(size: number, deliver: () => void): void;
+}
+
 /** Bytes of a frame around a payload: header, fields in front of the data, checksum. */
 const OVERHEAD = 27;
 
@@ -53,8 +58,8 @@ export class MemoryVehicle implements FtpPort {
   script: (request: FtpPayload, good: FtpPayload) => readonly FtpPayload[] = (_request, good) => [good];
   readonly #clock: VirtualClock;
   readonly #how: ServerManners;
-  readonly #up: Impairment;
-  readonly #down: Impairment;
+  readonly #up: Carrier;
+  readonly #down: Carrier;
   readonly #restarts: number[];
   #listener: (reply: FtpPayload) => void = () => undefined;
   #kept: FtpPayload | undefined;
@@ -68,15 +73,16 @@ export class MemoryVehicle implements FtpPort {
     bytes: Uint8Array,
     clock: VirtualClock,
     how: Partial<ServerManners> = {},
-    link: Partial<Impairments> = {},
+    link: Partial<Impairments> | { readonly up: Carrier; readonly down: Carrier } = {},
   ) {
     this.bytes = bytes;
     this.#clock = clock;
     this.#how = { ...GOOD_MANNERS, ...how };
     this.#errno = this.#how.stickyErrno;
     this.#restarts = [...this.#how.restarts];
-    this.#up = new Impairment({ ...UNIMPAIRED, ...link }, clock, 0);
-    this.#down = new Impairment({ ...UNIMPAIRED, ...link }, clock, 1);
+    const { up, down } = 'up' in link ? link : impaired(link, clock);
+    this.#up = up;
+    this.#down = down;
   }
 
   onFtp(listener: (reply: FtpPayload) => void): void {
@@ -167,17 +173,23 @@ export class MemoryVehicle implements FtpPort {
   }
 }
 
+function impaired(link: Partial<Impairments>, clock: VirtualClock): { up: Carrier; down: Carrier } {
+  const how = { ...UNIMPAIRED, ...link };
+  return { up: new Impairment(how, clock, 0), down: new Impairment(how, clock, 1) };
+}
+
 export const sizeOf = (payload: FtpPayload): number => contentOf(payload).length;
 
-/** Wake-ups after which it counts as running in circles. */
-const MOST_EVENTS = 200_000;
+/** Wake-ups after which it counts as running in circles, and ms after which it takes too long. */
+const LIMITS = { events: 200_000, ms: 600_000 };
 
 /** Runs the work while time passes as fast as it can. Fails if the work waits for nothing, or for too long. */
 export async function inVirtualTime<Value>(
   clock: VirtualClock,
   work: Promise<Value>,
-  limit = 600_000,
+  limits: Partial<typeof LIMITS> = {},
 ): Promise<Value> {
+  const most = { ...LIMITS, ...limits };
   let over = false;
   let events = 0;
   void work.then(
@@ -187,8 +199,8 @@ export async function inVirtualTime<Value>(
   for (await clock.advance(0); !over;) {
     const wait = clock.nextWake;
     if (wait === undefined) throw new Error('waits for nothing');
-    if (++events > MOST_EVENTS) throw new Error(`${events} events in ${clock.monotonic()} ms`);
-    if (clock.monotonic() > limit) throw new Error(`not over after ${limit} ms`);
+    if (++events > most.events) throw new Error(`${events} events in ${clock.monotonic()} ms`);
+    if (clock.monotonic() > most.ms) throw new Error(`not over after ${most.ms} ms`);
     await clock.advance(Math.max(0, wait));
   }
   return work;

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import type { WireConditions } from '../../../bench/link/wire.js';
+import { UNIMPAIRED } from '../../../src/sim/impairment.js';
+import { sample } from '../../conformance/support.js';
+import { VirtualClock } from '../../fakes/virtual-clock.js';
+import { inVirtualTime, MemoryVehicle } from './memory-vehicle.js';
+import { played } from './window-case.js';
+import { WireCarrier } from './wire-carrier.js';
+
+interface Reading {
+  /** Of what the link can carry as file data, 0 to 1. */
+  readonly share: number;
+  /** Requests a block. */
+  readonly requests: number;
+  /** ms that 19 of 20 telemetry messages waited at most. */
+  readonly waited: number;
+}
+
+/** Bytes of a telemetry message, and ms between two. */
+const TELEMETRY = { size: 40, interval: 100 };
+const MOST_EVENTS = 2_000_000;
+
+/** Reads a file that fills the link for so many seconds of virtual time, which no machine is too slow for. */
+async function readOver(conditions: Partial<WireConditions>, seconds: number): Promise<Reading> {
+  const how = { rate: 92_160, delay: 0, loss: 0, lossRun: 1, queue: 8_192, ...conditions };
+  const clock = new VirtualClock();
+  const [up, down] = [new WireCarrier(how, 11, clock), new WireCarrier(how, 22, clock)];
+  const file = sample(Math.floor(how.rate * seconds), 5);
+  const vehicle = new MemoryVehicle(file, clock, {}, { up, down });
+  const waits: number[] = [];
+  const telemetry = setVirtualInterval(clock, () =>
+    waits.push(down.wire.offer(TELEMETRY.size, clock.monotonic())?.waited ?? Infinity),
+  );
+  const reading = played(PLAIN, file, clock, vehicle).finally(telemetry);
+  const { bytes, error } = await inVirtualTime(clock, reading, { events: MOST_EVENTS });
+  assert.equal(error, undefined);
+  assert.ok(bytes.equals(file));
+  return {
+    share: ((file.length / clock.monotonic()) * 1000) / ((how.rate * 239) / 266),
+    requests: vehicle.requests.length / Math.ceil(file.length / 239),
+    waited: waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.95)] ?? 0,
+  };
+}
+
+const PLAIN = {
+  size: 0,
+  offset: 0,
+  sequence: 5,
+  inFlight: 2048,
+  rate: Infinity,
+  reader: 0,
+  link: UNIMPAIRED,
+  manners: {},
+  change: undefined,
+};
+
+/** Gives what ends it. */
+function setVirtualInterval(clock: VirtualClock, work: () => void): () => void {
+  const over = new AbortController();
+  const run = async () => {
+    for (;;) {
+      await clock.sleep(TELEMETRY.interval, over.signal);
+      work();
+    }
+  };
+  void run().catch(() => undefined);
+  return () => over.abort();
+}
+
+describe('Reading over an emulated link', function () {
+  this.timeout(60_000);
+
+  for (const delay of [0, 10, 50]) {
+    it(`fills a serial line at ${delay} ms one way and leaves room for telemetry`, async () => {
+      const { share, requests, waited } = await readOver({ delay }, 20);
+      assert.ok(share > 0.93, `share ${share}`);
+      assert.ok(requests < 1.02, `requests ${requests}`);
+      assert.ok(waited < 100, `telemetry waited ${waited} ms`);
+    });
+  }
+
+  it('fills a link with a long round trip and a small queue', async () => {
+    const { share } = await readOver({ delay: 100 }, 40);
+    assert.ok(share > 0.95, `share ${share}`);
+  });
+
+  for (const lossRun of [1, 5]) {
+    it(`takes losses in runs of ${lossRun} for what they are: no reason to slow down`, async () => {
+      const { share } = await readOver({ delay: 10, loss: 0.05, lossRun }, 15);
+      assert.ok(share > 0.85 * 0.95, `share ${share}`);
+    });
+  }
+
+  it('finishes where a fifth of all packets is lost', async () => {
+    const { share } = await readOver({ delay: 10, loss: 0.2 }, 10);
+    assert.ok(share > 0.5, `share ${share}`);
+  });
+
+  it('does not flood a queue that is shorter than its target', async () => {
+    const { requests, share } = await readOver({ rate: 1_000_000, delay: 10, queue: 16_384 }, 4);
+    assert.ok(requests < 1.1, `requests ${requests}`);
+    assert.ok(share > 0.9, `share ${share}`);
+  });
+
+  it('lets telemetry through on the slowest line', async () => {
+    const { share, waited } = await readOver({ rate: 5_760, queue: 4_096, delay: 10 }, 20);
+    assert.ok(share > 0.85, `share ${share}`);
+    assert.ok(waited < 100, `telemetry waited ${waited} ms`);
+  });
+});
