@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { webdav } from '../../src/devices/webdav.js';
 import type { ErrorKind } from '../../src/errors.js';
-import { davOptions } from '../servers/dav-bench.js';
+import { davOptions, davSourceBench } from '../servers/dav-bench.js';
 import { startDavServer } from '../servers/dav-servers.js';
 import { makeSource, makeTarget } from '../servers/device.js';
 import { Events, never, outgoing } from '../servers/outgoing.js';
@@ -171,6 +172,23 @@ describe('webdav on real servers', () => {
       }
     });
   }
+
+  it('a file that has just changed can be deleted, also where its ETag is weak yet', async () => {
+    const server = await startDavServer('apache');
+    const bench = await davSourceBench(server);
+    try {
+      // Only a second that ends between the change and the deletion tells.
+      await delay(1950 - (Date.now() % 1000));
+      await bench.put('log.ulg', sample(500));
+      const [file] = await listed(bench.source);
+      await delay(100);
+      await bench.source.remove(file!, never);
+      assert.deepEqual(await listed(bench.source), []);
+    } finally {
+      await bench.close();
+      await server.stop();
+    }
+  });
 
   it('a certificate of an unknown authority is refused, with the cure', async () => {
     const server = await startDavServer('nginx', { tls: true });

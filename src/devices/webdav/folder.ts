@@ -29,7 +29,7 @@ const propfind = (names: Names, depth: 0 | 1, errand: Errand): DavRequest => ({
 export async function statOf(client: DavClient, names: Names, errand: Errand): Promise<Found | undefined> {
   const reply = await client.ask(propfind(names, 0, errand));
   if (reply.status === 404) return undefined;
-  if (asksForSlash(reply, client.urlOf(names))) return { names, folder: true, size: 0 };
+  if (asksForSlash(reply, client.urlOf(names))) return { names, folder: true, size: 0, weak: false };
   const [found] = await entriesIn(client, reply, errand.details);
   return found;
 }

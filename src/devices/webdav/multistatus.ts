@@ -14,6 +14,8 @@ export interface Entry {
   readonly modified?: number;
   /** As it is to be sent back, quotes included; only if it changes with every byte (RFC 9110 section 8.8.1). */
   readonly strongEtag?: string;
+  /** It has an ETag that may outlive a change. */
+  readonly weak: boolean;
 }
 
 /** Asks for what `Entry` holds. */
@@ -69,9 +71,13 @@ function entryOf({ href, status, propstat }: Response, server: URL): Entry | und
 const isCollection = (type: unknown): boolean =>
   typeof type === 'object' && type !== null && 'collection' in type;
 
-function versionOf(time = '', etag?: string): Pick<Entry, 'modified' | 'strongEtag'> {
+function versionOf(time = '', etag = ''): Pick<Entry, 'modified' | 'strongEtag' | 'weak'> {
   const modified = Date.parse(time);
-  return { ...(Number.isFinite(modified) && { modified }), ...(isStrong(etag) && { strongEtag: etag }) };
+  return {
+    ...(Number.isFinite(modified) && { modified }),
+    ...(isStrong(etag) && { strongEtag: etag }),
+    weak: etag.startsWith('W/'),
+  };
 }
 
 /** Of a status line. */

@@ -12,11 +12,14 @@ import { pollAvailability } from '../availability.js';
 import { isUnfinishedUpload } from '../directory/names.js';
 import { watchedBytes } from './body.js';
 import type { DavClient, DavReply } from './client.js';
-import { contentOf, statOf, type Found } from './folder.js';
+import { contentOf, statOf, type Errand, type Found } from './folder.js';
 import { isStrong } from './multistatus.js';
 
 /** Folders in one another; more of them are a link that leads in a circle. */
 const MAX_DEPTH = 100;
+
+/** ms after which a change is old enough for a strong ETag: a second, told in whole seconds. */
+const RIPE = 2000;
 
 /** ms between two probes. */
 const POLL = 15_000;
@@ -72,7 +75,7 @@ export class DavSource implements Source {
     const details = this.#details('remove', file);
     throwIfAborted(signal, details);
     const names = namesOf(file);
-    const found = await statOf(this.#client, names, { signal, details });
+    const found = await this.#ripe(names, { signal, details });
     if (!found) return this.#missing(file, signal, details).then(error => tolerate(error));
     if (!isSame(file, found)) throw this.#changed(file, details);
     const headers = conditionsOn(file, found.strongEtag);
@@ -92,6 +95,18 @@ export class DavSource implements Source {
     const root = await statOf(this.#client, [], { signal, details });
     if (root?.folder) return { available: true, reason: `${this.#client.url.host} lets us in`, armed: false };
     throw this.#noRoot(details);
+  }
+
+  /**
+   * Apache gives what changed within the last second a weak ETag, which is no condition for a deletion, and compares
+   * If-Unmodified-Since with its own clock then.
+   */
+  async #ripe(names: readonly string[], errand: Errand): Promise<Found | undefined> {
+    const { clock } = this.#client;
+    const found = await statOf(this.#client, names, errand);
+    if (!found?.weak || Math.abs(clock.now() - (found.modified ?? 0)) > RIPE) return found;
+    await clock.sleep(RIPE, errand.signal);
+    return statOf(this.#client, names, errand);
   }
 
   /** A folder that has gone since it was listed holds no files. */
