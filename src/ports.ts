@@ -136,6 +136,11 @@ export interface Source {
   readonly capabilities: SourceCapabilities;
   /** Gives the latest value at once, then each change. Probing happens only while somebody subscribes. */
   readonly availability: Observable<Availability>;
+  /**
+   * Emits when something may have changed: a hint that a look is worth while. It may miss changes and tell of none: polling
+   * remains the truth. Watching happens only while somebody subscribes, of what has been listed since then.
+   */
+  readonly changes?: Observable<void>;
   /** Every regular file below the root. Throws if any part could not be listed: a short listing is never a success. */
   list(signal: AbortSignal): AsyncIterable<SourceFile>;
   /**

@@ -31,6 +31,7 @@ export function guardSource(source: Source, limits: Limits): Source & Guarded<So
       return { ...source.capabilities, connections: limits.connections };
     },
     availability: source.availability,
+    ...(source.changes && { changes: source.changes }),
     list: signal => streamInTurn(limits, signal, () => source.list(signal)),
     ...(source.listChanges && { listChanges: changesInTurn(source, limits) }),
     read: (file: SourceFile, offset, signal): ByteStream =>

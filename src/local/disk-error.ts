@@ -1,5 +1,7 @@
 import { FileSyncError, toFileSyncError, type ErrorDetails, type ErrorKind } from '../errors.js';
 
+const NO_SERVER = "the network drive's server does not answer: check that it runs and can be reached";
+
 /** What a file system's error code means: the kind, and for a person the words behind the path. */
 const MEANINGS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
   ENOSPC: ['no-space', 'the disk is full: free some space on it'],
@@ -24,6 +26,15 @@ const MEANINGS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
   ENXIO: ['unavailable', 'the drive is gone: plug it in again'],
   ESTALE: ['unavailable', 'the network drive was lost: mount it again'],
   ENOTCONN: ['unavailable', 'the drive was lost: mount it again'],
+  ESHUTDOWN: ['unavailable', 'the drive was lost: mount it again'],
+  ETIMEDOUT: ['unavailable', NO_SERVER],
+  EHOSTDOWN: ['unavailable', NO_SERVER],
+  EHOSTUNREACH: ['unavailable', NO_SERVER],
+  ENETUNREACH: ['unavailable', NO_SERVER],
+  ECONNREFUSED: ['unavailable', NO_SERVER],
+  ECONNRESET: ['unavailable', NO_SERVER],
+  ECONNABORTED: ['unavailable', NO_SERVER],
+  EREMOTEIO: ['unavailable', NO_SERVER],
 };
 
 /** What a file operation threw, as a FileSyncError. What the table does not know is `io`. */

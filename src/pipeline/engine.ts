@@ -20,6 +20,7 @@ import { Cleaner } from './cleaner.js';
 import { Courier } from './courier.js';
 import { Downloader } from './downloader.js';
 import { Finder, type Scan } from './finder.js';
+import { REST } from './hints.js';
 import { DeviceHub, UNKNOWN, type Device, type DeviceStatus } from './hub.js';
 import { Ledger } from './ledger.js';
 import { LocalNames } from './local-names.js';
@@ -95,6 +96,7 @@ export class Engine {
   async start(): Promise<void> {
     await this.#begin();
     this.#running.add(this.#lookAgain().subscribe(device => this.#queues.look(device)));
+    this.#running.add(this.#hub.hints().subscribe(device => this.#queues.look(device)));
     this.#running.add(this.#hub.landings().subscribe(device => this.#lookFully(device)));
     this.#running.add(this.#tidyNowAndThen().subscribe());
     this.rescan();
@@ -195,11 +197,18 @@ export class Engine {
 
   /** After each look at a device, the next one an interval later; a look in between starts the wait anew. */
   #lookAgain(): Observable<string> {
-    const wait = () => this.#interval.pipe(switchMap(ms => after(this.#parts.clock, ms)));
+    const wait = (scan: Scan) =>
+      this.#interval.pipe(switchMap(ms => after(this.#parts.clock, Math.min(ms, this.#growthIn(scan)))));
     return this.#workers.finder.scans.pipe(
       groupBy(scan => scan.device),
-      mergeMap(scans => scans.pipe(switchMap(() => wait().pipe(map(() => scans.key))))),
+      mergeMap(scans => scans.pipe(switchMap(scan => wait(scan).pipe(map(() => scans.key))))),
     );
+  }
+
+  /** ms until a look at what grew is due before its turn: a source that gives hints gives none when a file has settled. */
+  #growthIn({ device, growing, settledIn }: Scan): number {
+    const isHinted = this.#hub.source(device)?.changes !== undefined;
+    return isHinted && growing.length > 0 ? Math.max(settledIn, REST) : Infinity;
   }
 
   /** One look tells nothing of growth: a second one, when the first files can have settled, does. */

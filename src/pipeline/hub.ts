@@ -1,6 +1,7 @@
 import {
   combineLatest,
   distinctUntilChanged,
+  EMPTY,
   filter,
   map,
   merge,
@@ -15,6 +16,7 @@ import {
 import type { Availability, Clock, Source, Target } from '../ports.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { bothGates, sourceGate, targetGate, untilSettled, type Gate } from './gate.js';
+import { soonAfter } from './hints.js';
 import type { Lane } from './worker.js';
 
 /** A configured device with the ends that the rules use. */
@@ -104,6 +106,15 @@ export class DeviceHub {
         map(() => name),
       );
     return merge(...this.sourceNames().map(left));
+  }
+
+  /** Emits the name of each source that something has changed on, as far as it tells: many hints at a time are one. */
+  hints(): Observable<string> {
+    const hinted = (name: string) => {
+      const changes = this.source(name)?.changes;
+      return changes ? soonAfter(changes, this.#clock).pipe(map(() => name)) : EMPTY;
+    };
+    return merge(...this.sourceNames().map(hinted));
   }
 
   /** Where work that reads from `source` stands. */

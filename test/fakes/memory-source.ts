@@ -1,4 +1,4 @@
-import { BehaviorSubject } from 'rxjs';
+import { BehaviorSubject, Subject, type Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../src/errors.js';
 import type {
   Availability,
@@ -16,6 +16,8 @@ export interface MemorySourceOptions {
   readonly capabilities?: Partial<SourceCapabilities>;
   /** Bytes in one piece of a read. */
   readonly piece?: number;
+  /** Tells when it has changed. */
+  readonly hints?: boolean;
   /** Called before each operation and before each piece of a read; what it throws is the device's error. */
   /** Can look at the changes alone. */
   readonly changes?: boolean;
@@ -37,6 +39,9 @@ export class MemorySource implements Source {
     reason: 'in memory',
     armed: false,
   });
+  /** The hand that gives hints, if the options say so. */
+  readonly hints = new Subject<void>();
+  readonly changes?: Observable<void>;
   /** Every read that began, in order. */
   readonly reads: { path: string; offset: number }[] = [];
   /** Each look: at everything, or the paths that were asked for in a look at the changes. */
@@ -51,8 +56,9 @@ export class MemorySource implements Source {
   #time = Date.UTC(2026, 0, 1);
 
   constructor(options: MemorySourceOptions = {}) {
-    const { capabilities, changes = false, piece = PIECE, before = () => undefined } = options;
+    const { capabilities, changes = false, hints = false, piece = PIECE, before = () => undefined } = options;
     if (changes) this.listChanges = (unsettled, signal) => this.#listChanges(unsettled, signal);
+    if (hints) this.changes = this.hints;
     this.#piece = piece;
     this.capabilities = { connections: 1, resume: true, checksum: 'sha256', remove: true, ...capabilities };
     this.#before = before;
@@ -123,6 +129,7 @@ export class MemorySource implements Source {
 
   async close(): Promise<void> {
     this.availability.complete();
+    this.hints.complete();
   }
 
   async #listChanges(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {

@@ -19,6 +19,7 @@ import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../definition.js';
 import { isUnfinishedUpload, nameFromBytes, pathToBytes } from './names.js';
 import { Root } from './root.js';
+import { FolderWatches } from './watches.js';
 
 /** No pipe is waited for, no link followed. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -38,10 +39,15 @@ export class DirectorySource implements Source {
   readonly availability: Observable<Availability>;
   readonly #root: Root;
   readonly #device: string;
+  readonly changes: Observable<void>;
+  readonly #watches: FolderWatches;
   readonly #closed = new AbortController();
 
   /** @param path absolute */
-  constructor(path: string, { name, clock }: DeviceContext) {
+  constructor(path: string, context: DeviceContext, watches?: FolderWatches) {
+    const { name, clock } = context;
+    this.#watches = watches ?? new FolderWatches(context, this.#closed.signal);
+    this.changes = this.#watches.changes;
     this.#root = new Root(path, name);
     this.#device = name;
     const probe = () => this.#root.probe(constants.R_OK, false);
@@ -53,7 +59,10 @@ export class DirectorySource implements Source {
     throwIfAborted(signal, details);
     const before = await this.#root.identity(details);
     const folders = [''];
+    const seen: Buffer[] = [];
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      seen.push(this.#absolute(folder));
+      await this.#watches.add(this.#absolute(folder));
       for (const entry of await this.#entries(folder)) {
         throwIfAborted(signal, details);
         const path = folder + nameFromBytes(entry.name);
@@ -62,6 +71,7 @@ export class DirectorySource implements Source {
         if (file) yield file;
       }
     }
+    this.#watches.keepOnly(seen);
     if ((await this.#root.identity(details)) === before) return;
     const message = `the folder ${this.#root.path} was replaced while it was listed`;
     throw new FileSyncError('unavailable', message, details);
@@ -80,6 +90,8 @@ export class DirectorySource implements Source {
       }
       const after = await this.#checkSame(file, handle);
       if (position !== file.size || wasTouched(before, after)) throw this.#changed(file, 'read');
+      const now = await unless(GONE, lstat(this.#absolute(file.path)));
+      if (now && wasReplaced(after, now)) throw this.#changed(file, 'read');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'read');
     }
@@ -169,3 +181,9 @@ function isSame(file: SourceFile, found: Stats): boolean {
 
 /** In full fineness, which is stable while a file is open. Not by ctime: some shares change it when a file is only read. */
 const wasTouched = (before: Stats, after: Stats): boolean => before.mtimeMs !== after.mtimeMs;
+
+/** Another file has the name by now. Some shares number a file anew each time that they are asked: not by that alone. */
+function wasReplaced(read: Stats, named: Stats): boolean {
+  if (read.dev === named.dev && read.ino === named.ino) return false;
+  return read.nlink === 0 || read.ctimeMs !== named.ctimeMs || read.birthtimeMs !== named.birthtimeMs;
+}

@@ -9,6 +9,7 @@ import type {
 } from '../../ports.js';
 import type { DeviceContext } from '../definition.js';
 import { DirectorySource } from '../directory/source.js';
+import { FolderWatches } from '../directory/watches.js';
 import type { Drive } from './drive.js';
 import { DriveEnd } from './ends.js';
 
@@ -16,10 +17,14 @@ import { DriveEnd } from './ends.js';
 export class DiskSource implements Source {
   readonly capabilities: SourceCapabilities;
   readonly availability: Observable<Availability>;
+  readonly changes: Observable<void>;
+  readonly #closed = new AbortController();
   readonly #end: DriveEnd<DirectorySource>;
 
   constructor(drive: Drive, context: DeviceContext) {
-    const folderAt = (path: string) => new DirectorySource(path, context);
+    const watches = new FolderWatches(context, this.#closed.signal);
+    const folderAt = (path: string) => new DirectorySource(path, context, watches);
+    this.changes = watches.changes;
     this.capabilities = folderAt('/').capabilities;
     this.#end = new DriveEnd(drive, 'read', context, folderAt);
     this.availability = this.#end.availability;
@@ -42,6 +47,7 @@ export class DiskSource implements Source {
   }
 
   close(): Promise<void> {
+    this.#closed.abort();
     return this.#end.close();
   }
 }

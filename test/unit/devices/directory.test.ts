@@ -20,6 +20,7 @@ import { firstValueFrom } from 'rxjs';
 import { directory } from '../../../src/devices/directory.js';
 import { DirectorySource } from '../../../src/devices/directory/source.js';
 import { DirectoryTarget } from '../../../src/devices/directory/target.js';
+import { unless } from '../../../src/local/disk-error.js';
 import { localName } from '../../../src/local/names.js';
 import type { Outgoing, SourceFile, WriteEvents } from '../../../src/ports.js';
 import { checksumOf, collect, failsWith, listed, sample } from '../../conformance/support.js';
@@ -90,6 +91,34 @@ describe('directory', () => {
         }
       }, 'changed');
       assert.deepEqual(await only(), file);
+    });
+
+    it('notices that a file of the same size and time came in its place while it read', async () => {
+      const path = join(root, 'log.ulg');
+      const stamp = (name: string) => utimes(name, 1_700_000_000.123, 1_700_000_000.123);
+      await writeFile(path, bytes);
+      await stamp(path);
+      const file = await only();
+      await writeFile(join(home, 'other'), sample(bytes.length, 9));
+      await stamp(join(home, 'other'));
+      await failsWith(async () => {
+        for await (const chunk of source.read(file, 0, never)) {
+          assert.ok(chunk.length > 0);
+          await unless(['ENOENT'], rename(join(home, 'other'), path));
+        }
+      }, 'changed');
+      assert.deepEqual(await only(), file);
+    });
+
+    it('has read a file that is gone by the end', async () => {
+      const path = join(root, 'log.ulg');
+      await writeFile(path, bytes);
+      let size = 0;
+      for await (const chunk of source.read(await only(), 0, never)) {
+        size += chunk.length;
+        await rm(path, { force: true });
+      }
+      assert.equal(size, bytes.length);
     });
 
     it('lists, reads and removes files whose names are not UTF-8, each under a name of its own', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { filter, firstValueFrom } from 'rxjs';
 import { compose, type Machine } from '../../../src/compose.js';
 import { loadConfig } from '../../../src/config/load.js';
@@ -421,6 +423,19 @@ describe('disk: a drive that is plugged in and out', function () {
     const source = sourceOf({ uuid: drive.uuid });
     const { reason } = await becomes(source, false);
     assert.match(reason, /is damaged: repair it with fsck/);
+  });
+
+  it('hints at what comes onto the drive, and does not keep it from being unmounted', async () => {
+    const drive = await camera();
+    await drive.insert();
+    const source = sourceOf({ uuid: drive.uuid });
+    let hints = 0;
+    source.changes?.subscribe(() => hints++);
+    await listed(source);
+    await drive.whileWritable(place, () => writeFile(join(place, 'DCIM/next.jpg'), 'x'));
+    await eventually(async () => hints > 0);
+    await promisify(execFile)('umount', [place]);
+    assert.deepEqual(await mountsAt(place), []);
   });
 
   it('the engine waits for a drive that is pulled out amid its work, quietly, and then ends it', async () => {

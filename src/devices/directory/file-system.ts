@@ -1,0 +1,31 @@
+import type { PathLike } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+
+/** File systems whose answers come from this machine alone (statfs(2), `f_type`; linux/magic.h). */
+const LOCAL: ReadonlySet<number> = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // XFS
+  0x9123683e, // Btrfs
+  0xf2f52010, // F2FS
+  0xca451a4e, // bcachefs
+  0x2fc12fc1, // ZFS
+  0x01021994, // tmpfs
+  0x858458f6, // ramfs
+  0x794c7630, // overlayfs
+  0x4d44, // FAT
+  0x2011bab0, // exFAT
+  0x7366746e, // NTFS
+  0x24051905, // UBIFS
+  0x72b6, // JFFS2
+  0x73717368, // SquashFS
+  0x9660, // ISO 9660
+  0x15013346, // UDF
+]);
+
+/** No server and no other program stands behind the path, whose silence would hold up every call. Never rejects. */
+export async function isLocal(path: PathLike): Promise<boolean> {
+  return statfs(path).then(
+    ({ type }) => LOCAL.has(type),
+    () => false,
+  );
+}

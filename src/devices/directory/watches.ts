@@ -1,0 +1,100 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { fromEvent, Observable, share, takeUntil, type Subscriber } from 'rxjs';
+import { codeOf } from '../../local/disk-error.js';
+import type { DeviceContext } from '../definition.js';
+import { isLocal } from './file-system.js';
+import { isUnfinishedUpload, nameFromBytes } from './names.js';
+
+interface Watched {
+  /** Of the folder that is watched: another one may have come in its place. */
+  readonly identity: string;
+  readonly watcher: FSWatcher;
+}
+
+/** Folders watched for one device, so that other programs of the same user are left some of the kernel's watches. */
+const MOST = 4096;
+
+/**
+ * Hints that something in a device's folders has changed, while somebody subscribes to `changes`. inotify tells names
+ * alone: no file is opened, and no mount is kept from being unmounted. What cannot be watched is left to polling.
+ */
+export class FolderWatches {
+  readonly changes: Observable<void>;
+  readonly #logger: DeviceContext['logger'];
+  readonly #watched = new Map<string, Watched>();
+  #subscriber: Subscriber<void> | undefined;
+  #complained = false;
+
+  /** @param until its abort ends all watching */
+  constructor({ logger }: DeviceContext, until: AbortSignal) {
+    this.#logger = logger;
+    const hints = new Observable<void>(subscriber => {
+      this.#subscriber = subscriber;
+      return () => this.#end();
+    });
+    this.changes = hints.pipe(share(), takeUntil(fromEvent(until, 'abort')));
+  }
+
+  /** To be called before the folder is read: what comes after that is hinted at. Never rejects. */
+  async add(folder: Buffer): Promise<void> {
+    if (!this.#subscriber) return;
+    const key = keyOf(folder);
+    const identity = await identityOf(folder).catch(() => undefined);
+    if (identity !== undefined && identity === this.#watched.get(key)?.identity) return;
+    this.#drop(key);
+    // inotify_add_watch looks the path up in the main thread, which a server that hangs would stop.
+    if (identity === undefined || !(await isLocal(folder))) return;
+    this.#watch(folder, key, identity);
+  }
+
+  /** Lets go of all others. */
+  keepOnly(folders: readonly Buffer[]): void {
+    const kept = new Set(folders.map(keyOf));
+    for (const key of this.#watched.keys()) if (!kept.has(key)) this.#drop(key);
+  }
+
+  #watch(folder: Buffer, key: string, identity: string): void {
+    if (!this.#subscriber || this.#watched.has(key)) return;
+    if (this.#watched.size >= MOST) return this.#complain(`there are more than ${MOST} folders`);
+    try {
+      const watcher = watch(folder, { persistent: false, encoding: 'buffer' });
+      watcher.on('change', (_kind, name) => this.#hint(name));
+      watcher.on('error', () => this.#drop(key));
+      this.#watched.set(key, { identity, watcher });
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#complain(codeOf(error) ?? String(error));
+    }
+  }
+
+  #hint(name: string | Buffer | null): void {
+    const known = name === null ? '' : nameFromBytes(Buffer.from(name));
+    if (!isUnfinishedUpload(known)) this.#subscriber?.next();
+  }
+
+  #complain(reason: string): void {
+    if (this.#complained) return;
+    this.#complained = true;
+    const cure = reason === 'ENOSPC' ? '; raise fs.inotify.max_user_watches' : '';
+    const consequence = 'what is new in the others is found by looking, once an interval';
+    this.#logger.log('info', `not every folder can be watched (${reason}${cure}): ${consequence}`);
+  }
+
+  #drop(key: string): void {
+    this.#watched.get(key)?.watcher.close();
+    this.#watched.delete(key);
+  }
+
+  #end(): void {
+    this.#subscriber = undefined;
+    for (const key of [...this.#watched.keys()]) this.#drop(key);
+  }
+}
+
+const keyOf = (folder: Buffer): string => folder.toString('latin1');
+
+/** Numbers of inodes are used again: the time of birth tells a new folder from an old one. */
+async function identityOf(folder: Buffer): Promise<string> {
+  const { dev, ino, birthtimeMs } = await stat(folder);
+  return `${dev}:${ino}:${birthtimeMs}`;
+}
