@@ -1,4 +1,5 @@
 import { toFileSyncError } from '../errors.js';
+import { drainingNodeClass } from './draining-node.js';
 import type { ParameterValue } from './graph.js';
 import { ParameterTable } from './parameters.js';
 import type {
@@ -9,6 +10,7 @@ import type {
   RclParameter,
   RclPublisher,
   RclResult,
+  RclSubscription,
 } from './rclnodejs.js';
 
 export interface GuardedNode extends RclNode {
@@ -23,7 +25,7 @@ type GuardedNodeClass = new (...parameters: ConstructorParameters<Rclnodejs['Nod
  * table, whose answers say what is wrong.
  */
 export function guardedNodeClass(rcl: Rclnodejs): GuardedNodeClass {
-  return class extends rcl.Node implements GuardedNode {
+  return class extends drainingNodeClass(rcl) implements GuardedNode {
     readonly table = new ParameterTable();
 
     /** The library puts the parameters' events into the node's namespace, where no tool looks for them. */
@@ -40,7 +42,7 @@ export function guardedNodeClass(rcl: Rclnodejs): GuardedNodeClass {
       type: string,
       topic: string,
       ...rest: readonly (object | RclListener)[]
-    ): object {
+    ): RclSubscription {
       const guarded = rest.map(one => (isFunction<RclListener>(one) ? guardedListener(this, one) : one));
       return super.createSubscription(type, topic, ...guarded);
     }

@@ -28,7 +28,7 @@ const options = z.object({
     .enum(['auto', 'services', 'endpoint'])
     .default('auto')
     .describe(
-      "the FTP services of MAVROS, or raw MAVLink through an endpoint of its router; auto: the services until they prove unable, as those of MAVROS' releases before the mend of its issue 1736 are with PX4, and all with ArduPilot",
+      'endpoint: raw MAVLink through an endpoint of the MAVROS router, some thirty times as fast; services: the FTP services of MAVROS; auto: an endpoint if the router offers one and file transfer is answered there, else the services',
     ),
   ...vehicleOptions,
 });
@@ -56,10 +56,12 @@ export interface MavrosOptions {
   readonly clock: Clock;
   /** ms in which no FTP call is made at first; default: until a call of a former run has certainly ended. */
   readonly quietAtStart?: number;
+  /** ms that `auto` gives an endpoint to come up; default 6,000. */
+  readonly grace?: number;
 }
 
 /** The device on a ROS graph. All that come from one call share one lock over the FTP services. */
-export function mavrosDevice(graph: Graph, { clock, quietAtStart }: MavrosOptions): DeviceType {
+export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: MavrosOptions): DeviceType {
   const lock = new FtpLock(clock, quietAtStart);
   const known = new Map<string, FtpServices>();
   const servicesOf = (namespace: string) => {
@@ -77,7 +79,7 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart }: MavrosOption
       const services = servicesOf(chosen.namespace);
       return chosen.transport === 'services'
         ? plainSource(graph, services, chosen, context)
-        : autoSource(graph, services, chosen, context, endpoint);
+        : autoSource(graph, services, chosen, context, { endpoint, grace });
     },
   });
 }
@@ -85,26 +87,29 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart }: MavrosOption
 /** The device types with the stand-in replaced by the device on this graph. */
 export function withMavros(types: readonly DeviceType[], graph: Graph, options: MavrosOptions): DeviceType[] {
   const device = mavrosDevice(graph, options);
-  return types.map(type => (type.type === TYPE ? device : type));
+  return types.map(type => (isMavros(type) ? device : type));
 }
 
+export const isMavros = ({ type }: DeviceType): boolean => type === TYPE;
+
 function plainSource(graph: Graph, services: FtpServices, chosen: Options, context: DeviceContext): Source {
-  const unable = (why: string) => context.logger.log('error', `${why}: ${CURE}`);
-  return servicesSource(graph, services, chosen, context, unable);
+  return servicesSource(graph, services, chosen, context, why => tellCure(why, context));
 }
+
+const tellCure = (why: string, { logger }: DeviceContext) => logger.log('error', `${why}: ${CURE}`);
 
 function autoSource(
   graph: Graph,
   services: FtpServices,
   chosen: Options,
   context: DeviceContext,
-  endpoint: () => Source,
+  how: { readonly endpoint: () => Source; readonly grace: number | undefined },
 ): Source {
   const unable = (why: string) => {
-    context.logger.log('warn', `${why}: going on through an endpoint of its router, without its services`);
-    auto.changeOver();
+    if (!auto.servicesUnable(why)) tellCure(why, context);
   };
-  const auto: AutoSource = new AutoSource(servicesSource(graph, services, chosen, context, unable), endpoint);
+  const plain = servicesSource(graph, services, chosen, context, unable);
+  const auto: AutoSource = new AutoSource({ ...context, ...how, services: plain });
   return auto;
 }
 

@@ -15,6 +15,7 @@ import type {
   Qos,
   ServiceType,
 } from './graph.js';
+import { LATE, limited } from './limited.js';
 import { guardedNodeClass, toParameter, type GuardedNode } from './guarded-node.js';
 import { overridesFor, readOverrides } from './overrides.js';
 import {
@@ -188,19 +189,23 @@ export class RclnodejsGraph implements Graph {
   }
 
   async #call(client: RclClient, name: string, request: object, options: CallOptions): Promise<object> {
-    const begun = this.#clock.monotonic();
-    const signal = AbortSignal.any([options.signal, this.#closed.signal]);
-    const left = () => Math.max(0, options.timeout - (this.#clock.monotonic() - begun));
-    try {
-      while (!client.isServiceServerAvailable()) {
-        if (left() === 0) throw new FileSyncError('unavailable', `nobody serves ${name}`);
-        await this.#clock.sleep(Math.min(SERVER_POLL, left()), signal);
+    const { timeout, signal } = options;
+    const limits = { clock: this.#clock, timeout, ends: [signal, this.#closed.signal] };
+    return limited(limits, async over => {
+      let served = false;
+      try {
+        await this.#server(client, over);
+        served = true;
+        // Without its own timeout: the library would keep the answer until that has passed.
+        return await client.sendRequestAsync(request, { signal: over });
+      } catch (thrown) {
+        throw over.reason === LATE ? lateError(name, served, thrown) : callError(thrown);
       }
-      // Whole ms: the library takes no others.
-      return await client.sendRequestAsync(request, { timeout: Math.ceil(left()), signal });
-    } catch (thrown) {
-      throw callError(thrown, name);
-    }
+    });
+  }
+
+  async #server(client: RclClient, signal: AbortSignal): Promise<void> {
+    while (!client.isServiceServerAvailable()) await this.#clock.sleep(SERVER_POLL, signal);
   }
 
   #unlessClosed(act: () => void): void {
@@ -232,12 +237,13 @@ function refusal(why: string, cause: unknown): FileSyncError {
   return new FileSyncError('config', `ROS refuses to start: ${why}${cure}`, { cause });
 }
 
-function callError(thrown: unknown, service: string): FileSyncError {
-  const name = thrown instanceof Error ? thrown.name : '';
-  const cause = { operation: 'call', cause: thrown };
-  if (name === 'TimeoutError')
-    return new FileSyncError('timeout', `${service} did not answer in time`, cause);
-  return toFileSyncError(thrown, { operation: 'call' });
+const callError = (thrown: unknown) => toFileSyncError(thrown, { operation: 'call' });
+
+function lateError(service: string, served: boolean, cause: unknown): FileSyncError {
+  const details = { operation: 'call', cause };
+  return served
+    ? new FileSyncError('timeout', `${service} did not answer in time`, details)
+    : new FileSyncError('unavailable', `nobody serves ${service}`, details);
 }
 
 function rosLogger(logger: RclLogger): Logger {

@@ -60,7 +60,7 @@ export type RclListener = (message: object) => void;
 
 export interface RclClient {
   isServiceServerAvailable(): boolean;
-  sendRequestAsync(request: object, options: { timeout: number; signal: AbortSignal }): Promise<object>;
+  sendRequestAsync(request: object, options: { signal: AbortSignal }): Promise<object>;
 }
 
 export interface RclLogger {
@@ -76,6 +76,10 @@ export interface RclPublisher {
   publish(message: object): void;
 }
 
+export interface RclSubscription {
+  readonly handle: object;
+}
+
 export interface RclNode {
   name(): string;
   namespace(): string;
@@ -84,10 +88,15 @@ export interface RclNode {
   spin(timeout: number): void;
   createPublisher(type: string, topic: string, ...rest: readonly object[]): RclPublisher;
   destroyPublisher(publisher: RclPublisher): void;
-  destroyPublisher(publisher: object): void;
   /** `rest`: options, listener. */
-  createSubscription(type: string, topic: string, ...rest: readonly (object | RclListener)[]): object;
-  destroySubscription(subscription: object): void;
+  createSubscription(
+    type: string,
+    topic: string,
+    ...rest: readonly (object | RclListener)[]
+  ): RclSubscription;
+  destroySubscription(subscription: RclSubscription): void;
+  /** Called by the library with the handles of whatever is ready. */
+  execute(handles: readonly object[]): void;
   /** `rest`: options, handler. */
   createService(type: string, name: string, ...rest: readonly (object | RclHandler)[]): object;
   destroyService(service: object): void;
@@ -99,10 +108,15 @@ export interface RclNode {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Whether this process was started in a shell that has sourced ROS. */
+export function isSourced(env: Environment): boolean {
+  return Boolean(env['ROS_DISTRO'] && env['AMENT_PREFIX_PATH']);
+}
+
 /** Hands over the library. Throws `config` with what is missing. */
 export async function loadRclnodejs(env: Environment): Promise<Rclnodejs> {
   // Its import in a process without ROS would start to rebuild it, so the environment is looked at first.
-  if (!env['ROS_DISTRO'] || !env['AMENT_PREFIX_PATH'])
+  if (!isSourced(env))
     throw new FileSyncError(
       'config',
       `ROS 2 is not sourced: source /opt/ros/<distro>/setup.bash, then ${AGAIN}`,

@@ -1,10 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { encodeFrame, FrameDecoder } from '../../src/mavlink/frame.js';
-import type { Closable, Graph, Publisher, Qos } from '../../src/ros/graph.js';
+import { encodeFrame, FrameDecoder, type Frame } from '../../src/mavlink/frame.js';
+import type { Closable, Graph, Publisher } from '../../src/ros/graph.js';
+import { ENDPOINT_QOS } from '../../src/ros/mavros/endpoint.js';
 import { MAVLINK_TYPE, routerTypes, type EndpointRequest } from '../../src/ros/mavros/interfaces.js';
 import { decodeMavlink, encodeMavlink } from '../../src/ros/mavros/mavlink-message.js';
-
-const QOS: Qos = { depth: 1000, reliability: 'best-effort', durability: 'volatile' };
 
 interface Endpoint extends EndpointRequest {
   readonly source: Publisher<Uint8Array> & Closable;
@@ -14,6 +13,10 @@ interface Endpoint extends EndpointRequest {
 /** The MAVROS router between a vehicle on UDP and its endpoints in the graph; as there, one that is added twice is there twice. */
 export class StandInRouter {
   readonly endpoints: Endpoint[] = [];
+  /** Why it makes no endpoint. */
+  refusal: string | undefined;
+  /** What passes either way; all else is lost. */
+  passes: (frame: Frame) => boolean = () => true;
   readonly #graph: Graph;
   readonly #vehicle: Socket = createSocket('udp4');
   readonly #port: number;
@@ -24,7 +27,7 @@ export class StandInRouter {
     this.#port = vehiclePort;
     const decoder = new FrameDecoder();
     this.#vehicle.on('message', bytes => {
-      for (const frame of decoder.push(bytes))
+      for (const frame of decoder.push(bytes).filter(one => this.passes(one)))
         for (const { source } of this.endpoints) source.publish(encodeMavlink(encodeFrame(frame)));
     });
     this.#services = [
@@ -39,8 +42,9 @@ export class StandInRouter {
   }
 
   #add({ url, type }: EndpointRequest) {
-    const source = this.#graph.advertiseRaw(MAVLINK_TYPE, `${url}/mavlink_source`, QOS);
-    const sink = this.#graph.subscribeRaw(MAVLINK_TYPE, `${url}/mavlink_sink`, QOS, message => {
+    if (this.refusal !== undefined) return { successful: false, reason: this.refusal, id: 0 };
+    const source = this.#graph.advertiseRaw(MAVLINK_TYPE, `${url}/mavlink_source`, ENDPOINT_QOS);
+    const sink = this.#graph.subscribeRaw(MAVLINK_TYPE, `${url}/mavlink_sink`, ENDPOINT_QOS, message => {
       const frame = decodeMavlink(message)?.frame();
       if (frame) this.#vehicle.send(frame, this.#port, '127.0.0.1');
     });

@@ -1,18 +1,25 @@
 import assert from 'node:assert/strict';
 import { filter, firstValueFrom } from 'rxjs';
-import { collect, failsWith, listed, sample } from '../conformance/support.js';
+import { FileTransferProtocol } from '../../src/mavlink/messages.js';
+import type { Frame } from '../../src/mavlink/frame.js';
+import { collect, eventually, failsWith, listed, sample } from '../conformance/support.js';
+import { ENDPOINT_QOS } from '../../src/ros/mavros/endpoint.js';
+import { MAVLINK_TYPE } from '../../src/ros/mavros/interfaces.js';
 import { mavrosBench, mavrosSource, type MavrosBench, type MavrosBenchOptions } from './mavros-bench.js';
 
 const never = new AbortController().signal;
 const LOG = sample(40_000, 5);
 const FILE = { path: 'a/flight.ulg', size: LOG.length };
 
+interface Given extends MavrosBenchOptions {
+  /** How things are before anybody looks at the device. */
+  readonly before?: (bench: MavrosBench) => void;
+}
+
 /** A bench with one log on the vehicle; somebody watches the device, as the engine does. */
-async function onBench(
-  options: MavrosBenchOptions,
-  test: (bench: MavrosBench) => Promise<void>,
-): Promise<void> {
-  const bench = await mavrosBench(options);
+async function onBench(given: Given, test: (bench: MavrosBench) => Promise<void>): Promise<void> {
+  const bench = await mavrosBench(given);
+  given.before?.(bench);
   const watching = bench.source.availability.subscribe();
   try {
     await bench.put(FILE.path, LOG);
@@ -28,55 +35,158 @@ async function readsWhole({ source }: MavrosBench): Promise<void> {
   assert.deepEqual(await collect(source.read(FILE, 0, never)), Buffer.from(LOG));
 }
 
-async function goesOver(bench: MavrosBench, why: RegExp): Promise<void> {
+/** How the device is reached, once it is. */
+async function reason({ source }: MavrosBench): Promise<string> {
+  return (await firstValueFrom(source.availability.pipe(filter(({ available }) => available)))).reason;
+}
+
+async function usesEndpoint(bench: MavrosBench): Promise<void> {
   assert.deepEqual(await listed(bench.source), [FILE]);
   await readsWhole(bench);
   assert.equal(bench.router.endpoints.length, 1);
-  const told = bench.logger.messages('warn').filter(message => why.test(message));
-  assert.equal(told.length, 1, bench.logger.messages().join('\n'));
-  assert.match(told[0] ?? '', /endpoint/);
-  const calls = bench.standIn.calls.length;
-  await readsWhole(bench);
-  assert.equal(bench.standIn.calls.length, calls, 'the services were used again');
+  assert.match(await reason(bench), /endpoint.*transport auto/);
 }
 
+/** Says why wherever it is asked, and has taken its endpoint away. */
+async function usesServices(bench: MavrosBench, why: RegExp): Promise<void> {
+  assert.deepEqual(await listed(bench.source), [FILE]);
+  await readsWhole(bench);
+  assert.ok(bench.standIn.calls.some(({ service }) => service === 'read'));
+  await eventually(async () => bench.router.endpoints.length === 0);
+  assert.match(await reason(bench), /transport auto, the FTP services/);
+  assert.match(await reason(bench), why);
+  const told = bench.logger.messages('warn').filter(message => why.test(message));
+  assert.equal(told.length, 1, bench.logger.messages().join('\n'));
+}
+
+/** A second endpoint on the same topics would bring every message again. */
+async function hearsNothingTwice({ graph, router }: MavrosBench, url: string): Promise<void> {
+  let [heard, passed] = [0, 0];
+  const note = () => void heard++;
+  const listening = graph.subscribeRaw(MAVLINK_TYPE, `${url}/mavlink_source`, ENDPOINT_QOS, note);
+  router.passes = () => ++passed > 0;
+  await eventually(async () => passed > 1 && heard >= passed);
+  listening.close();
+  assert.equal(heard, passed);
+}
+
+const isFtp = ({ messageId }: Frame) => messageId === FileTransferProtocol.id;
+
 describe('mavros source, transport auto', () => {
-  it('stays with services that work', () =>
+  it('goes through an endpoint where the router offers one, and says so', () =>
     onBench({ transport: 'auto' }, async bench => {
-      assert.deepEqual(await listed(bench.source), [FILE]);
-      await readsWhole(bench);
-      assert.deepEqual(bench.router.endpoints, []);
+      await usesEndpoint(bench);
+      assert.deepEqual(bench.standIn.calls, []);
+      assert.match(bench.logger.messages('info').join('\n'), /endpoint.*router offers/);
     }));
 
-  it('goes over to an endpoint when reads are empty', () =>
+  it('goes through an endpoint where MAVROS has no ftp plugin', () =>
+    onBench({ transport: 'auto', before: bench => void bench.standIn.denyFtp() }, async bench => {
+      await usesEndpoint(bench);
+    }));
+
+  it('goes through the services where there is no router', () =>
+    onBench({ transport: 'auto', routerless: true }, bench =>
+      usesServices(bench, /there is no MAVROS router/),
+    ));
+
+  it('goes through the services where the router refuses', () =>
+    onBench(
+      { transport: 'auto', before: bench => void (bench.router.refusal = 'not today') },
+      async bench => {
+        await usesServices(bench, /refuses the endpoint.*not today/);
+      },
+    ));
+
+  it('goes through the services where no vehicle is heard on the endpoint', () =>
+    onBench({ transport: 'auto', before: bench => void (bench.router.passes = () => false) }, async bench => {
+      await usesServices(bench, /no heartbeat/);
+    }));
+
+  it('goes through the services where file transfer is not answered on the endpoint', () =>
+    onBench(
+      { transport: 'auto', before: bench => void (bench.router.passes = frame => !isFtp(frame)) },
+      async bench => {
+        await usesServices(bench, /file transfer is not answered/);
+      },
+    ));
+
+  it('says so where file transfer is answered nowhere, and waits', () =>
+    onBench(
+      { transport: 'auto', before: bench => void (bench.router.passes = frame => !isFtp(frame)) },
+      async bench => {
+        bench.standIn.denyFtp();
+        await failsWith(() => listed(bench.source), 'timeout');
+        bench.router.passes = () => true;
+        await usesEndpoint(bench);
+      },
+    ));
+
+  it('does not begin over when bytes have been given', () =>
     onBench({ transport: 'auto' }, async bench => {
+      const release = bench.sim.hold('/log/a/flight.ulg', 20_000);
+      const given: Uint8Array[] = [];
+      await failsWith(
+        async () => {
+          for await (const chunk of bench.source.read(FILE, 0, never)) {
+            given.push(chunk);
+            bench.router.passes = () => false;
+          }
+        },
+        'timeout',
+        'unavailable',
+      );
+      release();
+      assert.deepEqual(Buffer.concat(given), Buffer.from(LOG.subarray(0, Buffer.concat(given).length)));
+      assert.deepEqual(bench.standIn.calls, []);
+    }));
+
+  it('says the cure where the services are all there is and cannot read', () =>
+    onBench({ transport: 'auto', routerless: true }, async bench => {
       bench.standIn.readsEmpty = true;
-      await goesOver(bench, /reads nothing/);
+      const error = await failsWith(() => readsWhole(bench), 'unsupported');
+      assert.match(error.message, /reads nothing.*newer MAVROS.*transport: endpoint.*router/);
+      assert.match(bench.logger.messages('error').join('\n'), /reads nothing.*newer MAVROS/);
     }));
 
-  it('goes over to an endpoint when the listing cannot be read', () =>
-    onBench({ transport: 'auto' }, async bench => {
-      bench.standIn.listsNothing = true;
-      await goesOver(bench, /listings/);
+  it('tries the endpoint again where the services cannot read', () =>
+    onBench(
+      { transport: 'auto', before: bench => void (bench.router.passes = frame => !isFtp(frame)) },
+      async bench => {
+        assert.deepEqual(await listed(bench.source), [FILE]);
+        bench.standIn.readsEmpty = true;
+        bench.router.passes = () => true;
+        await usesEndpoint(bench);
+      },
+    ));
+
+  it('looks for the router again when MAVROS has been away', () =>
+    onBench({ transport: 'auto', before: bench => void (bench.router.refusal = 'not yet') }, async bench => {
+      await usesServices(bench, /not yet/);
+      bench.router.refusal = undefined;
+      bench.standIn.connect(false);
+      await firstValueFrom(bench.source.availability.pipe(filter(({ available }) => !available)));
+      bench.standIn.connect(true);
+      await usesEndpoint(bench);
     }));
 
-  it('goes over to an endpoint when MAVROS has no ftp plugin', () =>
-    onBench({ transport: 'auto' }, async bench => {
-      bench.standIn.denyFtp();
-      await goesOver(bench, /ftp plugin/);
-    }));
+  it('says what is away, MAVROS or the vehicle', () =>
+    onBench(
+      { transport: 'auto', routerless: true, before: bench => void bench.standIn.connect(false) },
+      async bench => {
+        const error = await failsWith(() => listed(bench.source), 'unavailable');
+        assert.match(error.message, /MAVROS runs but hears no vehicle/);
+      },
+    ));
 
-  it('tells of the armed vehicle on either way', () =>
-    onBench({ transport: 'auto' }, async bench => {
-      const armed = () => firstValueFrom(bench.source.availability.pipe(filter(state => state.armed)));
-      bench.standIn.arm(true);
-      await armed();
-      bench.standIn.arm(false);
-      bench.standIn.readsEmpty = true;
-      await readsWhole(bench);
-      bench.sim.arm(true);
-      await armed();
-    }));
+  for (const routerless of [true, false])
+    it(`tells of the armed vehicle ${routerless ? 'by the services' : 'through an endpoint'}`, () =>
+      onBench({ transport: 'auto', routerless }, async bench => {
+        await reason(bench);
+        bench.standIn.arm(true);
+        bench.sim.arm(true);
+        await firstValueFrom(bench.source.availability.pipe(filter(state => state.armed)));
+      }));
 });
 
 describe('mavros source, one transport only', () => {
@@ -102,6 +212,7 @@ describe('mavros source, one transport only', () => {
       const next = mavrosSource(bench.graph, { root: '/log', transport: 'endpoint' });
       assert.deepEqual(await collect(next.read(FILE, 0, never)), Buffer.from(LOG));
       assert.equal(bench.router.endpoints.length, 1);
+      await hearsNothingTwice(bench, url);
       await next.close();
     }));
 });

@@ -30,6 +30,8 @@ export interface MavrosBench extends SourceBench {
 export interface MavrosBenchOptions extends Pick<Partial<StandInOptions>, 'fault'> {
   readonly clock?: Clock;
   readonly transport?: string;
+  /** A MAVROS without a router. */
+  readonly routerless?: boolean;
 }
 
 /** The device, as the configuration would make it. */
@@ -62,11 +64,13 @@ export async function mavrosBench(options: MavrosBenchOptions = {}): Promise<Mav
   });
   const listen = { host: '127.0.0.1', port: 0 };
   const sim = await startSim({ folder: home.path, listen, like: 'px4', clock: systemClock, logger });
+  const aside = options.routerless === true ? new MemoryNetwork() : network;
   const router = new StandInRouter(
-    new MemoryGraph({ network, name: 'mavros_router', clock }),
+    new MemoryGraph({ network: aside, name: 'mavros_router', clock }),
     sim.address.port,
   );
-  const source = mavrosSource(graph, { root: '/log', transport }, { clock, logger, quietAtStart: 0 });
+  const how = { clock, logger, quietAtStart: 0, grace: 50 };
+  const source = mavrosSource(graph, { root: '/log', transport }, how);
   if (transport === 'endpoint') await connected(source, sim);
   return {
     source,

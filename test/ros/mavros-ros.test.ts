@@ -9,6 +9,7 @@ import { sample } from '../conformance/support.js';
 import { temporaryFolder } from '../conformance/temp-folder.js';
 import { OldFirmware } from '../fakes/old-firmware.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
+import type { Both } from './mavros-both.js';
 import type { Report } from './mavros-child.js';
 import { freePort, hasMavros, startMavros } from './real-mavros.js';
 import { requireRos, type Ros, type RosProgram } from './real.js';
@@ -74,7 +75,7 @@ describe('mavros source on the real MAVROS', () => {
   after(() => ros?.close());
 
   /** A vehicle with two logs, and where it sends its heartbeats to. */
-  async function vehicle(station: number): Promise<Sim> {
+  async function vehicle(station: number, like: 'px4' | 'ardupilot' = 'px4'): Promise<Sim> {
     const home = await temporaryFolder();
     ends.push(() => home.remove());
     await mkdir(join(home.path, 'log', 'a'), { recursive: true });
@@ -86,7 +87,7 @@ describe('mavros source on the real MAVROS', () => {
       folder: home.path,
       listen: at(0),
       to: at(station),
-      like: 'px4',
+      like,
       clock: systemClock,
       logger,
     });
@@ -94,16 +95,17 @@ describe('mavros source on the real MAVROS', () => {
     return sim;
   }
 
-  async function withVehicle(): Promise<void> {
+  async function withVehicle(): Promise<Sim> {
     const station = await freePort();
     const sim = await vehicle(station);
     mavros = startMavros(ros, { station, vehicle: sim.address.port });
+    return sim;
   }
 
   /** One that answers the way in which released versions of MAVROS ask. */
-  async function withOldVehicle(): Promise<[Sim, () => unknown]> {
+  async function withOldVehicle(like?: 'px4' | 'ardupilot'): Promise<[Sim, () => unknown]> {
     const station = await freePort();
-    const sim = await vehicle(await freePort());
+    const sim = await vehicle(await freePort(), like);
     const old = await OldFirmware.start(sim.address.port, station);
     ends.push(() => old.close());
     const start = () => (mavros = startMavros(ros, { station, vehicle: old.port }));
@@ -132,8 +134,88 @@ describe('mavros source on the real MAVROS', () => {
       await withVehicle();
       const { files, error, log } = await report(fetching(ros, transport));
       assert.deepEqual({ files, error }, { files: WHOLE, error: undefined }, log.join('\n'));
+      if (transport === 'auto') assert.match(log.join('\n'), /goes through an endpoint.*router offers/);
       lives();
     });
+
+  it('never has more than one endpoint, however often we are killed', async function () {
+    this.timeout(300_000);
+    const sim = await withVehicle();
+    for (let kill = 0; kill < 3; kill++) {
+      const program = fetching(ros, 'endpoint');
+      await program.says('begun');
+      program.signal('SIGKILL');
+      await program.ended;
+    }
+    const release = sim.hold('/log/a/flight.ulg', 700_000);
+    const program = fetching(ros, 'endpoint');
+    await program.says('begun');
+    const topic = '/filesync/d_device/mavlink_source';
+    assert.match(await ros.ros2('topic', 'info', topic), /Publisher count: 1\b/);
+    await assertNothingTwice(topic);
+    release();
+    const { files, error, log } = await report(program);
+    assert.deepEqual({ files, error }, { files: WHOLE, error: undefined }, log.join('\n'));
+    assert.match(await ros.ros2('topic', 'list'), /^(?!.*d_device)/s);
+    lives();
+  });
+
+  /** The number that the vehicle gives each message: a second endpoint would bring each one again. */
+  async function assertNothingTwice(topic: string): Promise<void> {
+    const only = ['--qos-reliability', 'best_effort', '--field', 'seq'];
+    const echo = ros.start('ros2', ['topic', 'echo', topic, 'mavros_msgs/msg/Mavlink', ...only]);
+    await echo.says(/(\d+\s+---\s+){4}/);
+    echo.signal('SIGINT');
+    const { output } = await echo.ended;
+    const numbers = output.match(/^\d+$/gm) ?? [];
+    assert.deepEqual(numbers, [...new Set(numbers)]);
+  }
+
+  it('is found by filesync check, which says how it is reached and why', async function () {
+    this.timeout(180_000);
+    await withVehicle();
+    const home = await temporaryFolder();
+    ends.push(() => home.remove());
+    const config = join(home.path, 'filesync.yaml');
+    const devices = '{ autopilot: { type: mavros, root: /log }, out: { type: directory, path: ./out } }';
+    await writeFile(config, `devices: ${devices}\nrules: [{ from: autopilot, to: [out] }]\n`);
+    await mkdir(join(home.path, 'out'));
+    // From a cold start MAVROS may take longer than the check does.
+    await ros.start('ros2', [
+      'topic',
+      'echo',
+      '--once',
+      '/mavros/state',
+      '--qos-durability',
+      'transient_local',
+    ]).ended;
+    const { output } = await ros.start('ros2', ['run', 'filesync', 'filesync', 'check', '-c', config]).ended;
+    assert.match(output, /^ok +autopilot +mavros .*endpoint.*transport auto.*router offers/m);
+    assert.match(output, /^ok +out +directory/m);
+    lives();
+  });
+
+  it('leaves the services to others while an endpoint is used', async function () {
+    this.timeout(300_000);
+    await withOldVehicle('ardupilot');
+    const asked = [
+      { path: 'a/flight.ulg', size: LOG.length },
+      { path: 'b.ulg', size: SMALL.length },
+    ];
+    const program = ros.start(process.execPath, [
+      '--import=tsx',
+      path('mavros-both.ts'),
+      JSON.stringify(asked),
+    ]);
+    const { output } = await program.ended;
+    const line = output.split('\n').find(text => text.startsWith('{"endpoint"'));
+    assert.ok(line !== undefined, output + mavros.output);
+    const { endpoint, services } = JSON.parse(line) as Both;
+    assert.equal(endpoint, WHOLE['a/flight.ulg']);
+    assert.ok(services.length > 2, 'the services were not used meanwhile');
+    assert.deepEqual(new Set(services), new Set([WHOLE['b.ulg']]));
+    lives();
+  });
 
   it('fetches whole files through the services, and survives that we are killed in mid-file', async function () {
     this.timeout(300_000);

@@ -1,30 +1,87 @@
-import { BehaviorSubject, switchMap, type Observable } from 'rxjs';
-import type { Availability, ByteStream, Checksum, Source, SourceFile } from '../../ports.js';
+import {
+  BehaviorSubject,
+  combineLatest,
+  concat,
+  EMPTY,
+  filter,
+  firstValueFrom,
+  map,
+  of,
+  ReplaySubject,
+  share,
+  startWith,
+  Subject,
+  switchMap,
+  takeUntil,
+  tap,
+  type Observable,
+} from 'rxjs';
+import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorKind } from '../../errors.js';
+import { aborted, after } from '../../pipeline/rx.js';
+import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceFile } from '../../ports.js';
 
-/** The better of two ways to the same files, and the one that is left when it proves unable. */
+/** ms that an endpoint may need to come up once the vehicle is on MAVROS: its link looks every 5 s. */
+const GRACE = 6_000;
+
+export interface AutoOptions {
+  /** A new source through an endpoint. Must be able to do the same as `services`. */
+  readonly endpoint: () => Source;
+  readonly services: Source;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** ms, in place of 6 s. */
+  readonly grace?: number | undefined;
+}
+
+/** One of the two transports, and the reason for it. */
+interface Way {
+  readonly source: Source;
+  readonly transport: 'endpoint' | 'services';
+  readonly why: string;
+  /** File transfer has been answered there, or nothing else is left to try. */
+  settled: boolean;
+}
+
+/** How things stand: on a way, or not yet. */
+interface Standing extends Availability {
+  readonly way?: Way;
+  /** It is too early to say that there is none. */
+  readonly pending?: boolean;
+}
+
+/** What went wrong if nobody has answered; any other error is an answer. */
+const SILENCE: readonly ErrorKind[] = ['timeout', 'unavailable', 'cancelled'];
+const MUTE = 'file transfer is not answered on an endpoint of its router';
+
+/**
+ * Through an endpoint of the router where there is one and file transfer is answered on it, else by the FTP services. An endpoint is
+ * kept for good, the services as long as MAVROS has its vehicle.
+ */
 export class AutoSource implements Source {
   readonly capabilities;
   readonly availability: Observable<Availability>;
-  readonly #first: Source;
-  readonly #makeSecond: () => Source;
-  readonly #current: BehaviorSubject<Source>;
+  readonly #options: AutoOptions;
+  readonly #way = new BehaviorSubject<Way | undefined>(undefined);
+  readonly #standing: Observable<Standing>;
+  readonly #closing = new Subject<void>();
+  /** The one that is in use or might be. */
+  #endpoint: Source | undefined;
 
-  /** Both must be able to do the same. */
-  constructor(first: Source, makeSecond: () => Source) {
-    this.#first = first;
-    this.#makeSecond = makeSecond;
-    this.#current = new BehaviorSubject(first);
-    this.capabilities = first.capabilities;
-    this.availability = this.#current.pipe(switchMap(source => source.availability));
-  }
-
-  /** From now on everything goes the second way. */
-  changeOver(): void {
-    if (this.#current.value === this.#first && !this.#current.closed) this.#current.next(this.#makeSecond());
+  constructor(options: AutoOptions) {
+    this.#options = options;
+    this.capabilities = options.services.capabilities;
+    this.#standing = this.#way.pipe(
+      switchMap(way => (way ? this.#on(way) : this.#undecided())),
+      takeUntil(this.#closing),
+      share({ connector: () => new ReplaySubject(1) }),
+    );
+    this.availability = this.#standing.pipe(
+      map(({ available, reason, armed }) => ({ available, reason, armed })),
+    );
   }
 
   list(signal: AbortSignal): AsyncIterable<SourceFile> {
-    return this.#stream(source => source.list(signal));
+    return this.#stream(signal, source => source.list(signal));
   }
 
   /** The second way knows nothing of what the first has seen. */
@@ -36,46 +93,152 @@ export class AutoSource implements Source {
   }
 
   read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
-    return this.#stream(source => source.read(file, offset, signal));
+    return this.#stream(signal, source => source.read(file, offset, signal));
   }
 
   checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
-    return this.#run(source => source.checksum(file, signal));
+    return this.#run(signal, source => source.checksum(file, signal));
   }
 
   remove(file: SourceFile, signal: AbortSignal): Promise<void> {
-    return this.#run(source => source.remove(file, signal));
+    return this.#run(signal, source => source.remove(file, signal));
+  }
+
+  /** The services cannot do the work. True if an endpoint is tried again in their place. */
+  servicesUnable(why: string): boolean {
+    const way = this.#way.value;
+    if (way?.transport !== 'services' || way.why !== MUTE) return false;
+    this.#take('endpoint', why, true);
+    return true;
   }
 
   async close(): Promise<void> {
-    const current = this.#current.value;
-    this.#current.complete();
-    await Promise.all([...new Set([this.#first, current])].map(source => source.close()));
+    this.#closing.next();
+    this.#way.complete();
+    await Promise.all([this.#options.services.close(), this.#endpoint?.close()]);
   }
 
-  async #run<Value>(work: (source: Source) => Promise<Value>): Promise<Value> {
-    const source = this.#current.value;
+  #undecided(): Observable<Standing> {
+    const { services } = this.#options;
+    const ways = [this.#endpointSource(), services].map(({ availability }) =>
+      availability.pipe(startWith(undefined)),
+    );
+    return combineLatest(ways).pipe(switchMap(([endpoint, service]) => this.#judged(endpoint, service)));
+  }
+
+  #judged(endpoint?: Availability, services?: Availability): Observable<Standing> {
+    if (endpoint?.available) return this.#chosen('endpoint', 'its router offers one');
+    if (services?.available) {
+      const asked = { ...services, available: false, reason: ASKED, pending: true };
+      if (!endpoint) return of(asked);
+      const { clock, grace = GRACE } = this.#options;
+      const late = after(clock, grace).pipe(switchMap(() => this.#chosen('services', endpoint.reason)));
+      return concat(of(asked), late);
+    }
+    const away = services ?? endpoint;
+    return away ? of({ ...away, pending: !services || !endpoint }) : EMPTY;
+  }
+
+  #chosen(transport: Way['transport'], why: string): Observable<never> {
+    this.#take(transport, why, transport === 'services');
+    return EMPTY;
+  }
+
+  #take(transport: Way['transport'], why: string, settled: boolean): void {
+    const { services, logger } = this.#options;
+    const isEndpoint = transport === 'endpoint';
+    const source = isEndpoint ? this.#endpointSource() : services;
+    logger.log(isEndpoint ? 'info' : 'warn', `goes through ${NAMES[transport]} of MAVROS: ${why}`);
+    this.#way.next({ source, transport, why, settled });
+    if (!isEndpoint) this.#dropEndpoint();
+  }
+
+  #endpointSource(): Source {
+    return (this.#endpoint ??= this.#options.endpoint());
+  }
+
+  #dropEndpoint(): void {
+    void this.#endpoint?.close();
+    this.#endpoint = undefined;
+  }
+
+  #on(way: Way): Observable<Standing> {
+    const told = ` (transport auto, ${NAMES[way.transport]}: ${way.why})`;
+    return way.source.availability.pipe(
+      map(now => ({ ...now, reason: now.reason + (now.available ? told : ''), way })),
+      tap(({ available }) => {
+        if (!available && way.transport === 'services') this.#way.next(undefined);
+      }),
+    );
+  }
+
+  /** Rejects as soon as it is known that there is none. */
+  async #ready(signal: AbortSignal): Promise<Way> {
+    throwIfAborted(signal);
+    if (this.#way.value) return this.#way.value;
+    const known = this.#standing.pipe(
+      filter(({ way, pending = false }) => way !== undefined || !pending),
+      takeUntil(aborted(signal)),
+    );
+    const standing = await firstValueFrom(known, { defaultValue: undefined });
+    if (!standing) throw new FileSyncError('cancelled', 'the device was closed');
+    if (!standing.way) throw new FileSyncError('unavailable', standing.reason);
+    return standing.way;
+  }
+
+  async #run<Value>(signal: AbortSignal, work: (source: Source) => Promise<Value>): Promise<Value> {
+    const way = await this.#ready(signal);
     try {
-      return await work(source);
+      const value = await work(way.source);
+      way.settled = true;
+      return value;
     } catch (error) {
-      if (source === this.#current.value) throw error;
-      return work(this.#current.value);
+      return work(await this.#instead(way, error, signal));
     }
   }
 
-  /** Begins anew the second way only if nothing was given yet. */
-  async *#stream<Item>(open: (source: Source) => AsyncIterable<Item>): AsyncGenerator<Item, void> {
-    const source = this.#current.value;
+  /** Begins anew the other way only if nothing was given yet. */
+  async *#stream<Item>(
+    signal: AbortSignal,
+    open: (source: Source) => AsyncIterable<Item>,
+  ): AsyncGenerator<Item, void> {
+    const way = await this.#ready(signal);
     let given = false;
     try {
-      for await (const item of open(source)) {
-        given = true;
+      for await (const item of open(way.source)) {
+        given = way.settled = true;
         yield item;
       }
+      way.settled = true;
       return;
     } catch (error) {
-      if (given || source === this.#current.value) throw error;
+      if (given) throw error;
+      yield* open(await this.#instead(way, error, signal));
     }
-    yield* open(this.#current.value);
+  }
+
+  /** What is used by now; or the services, if the endpoint has never answered and they do; else throws what went wrong. */
+  async #instead(way: Way, thrown: unknown, signal: AbortSignal): Promise<Source> {
+    const { services } = this.#options;
+    const now = this.#way.value;
+    if (now && now !== way) return now.source;
+    const { kind } = toFileSyncError(thrown);
+    way.settled ||= !SILENCE.includes(kind);
+    if (way.settled || kind !== 'timeout' || !(await answers(services, signal))) throw thrown;
+    this.#take('services', MUTE, true);
+    return services;
+  }
+}
+
+const NAMES = { endpoint: 'an endpoint of the router', services: 'the FTP services' } as const;
+const ASKED = 'the router of MAVROS is asked for an endpoint';
+
+/** Whether the folder can be listed. */
+async function answers(source: Source, signal: AbortSignal): Promise<boolean> {
+  try {
+    for await (const _file of source.list(signal)) break;
+    return true;
+  } catch {
+    return false;
   }
 }

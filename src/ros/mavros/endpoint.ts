@@ -6,7 +6,7 @@ import { ENDPOINT_TYPE_UAS, MAVLINK_TYPE, routerTypes, type EndpointAnswer } fro
 import { decodeMavlink, encodeMavlink } from './mavlink-message.js';
 
 /** That of the router's endpoints. */
-const ENDPOINT_QOS: Qos = { depth: 1000, reliability: 'best-effort', durability: 'volatile' };
+export const ENDPOINT_QOS: Qos = { depth: 1000, reliability: 'best-effort', durability: 'volatile' };
 /** ms that a router is looked for, and may take to answer. */
 const ROUTER_LIMIT = 3_000;
 /** ms: through MAVROS heartbeats come every second; without any, it was restarted and has forgotten our endpoint. */
@@ -50,16 +50,20 @@ async function addedEndpoint(
   throw new FileSyncError('unavailable', `${router} refuses the endpoint ${url}: ${answer.reason}`);
 }
 
-/** A router stands in MAVROS' namespace or, where it runs by itself, in none. */
+/** A router stands in MAVROS' namespace or, where it runs by itself, in none. Both are looked for at once. */
 async function withRouter(namespace: string, use: (router: string) => Promise<unknown>): Promise<string> {
   const names = [`${namespace}/mavros_router`, '/mavros_router'];
-  for (const name of names) {
-    try {
-      await use(name);
-      return name;
-    } catch (error) {
-      if (toFileSyncError(error).kind !== 'unavailable') throw error;
-    }
+  const tries = names.map(name => ({
+    name,
+    failure: use(name).then(
+      () => undefined,
+      (error: unknown) => toFileSyncError(error),
+    ),
+  }));
+  for (const { name, failure } of tries) {
+    const error = await failure;
+    if (!error) return name;
+    if (error.kind !== 'unavailable') throw error;
   }
   const cure = 'start MAVROS or correct namespace';
   throw new FileSyncError('unavailable', `there is no MAVROS router (${names.join(' or ')}): ${cure}`);

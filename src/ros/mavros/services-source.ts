@@ -238,7 +238,7 @@ export class ServicesSource implements Source {
   }
 }
 
-export const CURE = 'install a newer MAVROS, or set transport: endpoint';
+export const CURE = 'install a newer MAVROS, or set transport: endpoint, which needs its router';
 
 const isLoss = (error: unknown): boolean => error instanceof FileSyncError && error.kind === 'timeout';
 
