@@ -1,22 +1,27 @@
-import { filter, firstValueFrom, takeUntil, timer, type Observable } from 'rxjs';
-import { makeDevices } from '../compose.js';
+import { firstValueFrom, takeUntil, timer, type Observable } from 'rxjs';
+import { makeDevices, type Surroundings } from '../compose.js';
 import { toFileSyncError } from '../errors.js';
-import { closeDevices, type Device } from '../pipeline/hub.js';
+import { closeDevices, UNKNOWN, type Device } from '../pipeline/hub.js';
 import type { Availability, Source } from '../ports.js';
 import { common, defineCommand } from './command.js';
+import { withMavrosDevices, type OnGraph } from './on-graph.js';
 import { plain, table } from './print.js';
 import { configFor, loggerFor } from './setup.js';
 import { ExitCode } from './shell.js';
 
-/** A device that has not shown itself within this many ms is said to be away. */
-const PATIENCE = 8_000;
+/** ms; a device takes less to find out that it is away. */
+const PATIENCE = 12_000;
 
-interface Finding {
-  readonly device: string;
-  readonly type: string;
+interface Verdict {
   readonly ok: boolean;
   /** How it is reached, or what is wrong and what to do about it. */
   readonly message: string;
+  readonly misconfigured?: boolean;
+}
+
+interface Finding extends Verdict {
+  readonly device: string;
+  readonly type: string;
   readonly misconfigured: boolean;
 }
 
@@ -30,15 +35,30 @@ export const check = defineCommand({
   },
   async run(args, shell) {
     const config = await configFor(shell, args.config);
-    const devices = makeDevices(config, { ...shell, logger: loggerFor(shell, args.logLevel) }, 'all');
-    const findings = await Promise.all(devices.map(probe));
-    await closeDevices(devices);
+    const logger = loggerFor(shell, args.logLevel);
+    const findings = await withMavrosDevices(config, shell, found => lookAt(found, { ...shell, logger }));
     if (args.json) shell.print(JSON.stringify(findings));
     else for (const line of report(config.file, findings)) shell.print(line);
     if (findings.some(finding => finding.misconfigured)) return ExitCode.USAGE;
     return findings.every(finding => finding.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },
 });
+
+async function lookAt({ config, running }: OnGraph, around: Surroundings): Promise<Finding[]> {
+  const devices = makeDevices(config, around, 'all');
+  const findings = await Promise.all(devices.map(probe));
+  await closeDevices(devices);
+  const seen = running.map(({ name, type, available, reason, misconfigured = false }) => {
+    return {
+      device: name,
+      type,
+      ok: available,
+      message: `${reason} (says the node that runs)`,
+      misconfigured,
+    };
+  });
+  return [...findings, ...seen];
+}
 
 function report(file: string, findings: readonly Finding[]): string[] {
   const rows = findings.map(({ ok, device, type, message }) => [
@@ -50,35 +70,30 @@ function report(file: string, findings: readonly Finding[]): string[] {
   return [`ok    ${file}: valid`, ...table(rows)];
 }
 
-async function probe({ name, type, source, target }: Device): Promise<Finding> {
-  const finding = (ok: boolean, message: string, misconfigured = false) => ({
-    device: name,
-    type,
-    ok,
-    message,
-    misconfigured,
-  });
-  const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
-  const away = ends.find(end => !end.available);
-  if (away) return finding(false, away.reason, away.misconfigured);
-  try {
-    if (source) await firstListed(source);
-    return finding(true, ends[0]?.reason ?? 'nothing to look at');
-  } catch (thrown) {
-    return finding(false, toFileSyncError(thrown).message);
-  }
+/** Watched all the while, so that a device is asked once. */
+async function probe(device: Device): Promise<Finding> {
+  const watching = device.source?.availability.subscribe();
+  const verdict = await verdictOn(device).catch((thrown: unknown) => ({
+    ok: false,
+    message: toFileSyncError(thrown).message,
+  }));
+  watching?.unsubscribe();
+  return { device: device.name, type: device.type, misconfigured: false, ...verdict };
 }
 
-/** The first sign of life, or how things stand when patience is over. */
-async function settled(availability: Observable<Availability>): Promise<Availability> {
-  const patience = timer(PATIENCE);
-  const alive = firstValueFrom(
-    availability.pipe(
-      filter(now => now.available),
-      takeUntil(patience),
-    ),
-  );
-  return alive.catch(() => firstValueFrom(availability));
+async function verdictOn({ source, target }: Device): Promise<Verdict> {
+  const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
+  const away = ends.find(end => !end.available);
+  if (away) return { ok: false, message: away.reason, misconfigured: away.misconfigured ?? false };
+  if (source) await firstListed(source);
+  // Once it has been used, it may know more of how it is reached.
+  const now = source ? await settled(source.availability) : ends[0];
+  return { ok: true, message: now?.reason ?? 'nothing to look at' };
+}
+
+/** What a device first says of itself: none speaks before it knows, and what listens for a vehicle gives up by itself. */
+function settled(availability: Observable<Availability>): Promise<Availability> {
+  return firstValueFrom(availability.pipe(takeUntil(timer(PATIENCE))), { defaultValue: UNKNOWN });
 }
 
 /** A device may answer and still not hand out its folder. */

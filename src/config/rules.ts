@@ -14,12 +14,7 @@ export type KnownDevices = ReadonlyMap<string, DeviceType | undefined>;
 export type Locks = ReadonlyMap<string, Pick<DeviceConfig, 'lock'>>;
 
 /** The rules that are in order; what is wrong with the others is reported at their `place`. */
-export function checkRules(
-  raw: unknown,
-  devices: KnownDevices,
-  locks: Locks,
-  place: Place,
-): readonly Rule[] {
+export function checkRules(raw: unknown, devices: KnownDevices, locks: Locks, place: Place): readonly Rule[] {
   const list: unknown[] = Array.isArray(raw) ? raw : [];
   const rules = list.flatMap((rule, index) => checkRule(rule, devices, locks, place.at(index)) ?? []);
   const circle = findCircle(rules);

@@ -9,6 +9,7 @@ import {
   of,
   ReplaySubject,
   share,
+  skipWhile,
   startWith,
   Subject,
   switchMap,
@@ -76,6 +77,7 @@ export class AutoSource implements Source {
       share({ connector: () => new ReplaySubject(1) }),
     );
     this.availability = this.#standing.pipe(
+      skipWhile(({ pending = false }) => pending),
       map(({ available, reason, armed }) => ({ available, reason, armed })),
     );
   }
@@ -89,7 +91,7 @@ export class AutoSource implements Source {
     unsettled: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly SourceFile[] | undefined> {
-    return this.#run(async source => source.listChanges?.(unsettled, signal));
+    return this.#run(signal, async source => source.listChanges?.(unsettled, signal));
   }
 
   read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {

@@ -1,0 +1,43 @@
+import type { Config } from '../config/config.js';
+import { RemoteAdmin } from '../control/client.js';
+import { controlSocket } from '../control/socket.js';
+import type { DeviceStatus } from '../pipeline/hub.js';
+import { splitArguments } from '../ros/arguments.js';
+import { isMavros, mavrosDevice } from '../ros/mavros.js';
+import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
+import { isSourced } from '../ros/rclnodejs.js';
+import type { Shell } from './shell.js';
+
+/** What a command can do with the `mavros` devices of a configuration. */
+export interface OnGraph {
+  /** The devices that may be used. */
+  readonly config: Config;
+  /** The `mavros` devices of the node that runs: nobody but that may call MAVROS. */
+  readonly running: readonly DeviceStatus[];
+}
+
+/** For a command that looks at devices: those on MAVROS join the ROS graph, where it is sourced, unless the node is at work. */
+export async function withMavrosDevices<Value>(
+  config: Config,
+  shell: Shell,
+  use: (found: OnGraph) => Promise<Value>,
+): Promise<Value> {
+  const devices = [...config.devices.values()];
+  if (!devices.some(({ type }) => isMavros(type))) return use({ config, running: [] });
+  const daemon = await RemoteAdmin.connect(controlSocket(config.database));
+  if (daemon) return use(await seenBy(daemon, config));
+  if (!isSourced(shell.env)) return use({ config, running: [] });
+  const { ros: rosArguments } = splitArguments(shell.argv);
+  const graph = await RclnodejsGraph.join({ ...shell, name: 'filesync_check', rosArguments });
+  const type = mavrosDevice(graph, shell);
+  const placed = devices.map(device => (isMavros(device.type) ? { ...device, type } : device));
+  const byName = new Map(placed.map(device => [device.name, device]));
+  return use({ config: { ...config, devices: byName }, running: [] }).finally(() => graph.shutdown());
+}
+
+async function seenBy(daemon: RemoteAdmin, config: Config): Promise<OnGraph> {
+  const { devices } = await daemon.status();
+  const others = [...config.devices].filter(([, { type }]) => !isMavros(type));
+  const running = devices.filter(({ name }) => config.devices.has(name) && !new Map(others).has(name));
+  return { config: { ...config, devices: new Map(others) }, running };
+}
