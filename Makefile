@@ -34,4 +34,4 @@ $(STAMPS)/servers: test/servers/packages.txt test/servers/install.sh
 	@mkdir -p $(STAMPS) && touch $@
 
 clean:
-	rm -rf dist $(STAMPS) node_modules
+	rm -rf dist build $(STAMPS) node_modules
