@@ -6,18 +6,28 @@ import { unless } from './disk-error.js';
 /** Large enough that the calls cost nothing beside the copying, small enough to stay in the processor's cache. */
 const CHUNK_BYTES = 512 * 1024;
 
-/** The bytes from `offset` to the end. While one chunk is used, the next is being read. Does not close the handle. */
-export async function* fileBytes(handle: FileHandle, offset: number, signal?: AbortSignal): ByteStream {
+/**
+ * The bytes from `offset` to the end, wherever that is. While one chunk is used, the next is being read. Does not close the
+ * handle. A `size` that is known, bytes, spares small files large buffers and a second look for their end.
+ */
+export async function* fileBytes(
+  handle: FileHandle,
+  offset: number,
+  signal?: AbortSignal,
+  size = Infinity,
+): ByteStream {
   let position = offset;
-  let next = readAhead(handle, position);
+  let next = readAhead(handle, position, size);
   try {
-    for (;;) {
+    for (let ended = false; !ended;) {
       if (signal) throwIfAborted(signal);
       const chunk = await next;
       if (signal) throwIfAborted(signal);
       if (chunk.length === 0) return;
       position += chunk.length;
-      next = readAhead(handle, position);
+      // The reading that reached the known size had asked for more, and there was none.
+      ended = position === size && chunk.length < chunk.buffer.byteLength;
+      if (!ended) next = readAhead(handle, position, size);
       yield chunk;
     }
   } finally {
@@ -26,15 +36,16 @@ export async function* fileBytes(handle: FileHandle, offset: number, signal?: Ab
 }
 
 /** Its error is thrown to who awaits it, or to nobody if the reader has left. */
-function readAhead(handle: FileHandle, position: number): Promise<Uint8Array> {
-  const reading = readChunk(handle, position);
+function readAhead(handle: FileHandle, position: number, size: number): Promise<Uint8Array> {
+  const rest = size - position;
+  const reading = readChunk(handle, position, rest >= 0 ? Math.min(CHUNK_BYTES, rest + 1) : CHUNK_BYTES);
   reading.catch(() => undefined);
   return reading;
 }
 
-async function readChunk(handle: FileHandle, position: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, position);
+async function readChunk(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  const { bytesRead } = await handle.read(buffer, 0, length, position);
   return buffer.subarray(0, bytesRead);
 }
 

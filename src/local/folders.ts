@@ -40,13 +40,27 @@ export class Folders {
   readonly #root: string;
   /** Folders whose own names are certainly on disk, as far as this process knows. */
   readonly #durable = new Set<string>();
+  /** Where folders that were made, or found inside the root, really lie. */
+  readonly #places = new Map<string, string>();
 
   constructor(root: string) {
     this.#root = root;
   }
 
+  /** Whether `make` has made it, or found it, and it still lies in that very place. */
+  async has(folder: string): Promise<boolean> {
+    const place = this.#places.get(folder);
+    return place !== undefined && place === (await unless(['ENOENT'], realpath(join(this.#root, folder))));
+  }
+
   /** `folder` is relative to the root, without `..`. Throws `denied` where it would leave the root, else raw errors. */
   async make(folder: string): Promise<void> {
+    if (await this.has(folder)) return;
+    await this.#makeAll(folder);
+    this.#places.set(folder, await realpath(join(this.#root, folder)));
+  }
+
+  async #makeAll(folder: string): Promise<void> {
     let path = this.#root;
     for (const part of folder.split(sep).filter(part => part !== '' && part !== '.')) {
       path = join(path, part);

@@ -58,12 +58,11 @@ export class PartialFile {
 
   static async begin(options: PartialFileOptions, signal: AbortSignal): Promise<PartialFile> {
     return onWriting(options.part, async () => {
-      const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-      const handle = await open(options.part, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
+      const { O_RDWR, O_CREAT, O_NOFOLLOW, O_TRUNC } = constants;
+      const flags = O_RDWR | O_CREAT | O_NOFOLLOW | (options.checkpoint ? 0 : O_TRUNC);
+      const handle = await open(options.part, flags, 0o666);
       try {
-        const { size } = await handle.stat();
-        const trusted = trustedBytes(size, options);
-        if (size > trusted) await handle.truncate(trusted);
+        const trusted = options.checkpoint ? await cutToTrusted(handle, options) : 0;
         const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
         if (trusted > 0) await file.#digestTrusted(signal);
         return file;
@@ -180,6 +179,14 @@ export class PartialFile {
   #throwFailure(): void {
     if (this.#failure) throw this.#failure;
   }
+}
+
+/** Leaves only bytes that are certainly those that were received; gives their number. */
+async function cutToTrusted(handle: FileHandle, options: PartialFileOptions): Promise<number> {
+  const { size } = await handle.stat();
+  const trusted = trustedBytes(size, options);
+  if (size > trusted) await handle.truncate(trusted);
+  return trusted;
 }
 
 /** How many bytes of an earlier try are certainly those that were received. */

@@ -15,11 +15,17 @@ import { PartialFile } from './partial-file.js';
 const readBootId = async (): Promise<string> =>
   (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 
+/** Bytes that may be fetched before what is free is counted anew: what others write meanwhile is noticed in time. */
+const MAX_SPARE = 1024 * 1024;
+
 /** The local copies. Names are those of `localName`, relative to the root; the root is made when it is needed. */
 export class LocalStorage {
   readonly #root: string;
   readonly #folders: Folders;
   readonly #bootId: () => Promise<string>;
+  #boot: string | undefined;
+  /** Bytes that were free when they were last counted, and that nobody has asked for since. */
+  #spare = 0;
 
   /** @param root absolute */
   constructor(root: string, bootId: () => Promise<string> = readBootId) {
@@ -32,7 +38,7 @@ export class LocalStorage {
   async begin(local: string, checkpoint: Checkpoint | undefined, signal: AbortSignal): Promise<PartialFile> {
     const final = this.#absolute(local);
     await onDisk(final, { operation: 'write' }, () => this.#makeFolder(dirname(final)));
-    const boot = await this.#bootId();
+    const boot = (this.#boot ??= await this.#bootId());
     return PartialFile.begin({ part: final + PART_SUFFIX, final, boot, checkpoint }, signal);
   }
 
@@ -74,9 +80,11 @@ export class LocalStorage {
     return onDisk(this.#root, { operation: 'stat' }, () => freeBytes(this.#root));
   }
 
-  /** Rejects with `no-space` if `size` more bytes do not fit. */
+  /** Rejects with `no-space` if `size` more bytes do not fit. Small files are not counted one by one. */
   async ensureSpace(size: number): Promise<void> {
+    if (size <= this.#spare) return void (this.#spare -= size);
     const free = await this.free();
+    this.#spare = Math.min(MAX_SPARE, Math.max(0, free - size));
     if (free >= size) return;
     const [has, needs, lacks] = [free, size, size - free].map(amount => bytes.format(amount));
     const cure = `free ${lacks} there, let rules delete local copies (after: local), or set another \`local\``;
@@ -90,9 +98,11 @@ export class LocalStorage {
     throw new FileSyncError('bad-name', `${JSON.stringify(local)} does not lie below the local folder`);
   }
 
-  async #makeFolder(folder: string): Promise<void> {
+  async #makeFolder(path: string): Promise<void> {
+    const folder = relative(this.#root, path);
+    if (await this.#folders.has(folder)) return;
     await mkdir(this.#root, { recursive: true });
-    await this.#folders.make(relative(this.#root, folder));
+    await this.#folders.make(folder);
   }
 
   async #unlink(path: string): Promise<void> {

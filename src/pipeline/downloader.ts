@@ -82,8 +82,12 @@ export class Downloader implements Work<Task> {
     const part = await this.#begin(record, signal);
     try {
       await this.#tools.local.ensureSpace(record.size - part.offset);
-      await this.#checkpoint(record, part);
+      const begun = this.#checkpoint(record, part);
+      begun.catch(() => undefined);
+      // A `.part` that begins anew may be ahead of its record: after a crash it would only begin anew once more.
+      if (record.checkpoint) await begun;
       await this.#copy(record, source, part, signal, progressed);
+      await begun;
       const digests = await part.digests();
       const proof = await this.#verify(record, source, digests, signal);
       await this.#keep(record, part, { sha256: digests.sha256, ...(proof && { proof }) });
@@ -120,7 +124,10 @@ export class Downloader implements Work<Task> {
     throw new FileSyncError('changed', `the source gave ${part.offset} of ${record.size} bytes`);
   }
 
-  /** Recorded before the first new byte is written: a `.part` that no record vouches for is never continued. */
+  /**
+   * Recorded before the first new byte goes to a `.part` that an earlier record vouches for: one that no record vouches
+   * for is never continued.
+   */
   async #checkpoint(record: FileRecord, part: PartialFile): Promise<void> {
     const checkpoint = await part.checkpoint();
     await this.#tools.ledger.update(record.id, now =>

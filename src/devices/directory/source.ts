@@ -83,7 +83,7 @@ export class DirectorySource implements Source {
       await using handle = await open(this.#absolute(file.path), READ_FLAGS);
       const before = await this.#checkSame(file, handle);
       let position = offset;
-      for await (const chunk of fileBytes(handle, offset, signal)) {
+      for await (const chunk of fileBytes(handle, offset, signal, file.size)) {
         position += chunk.length;
         if (position > file.size) throw this.#changed(file, 'read');
         yield chunk;

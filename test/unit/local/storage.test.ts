@@ -144,6 +144,7 @@ describe('LocalStorage', () => {
   });
 
   it('says how much space is missing, where, and what helps', async () => {
+    await storage.ensureSpace(1000);
     const error = await failsWith(() => storage.ensureSpace(2 ** 60), 'no-space');
     assert.equal(error.temporary, true);
     assert.ok(error.message.includes(root));
