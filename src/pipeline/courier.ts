@@ -59,7 +59,9 @@ export class Courier {
   async deliver(parcel: Parcel, delivery: Delivery): Promise<void> {
     refuseLostAnswer(delivery, parcel.target);
     const first = delivery.path ?? (await this.#tools.pathOn(parcel.record, parcel.name));
+    const untried = delivery.path === undefined;
     for (const path of [first, besideName(first, parcel.record.id)]) {
+      if (untried && (await this.#sendUnlessThere(parcel, path, 0))) return;
       if (await this.#deliverTo(parcel, path)) return;
     }
     throw new FileSyncError('exists', `another file lies under ${first} and beside it`, {
@@ -92,7 +94,11 @@ export class Courier {
       ? await target.stat(path, token, signal)
       : { partial: 0 };
     if (there.size !== undefined) return this.#isDelivered(parcel, path, there.size);
-    const offset = target.capabilities.resume ? parcel.startAt(there.partial) : 0;
+    return this.#sendUnlessThere(parcel, path, there.partial);
+  }
+
+  async #sendUnlessThere(parcel: Parcel, path: string, partial: number): Promise<boolean> {
+    const offset = parcel.target.capabilities.resume ? parcel.startAt(partial) : 0;
     return this.#send(parcel, path, offset).catch((error: unknown) => {
       if (error instanceof FileSyncError && error.kind === 'exists') return false;
       throw error;
@@ -101,14 +107,27 @@ export class Courier {
 
   async #send(parcel: Parcel, path: string, offset: number): Promise<boolean> {
     const receipt = await parcel.send(path, offset, async (target, file) => {
-      await this.#note(parcel, { state: 'sending', path });
+      const begun = this.#note(parcel, { state: 'sending', path });
+      begun.catch(() => undefined);
+      if (!target.capabilities.stat) await begun;
       return target.write(file, path, offset, parcel.signal, {
         progress: bytes => this.#progress(parcel, bytes),
-        committing: async () => this.#note(parcel, { state: 'committing', path }, await parcel.sealed()),
+        committing: () => begun.then(() => this.#committing(parcel, path)),
       });
     });
     await this.#done(parcel, { state: 'done', path, ...receipt });
     return true;
+  }
+
+  /**
+   * The record on disk names the path by now: after a crash the target is asked what lies there, if it can tell. What
+   * only we know has to be on disk as well.
+   */
+  async #committing(parcel: Parcel, path: string): Promise<void> {
+    const known = await parcel.sealed();
+    const noted = this.#note(parcel, { state: 'committing', path }, known);
+    noted.catch(() => undefined);
+    if (!parcel.target.capabilities.stat || known.sha256 !== undefined) await noted;
   }
 
   /** What lies there may be ours, from a try whose end we did not see. */

@@ -58,7 +58,7 @@ export function withReason(record: FileRecord, reason: string): FileRecord {
 
 /**
  * What a process that died left behind, as a record at rest. A download goes on from its checkpoint; an upload that
- * had not begun to commit is certainly not complete and begins again; one that had stays `committing`.
+ * had not begun to commit begins again, where the target can tell with asking it; one that had stays `committing`.
  */
 export function recovered(record: FileRecord): FileRecord {
   if (record.state === FileState.DOWNLOADING) return { ...record, state: FileState.FOUND };

@@ -109,7 +109,7 @@ export class FtpTarget implements Target {
       await this.#prepare(upload);
       const verified = await this.#verify(upload, await this.#send(upload));
       if (file.source.modified !== undefined) await session.setModified(upload.part, file.source.modified);
-      await this.#refuseExisting(upload);
+      await this.#refuseExisting(upload, () => session.remove(upload.part));
       await events.committing();
       await this.#rename(upload);
       return { location: this.#place.url + toUrlPath(final), verified };
@@ -197,8 +197,10 @@ export class FtpTarget implements Target {
     }
   }
 
-  async #refuseExisting({ session, final }: Upload): Promise<void> {
-    if ((await session.size(final)) !== undefined) throw this.#error('exists', `${final} is there already`);
+  async #refuseExisting({ session, final }: Upload, tidyUp?: () => Promise<void>): Promise<void> {
+    if ((await session.size(final)) === undefined) return;
+    await tidyUp?.();
+    throw this.#error('exists', `${final} is there already`);
   }
 
   async #rename({ session, part, final }: Upload): Promise<void> {

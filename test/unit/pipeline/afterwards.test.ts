@@ -1,33 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { recordId } from '../../../src/pipeline/record.js';
-import { stateName } from '../../../src/pipeline/state-name.js';
 import { FileState, type FileRecord } from '../../../src/ports.js';
 import type { Rule } from '../../../src/rules/rule.js';
-import { systemClock } from '../../../src/system/clock.js';
 import { checksumOf, sample } from '../../conformance/support.js';
+import { LateStore } from '../../fakes/late-store.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 import { onBench, rule, type Bench, type BenchOptions } from './bench.js';
 
 const A = sample(10_000, 1);
 const deleting = (local: Rule['after']['local']) => rule({ after: { source: 'delete', local } });
 const KEEP = { kind: 'keep' } as const;
-
-/** A store whose changes are seen at once and are on disk later, as the real one's are. */
-class LateStore extends MemoryStore {
-  readonly onDisk = new Map<string, FileRecord>();
-
-  override async put(record: FileRecord): Promise<void> {
-    await super.put(record);
-    await systemClock.sleep(20);
-    this.onDisk.set(record.id, record);
-  }
-
-  assertDelivered(): void {
-    const states = [...this.onDisk.values()].map(({ state }) => stateName(state));
-    assert.deepEqual(states, ['UPLOADED'], 'deleted before the disk knew of the delivery');
-  }
-}
 
 describe('What is deleted afterwards', () => {
   it('goes from the source only when the record of its delivery is on disk', async () => {

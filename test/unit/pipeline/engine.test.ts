@@ -6,9 +6,10 @@ import { filter, firstValueFrom } from 'rxjs';
 import { FileSyncError } from '../../../src/errors.js';
 import { recordId, retried } from '../../../src/pipeline/record.js';
 import { stateName } from '../../../src/pipeline/state-name.js';
-import { FileState, type FileRecord } from '../../../src/ports.js';
+import { FileState, type FileRecord, type TargetCapabilities } from '../../../src/ports.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { sample, eventually } from '../../conformance/support.js';
+import { LateStore } from '../../fakes/late-store.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 import { makeBench, onBench, rule, type Bench } from './bench.js';
 
@@ -235,7 +236,7 @@ describe('Engine, when things go wrong', () => {
     let first = true;
     const damage: { by?: () => Promise<void> } = {};
     const before = async (operation: string) => {
-      if (operation !== 'stat' || !first) return;
+      if (operation !== 'write' || !first) return;
       first = false;
       await damage.by?.();
     };
@@ -337,6 +338,25 @@ describe('Engine, after a crash', () => {
       assert.deepEqual(bench.target().writes, []);
       assert.deepEqual(states(bench), ['a.ulg UPLOADED']);
     }));
+
+  it('asks a target that can tell, even if no record of the upload had reached the disk', () =>
+    afterCrash(left({}), {}, async bench => {
+      bench.target().files.set('cam/a.ulg', Buffer.from(A));
+      await bench.engine.pass();
+      assert.deepEqual([...bench.target().files.keys()], ['cam/a.ulg']);
+      assert.deepEqual(states(bench), ['a.ulg UPLOADED']);
+      assert.equal(bench.record('a.ulg')?.targets['ftp']?.verified, 'hash');
+    }));
+
+  it('has asked nobody about an upload that was never tried', () => {
+    const asked: string[] = [];
+    const before = (operation: string) => void (operation === 'stat' && asked.push(operation));
+    return afterCrash(left({}), { targets: { ftp: { before } } }, async bench => {
+      await bench.engine.pass();
+      assert.deepEqual(states(bench), ['a.ulg UPLOADED']);
+      assert.deepEqual(asked, []);
+    });
+  });
 
   it('fetches again what is no longer there to be delivered', () =>
     afterCrash(left({}), {}, async bench => {
@@ -517,4 +537,38 @@ describe('Engine, as a daemon', () => {
       bench.engine.pause(false);
       await reaches(bench, 'a.ulg', FileState.UPLOADED);
     }));
+});
+
+describe('What is on disk when a target may hold the file', () => {
+  const committed = async (capabilities: Partial<TargetCapabilities>, rules = [rule()]) => {
+    const store = new LateStore();
+    const held: FileRecord[] = [];
+    const before = (operation: string) => {
+      if (operation === 'commit') held.push(...store.onDisk.values());
+    };
+    await onBench({ store, rules, targets: { ftp: { capabilities, before } } }, async bench => {
+      bench.source.put('a.ulg', A);
+      await bench.engine.pass();
+      assert.deepEqual(states(bench), ['a.ulg UPLOADED']);
+    });
+    assert.equal(held.length, 1);
+    return held[0];
+  };
+
+  it('is where to ask for it, if the target can be asked', async () => {
+    const record = await committed({});
+    assert.deepEqual(record?.targets['ftp'], { state: 'sending', path: 'cam/a.ulg' });
+    assert.equal(record.sha256, sha256(A));
+  });
+
+  it('is that it may hold it, if the target cannot be asked', async () => {
+    const record = await committed({ stat: false, checksum: false, resume: false });
+    assert.deepEqual(record?.targets['ftp'], { state: 'committing', path: 'cam/a.ulg' });
+  });
+
+  it('is also the hash of a stream, which nobody else knows', async () => {
+    const record = await committed({}, [rule({ via: 'stream' })]);
+    assert.deepEqual(record?.targets['ftp'], { state: 'committing', path: 'cam/a.ulg' });
+    assert.equal(record.sha256, sha256(A));
+  });
 });

@@ -282,7 +282,7 @@ describe('Streams that are cut', () => {
     const visible: number[] = [];
     const bench: { now?: Bench } = {};
     const before = (operation: string) =>
-      void (operation === 'stat' && visible.push(bench.now?.target().files.size ?? 0));
+      void (operation !== 'commit' && visible.push(bench.now?.target().files.size ?? 0));
     return onBench(
       {
         rules: [stream],
@@ -302,7 +302,7 @@ describe('Streams that are cut', () => {
           one.target().writes.map(({ offset }) => offset),
           [0, 0],
         );
-        assert.deepEqual(visible, [0, 0]);
+        assert.deepEqual([...new Set(visible)], [0]);
       },
     );
   });
