@@ -42,12 +42,12 @@ export class LocalStorage {
     return PartialFile.begin({ part: final + PART_SUFFIX, final, boot, checkpoint }, signal);
   }
 
-  /** The finished copy from `offset` to its end. */
-  async *open(local: string, offset: number, signal?: AbortSignal): ByteStream {
+  /** The finished copy from `offset` to its end; see `fileBytes` for the `size`. */
+  async *open(local: string, offset: number, signal?: AbortSignal, size?: number): ByteStream {
     const path = this.#absolute(local);
     try {
       await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-      yield* fileBytes(file, offset, signal);
+      yield* fileBytes(file, offset, signal, size);
     } catch (error) {
       throw diskError(error, path, { operation: 'read' });
     }

@@ -37,12 +37,12 @@ export class Wording {
 
   /** The local copy, as a target takes it. */
   async outgoing(record: FileRecord & { readonly sha256: string }): Promise<Outgoing> {
-    const { sha256, local } = record;
+    const { sha256, local, size } = record;
     return {
       ...(await this.about(record)),
       token: tokenOf(record),
       sha256,
-      open: offset => verified(this.#parts.local.open(local, 0), offset, sha256),
+      open: offset => verified(this.#parts.local.open(local, 0, undefined, size), offset, sha256),
     };
   }
 

@@ -142,8 +142,16 @@ export class Worker<T extends Task> {
     // What `failed` has written comes back as a change and must not start the work anew.
     if (error) entry.again = false;
     entry.running = undefined;
-    if (delay === undefined) this.#finish(entry);
-    else void this.#comeBack(entry, delay);
+    if (delay === undefined) return this.#finish(entry);
+    void this.#comeBack(entry, delay);
+    if (error?.kind === 'unavailable' && !control.signal.aborted) await this.#gateMayClose(entry.lane);
+  }
+
+  /** A device that has just gone is not asked for file after file until its absence is known. */
+  async #gateMayClose(lane: OpenLane<T>): Promise<void> {
+    const closed = lane.gate.pipe(filter(gate => !gate.open));
+    const pause = after(this.#tools.clock, this.#tools.policy.baseMs);
+    await firstValueFrom(merge(closed, pause, aborted(this.#stopping.signal))).catch(() => undefined);
   }
 
   async #attempt(entry: Entry<T>, control: AbortController): Promise<FileSyncError | undefined> {

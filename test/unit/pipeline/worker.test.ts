@@ -86,6 +86,27 @@ describe('Worker', () => {
     assert.ok(bench.failures.every(({ final }) => !final));
   });
 
+  it('does not try task after task at a device that has just gone', async () => {
+    const tried: string[] = [];
+    let there = false;
+    const { worker, gate, clock, failures } = setup(async ({ key }) => {
+      tried.push(key);
+      if (!there) throw new FileSyncError('unavailable', 'unplugged');
+    });
+    for (const key of ['a', 'b', 'c']) worker.add({ key });
+    await systemClock.sleep(5);
+    assert.deepEqual(tried, ['a']);
+    gate.next(AWAY);
+    await systemClock.sleep(5);
+    assert.deepEqual(tried, ['a']);
+    there = true;
+    gate.next(OPEN);
+    await clock.advance(200);
+    await idle(worker);
+    assert.deepEqual(tried.toSorted(), ['a', 'a', 'b', 'c']);
+    assert.equal(failures.length, 1);
+  });
+
   it('starts the pauses anew after progress', async () => {
     const times: number[] = [];
     const bench = setup(async (_task, _signal, progressed) => {
