@@ -26,5 +26,16 @@ process.exitCode = await cli({
   onUserSignal: handler => void process.on('SIGUSR1', handler),
 });
 
-// What still holds the event loop when a signal has ended the work is not waited for.
-if (stop.signal.aborted) setTimeout(() => process.exit(), 1000).unref();
+// What still holds the event loop when the work has ended is not waited for where a signal has ended it, or where it is a
+// call to a file system that never answers.
+setInterval(() => {
+  if (process.getActiveResourcesInfo().some(name => /^(FSReq|FileHandleClose)/.test(name))) endBySignal();
+  if (stop.signal.aborted) process.exit();
+}, 1000).unref();
+
+/** `process.exit` would wait for the thread that the call holds, a signal does not. */
+function endBySignal(): void {
+  const signal = stop.signal.reason === 130 ? 'SIGINT' : 'SIGTERM';
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}

@@ -1,7 +1,9 @@
 import { isAbsolute, relative } from 'node:path';
 import { z } from 'zod';
+import { duration } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
 import { defineDevice, type DeviceContext } from './definition.js';
+import { PATIENCE } from './directory/calls.js';
 import { DirectorySource } from './directory/source.js';
 import { DirectoryTarget } from './directory/target.js';
 
@@ -16,10 +18,15 @@ export const directory = defineDevice({
       .describe(
         "the folder; a relative one starts at the configuration file's folder. A target's is made if it is missing, but not its parent",
       ),
+    timeout: duration()
+      .default(PATIENCE)
+      .describe(
+        'time without an answer after which a mounted share (or another FUSE mount) counts as hanging',
+      ),
   }),
-  source: ({ path }, context) =>
-    new DirectorySource(apartFromLocal(context.resolvePath(path), context), context),
-  target: ({ path }, context) => new DirectoryTarget(context.resolvePath(path), context),
+  source: ({ path, timeout }, context) =>
+    new DirectorySource(apartFromLocal(context.resolvePath(path), context), context, { timeout }),
+  target: ({ path, timeout }, context) => new DirectoryTarget(context.resolvePath(path), context, timeout),
 });
 
 /** A source that holds the local storage would find what it has brought there, and bring it again, without end. */

@@ -22,10 +22,10 @@ const LOCAL: ReadonlySet<number> = new Set([
   0x15013346, // UDF
 ]);
 
-/** No server and no other program stands behind the path, whose silence would hold up every call. Never rejects. */
-export async function isLocal(path: PathLike): Promise<boolean> {
+/** No server and no other program stands behind the path, whose silence would hold up every call; undefined if nothing can be told. Never rejects. */
+export async function isLocal(path: PathLike): Promise<boolean | undefined> {
   return statfs(path).then(
     ({ type }) => LOCAL.has(type),
-    () => false,
+    () => undefined,
   );
 }

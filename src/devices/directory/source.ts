@@ -1,5 +1,5 @@
 import { constants, type Dirent, type Stats } from 'node:fs';
-import { lstat, open, readdir, unlink, type FileHandle } from 'node:fs/promises';
+import { lstat, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
@@ -17,6 +17,7 @@ import type {
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../definition.js';
+import { Calls } from './calls.js';
 import { isUnfinishedUpload, nameFromBytes, pathToBytes } from './names.js';
 import { Root } from './root.js';
 import { FolderWatches } from './watches.js';
@@ -26,6 +27,13 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 const GONE = ['ENOENT', 'ENOTDIR'];
 /** Made by mkfs at the top of each ext drive, for root alone. */
 const LOST_AND_FOUND = 'lost+found';
+
+export interface SourceOptions {
+  /** ms without an answer after which a file system that is not this machine's own counts as hanging. */
+  readonly timeout?: number;
+  /** Shared by the stays of one drive. */
+  readonly watches?: FolderWatches;
+}
 
 /** Regular files below a folder. Links, devices and pipes are no files, nor are unfinished uploads of ours. */
 export class DirectorySource implements Source {
@@ -40,39 +48,45 @@ export class DirectorySource implements Source {
   readonly #root: Root;
   readonly #device: string;
   readonly changes: Observable<void>;
+  readonly #calls: Calls;
   readonly #watches: FolderWatches;
   readonly #closed = new AbortController();
 
   /** @param path absolute */
-  constructor(path: string, context: DeviceContext, watches?: FolderWatches) {
+  constructor(path: string, context: DeviceContext, { timeout, watches }: SourceOptions = {}) {
     const { name, clock } = context;
+    this.#calls = new Calls(path, context, timeout);
     this.#watches = watches ?? new FolderWatches(context, this.#closed.signal);
     this.changes = this.#watches.changes;
-    this.#root = new Root(path, name);
+    this.#root = new Root(path, name, this.#calls);
     this.#device = name;
     const probe = () => this.#root.probe(constants.R_OK, false);
-    this.availability = pollAvailability(probe, { clock, until: this.#closed.signal });
+    this.availability = pollAvailability(probe, {
+      clock,
+      until: this.#closed.signal,
+      again: this.#calls.turns,
+    });
   }
 
   async *list(signal: AbortSignal): AsyncIterable<SourceFile> {
     const details = { device: this.#device, operation: 'list' };
     throwIfAborted(signal, details);
-    const before = await this.#root.identity(details);
+    const before = await this.#root.identity(details, signal);
     const folders = [''];
     const seen: Buffer[] = [];
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       seen.push(this.#absolute(folder));
-      await this.#watches.add(this.#absolute(folder));
-      for (const entry of await this.#entries(folder)) {
+      if (this.#calls.local) await this.#watches.add(this.#absolute(folder));
+      for (const entry of await this.#entries(folder, signal)) {
         throwIfAborted(signal, details);
         const path = folder + nameFromBytes(entry.name);
         if (entry.isDirectory() && path !== LOST_AND_FOUND) folders.push(`${path}/`);
-        const file = entry.isFile() ? await this.#describe(path) : undefined;
+        const file = entry.isFile() ? await this.#describe(path, signal) : undefined;
         if (file) yield file;
       }
     }
     this.#watches.keepOnly(seen);
-    if ((await this.#root.identity(details)) === before) return;
+    if ((await this.#root.identity(details, signal)) === before) return;
     const message = `the folder ${this.#root.path} was replaced while it was listed`;
     throw new FileSyncError('unavailable', message, details);
   }
@@ -80,7 +94,7 @@ export class DirectorySource implements Source {
   async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
     throwIfAborted(signal, this.#detailsOf(file, 'read'));
     try {
-      await using handle = await open(this.#absolute(file.path), READ_FLAGS);
+      await using handle = await this.#calls.open(this.#absolute(file.path), READ_FLAGS, signal);
       const before = await this.#checkSame(file, handle);
       let position = offset;
       for await (const chunk of fileBytes(handle, offset, signal, file.size)) {
@@ -90,7 +104,10 @@ export class DirectorySource implements Source {
       }
       const after = await this.#checkSame(file, handle);
       if (position !== file.size || wasTouched(before, after)) throw this.#changed(file, 'read');
-      const now = await unless(GONE, lstat(this.#absolute(file.path)));
+      const now = await unless(
+        GONE,
+        this.#calls.do(() => lstat(this.#absolute(file.path)), { signal }),
+      );
       if (now && wasReplaced(after, now)) throw this.#changed(file, 'read');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'read');
@@ -100,7 +117,7 @@ export class DirectorySource implements Source {
   async checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
     throwIfAborted(signal, this.#detailsOf(file, 'checksum'));
     try {
-      await using handle = await open(this.#absolute(file.path), READ_FLAGS);
+      await using handle = await this.#calls.open(this.#absolute(file.path), READ_FLAGS, signal);
       return await checksumOf(fileBytes(handle, 0, signal), 'sha256');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'checksum');
@@ -112,10 +129,11 @@ export class DirectorySource implements Source {
     throwIfAborted(signal, this.#detailsOf(file, 'remove'));
     const path = this.#absolute(file.path);
     try {
-      const found = await lstat(path);
+      const found = await this.#calls.do(() => lstat(path), { signal });
       if (!isSame(file, found)) throw this.#changed(file, 'remove');
-      await unlink(path);
-      await syncFolder(path.subarray(0, path.lastIndexOf('/')));
+      await this.#calls.do(() => unlink(path), { signal });
+      const folder = path.subarray(0, path.lastIndexOf('/'));
+      await this.#calls.do(() => syncFolder(folder), { signal, flushes: true });
     } catch (thrown) {
       const error = await this.#root.fileError(thrown, file.path, 'remove');
       if (error.kind !== 'not-found') throw error;
@@ -127,20 +145,24 @@ export class DirectorySource implements Source {
   }
 
   /** A folder that has gone since its parent was read holds no files. */
-  async #entries(folder: string): Promise<Dirent<Buffer>[]> {
+  async #entries(folder: string, signal: AbortSignal): Promise<Dirent<Buffer>[]> {
+    const asked = () => readdir(this.#absolute(folder), { withFileTypes: true, encoding: 'buffer' });
     try {
-      return await readdir(this.#absolute(folder), { withFileTypes: true, encoding: 'buffer' });
+      return await this.#calls.do(asked, { signal });
     } catch (error) {
       if (folder !== '' && GONE.includes(codeOf(error) ?? '')) return [];
       throw this.#root.error(error, join(this.#root.path, folder), { operation: 'list' });
     }
   }
 
-  async #describe(path: string): Promise<SourceFile | undefined> {
+  async #describe(path: string, signal: AbortSignal): Promise<SourceFile | undefined> {
     const name = path.slice(path.lastIndexOf('/') + 1);
     if (isUnfinishedUpload(name)) return undefined;
     try {
-      const found = await unless(GONE, lstat(this.#absolute(path)));
+      const found = await unless(
+        GONE,
+        this.#calls.do(() => lstat(this.#absolute(path)), { signal }),
+      );
       return found?.isFile() ? { path, size: found.size, modified: modifiedOf(found) } : undefined;
     } catch (error) {
       throw this.#root.error(error, join(this.#root.path, path), { operation: 'list', path });

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { link, lstat, mkdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
@@ -21,6 +21,7 @@ import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../definition.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
+import { Calls } from './calls.js';
 import { partName } from './names.js';
 import { Root } from './root.js';
 
@@ -53,22 +54,29 @@ export class DirectoryTarget implements Target {
   readonly #root: Root;
   readonly #device: string;
   readonly #folders: Folders;
+  readonly #calls: Calls;
   readonly #closed = new AbortController();
 
-  /** @param path absolute */
-  constructor(path: string, { name, clock }: DeviceContext) {
-    this.#root = new Root(path, name);
+  /** @param path absolute @param timeout ms without an answer after which a mounted share counts as hanging */
+  constructor(path: string, context: DeviceContext, timeout?: number) {
+    const { name, clock } = context;
+    this.#calls = new Calls(path, context, timeout);
+    this.#root = new Root(path, name, this.#calls);
     this.#device = name;
     this.#folders = new Folders(path);
     const probe = () => this.#root.probe(constants.W_OK, true);
-    this.availability = pollAvailability(probe, { clock, until: this.#closed.signal });
+    this.availability = pollAvailability(probe, {
+      clock,
+      until: this.#closed.signal,
+      again: this.#calls.turns,
+    });
   }
 
   async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
     return this.#do('stat', path, signal, async final => {
       const part = partName(final, token);
-      const [done, unfinished] = await Promise.all([final, part].map(found));
-      if (done && done.ino === unfinished?.ino) await unlink(part); // a crash between link and unlink left both names
+      const [done, unfinished] = await Promise.all([final, part].map(name => this.#found(name, signal)));
+      if (done && done.ino === unfinished?.ino) await this.#calls.do(() => unlink(part), { signal }); // a crash between link and unlink left both names
       if (done) return { size: done.size, partial: 0 };
       return { partial: unfinished?.size ?? 0 };
     });
@@ -76,7 +84,7 @@ export class DirectoryTarget implements Target {
 
   async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
     return this.#do('checksum', path, signal, async final => {
-      await using handle = await open(final, O_RDONLY | O_NOFOLLOW);
+      await using handle = await this.#calls.open(final, O_RDONLY | O_NOFOLLOW, signal);
       return await checksumOf(fileBytes(handle, 0, signal), 'sha256');
     });
   }
@@ -90,8 +98,8 @@ export class DirectoryTarget implements Target {
   ): Promise<Receipt> {
     return this.#do('write', path, signal, async final => {
       const upload = { file, final, part: partName(final, file.token), offset, signal, events };
-      if (await found(final)) throw this.#exists(final);
-      await this.#makeFolders(path);
+      if (await this.#found(final, signal)) throw this.#exists(final);
+      await this.#makeFolders(path, signal);
       await this.#fill(upload);
       await events.committing();
       await this.#publish(upload);
@@ -103,23 +111,31 @@ export class DirectoryTarget implements Target {
     this.#closed.abort();
   }
 
-  async #makeFolders(path: string): Promise<void> {
-    await unless(['EEXIST'], mkdir(this.#root.path)).catch((error: unknown) => {
+  #found(path: string, signal: AbortSignal) {
+    return unless(
+      ['ENOENT', 'ENOTDIR'],
+      this.#calls.do(() => lstat(path), { signal }),
+    );
+  }
+
+  async #makeFolders(path: string, signal: AbortSignal): Promise<void> {
+    const made = this.#calls.do(() => mkdir(this.#root.path), { signal });
+    await unless(['EEXIST'], made).catch((error: unknown) => {
       throw this.#root.error(error, this.#root.path, { operation: 'write', path });
     });
-    await this.#folders.make(dirname(path));
+    await this.#calls.do(() => this.#folders.make(dirname(path)), { signal, flushes: true });
   }
 
   /** Brings the whole file to the disk under the part's name, and sees that what can be read there is what was sent. */
   async #fill(upload: Upload): Promise<void> {
     const { part, file, signal } = upload;
-    await using handle = await open(part, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
+    await using handle = await this.#calls.open(part, O_RDWR | O_CREAT | O_NOFOLLOW, signal, 0o666);
     const sent = await this.#receive(upload, handle);
     await setModified(handle, file.source.modified);
     await handle.sync();
     const { value } = await checksumOf(fileBytes(handle, 0, signal), 'sha256');
     if (value === (file.sha256 ?? sent.hex())) return;
-    await unlink(part);
+    await this.#calls.do(() => unlink(part), { signal });
     throw this.#error('corrupt', `${part}: what was written is not what was sent; it will be written anew`);
   }
 
@@ -155,14 +171,14 @@ export class DirectoryTarget implements Target {
   }
 
   /** A hard link never replaces what is there. Where there are none, the name is looked at right before. */
-  async #publish({ part, final }: Upload): Promise<void> {
+  async #publish({ part, final, signal }: Upload): Promise<void> {
     const linked = await unless(
       ['EEXIST', ...NO_LINKS],
-      link(part, final).then(() => true),
+      this.#calls.do(() => link(part, final).then(() => true), { signal }),
     );
-    if (!linked && (await found(final))) throw this.#exists(final);
-    await (linked ? unlink(part) : rename(part, final));
-    await syncFolder(dirname(final));
+    if (!linked && (await this.#found(final, signal))) throw this.#exists(final);
+    await this.#calls.do(() => (linked ? unlink(part) : rename(part, final)), { signal });
+    await this.#calls.do(() => syncFolder(dirname(final)), { signal, flushes: true });
   }
 
   /** `work` is given the absolute name; what it throws is put into the engine's words. */
@@ -191,5 +207,3 @@ export class DirectoryTarget implements Target {
     return new FileSyncError(kind, message, { device: this.#device, operation: 'write' });
   }
 }
-
-const found = (path: string) => unless(['ENOENT', 'ENOTDIR'], lstat(path));

@@ -23,7 +23,7 @@ export class DiskSource implements Source {
 
   constructor(drive: Drive, context: DeviceContext) {
     const watches = new FolderWatches(context, this.#closed.signal);
-    const folderAt = (path: string) => new DirectorySource(path, context, watches);
+    const folderAt = (path: string) => new DirectorySource(path, context, { watches });
     this.changes = watches.changes;
     this.capabilities = folderAt('/').capabilities;
     this.#end = new DriveEnd(drive, 'read', context, folderAt);

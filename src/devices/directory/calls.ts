@@ -1,0 +1,207 @@
+import { Semaphore, type SemaphoreInterface } from 'async-mutex';
+import { open, type FileHandle } from 'node:fs/promises';
+import { Subject, type Observable } from 'rxjs';
+import { FileSyncError } from '../../errors.js';
+import type { Clock } from '../../ports.js';
+import { isLocal } from './file-system.js';
+
+export interface CallOptions<Value> {
+  /** Ends the waiting, not the call. */
+  readonly signal?: AbortSignal;
+  /** Brings bytes to the disk, which takes its time. */
+  readonly flushes?: boolean;
+  /** Disposes of an answer for which nobody waits any more. */
+  readonly discard?: (value: Value) => unknown;
+}
+
+/** ms without an answer after which a file system counts as hanging. */
+export const PATIENCE = 30_000;
+/** A flush may take so many times as long: it waits for a slow drive or line to take all that was written. */
+const FLUSH_FACTOR = 10;
+/** Calls to one device at a time, and to all: each holds one of the four threads that Node has for all files. */
+const OWN_CALLS = 2;
+const allCalls = new Semaphore(3);
+
+/**
+ * Calls to a file system behind which a server or another program stands, and which may never answer: each is waited for
+ * in limited time, few are made at a time, and none while one has not been answered. Those to a file system of this
+ * machine's kernel alone pass as they are.
+ */
+export class Calls {
+  readonly #path: string;
+  readonly #device: string;
+  readonly #clock: Clock;
+  readonly #patience: number;
+  readonly #turns = new Subject<void>();
+  #local: boolean | undefined;
+  #slots: SemaphoreInterface = new Semaphore(OWN_CALLS);
+  #unanswered = new Set<object>();
+  #probing = false;
+
+  /** @param path of the device's folder, for the messages. @param patience ms */
+  constructor(path: string, { name, clock }: { name: string; clock: Clock }, patience = PATIENCE) {
+    this.#path = path;
+    this.#device = name;
+    this.#clock = clock;
+    this.#patience = patience;
+  }
+
+  /** Emits when the file system has begun or ceased to hang. */
+  get turns(): Observable<void> {
+    return this.#turns;
+  }
+
+  /** The file system is this machine's kernel's own. */
+  get local(): boolean {
+    return this.#local === true;
+  }
+
+  /** Rejects with `timeout` if no answer comes, with `unavailable` while another call has none. */
+  async do<Value>(work: () => Promise<Value>, options: CallOptions<Value> = {}): Promise<Value> {
+    if (this.#unanswered.size > 0) throw this.#hangs('unavailable');
+    const slots = [this.#slots, allCalls];
+    this.#local ??= await this.#limited(() => isLocal(this.#path), slots, {
+      ...(options.signal && { signal: options.signal }),
+    });
+    return this.#local ? work() : this.#limited(work, slots, options);
+  }
+
+  /** The one call that is made in any case, and ends the hanging if it is answered. */
+  async probe<Value>(work: () => Promise<Value>): Promise<Value> {
+    if (this.#probing) throw this.#hangs('unavailable');
+    this.#probing = true;
+    const answered = async () => {
+      const value = await work().finally(() => (this.#probing = false));
+      this.#local = await isLocal(this.#path);
+      this.#forgive();
+      return value;
+    };
+    return this.#limited(answered, this.#local ? [] : [allCalls], {});
+  }
+
+  /** Closed by its own `close`, which waits for calls that have no answer yet, but lets nobody wait for them. */
+  async open(path: string | Buffer, flags: number, signal: AbortSignal, mode?: number): Promise<FileHandle> {
+    const discard = (handle: FileHandle) => handle.close();
+    const handle = await this.do(() => open(path, flags, mode), { signal, discard });
+    return this.#local ? handle : this.#careful(handle, signal);
+  }
+
+  /** Each of its methods is a call of ours. */
+  #careful(handle: FileHandle, signal: AbortSignal): FileHandle {
+    let last: Promise<unknown> = Promise.resolve();
+    const close = async () => {
+      const closing = last.then(() => handle.close());
+      if (signal.aborted || this.#unanswered.size > 0) return void closing.catch(() => undefined);
+      await this.#limited(() => closing, [], { flushes: true });
+    };
+    const call = (name: string, method: (...given: unknown[]) => Promise<unknown>, given: unknown[]) => {
+      const work = () => {
+        const answer = method.apply(handle, given);
+        last = Promise.allSettled([last, answer]);
+        return answer;
+      };
+      return this.do(work, { signal, flushes: name === 'sync' });
+    };
+    return new Proxy(handle, {
+      get(target, name) {
+        if (name === 'close' || name === Symbol.asyncDispose) return close;
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        return (...given: unknown[]) => call(String(name), member as () => Promise<unknown>, given);
+      },
+    });
+  }
+
+  /** Settles with the work, the signal's abort or the end of our patience, whichever is first. */
+  #limited<Value>(
+    work: () => Promise<Value>,
+    slots: readonly SemaphoreInterface[],
+    { signal, flushes = false, discard }: CallOptions<Value>,
+  ): Promise<Value> {
+    const call = new Call(discard);
+    const ended = new AbortController();
+    const cancel = () => call.giveUp(new FileSyncError('cancelled', 'cancelled', { cause: signal?.reason }));
+    if (signal?.aborted) cancel();
+    signal?.addEventListener('abort', cancel, { signal: ended.signal });
+    this.#clock.sleep(this.#patience * (flushes ? FLUSH_FACTOR : 1), ended.signal).then(
+      () => call.giveUp(this.#missed(call)),
+      () => undefined,
+    );
+    void call.run(work, slots).finally(() => {
+      ended.abort();
+      this.#answered(call);
+    });
+    return call.answer;
+  }
+
+  #missed(call: { readonly begun: boolean }): FileSyncError {
+    if (!call.begun) return this.#hangs('unavailable');
+    this.#local = false;
+    this.#unanswered.add(call);
+    this.#turns.next();
+    return this.#hangs('timeout');
+  }
+
+  #answered(call: object): void {
+    if (this.#unanswered.delete(call) && this.#unanswered.size === 0) this.#turns.next();
+  }
+
+  /** Another mount may be there by now: calls that went to the old one are not waited for any more. */
+  #forgive(): void {
+    if (this.#unanswered.size === 0) return;
+    this.#unanswered.clear();
+    this.#slots = new Semaphore(OWN_CALLS);
+  }
+
+  #hangs(kind: 'timeout' | 'unavailable'): FileSyncError {
+    const cure =
+      'check its drive, or its server and the network, or unmount it (umount -l) and mount it again';
+    const message = `${this.#path} does not answer for ${this.#patience / 1000} s now: ${cure}`;
+    return new FileSyncError(kind, message, { device: this.#device });
+  }
+}
+
+/** One call, from the wait for its turn to its answer. */
+class Call<Value> {
+  readonly answer: Promise<Value>;
+  readonly #discard: CallOptions<Value>['discard'];
+  #resolve: (value: Value) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+  #begun = false;
+  #abandoned = false;
+
+  constructor(discard: CallOptions<Value>['discard']) {
+    this.#discard = discard;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** It is in the kernel, or was. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  giveUp(error: FileSyncError): void {
+    this.#abandoned = true;
+    this.#reject(error);
+  }
+
+  /** Never rejects. */
+  async run(work: () => Promise<Value>, slots: readonly SemaphoreInterface[]): Promise<void> {
+    const held: (() => void)[] = [];
+    try {
+      for (const slot of slots) if (!this.#abandoned) held.push((await slot.acquire())[1]);
+      if (this.#abandoned) return;
+      this.#begun = true;
+      const value = await work();
+      if (this.#abandoned) await this.#discard?.(value);
+      else this.#resolve(value);
+    } catch (error) {
+      this.#reject(error);
+    } finally {
+      for (const release of held.reverse()) release();
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { filter, firstValueFrom } from 'rxjs';
+import { DirectorySource } from '../../../src/devices/directory/source.js';
+import { DirectoryTarget } from '../../../src/devices/directory/target.js';
+import type { Availability, Source, SourceFile, Target } from '../../../src/ports.js';
+import {
+  collect,
+  eventually,
+  failsWith,
+  leavesNoHandles,
+  listed,
+  sample,
+} from '../../conformance/support.js';
+import { deviceContext } from '../../fakes/device-context.js';
+import { HangingMount, whyNoFuse } from '../../servers/hanging-mount.js';
+import { Events, never, outgoing } from '../../servers/outgoing.js';
+
+const TIMEOUT = 300;
+const bytes = sample(3_000_000);
+
+describe('directory on a mount that hangs', function () {
+  let mount: HangingMount;
+  let source: DirectorySource;
+  let target: DirectoryTarget;
+
+  before(async function () {
+    const reason = await whyNoFuse();
+    if (reason === undefined) return;
+    console.log(`    skipped: ${reason}`);
+    this.skip();
+  });
+
+  beforeEach(async () => {
+    mount = await HangingMount.make();
+    source = new DirectorySource(mount.path, deviceContext({ name: 'share' }), { timeout: TIMEOUT });
+    target = new DirectoryTarget(mount.path, deviceContext({ name: 'share' }), TIMEOUT);
+    await writeFile(join(mount.behind, 'log.ulg'), bytes);
+  });
+  afterEach(async () => {
+    await Promise.all([source.close(), target.close()]);
+    await mount.close();
+  });
+
+  async function only(): Promise<SourceFile> {
+    const [file] = await listed(source);
+    assert.ok(file);
+    return file;
+  }
+
+  const becomes = (end: Source | Target, wanted: boolean): Promise<Availability> =>
+    firstValueFrom(end.availability.pipe(filter(({ available }) => available === wanted)));
+
+  it('reads and writes while it does not', async () => {
+    assert.ok((await collect(source.read(await only(), 0, never))).equals(bytes));
+    await target.write(outgoing(bytes), 'day/copy.ulg', 0, never, new Events());
+    assert.ok((await readFile(join(mount.behind, 'day/copy.ulg'))).equals(bytes));
+  });
+
+  it('says so in limited time, whatever is asked, and leaves threads to all other files', async () => {
+    const file = await only();
+    mount.hang();
+    const works = [
+      () => listed(source),
+      () => collect(source.read(file, 0, never)),
+      () => source.checksum(file, never),
+      () => source.remove(file, never),
+      () => target.stat('a', '0123456789abcdef', never),
+      () => target.write(outgoing(bytes), 'copy.ulg', 0, never, new Events()),
+    ];
+    const errors = await Promise.all(works.map(work => failsWith(work, 'timeout', 'unavailable')));
+    for (const { message, device } of errors) {
+      assert.match(message, /does not answer for 0.3 s.*umount -l/);
+      assert.equal(device, 'share');
+    }
+    assert.ok((await lstat('/')).isDirectory());
+    assert.ok((await readdir('/')).length > 0);
+  });
+
+  it('in the middle of a file, and goes on where it answers again', async () => {
+    const file = await only();
+    await failsWith(async () => {
+      for await (const chunk of source.read(file, 0, never)) {
+        assert.ok(chunk.length > 0);
+        mount.hang();
+      }
+    }, 'timeout');
+    await failsWith(() => listed(source), 'unavailable');
+    mount.goOn();
+    await eventually(async () =>
+      listed(source).then(
+        () => true,
+        () => false,
+      ),
+    );
+    assert.ok((await collect(source.read(file, 0, never))).equals(bytes));
+  });
+
+  it('is away while it hangs, and back when it answers', async () => {
+    await becomes(source, true);
+    mount.hang();
+    const { reason } = await becomes(source, false);
+    assert.match(reason, /does not answer/);
+    mount.goOn();
+    await becomes(source, true);
+  });
+
+  it('is back when another mount is in its place, although the old one never answers', async () => {
+    const file = await only();
+    mount.hang();
+    await failsWith(() => collect(source.read(file, 0, never)), 'timeout');
+    await mount.detach();
+    await writeFile(join(mount.path, 'log.ulg'), bytes);
+    await becomes(source, true);
+    assert.equal((await only()).path, 'log.ulg');
+  });
+
+  it('gives up at once when it is told to', async () => {
+    const patient = new DirectorySource(mount.path, deviceContext(), { timeout: 3_600_000 });
+    const file = await only();
+    mount.hang();
+    const stop = new AbortController();
+    const reading = collect(patient.read(file, 0, stop.signal));
+    setImmediate(() => stop.abort());
+    await failsWith(() => reading, 'cancelled');
+    await patient.close();
+  });
+
+  it('is unavailable when its server died', async () => {
+    const file = await only();
+    await mount.kill();
+    for (const work of [() => listed(source), () => collect(source.read(file, 0, never))]) {
+      assert.match((await failsWith(work, 'unavailable')).message, /mount it again/);
+    }
+  });
+
+  it('leaves no handle open once it has answered', () =>
+    leavesNoHandles(async () => {
+      const file = await only();
+      await failsWith(async () => {
+        for await (const _chunk of source.read(file, 0, never)) mount.hang();
+      }, 'timeout');
+      mount.goOn();
+      await eventually(async () =>
+        listed(source).then(
+          () => true,
+          () => false,
+        ),
+      );
+    }));
+});
