@@ -74,7 +74,7 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: Mavro
     summary: SUMMARY,
     options,
     source: (chosen, context) => {
-      const endpoint = () => endpointSource(graph, chosen, context);
+      const endpoint = endpointMaker(graph, chosen, context);
       if (chosen.transport === 'endpoint') return endpoint();
       const services = servicesOf(chosen.namespace);
       return chosen.transport === 'services'
@@ -131,9 +131,11 @@ function servicesSource(
   });
 }
 
-function endpointSource(graph: Graph, chosen: Options, context: DeviceContext): Source {
+/** What it makes one after the other shares one endpoint. */
+function endpointMaker(graph: Graph, chosen: Options, context: DeviceContext): () => Source {
   const url = `${graph.name}/${topicName(context.name)}`;
-  return sourceOn(endpointTransport({ graph, namespace: chosen.namespace, url }), chosen, context);
+  const transport = endpointTransport({ graph, namespace: chosen.namespace, url });
+  return () => sourceOn(transport, chosen, context);
 }
 
 /** The device's name as a part of a topic; other characters become their code, so that no two names meet. */

@@ -189,9 +189,17 @@ describe('mavros source on the real MAVROS', () => {
       '--qos-durability',
       'transient_local',
     ]).ended;
-    const { output } = await ros.start('ros2', ['run', 'filesync', 'filesync', 'check', '-c', config]).ended;
-    assert.match(output, /^ok +autopilot +mavros .*endpoint.*transport auto.*router offers/m);
-    assert.match(output, /^ok +out +directory/m);
+    const command = ['run', 'filesync', 'filesync'];
+    const check = () => ros.start('ros2', [...command, 'check', '-c', config]).ended;
+    const own = (await check()).output;
+    assert.match(own, /^ok +autopilot +mavros .*endpoint.*transport auto.*router offers/m);
+    assert.match(own, /^ok +out +directory/m);
+    const node = ros.start('ros2', [...command, '-c', config]);
+    await node.says(/goes through an endpoint/);
+    const seen = (await check()).output;
+    assert.match(seen, /^ok +autopilot +mavros .*transport auto.*router offers.*says the node that runs/m);
+    node.signal('SIGINT');
+    assert.equal((await node.ended).code, 0);
     lives();
   });
 

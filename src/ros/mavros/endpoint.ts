@@ -1,4 +1,4 @@
-import { FileSyncError, toFileSyncError } from '../../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError } from '../../errors.js';
 import type { Connection, Transport } from '../../mavlink/link.js';
 import { layoutOf } from '../../mavlink/messages.js';
 import type { Client, Graph, Qos } from '../graph.js';
@@ -20,18 +20,33 @@ export interface EndpointOptions {
   readonly url: string;
 }
 
-/** Raw MAVLink beside MAVROS' own plugins: an endpoint of its router that is ours alone. */
+/**
+ * Raw MAVLink beside MAVROS' own plugins: an endpoint of its router that is ours alone. One connection at a time: the next waits
+ * until the last is closed, since what removes that would remove its own endpoint, too.
+ */
 export function endpointTransport(options: EndpointOptions): Transport {
+  let last: Promise<unknown> = Promise.resolve();
   return {
     name: `MAVROS endpoint ${options.url}`,
     silence: SILENCE,
-    async connect(receive, signal) {
-      const router = await addedEndpoint(options, signal);
-      const connection = new EndpointConnection(options, router, receive);
-      if (signal.aborted) await connection.close();
+    connect(receive, signal) {
+      const connection = last.then(() => connected(options, receive, signal));
+      last = connection.then(({ closed }) => closed).catch(() => undefined);
       return connection;
     },
   };
+}
+
+async function connected(
+  options: EndpointOptions,
+  receive: (bytes: Uint8Array) => void,
+  signal: AbortSignal,
+): Promise<EndpointConnection> {
+  throwIfAborted(signal);
+  const router = await addedEndpoint(options, signal);
+  const connection = new EndpointConnection(options, router, receive);
+  if (signal.aborted) await connection.close();
+  return connection;
 }
 
 /**
@@ -94,6 +109,8 @@ class EndpointConnection implements Connection {
   readonly #sink;
   readonly #source;
   #closing: Promise<void> | undefined;
+  #settle: () => void = () => undefined;
+  readonly closed = new Promise<void>(resolve => (this.#settle = resolve));
 
   constructor(options: EndpointOptions, router: string, receive: (bytes: Uint8Array) => void) {
     const { graph, url } = options;
@@ -111,7 +128,7 @@ class EndpointConnection implements Connection {
   }
 
   close(): Promise<void> {
-    return (this.#closing ??= this.#close());
+    return (this.#closing ??= this.#close().finally(() => this.#settle()));
   }
 
   async #close(): Promise<void> {
