@@ -107,12 +107,15 @@ function apacheAccount({ auth }: Plan): string {
 const APACHE_MODULES =
   'mpm_event authn_core authn_file authz_core authz_user auth_basic auth_digest alias mime dir setenvif dav dav_fs ssl';
 
-function apacheConfig(plan: Plan, { home: files }: Program): string {
+function apacheConfig(plan: Plan, { home: files, env }: Program): string {
   const { home, folder, port, auth, maxBody, certificates } = plan;
+  // It wants its database driver after it has become another user, who may not be allowed to read it then.
+  const [libraries = ''] = (env['LD_LIBRARY_PATH'] ?? '').split(':');
   const modules = APACHE_MODULES.split(' ').map(
     name => `LoadModule ${name}_module ${join(files, `usr/lib/apache2/modules/mod_${name}.so`)}`,
   );
   return `
+LoadFile ${join(libraries, 'apr-util-1/apr_dbm_db-1.so')}
 ${modules.join('\n')}
 Listen ${HOST}:${port}
 ServerName ${HOST}
