@@ -40,7 +40,8 @@ export class TcpFaultProxy implements FaultProxy {
   async open(to: Address): Promise<number> {
     const server = createServer(client => this.#join(client, connect(to)));
     this.#servers.push(server);
-    server.listen(0, '127.0.0.1');
+    // A reply that is on its way when the proxy closes may open one more port.
+    server.listen(0, '127.0.0.1').unref();
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;
   }
