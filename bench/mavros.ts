@@ -46,9 +46,11 @@ async function speeds(ros: Ros): Promise<Speeds> {
   // Released versions of MAVROS can read nothing from a newer one by their services.
   const vehicle = await OldFirmware.start(sim.address.port, station);
   const mavros = startMavros(ros, { station, vehicle: vehicle.port });
-  const client = fileURLToPath(new URL('../test/ros/mavros-speed.ts', import.meta.url));
+  const path = (name: string) => fileURLToPath(new URL(`../test/ros/${name}`, import.meta.url));
+  const imports = ['--import=tsx', `--import=${path('compiled.js')}`];
   try {
-    const { output } = await ros.start(process.execPath, ['--expose-gc', '--import=tsx', client]).ended;
+    const { output } = await ros.start(process.execPath, ['--expose-gc', ...imports, path('mavros-speed.ts')])
+      .ended;
     const line = output.split('\n').find(text => text.startsWith('{"'));
     if (line === undefined) throw new Error(`nothing was measured:\n${output}\n${mavros.output}`);
     return JSON.parse(line) as Speeds;

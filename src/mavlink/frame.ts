@@ -47,11 +47,16 @@ export function encodeFrame(frame: Omit<Frame, 'version'>): Uint8Array {
   if (!layout) throw new RangeError(`no layout for MAVLink message ${frame.messageId}`);
   const length = lengthWithoutZeros(frame.payload);
   const bytes = new Uint8Array(V2.headerLength + length + CRC_LENGTH);
-  const id = frame.messageId;
-  bytes.set([MAGIC_V2, length, 0, 0, frame.sequence, frame.system, frame.component, id, id >> 8, id >> 16]);
+  bytes[0] = MAGIC_V2;
+  bytes[1] = length;
+  bytes[4] = frame.sequence;
+  bytes[5] = frame.system;
+  bytes[6] = frame.component;
+  for (let at = 7; at < V2.headerLength; at++) bytes[at] = frame.messageId >> (8 * (at - 7));
   bytes.set(frame.payload.subarray(0, length), V2.headerLength);
   const crc = frameCrc(bytes.subarray(1, V2.headerLength + length), layout.crcExtra);
-  bytes.set([crc & 0xff, crc >> 8], V2.headerLength + length);
+  bytes[V2.headerLength + length] = crc;
+  bytes[V2.headerLength + length + 1] = crc >> 8;
   return bytes;
 }
 
@@ -61,6 +66,7 @@ interface Step {
   readonly frame?: Frame;
 }
 
+const NOTHING = new Uint8Array(0);
 const SKIP_ONE: Step = { consumed: 1 };
 
 /**
@@ -68,7 +74,7 @@ const SKIP_ONE: Step = { consumed: 1 };
  * with a wrong checksum are passed over; signatures are stepped over, not checked.
  */
 export class FrameDecoder {
-  #rest: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = NOTHING;
 
   push(bytes: Uint8Array): Frame[] {
     const stream = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
@@ -78,7 +84,7 @@ export class FrameDecoder {
       if (step.frame) frames.push(step.frame);
       start += step.consumed;
     }
-    this.#rest = stream.slice(start);
+    this.#rest = start === stream.length ? NOTHING : stream.slice(start);
     return frames;
   }
 }

@@ -64,10 +64,11 @@ export function encodeFtpPayload(payload: FtpPayload): Uint8Array {
   const bytes = new Uint8Array(LENGTH);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, payload.sequence, true);
-  bytes.set(
-    [payload.session, payload.opcode, payload.size, payload.requestOpcode, Number(payload.burstComplete)],
-    2,
-  );
+  bytes[2] = payload.session;
+  bytes[3] = payload.opcode;
+  bytes[4] = payload.size;
+  bytes[5] = payload.requestOpcode;
+  bytes[6] = Number(payload.burstComplete);
   view.setUint32(8, payload.offset, true);
   bytes.set(payload.data, DATA_AT);
   return bytes;

@@ -105,47 +105,60 @@ export function layoutOf(messageId: number): MessageLayout | undefined {
   return LAYOUTS.get(messageId);
 }
 
+/** A field and where it is. */
+interface Place {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly start: number;
+  readonly end: number;
+}
+
 function defineMessage<F extends Fields>(
   name: string,
   id: number,
   crcExtra: number,
   fields: F,
 ): MessageType<F> {
-  const length = Object.values(fields).reduce((sum, type) => sum + sizeOf(type), 0);
+  const places = placesOf(fields);
+  const length = places.at(-1)?.end ?? 0;
   return {
     id,
     name,
     crcExtra,
     length,
-    encode: values => encode(fields, length, values),
-    decode: payload => decode(fields, payload) as Values<F>,
+    encode: values => encode(places, length, values),
+    decode: payload => decode(places, payload) as Values<F>,
   };
 }
 
-function encode<F extends Fields>(fields: F, length: number, values: Values<F>): Uint8Array {
+function placesOf(fields: Fields): Place[] {
+  let end = 0;
+  return Object.entries(fields).map(([name, type]) => {
+    const start = end;
+    end += typeof type === 'string' ? SCALARS[type].size : type.bytes;
+    return { name, type, start, end };
+  });
+}
+
+function encode(
+  places: readonly Place[],
+  length: number,
+  values: Readonly<Record<string, number | Uint8Array>>,
+): Uint8Array {
   const payload = new Uint8Array(length);
   const view = new DataView(payload.buffer);
-  let at = 0;
-  for (const [name, type] of Object.entries(fields)) {
-    const value: Uint8Array | number = values[name] ?? 0;
-    if (typeof type === 'string') SCALARS[type].set(view, at, Number(value));
-    else if (typeof value === 'object') payload.set(value.subarray(0, type.bytes), at);
-    at += sizeOf(type);
+  for (const { name, type, start, end } of places) {
+    const value = values[name] ?? 0;
+    if (typeof type === 'string') SCALARS[type].set(view, start, Number(value));
+    else if (typeof value === 'object') payload.set(value.subarray(0, end - start), start);
   }
   return payload;
 }
 
-function decode(fields: Fields, payload: Uint8Array): Record<string, number | Uint8Array> {
+function decode(places: readonly Place[], payload: Uint8Array): Record<string, number | Uint8Array> {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  let at = 0;
-  const read = (type: FieldType) => {
-    const start = at;
-    at += sizeOf(type);
-    return typeof type === 'string' ? SCALARS[type].get(view, start) : payload.subarray(start, at);
-  };
-  return Object.fromEntries(Object.entries(fields).map(([name, type]) => [name, read(type)]));
-}
-
-function sizeOf(type: FieldType): number {
-  return typeof type === 'string' ? SCALARS[type].size : type.bytes;
+  const values: Record<string, number | Uint8Array> = {};
+  for (const { name, type, start, end } of places)
+    values[name] = typeof type === 'string' ? SCALARS[type].get(view, start) : payload.subarray(start, end);
+  return values;
 }
