@@ -13,7 +13,7 @@ import { freePort, hasMavros, startMavros } from '../test/ros/real-mavros.js';
 import type { Row } from './run.js';
 
 const SMALL = 300_000;
-const LARGE = 12_000_000;
+const LARGE = 5_000_000;
 /** One way, ms, and bytes a second: USB, 8 Mbit/s. */
 const LINK = { delay: 3.3, rate: 1_000_000 };
 const LEAST_SHARE = 0.95;
@@ -72,8 +72,10 @@ const middle = (values: readonly number[]): number =>
 function rows({ services, bare, endpoint, leakPerCall }: Speeds): Row[] {
   const [ours, theirs] = [middle(services.map(rate)), middle(bare.map(rate))];
   const share = ours / theirs;
-  const ratio = rate(endpoint) / ours;
-  const cpu = (endpoint.cpuMs * 1000) / endpoint.bytes;
+  const fast = middle(endpoint.map(rate));
+  const ratio = fast / ours;
+  // What else runs on the machine can only add.
+  const cpu = Math.min(...endpoint.map(({ cpuMs, bytes }) => (cpuMs * 1000) / bytes));
   const link = `${LINK.delay * 2} ms round trip, ${LINK.rate / 1e6} MB/s`;
   return [
     {
@@ -84,7 +86,7 @@ function rows({ services, bare, endpoint, leakPerCall }: Speeds): Row[] {
     },
     {
       what: `endpoint over services, ${link}`,
-      result: `${ratio.toFixed(1)}x (${rate(endpoint).toFixed(0)} kB/s)`,
+      result: `${ratio.toFixed(1)}x (${fast.toFixed(0)} kB/s)`,
       limit: `>= ${LEAST_RATIO}x`,
       met: ratio >= LEAST_RATIO,
     },

@@ -7,8 +7,9 @@ import { systemClock } from '../../src/system/clock.js';
 import { listed } from '../conformance/support.js';
 import { mavrosSource } from './mavros-bench.js';
 
-// A process that measures both transports of the `mavros` device through one MAVROS; ROS must be sourced. Reads `small.ulg` by the
-// services and by a bare loop of the same `read` calls in turn, and `large.ulg` over an endpoint. Prints a Speeds as a line of JSON.
+// A process that measures both transports of the `mavros` device through one MAVROS; ROS must be sourced. In turn it reads
+// `large.ulg` over an endpoint, and `small.ulg` by the services and by a bare loop of the same `read` calls. Prints a Speeds as a
+// line of JSON.
 
 export interface Measured {
   readonly bytes: number;
@@ -20,7 +21,7 @@ export interface Measured {
 export interface Speeds {
   readonly services: readonly Measured[];
   readonly bare: readonly Measured[];
-  readonly endpoint: Measured;
+  readonly endpoint: readonly Measured[];
   /** Bytes of heap that a call leaves behind. */
   readonly leakPerCall: number;
 }
@@ -105,44 +106,45 @@ async function fileNamed(source: Source, name: string): Promise<SourceFile> {
   return file;
 }
 
-async function compareServices(graph: Graph): Promise<Pick<Speeds, 'services' | 'bare'>> {
-  const reads: ReadRequest[] = [];
-  const source = mavrosSource(noting(graph, reads), { transport: 'services', root: '/log' });
-  const watching = source.availability.subscribe();
+/** A source that has seen its vehicle. */
+async function sourceOn(on: Graph, transport: string): Promise<Source> {
+  const source = mavrosSource(on, { transport, root: '/log' });
+  source.availability.subscribe();
   await there(source);
-  const file = await fileNamed(source, 'small.ulg');
-  const bare = await bareCalls();
-  const services: Measured[] = [];
-  const loops: Measured[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    reads.splice(0);
-    services.push(await measured(() => drained(source.read(file, 0, never))));
-    const asked = reads.splice(0);
-    await bare.open('/log/small.ulg');
-    loops.push(
-      await measured(async () => {
-        let bytes = 0;
-        for (const request of asked) bytes += await bare.read(request);
-        return bytes;
-      }),
-    );
-    await bare.close('/log/small.ulg');
-  }
-  watching.unsubscribe();
-  await source.close();
-  bare.end();
-  return { services, bare: loops };
+  return source;
 }
 
-async function endpointSpeed(graph: Graph): Promise<Measured> {
-  const source = mavrosSource(graph, { transport: 'endpoint', root: '/log' });
-  const watching = source.availability.subscribe();
-  await there(source);
-  const file = await fileNamed(source, 'large.ulg');
-  const result = await measured(() => drained(source.read(file, 0, never)));
-  watching.unsubscribe();
-  await source.close();
-  return result;
+/** All in turn, so that what else the machine does disturbs them alike. */
+async function compared(graph: Graph): Promise<Omit<Speeds, 'leakPerCall'>> {
+  const reads: ReadRequest[] = [];
+  const [endpoint, services] = [
+    await sourceOn(graph, 'endpoint'),
+    await sourceOn(noting(graph, reads), 'services'),
+  ];
+  const [large, small] = [await fileNamed(endpoint, 'large.ulg'), await fileNamed(services, 'small.ulg')];
+  const bare = await bareCalls();
+  const speeds = { endpoint: [] as Measured[], services: [] as Measured[], bare: [] as Measured[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    speeds.endpoint.push(await measured(() => drained(endpoint.read(large, 0, never))));
+    reads.splice(0);
+    speeds.services.push(await measured(() => drained(services.read(small, 0, never))));
+    const asked = reads.splice(0);
+    await bare.open('/log/small.ulg');
+    speeds.bare.push(await measured(() => repeated(asked, bare.read)));
+    await bare.close('/log/small.ulg');
+  }
+  await Promise.all([endpoint.close(), services.close()]);
+  bare.end();
+  return speeds;
+}
+
+async function repeated(
+  asked: readonly ReadRequest[],
+  read: (request: ReadRequest) => Promise<number>,
+): Promise<number> {
+  let bytes = 0;
+  for (const request of asked) bytes += await read(request);
+  return bytes;
 }
 
 const heap = () => {
@@ -165,10 +167,7 @@ async function leakPerCall(graph: Graph): Promise<number> {
 }
 
 const graph = await join('filesync');
-const endpoint = await endpointSpeed(graph);
-const compared = await compareServices(graph);
-console.log(
-  JSON.stringify({ ...compared, endpoint, leakPerCall: await leakPerCall(graph) } satisfies Speeds),
-);
+const speeds = await compared(graph);
+console.log(JSON.stringify({ ...speeds, leakPerCall: await leakPerCall(graph) } satisfies Speeds));
 await graph.shutdown();
 process.exit(0);
