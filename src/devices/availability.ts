@@ -6,6 +6,7 @@ import {
   Observable,
   ReplaySubject,
   share,
+  tap,
   type Subscriber,
 } from 'rxjs';
 import { toFileSyncError } from '../errors.js';
@@ -17,8 +18,10 @@ export interface PollOptions {
   readonly interval?: number;
   /** Its abort ends the probing and completes the observable: the device was closed. */
   readonly until?: AbortSignal;
-  /** An operation has just met the device away: it is asked again at once, before more work runs into that. */
+  /** Something may have changed: the device is asked again at once. */
   readonly again?: Observable<void>;
+  /** An operation has just met the device away, for this reason: that is told at once, before more work runs into it. */
+  readonly missed?: Observable<string>;
 }
 
 /** Asks the device, cheaply and in limited time. What it throws is taken for "unavailable", with the message as reason. */
@@ -47,16 +50,18 @@ export function pollAvailability(probe: Probe, options: PollOptions): Observable
 /** Never rejects: an abort, in a probe or between two, is the end. */
 async function poll(
   probe: Probe,
-  { clock, interval = 5_000, again }: PollOptions,
+  { clock, interval = 5_000, again = EMPTY, missed = EMPTY }: PollOptions,
   signal: AbortSignal,
   subscriber: Subscriber<Availability>,
 ): Promise<void> {
   let intervals = 0;
+  const told = missed.pipe(tap(reason => subscriber.next({ available: false, reason, armed: false })));
   while (!signal.aborted) {
     const pause = new AbortController();
-    const waking = merge(again ?? EMPTY, fromEvent(signal, 'abort')).subscribe(() => pause.abort());
+    const waking = merge(again, told, fromEvent(signal, 'abort')).subscribe(() => pause.abort());
     const state = await ask(probe, signal);
-    if (!signal.aborted) subscriber.next(state);
+    // What was asked before the latest news is out of date.
+    if (!signal.aborted && !pause.signal.aborted) subscriber.next(state);
     intervals = state.available ? 1 : Math.min(SLOWEST, intervals + 1);
     await clock.sleep(interval * intervals, pause.signal).catch(() => undefined);
     waking.unsubscribe();

@@ -23,7 +23,7 @@ export class DriveEnd<Folder> {
   readonly #folderAt: (path: string) => Folder;
   readonly #folders = new WeakMap<Mount, Folder>();
   readonly #closed = new AbortController();
-  readonly #missed = new Subject<void>();
+  readonly #missed = new Subject<string>();
 
   constructor(drive: Drive, need: Need, { name, clock }: DeviceContext, folderAt: (path: string) => Folder) {
     this.#drive = drive;
@@ -35,7 +35,7 @@ export class DriveEnd<Folder> {
       clock,
       interval: INTERVAL,
       until: this.#closed.signal,
-      again: this.#missed,
+      missed: this.#missed,
     });
   }
 
@@ -86,8 +86,10 @@ export class DriveEnd<Folder> {
   async #mounted(need: Need, signal: AbortSignal, details: ErrorDetails): Promise<Mount> {
     try {
       return await this.#drive.mounted(need, signal, details);
-    } catch (error) {
-      if (!signal.aborted) this.#missed.next();
+    } catch (thrown) {
+      const error = toFileSyncError(thrown);
+      const concernsAll = error.kind === 'unavailable' || need === this.#need;
+      if (concernsAll && error.kind !== 'cancelled') this.#missed.next(error.message);
       throw error;
     }
   }
@@ -112,7 +114,7 @@ export class DriveEnd<Folder> {
     return this.#drive.verify(mount, { ...details, cause: error }).then(
       () => error,
       (gone: FileSyncError) => {
-        this.#missed.next();
+        this.#missed.next(gone.message);
         return gone;
       },
     );

@@ -128,6 +128,19 @@ describe('pollAvailability', () => {
     assert.equal(again.observed, false);
   });
 
+  it('tells that an operation met the device away before it has asked, and then what the device says', async () => {
+    const missed = new Subject<string>();
+    const { seen, stop } = follow(pollAvailability(probe, { clock, interval: 1000, missed }));
+    await clock.advance(0);
+    missed.next('switched off');
+    assert.deepEqual(seen, [here, away]);
+    await clock.advance(0);
+    assert.deepEqual(seen, [here, away, here]);
+    stop();
+    await clock.advance(0);
+    assert.equal(missed.observed, false);
+  });
+
   it('completes when the device is closed, also for who comes later', async () => {
     const close = new AbortController();
     const availability = poll(close.signal);
