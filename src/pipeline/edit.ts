@@ -4,7 +4,7 @@ import { stateName } from './state-name.js';
 
 /** What a person wants a record to be. */
 export interface Edit {
-  /** FOUND: fetch it again; DOWNLOADED: deliver it again to every target; FAILED: give up. */
+  /** FOUND: fetch it again; DOWNLOADED: deliver it again to every target, fetched again if no local copy is left; FAILED: give up. */
   readonly state?: FileState;
   readonly description?: string;
   /** All targets that it shall have, by device name. */
@@ -84,8 +84,8 @@ function fetchedAgain(record: FileRecord): Edited {
 }
 
 function deliveredAgain(record: FileRecord): Edited {
-  if (!record.kept) return 'its local copy is not there; FOUND fetches it again';
-  return withReason({ ...record, ...withDeliveries(record, reopened), state: DOWNLOADED }, '');
+  const state = record.kept ? DOWNLOADED : FOUND;
+  return withReason({ ...record, ...withDeliveries(record, reopened), state }, '');
 }
 
 function givenUp(record: FileRecord): Edited {

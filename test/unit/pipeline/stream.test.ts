@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { FileSyncError } from '../../../src/errors.js';
+import { edited } from '../../../src/pipeline/edit.js';
 import { recordId } from '../../../src/pipeline/record.js';
 import { stateName } from '../../../src/pipeline/state-name.js';
 import { FileState, type FileRecord } from '../../../src/ports.js';
@@ -46,6 +47,21 @@ function cutOnce(operation: string, at: number, error = new FileSyncError('timeo
 }
 
 describe('Streams', () => {
+  it('are delivered again when a person asks for that', () =>
+    onBench({ rules: [stream] }, async bench => {
+      bench.source.put('a.ulg', A);
+      await bench.engine.pass();
+      bench.target().files.delete('cam/a.ulg');
+      const delivered = bench.record('a.ulg') as FileRecord;
+      const reopened = edited(delivered, { state: FileState.DOWNLOADED }, () => true);
+      assert.ok(typeof reopened !== 'string', 'the edit is refused');
+      await bench.store.put(reopened);
+      await bench.engine.pass();
+      arrived(bench, A);
+      assert.deepEqual(states(bench), ['a.ulg UPLOADED']);
+      await nothingLocal(bench);
+    }));
+
   it('go from the source to each target, and nothing is written to local storage', () =>
     onBench(both, async bench => {
       const seen = statesOf(bench);
