@@ -38,6 +38,7 @@ function baseEnvironment(): Environment {
     PATH: path,
     LANG: 'C.UTF-8',
     ROS_AUTOMATIC_DISCOVERY_RANGE: 'LOCALHOST',
+    ROS_LOG_DIR: join(WORKSPACE, 'ros-log'),
     PYTHONUNBUFFERED: '1',
   };
 }
