@@ -1,10 +1,13 @@
 import { writeFile } from 'node:fs/promises';
+import { besidePeer } from './beside.js';
 import { atOnce, CEILING, LOSSES, RATES, Table, type Cell, type Result } from './table.js';
+import { PEER } from './peer.js';
 import { drawn } from './picture.js';
 import type { Row } from '../run.js';
 import { WAYS, type Way } from './reading.js';
 
-// `npm run bench:link`: every link of the table, all three ways, and what must show. `-- --quick` runs a few of them.
+// `npm run bench:link`: every link of the table, all three ways, and what must show. `-- --quick` runs a few of them;
+// `-- --peer` only what comes last: the window beside another client.
 
 const quick = process.argv.includes('--quick');
 const DELAYS = quick ? [10] : [0, 10, 50, 100];
@@ -130,19 +133,32 @@ function printed(results: readonly Result[]): void {
   );
 }
 
-const order = (cell: Cell) =>
-  RATES.indexOf(cell.rate) * 1e4 + LOSSES.indexOf(cell.loss) * 1e3 + cell.delay * 4 + WAYS.indexOf(cell.way);
+const order = ({ rate, loss, delay, way }: Cell) =>
+  RATES.indexOf(rate) * 1e4 + LOSSES.indexOf(loss) * 1e3 + delay * 8 + [...WAYS, PEER].indexOf(way);
 
-await Table.with(async table => {
+const inOrder = (results: readonly Result[]): Result[] => [...results].sort((a, b) => order(a) - order(b));
+
+async function beside(table: Table): Promise<void> {
+  const results = await besidePeer(table);
+  if (typeof results === 'string') console.log(results);
+  else printed(inOrder(results));
+}
+
+async function all(table: Table): Promise<void> {
   const near = await loopback(table);
-  const results = await atOnce(cells(), cell => {
+  const run = (cell: Cell) => {
     const { size, limit } = lengthOf(cell);
     return table.run(cell, size, limit);
-  });
-  results.sort((a, b) => order(a) - order(b));
+  };
+  const results = inOrder(await atOnce(cells(), run));
   printed(results);
   const rows = [...near, ...verdicts(results)];
   console.table(rows);
   if (!quick) await writeFile(new URL('../../docs/link.svg', import.meta.url), drawn(results));
   if (rows.some(({ met }) => !met)) process.exitCode = 1;
+}
+
+await Table.with(async table => {
+  if (!process.argv.includes('--peer')) await all(table);
+  await beside(table);
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { sample } from '../../test/conformance/support.js';
 import type { LinkReport } from './emulator.js';
 import { FarSide } from './program.js';
+import { PEER, readByPeer, type Peer } from './peer.js';
 import { readFrom, type Got, type Way } from './reading.js';
 
 export interface Rate {
@@ -43,7 +44,7 @@ export interface Cell {
   readonly loss: Loss;
   /** ms, one way. */
   readonly delay: number;
-  readonly way: Way;
+  readonly way: Way | Peer;
 }
 
 export interface Result extends Cell {
@@ -59,7 +60,7 @@ export interface Result extends Cell {
   readonly intact: boolean | undefined;
 }
 
-/** Messages a second: 10 Hz. Heartbeats come from the vehicle itself. */
+/** Messages a second: 10 Hz. Heartbeats (1 Hz) come from the vehicle itself. */
 const TELEMETRY = 10;
 const BLOCK = 239;
 export const CEILING = BLOCK / 266;
@@ -92,7 +93,7 @@ export class Table {
     const { rate, loss, delay, way } = cell;
     const file = await this.#file(size);
     // A vehicle keeps its bursts to the pace of its own port; the link's queue would drop what is faster.
-    const pace = way === 'burst' ? { rate: rate.bytes } : {};
+    const pace = way === 'burst' || way === PEER ? { rate: rate.bytes } : {};
     const vehicle = await this.#vehicles.vehicle({ folder: this.#home, ...pace });
     const link = await this.#links.link({
       rate: rate.bytes,
@@ -105,7 +106,8 @@ export class Table {
       telemetry: TELEMETRY,
     });
     try {
-      const got = await readFrom(link.port, way, file, limit);
+      const got =
+        way === PEER ? await readByPeer(link.port, file, limit) : await readFrom(link.port, way, file, limit);
       const report = await link.close();
       return { ...cell, ...this.#judged(got, file.path, rate, report) };
     } finally {
@@ -131,7 +133,8 @@ export class Table {
       requests: up.packets / blocks,
       cpu: got.cpu / 1000 / Math.max(1e-6, got.bytes / 1e6),
       telemetry: percentile(
-        added.map(ms => ms ?? Infinity),
+        // Those of the transfer: a peer may take seconds before it begins.
+        added.slice(-Math.ceil((got.ms / 1000) * (TELEMETRY + 1))).map(ms => ms ?? Infinity),
         0.99,
       ),
       intact: got.sha256 === undefined ? undefined : got.sha256 === this.#digests.get(path),
