@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { lstat, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FileSyncError } from '../errors.js';
-import type { Checkpoint } from '../ports.js';
-import { newDigest } from './digest.js';
+import type { Checkpoint, ChecksumAlgorithm } from '../ports.js';
+import { newDigest, type Digest } from './digest.js';
 import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
 import { fileBytes, setModified, writeAll } from './file-bytes.js';
 import { syncFolder } from './folders.js';
@@ -12,11 +12,7 @@ import { syncFolder } from './folders.js';
 const MAX_GATHERED = 1024 * 1024;
 
 /** Digests of a whole file, by algorithm, as `Checksum.value`. */
-export interface Digests {
-  readonly sha256: string;
-  readonly 'crc32-mavlink': string;
-  readonly md5?: never;
-}
+export type Digests = Readonly<Partial<Record<ChecksumAlgorithm, string>>> & { readonly sha256: string };
 
 export interface PartialFileOptions {
   /** Absolute, of the unfinished file; it is made if it is not there. */
@@ -27,6 +23,8 @@ export interface PartialFileOptions {
   readonly boot: string;
   /** What was recorded of the part; without it the part begins anew. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** What `digests` gives besides SHA-256. */
+  readonly algorithms?: readonly ChecksumAlgorithm[];
 }
 
 /**
@@ -39,8 +37,7 @@ export interface PartialFileOptions {
 export class PartialFile {
   readonly #handle: FileHandle;
   readonly #options: PartialFileOptions;
-  readonly #sha256 = newDigest('sha256');
-  readonly #crc32 = newDigest('crc32-mavlink');
+  readonly #digests: ReadonlyMap<ChecksumAlgorithm, Digest>;
   #offset = 0;
   #written = 0;
   #synced: number;
@@ -54,6 +51,8 @@ export class PartialFile {
     this.#handle = handle;
     this.#options = options;
     this.#synced = synced;
+    const algorithms: ChecksumAlgorithm[] = ['sha256', ...(options.algorithms ?? [])];
+    this.#digests = new Map(algorithms.map(algorithm => [algorithm, newDigest(algorithm)]));
   }
 
   static async begin(options: PartialFileOptions, signal: AbortSignal): Promise<PartialFile> {
@@ -89,9 +88,11 @@ export class PartialFile {
     this.#throwFailure();
   }
 
-  /** Brings everything so far to the disk and tells what may be recorded as safe. */
+  /** Brings everything so far to the disk and tells what may be recorded as safe. More may be appended meanwhile. */
   async checkpoint(): Promise<Checkpoint> {
-    await this.#flush();
+    const wanted = this.#offset;
+    while (this.#written < wanted && !this.#failure) await this.#batch;
+    this.#throwFailure();
     const reached = this.#written;
     if (reached > this.#synced) await onWriting(this.#options.part, () => this.#syncData());
     this.#synced = reached;
@@ -101,7 +102,8 @@ export class PartialFile {
   /** Of all bytes up to `offset`. */
   async digests(): Promise<Digests> {
     await this.#flush();
-    return { sha256: this.#sha256.hex(), 'crc32-mavlink': this.#crc32.hex() };
+    const values = [...this.#digests].map(([algorithm, digest]) => [algorithm, digest.hex()]);
+    return Object.fromEntries(values) as Digests;
   }
 
   /** Brings the whole file to the disk, with the time of its last change (ms since the epoch). */
@@ -140,8 +142,7 @@ export class PartialFile {
   }
 
   #digest(chunk: Uint8Array): void {
-    this.#sha256.update(chunk);
-    this.#crc32.update(chunk);
+    for (const digest of this.#digests.values()) digest.update(chunk);
   }
 
   async #flush(): Promise<void> {

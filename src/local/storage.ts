@@ -34,12 +34,18 @@ export class LocalStorage {
     this.#bootId = bootId;
   }
 
-  /** Opens the unfinished copy, at the end of what can be trusted of it. */
-  async begin(local: string, checkpoint: Checkpoint | undefined, signal: AbortSignal): Promise<PartialFile> {
+  /** Opens the unfinished copy, at the end of what can be trusted of it. It digests in SHA-256 and what else is asked for. */
+  async begin(
+    local: string,
+    checkpoint: Checkpoint | undefined,
+    signal: AbortSignal,
+    algorithms: readonly ChecksumAlgorithm[] = [],
+  ): Promise<PartialFile> {
     const final = this.#absolute(local);
     await onDisk(final, { operation: 'write' }, () => this.#makeFolder(dirname(final)));
     const boot = (this.#boot ??= await this.#bootId());
-    return PartialFile.begin({ part: final + PART_SUFFIX, final, boot, checkpoint }, signal);
+    const part = final + PART_SUFFIX;
+    return PartialFile.begin({ part, final, boot, checkpoint, algorithms }, signal);
   }
 
   /** The finished copy from `offset` to its end; see `fileBytes` for the `size`. */

@@ -2,16 +2,21 @@ import { Subject } from 'rxjs';
 import { FileSyncError } from '../errors.js';
 import type { Digests, PartialFile } from '../local/partial-file.js';
 import type { LocalStorage } from '../local/storage.js';
-import { FileState, type Checksum, type FileRecord, type Logger, type Source } from '../ports.js';
+import {
+  FileState,
+  type Checksum,
+  type ChecksumAlgorithm,
+  type FileRecord,
+  type Logger,
+  type Source,
+} from '../ports.js';
+import { Checkpoints } from './checkpoints.js';
 import type { DeviceHub } from './hub.js';
 import type { Ledger } from './ledger.js';
 import { progressOf, type Progress } from './progress.js';
 import { besideName, restingState, withReason } from './record.js';
 import { compare, hashOf, sourceChecksum } from './verified.js';
 import type { Lane, Task, Work } from './worker.js';
-
-/** After so many new bytes, what has arrived is made safe against a power cut. */
-const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 export interface DownloadTools {
   readonly hub: DeviceHub;
@@ -79,7 +84,7 @@ export class Downloader implements Work<Task> {
   async #fetch(record: FileRecord, signal: AbortSignal, progressed: () => void): Promise<void> {
     const source = this.#tools.hub.source(record.device);
     if (!source) throw new FileSyncError('unavailable', `${record.device} is not in the configuration`);
-    const part = await this.#begin(record, signal);
+    const part = await this.#begin(record, digestsFor(record, source), signal);
     try {
       await this.#tools.local.ensureSpace(record.size - part.offset);
       const begun = this.#checkpoint(record, part);
@@ -96,12 +101,16 @@ export class Downloader implements Work<Task> {
     }
   }
 
-  async #begin(record: FileRecord, signal: AbortSignal): Promise<PartialFile> {
+  async #begin(
+    record: FileRecord,
+    algorithms: readonly ChecksumAlgorithm[],
+    signal: AbortSignal,
+  ): Promise<PartialFile> {
     const { local } = this.#tools;
-    const part = await local.begin(record.local, record.checkpoint, signal);
+    const part = await local.begin(record.local, record.checkpoint, signal, algorithms);
     if (part.offset <= record.size) return part;
     await part.close();
-    return local.begin(record.local, undefined, signal);
+    return local.begin(record.local, undefined, signal, algorithms);
   }
 
   async #copy(
@@ -111,14 +120,16 @@ export class Downloader implements Work<Task> {
     signal: AbortSignal,
     progressed: () => void,
   ): Promise<void> {
-    let safe = part.offset;
-    for await (const chunk of source.read(record, part.offset, signal)) {
-      await part.append(chunk);
-      progressed();
-      this.progress.next(progressOf(record, part.offset));
-      if (part.offset - safe < CHECKPOINT_BYTES) continue;
-      await this.#checkpoint(record, part);
-      safe = part.offset;
+    const checkpoints = new Checkpoints(part, () => this.#checkpoint(record, part));
+    try {
+      for await (const chunk of source.read(record, part.offset, signal)) {
+        await part.append(chunk);
+        progressed();
+        this.progress.next(progressOf(record, part.offset));
+        checkpoints.consider();
+      }
+    } finally {
+      await checkpoints.idle();
     }
     if (part.offset === record.size) return;
     throw new FileSyncError('changed', `the source gave ${part.offset} of ${record.size} bytes`);
@@ -175,6 +186,12 @@ export class Downloader implements Work<Task> {
     });
     this.#tools.logger.log('info', `${device}:${path}: downloaded, ${size} bytes`);
   }
+}
+
+/** What the source may say of the bytes; what it can compute may be known only when it has been met. */
+function digestsFor({ checksum }: FileRecord, { capabilities }: Source): readonly ChecksumAlgorithm[] {
+  if (checksum) return [checksum.algorithm];
+  return capabilities.checksumRereads ? [] : ['crc32-mavlink', capabilities.checksum || 'crc32-mavlink'];
 }
 
 function stateAfter(error: FileSyncError, final: boolean): FileState {

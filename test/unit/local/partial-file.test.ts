@@ -29,7 +29,7 @@ describe('PartialFile', () => {
   afterEach(() => cleanUp());
 
   const begin = (checkpoint?: Checkpoint, boot = 'boot-1') =>
-    new LocalStorage(root, async () => boot).begin(LOCAL, checkpoint, never);
+    new LocalStorage(root, async () => boot).begin(LOCAL, checkpoint, never, ['crc32-mavlink']);
 
   /** Leaves a part behind that holds `written`, of which `synced` bytes were recorded as safe in boot-1. */
   async function leftBehind(written: Uint8Array, synced: number): Promise<Checkpoint> {
@@ -112,6 +112,19 @@ describe('PartialFile', () => {
     await finishesFrom(await begin(await leftBehind(head, head.length + 1)), 0);
     await cleanUp();
     await finishesFrom(await begin({ boot: 'boot-1', synced: 5_000 }), 0);
+  });
+
+  it('a checkpoint is made while more is appended, and tells of no more than is on disk', async () => {
+    const file = await begin();
+    await file.append(head);
+    const checkpoint = file.checkpoint();
+    await file.append(bytes.subarray(head.length));
+    const { synced } = await checkpoint;
+    assert.ok(synced >= head.length && synced <= bytes.length, `${synced}`);
+    assert.deepEqual(await file.checkpoint(), { boot: 'boot-1', synced: bytes.length });
+    await file.commit();
+    await file.close();
+    assert.ok((await readFile(final)).equals(bytes));
   });
 
   it('a checkpoint tells the boot and what is on disk', async () => {
