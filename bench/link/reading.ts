@@ -1,9 +1,10 @@
 import { createHash, randomInt } from 'node:crypto';
 import { filter, firstValueFrom } from 'rxjs';
 import { FtpChannel } from '../../src/mavlink/ftp-channel.js';
+import { FtpFiles } from '../../src/mavlink/ftp-files.js';
 import { FtpClient } from '../../src/mavlink/ftp-client.js';
 import { stopAndWait, type ReadStrategy } from '../../src/mavlink/read-strategy.js';
-import { MavlinkSource } from '../../src/mavlink/source.js';
+import { RemoteSource } from '../../src/mavlink/remote-source.js';
 import { udpTransport } from '../../src/mavlink/udp.js';
 import { Vehicle } from '../../src/mavlink/vehicle.js';
 import { AdaptiveRead } from '../../src/mavlink/window/adaptive-read.js';
@@ -57,7 +58,8 @@ export async function readFrom(
   const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)));
   const logger = new RecordingLogger();
   const strategy = strategyOf(way);
-  const source = new MavlinkSource({ device: 'bench', root: '/', vehicle, client, strategy, logger });
+  const files = new FtpFiles({ vehicle, client, strategy });
+  const source = new RemoteSource({ device: 'bench', root: '/', logger }, files);
   try {
     await firstValueFrom(vehicle.availability.pipe(filter(({ available }) => available)));
     return await timed(source, file, limit);
@@ -67,7 +69,7 @@ export async function readFrom(
 }
 
 async function timed(
-  source: MavlinkSource,
+  source: RemoteSource,
   file: { path: string; size: number },
   limit: number,
 ): Promise<Got> {

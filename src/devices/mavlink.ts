@@ -2,8 +2,9 @@ import { randomInt } from 'node:crypto';
 import { posix } from 'node:path';
 import { z } from 'zod';
 import { FtpChannel } from '../mavlink/ftp-channel.js';
+import { FtpFiles } from '../mavlink/ftp-files.js';
 import { FtpClient } from '../mavlink/ftp-client.js';
-import { MavlinkSource } from '../mavlink/source.js';
+import { RemoteSource } from '../mavlink/remote-source.js';
 import type { Transport } from '../mavlink/link.js';
 import { transportTo } from '../mavlink/transport.js';
 import { parseLinkUrl, type LinkAddress } from '../mavlink/url.js';
@@ -89,14 +90,9 @@ export function sourceOn(
     targetSystem: options.target_system,
   });
   const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)));
-  return new MavlinkSource({
-    device: name,
-    root: options.root,
-    vehicle,
-    client,
-    strategy: new AdaptiveRead({ clock, logger, limits: limitsOf(options) }),
-    logger,
-  });
+  const strategy = new AdaptiveRead({ clock, logger, limits: limitsOf(options) });
+  const files = new FtpFiles({ vehicle, client, strategy });
+  return new RemoteSource({ device: name, root: options.root, logger }, files);
 }
 
 const limitsOf = ({ max_rate, max_in_flight }: VehicleOptions) => ({

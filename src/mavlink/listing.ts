@@ -21,9 +21,10 @@ export interface ListingEnd {
   readonly last: Uint8Array | undefined;
 }
 
-export interface FolderListing {
+/** What a folder holds directly. */
+export interface Listing {
   readonly entries: readonly RemoteEntry[];
-  readonly end: ListingEnd;
+  readonly end?: ListingEnd;
 }
 
 /** Packets without an entry in a row after which a listing is given up. */
@@ -40,7 +41,7 @@ export async function listFolder(
   folder: string,
   skipped: Skipped,
   signal: AbortSignal,
-): Promise<FolderListing> {
+): Promise<Listing> {
   const entries = new Map<string, RemoteEntry>();
   let count = 0;
   let last: Uint8Array | undefined;
@@ -81,6 +82,10 @@ export function nameProblem(name: string): string | undefined {
   if (name.includes('/')) return 'holds a "/"';
   return name.includes('\0') ? 'holds a NUL' : undefined;
 }
+
+/** Words for an entry whose name has such a problem. */
+export const unfetchable = (folder: string, name: string, problem: string): string =>
+  `${posix.join(folder, name)} cannot be fetched, since its name ${problem}: rename it`;
 
 /**
  * The entries as they are sent. The offset of a request counts them, also those that stand for nothing (`S`). PX4
@@ -131,7 +136,7 @@ function parseEntry(bytes: Uint8Array, folder: string, skipped: Skipped): Remote
   if (!entry || entry.name === '.' || entry.name === '..') return undefined;
   const problem = Buffer.from(text).equals(bytes) ? pathProblem(folder, entry.name) : 'is not UTF-8';
   if (problem === undefined) return entry;
-  skipped(`${posix.join(folder, entry.name)} cannot be fetched, since its name ${problem}: rename it`);
+  skipped(unfetchable(folder, entry.name, problem));
   return undefined;
 }
 

@@ -1,16 +1,13 @@
 import { FileSyncError, throwIfAborted } from '../errors.js';
 import type { SourceFile } from '../ports.js';
-import type { ListingEnd, RemoteEntry } from './listing.js';
+import type { Listing, ListingEnd, RemoteEntry } from './listing.js';
 
 /** How folders are listed. Paths are relative to the source's root, which is ''. */
 export interface FolderReader {
   /** Everything that lies directly in the folder. */
-  list(
-    folder: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly entries: readonly RemoteEntry[]; readonly end?: ListingEnd }>;
-  /** One request that tells whether a folder still ends as it did; without it the folder is listed again. */
-  endsAlike?(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
+  list(folder: string, signal: AbortSignal): Promise<Listing>;
+  /** One request that tells whether a folder still ends as it did; if not, it is listed again. */
+  endsAlike(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
 }
 
 /** A folder as it was listed last. */
@@ -104,7 +101,7 @@ export class RemoteTree {
     const candidates = this.#candidates(known);
     const next = candidates[this.#turn++ % candidates.length] ?? '';
     const end = known.get(next)?.end;
-    const isAlike = !folders.has(next) && end && this.#reader.endsAlike?.(next, end, signal);
+    const isAlike = !folders.has(next) && end && this.#reader.endsAlike(next, end, signal);
     if (!(await orMissing(isAlike, false))) folders.add(next);
     return folders;
   }

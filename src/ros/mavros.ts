@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { defineDevice, type DeviceContext, type DeviceType } from '../devices/definition.js';
 import { sourceOn, vehicleOptions } from '../devices/mavlink.js';
 import { FileSyncError } from '../errors.js';
+import { RemoteSource } from '../mavlink/remote-source.js';
 import type { Clock, Source } from '../ports.js';
 import type { Graph } from './graph.js';
 import { AutoSource } from './mavros/auto-source.js';
 import { endpointTransport } from './mavros/endpoint.js';
 import { FtpLock } from './mavros/ftp-lock.js';
 import { FtpServices } from './mavros/ftp-services.js';
-import { CURE, ServicesSource } from './mavros/services-source.js';
+import { CURE, ServicesFiles } from './mavros/services-files.js';
 import { MavrosState } from './mavros/state.js';
 
 const rosName = () =>
@@ -120,15 +121,9 @@ function servicesSource(
   { name, clock, logger }: DeviceContext,
   unable: (why: string) => void,
 ): Source {
-  return new ServicesSource({
-    device: name,
-    root,
-    services,
-    state: new MavrosState(graph, namespace, clock),
-    clock,
-    logger,
-    unable,
-  });
+  const state = new MavrosState(graph, namespace, clock);
+  const files = new ServicesFiles({ services, state, clock, unable });
+  return new RemoteSource({ device: name, root, logger }, files);
 }
 
 /** What it makes one after the other shares one endpoint. */

@@ -1,26 +1,19 @@
 import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError } from '../../errors.js';
-import { nameProblem } from '../../mavlink/listing.js';
-import { Operations } from '../../mavlink/operations.js';
+import { nameProblem, unfetchable, type Listing, type Skipped } from '../../mavlink/listing.js';
 import { changed } from '../../mavlink/remote-file.js';
-import { RemoteRoot } from '../../mavlink/remote-root.js';
-import { RemoteTree } from '../../mavlink/remote-tree.js';
-import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceFile } from '../../ports.js';
+import type { OpenFile, RemoteFiles } from '../../mavlink/remote-source.js';
+import type { Availability, ByteStream, Clock } from '../../ports.js';
 import { Errno, FtpRefusal, readError, refusalError } from './ftp-errors.js';
 import type { Entry, FtpServices } from './ftp-services.js';
 import { ReadSize } from './read-size.js';
 import type { MavrosState } from './state.js';
 
-export interface ServicesSourceOptions {
-  /** For messages. */
-  readonly device: string;
-  /** Folder on the vehicle. */
-  readonly root: string;
+export interface ServicesFilesOptions {
   readonly services: FtpServices;
   readonly state: MavrosState;
   readonly clock: Clock;
-  readonly logger: Logger;
   /** Hears once why the services of this MAVROS cannot do the work. */
   unable(why: string): void;
 }
@@ -30,88 +23,65 @@ const MAX_FAILURES = 5;
 /** Bytes: no vehicle computes the checksum of a larger file within the 5 s that MAVROS gives it. */
 const MAX_CHECKSUM = 16 * 1024 * 1024;
 
-/** The files below one folder of a vehicle, by the FTP services of MAVROS. */
-export class ServicesSource implements Source {
-  readonly capabilities = {
-    connections: 1,
-    resume: true,
-    checksum: 'crc32-mavlink',
-    remove: true,
-  } as const;
+/** The files of a vehicle by the FTP services of MAVROS. */
+export class ServicesFiles implements RemoteFiles {
   readonly availability: Observable<Availability>;
-  readonly #options: ServicesSourceOptions;
+  readonly #options: ServicesFilesOptions;
   readonly #services: FtpServices;
-  readonly #operations: Operations;
-  readonly #root: RemoteRoot;
-  readonly #tree: RemoteTree;
   readonly #size = new ReadSize();
   /** Bytes: the smallest file whose checksum came too late. */
   #tooLarge = MAX_CHECKSUM;
   #inability: string | undefined;
-  readonly #warned = new Set<string>();
 
-  constructor(options: ServicesSourceOptions) {
+  constructor(options: ServicesFilesOptions) {
     this.#options = options;
     this.#services = options.services;
-    this.#operations = new Operations(options.device, signal => options.state.ready(signal));
-    this.#root = new RemoteRoot(options.root);
-    this.#tree = new RemoteTree({ list: (folder, asked) => this.#entries(folder, asked) });
     this.availability = options.state.availability;
   }
 
-  list(signal: AbortSignal): AsyncIterable<SourceFile> {
-    return this.#operations.stream({ operation: 'list' }, signal, () => this.#tree.files(signal));
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#options.state.ready(signal);
   }
 
-  listChanges(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {
-    return this.#operations.run({ operation: 'list' }, signal, () => this.#tree.changes(unsettled, signal));
+  async list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing> {
+    try {
+      const entries = await this.#listed(folder, signal);
+      return { entries: entries.filter(({ name }) => isFetchable(folder, name, skipped)) };
+    } catch (error) {
+      throw error instanceof FtpRefusal ? notFound(folder, error) : error;
+    }
   }
 
-  read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
-    return this.#operations.stream({ operation: 'read', path: file.path }, signal, () =>
-      this.#read(file, offset, signal),
-    );
+  async open(path: string, signal: AbortSignal): Promise<OpenFile> {
+    const size = await this.#opened(path, signal);
+    return {
+      size,
+      read: (offset, asked) => this.#chunks(path, offset, size, asked),
+      close: async ({ aborted }) => {
+        const released = this.#services.release(path, aborted);
+        if (!aborted) await released;
+      },
+    };
   }
 
-  checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
-    return this.#operations.run({ operation: 'checksum', path: file.path }, signal, async () => {
-      const crc = await this.#checksum(this.#root.ofFile(file), file.size, signal);
-      return { algorithm: 'crc32-mavlink', value: crc.toString(16).padStart(8, '0') };
-    });
+  async checksum(path: string, size: number, signal: AbortSignal): Promise<number> {
+    if (size >= this.#tooLarge)
+      throw new FileSyncError('unsupported', `${path} is too large for a checksum within MAVROS' 5 s`);
+    try {
+      return await this.#refined(path, signal, () => this.#services.checksum(path, size, signal));
+    } catch (error) {
+      if (isLoss(error)) this.#tooLarge = Math.max(1, Math.min(this.#tooLarge, size));
+      throw error;
+    }
   }
 
-  remove(file: SourceFile, signal: AbortSignal): Promise<void> {
-    return this.#operations.run({ operation: 'remove', path: file.path }, signal, async () => {
-      const path = this.#root.ofFile(file);
-      if (!(await this.#isThere(path, file.size, signal))) return;
-      await this.#refined(path, signal, () => this.#services.remove(path, signal));
-      this.#tree.removed(file.path);
-    });
+  remove(path: string, signal: AbortSignal): Promise<void> {
+    return this.#refined(path, signal, () => this.#services.remove(path, signal));
   }
 
   async close(): Promise<void> {
     this.#options.state.close();
     await this.#services.settle();
-  }
-
-  /** Those with names that can be asked for. */
-  async #entries(folder: string, signal: AbortSignal): Promise<{ entries: Entry[] }> {
-    try {
-      const entries = await this.#listed(this.#root.of(folder), signal);
-      return { entries: entries.filter(({ name }) => this.#isSafe(folder, name)) };
-    } catch (error) {
-      throw error instanceof FtpRefusal ? this.#root.missing(folder, error) : error;
-    }
-  }
-
-  #isSafe(folder: string, name: string): boolean {
-    if (name === '.' || name === '..') return false;
-    const problem = nameProblem(name);
-    if (problem === undefined) return true;
-    const why = `${posix.join(this.#root.of(folder), name)} cannot be fetched, since its name ${problem}: rename it`;
-    if (!this.#warned.has(why)) this.#options.logger.log('warn', why);
-    this.#warned.add(why);
-    return false;
   }
 
   async #listed(path: string, signal: AbortSignal): Promise<Entry[]> {
@@ -127,20 +97,6 @@ export class ServicesSource implements Source {
         throw this.#unable('has not loaded its ftp plugin');
       throw error;
     }
-  }
-
-  async *#read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
-    const path = this.#root.ofFile(file);
-    const size = await this.#opened(path, signal);
-    try {
-      if (size !== file.size || offset > size) throw changed(path);
-      yield* this.#chunks(path, offset, size, signal);
-    } finally {
-      const released = this.#services.release(path, signal.aborted);
-      if (!signal.aborted) await released;
-    }
-    // A vehicle ends a file where it ended at the open: only another open tells whether it has grown since.
-    if (offset < size && !(await this.#isThere(path, size, signal))) throw changed(path);
   }
 
   /** An empty answer counts only when it comes twice: the first may be the vehicle's last reply to something else. */
@@ -176,30 +132,6 @@ export class ServicesSource implements Source {
     return this.#unable('reads nothing from this vehicle (it asks for 0 bytes at a time: mavros issue 1736)');
   }
 
-  async #checksum(path: string, size: number, signal: AbortSignal): Promise<number> {
-    if (size >= this.#tooLarge)
-      throw new FileSyncError('unsupported', `${path} is too large for a checksum within MAVROS' 5 s`);
-    try {
-      return await this.#refined(path, signal, () => this.#services.checksum(path, size, signal));
-    } catch (error) {
-      if (isLoss(error)) this.#tooLarge = Math.max(1, Math.min(this.#tooLarge, size));
-      throw error;
-    }
-  }
-
-  /** False if the file is gone. Rejects with `changed` if it has another size. */
-  async #isThere(path: string, size: number, signal: AbortSignal): Promise<boolean> {
-    try {
-      const found = await this.#opened(path, signal);
-      await this.#services.release(path, signal.aborted);
-      if (found !== size) throw changed(path);
-      return true;
-    } catch (error) {
-      if (error instanceof FileSyncError && error.kind === 'not-found') return false;
-      throw error;
-    }
-  }
-
   #opened(path: string, signal: AbortSignal): Promise<number> {
     return this.#refined(path, signal, () => this.#services.open(path, signal));
   }
@@ -212,8 +144,7 @@ export class ServicesSource implements Source {
       if (!(error instanceof FtpRefusal)) throw error;
       if (error.errno === Errno.NO_SESSIONS || (await this.#isListed(path, signal)))
         throw refusalError(error, path);
-      const words = 'is not on the vehicle any more';
-      throw new FileSyncError('not-found', `${path} ${words}`, { path, cause: error });
+      throw notFound(path, error);
     }
   }
 
@@ -239,6 +170,16 @@ export class ServicesSource implements Source {
 }
 
 export const CURE = 'install a newer MAVROS, or set transport: endpoint, which needs its router';
+
+function isFetchable(folder: string, name: string, skipped: Skipped): boolean {
+  if (name === '.' || name === '..') return false;
+  const problem = nameProblem(name);
+  if (problem !== undefined) skipped(unfetchable(folder, name, problem));
+  return problem === undefined;
+}
+
+const notFound = (path: string, cause: FtpRefusal) =>
+  new FileSyncError('not-found', `${path} is not on the vehicle any more`, { path, cause });
 
 const isLoss = (error: unknown): boolean => error instanceof FileSyncError && error.kind === 'timeout';
 

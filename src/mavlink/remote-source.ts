@@ -1,0 +1,147 @@
+import type { Observable } from 'rxjs';
+import { FileSyncError } from '../errors.js';
+import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile } from '../ports.js';
+import type { Listing, ListingEnd, Skipped } from './listing.js';
+import { Operations } from './operations.js';
+import { changed } from './remote-file.js';
+import { RemoteRoot } from './remote-root.js';
+import { RemoteTree } from './remote-tree.js';
+
+/** A file of a vehicle that is open for reading. */
+export interface OpenFile {
+  /** Bytes, as the open told. */
+  readonly size: number;
+  /** All bytes from `offset` to `size`, in order. Throws `changed` if the file ends before. */
+  read(offset: number, signal: AbortSignal): ByteStream;
+  close(signal: AbortSignal): Promise<void>;
+}
+
+/** The files of a vehicle, by one of the ways to them. Paths are the vehicle's own; what is not there rejects with `not-found`. */
+export interface RemoteFiles {
+  readonly availability: Observable<Availability>;
+  /** Resolves when the vehicle is there and rejects when it is known to be away. */
+  ready(signal: AbortSignal): Promise<void>;
+  /** What lies directly in a folder. Names that cannot be asked for are left out. */
+  list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing>;
+  /** One request that tells whether a folder still ends as it did. */
+  endsAlike?(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
+  open(path: string, signal: AbortSignal): Promise<OpenFile>;
+  /** CRC-32 as CalcFileCRC32 defines it, of a file of `size` bytes. */
+  checksum(path: string, size: number, signal: AbortSignal): Promise<number>;
+  remove(path: string, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RemoteSourceOptions {
+  /** For messages. */
+  readonly device: string;
+  /** Folder on the vehicle. */
+  readonly root: string;
+  readonly logger: Logger;
+}
+
+/** The files below one folder of a vehicle. */
+export class RemoteSource implements Source {
+  readonly capabilities = {
+    connections: 1,
+    resume: true,
+    checksum: 'crc32-mavlink',
+    remove: true,
+  } as const;
+  readonly availability: Observable<Availability>;
+  readonly #files: RemoteFiles;
+  readonly #logger: Logger;
+  readonly #operations: Operations;
+  readonly #root: RemoteRoot;
+  readonly #tree: RemoteTree;
+  readonly #warned = new Set<string>();
+
+  constructor({ device, root, logger }: RemoteSourceOptions, files: RemoteFiles) {
+    this.#files = files;
+    this.#logger = logger;
+    this.#operations = new Operations(device, signal => files.ready(signal));
+    this.#root = new RemoteRoot(root);
+    this.#tree = new RemoteTree({
+      list: (folder, asked) => this.#listed(folder, asked),
+      endsAlike: async (folder, end, asked) => files.endsAlike?.(this.#root.of(folder), end, asked) ?? false,
+    });
+    this.availability = files.availability;
+  }
+
+  list(signal: AbortSignal): AsyncIterable<SourceFile> {
+    return this.#operations.stream({ operation: 'list' }, signal, () => this.#tree.files(signal));
+  }
+
+  listChanges(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {
+    return this.#operations.run({ operation: 'list' }, signal, () => this.#tree.changes(unsettled, signal));
+  }
+
+  read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
+    return this.#operations.stream({ operation: 'read', path: file.path }, signal, () =>
+      this.#read(file, offset, signal),
+    );
+  }
+
+  checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
+    return this.#operations.run({ operation: 'checksum', path: file.path }, signal, async () => {
+      const crc = await this.#files.checksum(this.#root.ofFile(file), file.size, signal);
+      return { algorithm: 'crc32-mavlink', value: crc.toString(16).padStart(8, '0') };
+    });
+  }
+
+  remove(file: SourceFile, signal: AbortSignal): Promise<void> {
+    return this.#operations.run({ operation: 'remove', path: file.path }, signal, async () => {
+      const path = this.#root.ofFile(file);
+      if (await this.#isThere(path, file.size, signal)) await this.#files.remove(path, signal);
+      this.#tree.removed(file.path);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#files.close();
+  }
+
+  async #listed(folder: string, signal: AbortSignal): Promise<Listing> {
+    try {
+      return await this.#files.list(this.#root.of(folder), this.#skipped, signal);
+    } catch (error) {
+      throw isMissing(error) ? this.#root.missing(folder, error) : error;
+    }
+  }
+
+  async *#read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
+    const path = this.#root.ofFile(file);
+    const size = file.size;
+    const open = await this.#files.open(path, signal);
+    try {
+      if (open.size !== size || offset > size) throw changed(path);
+      yield* open.read(offset, signal);
+    } finally {
+      await open.close(signal);
+    }
+    // A vehicle ends a file where it ended at the open: only another open tells whether it has grown since.
+    if (offset < size && !(await this.#isThere(path, size, signal))) throw changed(path);
+  }
+
+  /** False if the file is gone. Rejects with `changed` if it has another size. */
+  async #isThere(path: string, size: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      const open = await this.#files.open(path, signal);
+      await open.close(signal);
+      if (open.size !== size) throw changed(path);
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Each thing is told once: listings come again and again. */
+  readonly #skipped = (why: string): void => {
+    if (this.#warned.has(why)) return;
+    this.#warned.add(why);
+    this.#logger.log('warn', why);
+  };
+}
+
+const isMissing = (error: unknown): boolean => error instanceof FileSyncError && error.kind === 'not-found';
