@@ -25,6 +25,7 @@ export class TcpFaultProxy implements FaultProxy {
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   #struck = 0;
+  #closed = false;
 
   constructor(fault: Fault, rewrite?: Rewrite) {
     this.#fault = fault;
@@ -39,20 +40,24 @@ export class TcpFaultProxy implements FaultProxy {
 
   async open(to: Address): Promise<number> {
     const server = createServer(client => this.#join(client, connect(to)));
-    this.#servers.push(server);
-    // A reply that is on its way when the proxy closes may open one more port.
-    server.listen(0, '127.0.0.1').unref();
+    server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return (server.address() as AddressInfo).port;
+    const { port } = server.address() as AddressInfo;
+    // A reply that is on its way when the proxy closes may open one more port.
+    if (this.#closed) server.close();
+    else this.#servers.push(server);
+    return port;
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(this.#servers.map(server => new Promise(closed => server.close(closed))));
+    this.#closed = true;
+    const servers = this.#servers.map(server => new Promise(closed => server.close(closed)));
+    const sockets = [...this.#sockets].map(socket => once(socket.destroy(), 'close'));
+    await Promise.all([...servers, ...sockets]);
   }
 
   #join(client: Socket, server: Socket): void {
-    const reset = (): void => [client, server].forEach(socket => void socket.resetAndDestroy());
+    const reset = (): void => [client, server].forEach(resetOrEnd);
     const link = { reset, left: new Promise<void>(left => client.on('close', left)) };
     for (const socket of [client, server]) {
       this.#sockets.add(socket);
@@ -90,6 +95,15 @@ export class TcpFaultProxy implements FaultProxy {
       return deal(bytes, at, link);
     };
   }
+}
+
+/**
+ * A socket whose end is being sent cannot be reset: Node 20 fails with EINVAL, never closes the handle, and a process that has
+ * such a handle spins for ever when it is to end.
+ */
+function resetOrEnd(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Changes what a server says, or leaves it. */
