@@ -41,15 +41,14 @@ export async function scriptedFtp(
   return { port: (server.address() as AddressInfo).port, server };
 }
 
-/** Waits for one connection; `give` sends the text (a character a byte) over it. */
+/** Waits for one connection; `give` sends the text (a character a byte) over it. What is refused never gives any. */
 async function dataConnection(): Promise<{ port: number; give: (text: string) => Promise<void> }> {
   const passive = createServer().listen(0, '127.0.0.1');
   await once(passive, 'listening');
-  const connected = once(passive, 'connection') as Promise<[Socket]>;
-  const give = async (text: string) => {
-    const [socket] = await connected;
-    socket.on('error', () => undefined).end(text, 'latin1');
+  const connected = once(passive, 'connection').then(([socket]: Socket[]) => {
     passive.close();
-  };
+    return socket?.on('error', () => undefined).resume();
+  });
+  const give = async (text: string) => void (await connected)?.end(text, 'latin1');
   return { port: (passive.address() as AddressInfo).port, give };
 }
