@@ -2,21 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Source } from '../../src/ports.js';
-import { Engine } from '../../src/pipeline/engine.js';
-import { daemonPolicy } from '../../src/pipeline/retry-policy.js';
-import { Wording } from '../../src/pipeline/wording.js';
-import { LocalStorage } from '../../src/local/storage.js';
-import { DescriptionFile } from '../../src/rules/coex.js';
-import { Planner } from '../../src/rules/plan.js';
 import { systemClock } from '../../src/system/clock.js';
-import { mavlinkBench } from '../conformance/mavlink-bench.js';
+import { engineOn } from '../conformance/engine-on.js';
+import { mavlinkBench, type MavlinkBench } from '../conformance/mavlink-bench.js';
 import { eventually, sample } from '../conformance/support.js';
 import { temporaryFolder } from '../conformance/temp-folder.js';
-import { MemoryStore } from '../fakes/memory-store.js';
-import { MemoryTarget } from '../fakes/memory-target.js';
-import { RecordingLogger } from '../fakes/recording-logger.js';
-import { rule } from '../unit/pipeline/bench.js';
-import { mavrosBench } from './mavros-bench.js';
+import { mavrosBench, type MavrosBench } from './mavros-bench.js';
 
 const LOG = sample(4_000_000, 3);
 const LATER = sample(100, 4);
@@ -43,26 +34,8 @@ async function onMavros(): Promise<Vehicle> {
   };
 }
 
-async function onMavlink(): Promise<Vehicle> {
-  const bench = await mavlinkBench();
+function onMavlink(bench: MavlinkBench | MavrosBench): Vehicle {
   return { ...bench, arm: armed => bench.sim.arm(armed), calls: () => bench.sim.stats.requests };
-}
-
-/** An engine that looks at the source once, and then only when it has a reason to. */
-function engineOn(source: Source, folder: string): { engine: Engine; target: MemoryTarget } {
-  const logger = new RecordingLogger();
-  const target = new MemoryTarget();
-  const local = new LocalStorage(folder);
-  const planner = new Planner([rule()]);
-  const descriptionFile = new DescriptionFile(join(folder, 'coex.conf'), logger);
-  const wording = new Wording({ planner, local, descriptionFile, hostname: 'pi' });
-  const devices = [
-    { name: 'cam', type: 'vehicle', source },
-    { name: 'ftp', type: 'memory', target },
-  ];
-  const tools = { clock: systemClock, logger, random: Math.random, policy: daemonPolicy };
-  const parts = { ...tools, devices, store: new MemoryStore(), local, planner, wording };
-  return { engine: new Engine({ ...parts, interval: 3_600_000 }), target };
 }
 
 /** Arms in mid-file. Nothing more may reach the vehicle; after disarming, everything must arrive, the latest file too. */
@@ -104,5 +77,7 @@ async function withVehicle(make: () => Promise<Vehicle>): Promise<void> {
 
 describe('an armed vehicle is left alone within a second, and looked at again after it was disarmed', () => {
   it('through the services of MAVROS', () => withVehicle(onMavros));
-  it('over MAVLink', () => withVehicle(onMavlink));
+  it('through an endpoint of its router', () =>
+    withVehicle(async () => onMavlink(await mavrosBench({ transport: 'endpoint' }))));
+  it('over MAVLink', () => withVehicle(async () => onMavlink(await mavlinkBench())));
 });
