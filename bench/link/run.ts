@@ -1,120 +1,99 @@
 import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import type { Row } from '../run.js';
 import { besidePeer } from './beside.js';
-import { atOnce, CEILING, LOSSES, RATES, Table, type Cell, type Result } from './table.js';
 import { PEER } from './peer.js';
 import { drawn } from './picture.js';
-import type { Row } from '../run.js';
 import { WAYS, type Way } from './reading.js';
+import { merged, type Measured, type Near } from './results.js';
+import { atOnce, CEILING, LOSSES, RATES, Table, type Cell, type Result } from './table.js';
+import { percent, verdicts } from './verdicts.js';
 
 // `npm run bench:link`: every link of the table, all three ways, and what must show. `-- --quick` runs a few of them;
-// `-- --peer` only what comes last: the window beside another client.
+// `-- --rate NAME --loss NAME --delay MS --way NAME`, each as often as wanted, runs those alone, and `--into FILE` adds
+// them to what earlier runs measured: the tables, and the picture once nothing is missing, are of both. What comes last is
+// the window beside another client; `-- --peer` runs only that.
 
-const quick = process.argv.includes('--quick');
-const DELAYS = quick ? [10] : [0, 10, 50, 100];
-const LOSSY_DELAYS = quick ? [10] : [0, 10, 100];
-const FAST = new Set(['921600', '8 Mbit/s']);
-const TELEMETRY_LIMIT = 100;
+const { values: asked } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    peer: { type: 'boolean', default: false },
+    rate: { type: 'string', multiple: true },
+    loss: { type: 'string', multiple: true },
+    delay: { type: 'string', multiple: true },
+    way: { type: 'string', multiple: true },
+    into: { type: 'string' },
+  },
+});
+const { quick } = asked;
+const DELAYS = [0, 10, 50, 100];
+const LOSSY_DELAYS = [0, 10, 100];
+const FAST = ['921600', '8 Mbit/s'];
+const LOOPBACK = 'loopback';
 
-/** Seconds of the wire that the file takes at least, and seconds after which the slower ways are cut off. */
-function lengthOf({ rate, loss, way, delay }: Cell): { size: number; limit: number } {
-  const seconds = loss.share === 0 && delay >= 50 && FAST.has(rate.name) ? 40 : rate.weight === 1 ? 12 : 30;
-  const size = Math.round(rate.bytes * CEILING * (quick ? 10 : seconds));
+const isWanted = (wanted: readonly string[] | undefined, name: string) => wanted?.includes(name) ?? true;
+
+/** Bytes of the file, and ms after which the slower ways are cut off. */
+function lengthOf({ rate, way, delay }: Cell): { size: number; limit: number } {
+  const heavy = rate.weight === 1;
+  const size = Math.round(rate.bytes * CEILING * (quick ? 10 : secondsOf(rate.name, delay)));
   if (way === 'window') return { size, limit: 600_000 };
-  if (way === 'stop-and-wait') return { size, limit: quick || rate.weight === 1 ? 4_000 : 20_000 };
-  return { size, limit: quick || rate.weight === 1 ? 8_000 : 30_000 };
+  if (way === 'stop-and-wait') return { size, limit: quick || heavy ? 4_000 : 20_000 };
+  return { size, limit: quick || heavy ? 8_000 : 60_000 };
 }
 
-function cells(): (Cell & { weight: number })[] {
-  const rates = quick ? RATES.filter(({ name }) => FAST.has(name)) : RATES;
-  const losses = quick ? LOSSES.slice(0, 2) : LOSSES;
-  const links = rates.flatMap(rate =>
-    losses.flatMap(loss => (loss.share ? LOSSY_DELAYS : DELAYS).map(delay => ({ rate, loss, delay }))),
+/** Seconds of the wire that the file takes at least: more where a round trip is long, or packets are few. */
+function secondsOf(rate: string, delay: number): number {
+  if (!FAST.includes(rate)) return 60;
+  if (delay >= 50) return 40;
+  return rate === '921600' ? 30 : 12;
+}
+
+function allCells(): Cell[] {
+  const links = RATES.flatMap(rate =>
+    LOSSES.flatMap(loss => (loss.share ? LOSSY_DELAYS : DELAYS).map(delay => ({ rate, loss, delay }))),
   );
-  return links.flatMap(link => WAYS.map(way => ({ ...link, way, weight: link.rate.weight })));
+  return links.flatMap(link => WAYS.map(way => ({ ...link, way })));
 }
 
-const sameLink = (a: Cell, b: Cell) =>
-  a.rate.name === b.rate.name && a.loss.name === b.loss.name && a.delay === b.delay;
+const isQuick = ({ rate, loss, delay }: Cell) =>
+  FAST.includes(rate.name) && LOSSES.indexOf(loss) < 2 && delay === 10;
 
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const isAsked = (cell: Cell) =>
+  isWanted(asked.rate, cell.rate.name) &&
+  isWanted(asked.loss, cell.loss.name) &&
+  isWanted(asked.delay, `${cell.delay}`) &&
+  isWanted(asked.way, cell.way) &&
+  (!quick || isQuick(cell));
 
-/** The worst of the results by a measure, against a limit. */
-function worst(
-  what: string,
-  results: readonly Result[],
-  measure: (result: Result) => number,
-  limit: number,
-): Row {
-  const [least] = [...results].sort((a, b) => measure(a) - measure(b));
-  if (!least) return { what, result: 'not run', limit: `>= ${percent(limit)}`, met: false };
-  const where = `${least.rate.name}, ${least.delay} ms, ${least.loss.name}`;
-  return {
-    what,
-    result: `${percent(measure(least))} (${where})`,
-    limit: `>= ${percent(limit)}`,
-    met: measure(least) >= limit,
-  };
-}
-
-/** The window's goodput over that of the faster of the other ways, where it is least. */
-function againstOthers(results: readonly Result[]): Row {
-  const windows = results.filter(({ way }) => way === 'window');
-  const ratio = (window: Result) => {
-    const others = results.filter(other => other.way !== 'window' && sameLink(other, window));
-    return window.share / Math.max(...others.map(({ share }) => share));
-  };
-  return worst('window over the better of burst and stop-and-wait, worst link', windows, ratio, 1);
-}
-
-function verdicts(results: readonly Result[]): Row[] {
-  const windows = results.filter(({ way }) => way === 'window');
-  const fast = windows.filter(({ rate }) => FAST.has(rate.name));
-  const lossless = fast.filter(({ loss }) => loss.share === 0);
-  const lossy = fast.filter(({ loss }) => loss.share === 0.05 && loss.run === 1);
-  const late = [...windows].sort((a, b) => b.telemetry - a.telemetry)[0];
-  return [
-    worst('share of the ceiling, no loss, 921600 and 8 Mbit/s', lossless, ({ share }) => share, 0.95),
-    worst('share of (1 - loss) x ceiling, 5 % loss', lossy, r => r.share / (1 - r.loss.share), 0.85),
-    {
-      what: 'every file whole, SHA-256 right',
-      result: `${windows.filter(({ intact }) => intact).length} of ${windows.length}`,
-      limit: 'all',
-      met: windows.every(({ intact }) => intact),
-    },
-    againstOthers(results),
-    {
-      what: 'telemetry, added delay, 99th percentile, worst link',
-      result: late
-        ? `${late.telemetry.toFixed(0)} ms (${late.rate.name}, ${late.delay} ms, ${late.loss.name})`
-        : '',
-      limit: `< ${TELEMETRY_LIMIT} ms`,
-      met: late !== undefined && late.telemetry < TELEMETRY_LIMIT,
-    },
-  ];
-}
-
-const LOOPBACK = [
+const NEAR = [
   { what: 'no delay', delay: 0, loss: 0, times: 5 },
   { what: '20 ms round trip', delay: 10, loss: 0, times: 2.5 },
   { what: '20 ms round trip, 2 % loss', delay: 10, loss: 0.02, times: 4 },
 ] as const;
 
-async function loopback(table: Table): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const { what, delay, loss, times } of LOOPBACK) {
+async function loopback(table: Table): Promise<Near[]> {
+  const results: Near[] = [];
+  for (const { what, delay, loss } of NEAR) {
     const rate = async (way: Way) => {
       const { bytes, ms } = await table.loopback(way, 16_000_000, delay, loss, 15_000);
       return bytes / ms;
     };
-    const [burst, window] = [await rate('burst'), await rate('window')];
-    rows.push({
+    results.push({ what, burst: await rate('burst'), window: await rate('window') });
+  }
+  return results;
+}
+
+function ratios(results: readonly Near[]): Row[] {
+  return results.map(({ what, burst, window }) => {
+    const times = NEAR.find(near => near.what === what)?.times ?? Infinity;
+    return {
       what: `loopback, ${what}: window over burst`,
       result: `${(window / burst).toFixed(2)}x (${window.toFixed(0)} over ${burst.toFixed(0)} kB/s)`,
       limit: `>= ${times}x`,
       met: window / burst >= times,
-    });
-  }
-  return rows;
+    };
+  });
 }
 
 function printed(results: readonly Result[]): void {
@@ -144,21 +123,27 @@ async function beside(table: Table): Promise<void> {
   else printed(inOrder(results));
 }
 
-async function all(table: Table): Promise<void> {
-  const near = await loopback(table);
-  const run = (cell: Cell) => {
-    const { size, limit } = lengthOf(cell);
-    return table.run(cell, size, limit);
-  };
-  const results = inOrder(await atOnce(cells(), run));
+async function chosen(table: Table): Promise<void> {
+  const near = isWanted(asked.rate, LOOPBACK) ? await loopback(table) : [];
+  const cells = allCells().filter(isAsked);
+  const links = await atOnce(
+    cells.map(cell => ({ ...cell, weight: cell.rate.weight })),
+    cell => table.run(cell, lengthOf(cell).size, lengthOf(cell).limit),
+  );
+  await report(await merged(asked.into, { near, links }));
+}
+
+async function report({ near, links }: Measured): Promise<void> {
+  const results = inOrder(links);
   printed(results);
-  const rows = [...near, ...verdicts(results)];
+  const rows = [...ratios(near), ...verdicts(results, FAST)];
   console.table(rows);
-  if (!quick) await writeFile(new URL('../../docs/link.svg', import.meta.url), drawn(results));
+  const isWhole = results.length === allCells().length;
+  if (isWhole) await writeFile(new URL('../../docs/link.svg', import.meta.url), drawn(results));
   if (rows.some(({ met }) => !met)) process.exitCode = 1;
 }
 
 await Table.with(async table => {
-  if (!process.argv.includes('--peer')) await all(table);
-  await beside(table);
+  if (!asked.peer) await chosen(table);
+  if (asked.peer || asked.into === undefined) await beside(table);
 });
