@@ -26,7 +26,13 @@ export class Flight {
   }
 
   get oldest(): Transmission | undefined {
-    for (const transmission of this.#inFlight.values()) return transmission;
+    return this.at(0);
+  }
+
+  /** The oldest but `index`. */
+  at(index: number): Transmission | undefined {
+    let passed = 0;
+    for (const transmission of this.#inFlight.values()) if (passed++ === index) return transmission;
     return undefined;
   }
 

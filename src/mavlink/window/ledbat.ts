@@ -7,6 +7,9 @@ const TARGET = 25;
 const TARGET_SHARE = 1 / 2;
 const LEAST_TARGET = 3;
 const TARGET_GROWTH = 1.01;
+/** The same in packets, where that is more: one, and two if they take no more than so many ms. */
+const MOST_PACKETS = 2;
+const PACKETS_TIME = 50;
 /** Slow start ends when so much of the target is reached. */
 const SLOW_START_SHARE = 0.75;
 /** Requests in flight before the first reply (RFC 6928), and at least. */
@@ -17,7 +20,7 @@ const GAIN = 1 / 16;
 const GAIN_EMPTY = 1 / 8;
 /** Share of the target up to which queues count as empty. */
 const EMPTY = 1 / 4;
-/** Times what fills the link that may be in flight, and requests on top. */
+/** Times what fills the link that may be in flight, and requests on top, where its rate is not known well. */
 const CEILING_SHARE = 3;
 const CEILING_MARGIN = 16;
 /** What is left of the window after a congested round, and at least after a round trip with far too long queues. */
@@ -34,6 +37,10 @@ export interface LinkEstimate {
   readonly full: number;
   /** Requests answered a ms, at best. */
   readonly rate: number;
+  /** Requests in flight that it bears for certain; 0: that is not known. */
+  readonly least: number;
+  /** Packets take so long that the rate is known well: neither slow start nor more than the aim is of use. */
+  readonly isSlow: boolean;
 }
 
 export class Ledbat {
@@ -90,10 +97,17 @@ export class Ledbat {
   }
 
   #slowStart(link: LinkEstimate): void {
-    if (link.queueing > SLOW_START_SHARE * this.#target) {
-      this.#set(Math.min(this.#size, Math.max(link.full, this.#size / 2)));
-      this.#threshold = 0;
-    } else this.#grow(1, link);
+    const isFull = link.queueing > SLOW_START_SHARE * this.#target;
+    if (link.isSlow) this.#endSlowStart(this.#aim(link));
+    else if (this.#size < link.least) this.#set(link.least);
+    else if (isFull)
+      this.#endSlowStart(Math.min(this.#size, Math.max(link.full, link.least, this.#size / 2)));
+    else this.#grow(1, link);
+  }
+
+  #endSlowStart(size: number): void {
+    this.#set(size);
+    this.#threshold = 0;
   }
 
   #steady(link: LinkEstimate): void {
@@ -104,7 +118,8 @@ export class Ledbat {
   }
 
   #grow(by: number, link: LinkEstimate): void {
-    const most = CEILING_SHARE * this.#aim(link) + CEILING_MARGIN;
+    const aim = this.#aim(link);
+    const most = link.isSlow ? aim : CEILING_SHARE * aim + CEILING_MARGIN;
     if (this.#size < most) this.#set(Math.min(most, this.#size + by));
   }
 
@@ -116,7 +131,8 @@ export class Ledbat {
 
   /** Requests in flight that fill the link and make a queue as long as the target. */
   #aim({ full, rate }: LinkEstimate): number {
-    return full + rate * this.#target;
+    const packets = Math.min(MOST_PACKETS, Math.max(1, rate * PACKETS_TIME));
+    return full + Math.max(packets, rate * this.#target);
   }
 
   #set(size: number): void {

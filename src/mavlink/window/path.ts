@@ -3,6 +3,7 @@ import { BlockSize } from './block-size.js';
 import type { Transmission } from './flight.js';
 import { Ledbat, type LinkEstimate } from './ledbat.js';
 import { QueueingDelay } from './queueing-delay.js';
+import { ReplyGap } from './reply-gap.js';
 import { Rounds, type Round } from './rounds.js';
 
 /**
@@ -19,8 +20,14 @@ const FORGETTING = 0.9;
 /** Times the window that is sent in a round trip at most: in slow start, and later (as Linux paces TCP). */
 const PACE_START = 2;
 const PACE = 1.25;
-/** ms between requests before anything has been measured: twice that rate is what the slowest lines bear. */
-const FIRST_INTERVAL = 25;
+/** ms between two requests that are sent together and the next two, before anything has been measured: slow lines bear that. */
+const FIRST_INTERVAL = 100;
+/** ms: no link is believed to be faster than that because replies came so close together. */
+const FINEST_GAP = 2;
+/** ms between replies from which on a line is slow: they are far enough apart to be measured well. */
+const COARSE_GAP = 10;
+/** Share of such a gap that lies between two requests at least. */
+const GAP_SHARE = 0.92;
 /** ms of sending that may be caught up on. */
 const PACE_TOLERANCE = 4;
 /** Times the rate of one request at a time that a window must reach, where it loses so much, to be worth it. */
@@ -42,6 +49,7 @@ export class Path {
   readonly #timer = new RetransmissionTimer(TIMEOUT);
   readonly #delay = new QueueingDelay();
   readonly #rounds = new Rounds();
+  readonly #gap = new ReplyGap();
   readonly #ledbat: Ledbat;
   /** ms by which replies come late that other replies have overtaken. */
   #reordering = 0;
@@ -50,6 +58,8 @@ export class Path {
   #loss = 0;
   /** Monotonic ms at which the next request is due. */
   #nextAt = 0;
+  /** The next request is the second of two. */
+  #second = false;
 
   constructor(limits: WindowLimits) {
     this.#ledbat = new Ledbat(limits.inFlight);
@@ -78,15 +88,30 @@ export class Path {
     return Math.min(this.timeout, this.#timer.expected);
   }
 
+  /** ms from one packet to the next. */
+  get interval(): number {
+    return this.#timer.smoothed / this.#ledbat.size;
+  }
+
   /** ms until the next request may be sent; 0: now. */
   wait(now: number): number {
     return Math.max(0, this.#nextAt - now);
   }
 
   sent(now: number): void {
-    const { slowStart, size } = this.#ledbat;
-    const interval = this.#timer.smoothed / size / (slowStart ? PACE_START : PACE);
-    this.#nextAt = Math.max(this.#nextAt, now - PACE_TOLERANCE) + (interval || FIRST_INTERVAL);
+    this.#nextAt = Math.max(this.#nextAt, now - PACE_TOLERANCE) + this.#pause;
+    this.#second = !this.#second;
+  }
+
+  /** ms from one request to the next, at least. */
+  get #pause(): number {
+    if (this.#timer.smoothed === 0) return this.#second ? FIRST_INTERVAL : 0;
+    const pace = this.interval / (this.#ledbat.slowStart ? PACE_START : PACE);
+    return this.#isSlow ? Math.max(pace, GAP_SHARE * this.#gap.ms) : pace;
+  }
+
+  get #isSlow(): boolean {
+    return this.#gap.ms >= COARSE_GAP;
   }
 
   /** Requests in flight bring no more than one at a time would. */
@@ -110,6 +135,7 @@ export class Path {
     const roundTrip = now - sentAt;
     if (this.#delay.base === Infinity) this.#ledbat.begin(inFlight + 1);
     this.#timer.answered(1, roundTrip);
+    this.#gap.answered(order, now);
     if (block.size >= this.blockSize.size) this.#delay.sample(roundTrip, now);
     const round = this.#rounds.answered(order, this.#delay.current, now, nextOrder);
     if (round) this.#ended(round);
@@ -139,13 +165,14 @@ export class Path {
   }
 
   get #link(): LinkEstimate {
-    return { queueing: this.#delay.current, full: this.#full, rate: this.#rounds.bestRate };
-  }
-
-  /** Requests in flight that fill the link, those included whose replies it loses. */
-  get #full(): number {
-    const { base } = this.#delay;
-    return base < Infinity ? (this.#rounds.bestRate * base) / (1 - this.#rounds.ownLoss) : 0;
+    const isSlow = this.#isSlow;
+    const { base, current } = this.#delay;
+    const { bestRate, ownLoss } = this.#rounds;
+    const rate = isSlow ? Math.max(bestRate, 1 / this.#gap.ms) : bestRate;
+    // On a slow line, those whose replies get lost are not made up for: when none is, telemetry would wait for them.
+    const full = base < Infinity ? (rate * base) / (isSlow ? 1 : 1 - ownLoss) : 0;
+    const least = base < Infinity ? base / Math.max(FINEST_GAP, this.#gap.ms) : 0;
+    return { queueing: current, full, rate, least: least || 0, isSlow };
   }
 
   #ended(round: Round): void {

@@ -17,6 +17,11 @@ export const CHUNK = 16 * 1024;
 const FLUSH = 50;
 /** ms of silence before a request is sent to provoke a reply, and from one to the next, at least (RFC 8985, section 7.2). */
 const SOONEST_PROBE = 10;
+/** Such requests for each that is overdue, and in one silence: a run of losses ends only when enough was sent. */
+const PROBES_EACH = 2;
+const MOST_PROBES = 12;
+/** ms of silence after which one request alone finds out what is the matter, at least. */
+const SHORTEST_SILENCE = 1_000;
 /** Times the timeout that a request, or silence, may take: to be overtaken is the quicker sign. */
 const PATIENCE = 2;
 /** Refusals in a row after which reads in flight count as refused, and replies that end such a row. */
@@ -56,8 +61,12 @@ export class WindowRead {
   #repliesBetween = 0;
   /** Monotonic ms of the latest request that was to provoke a reply. */
   #probedAt = -Infinity;
+  /** Of those since the latest reply. */
+  #probes = 0;
   /** Monotonic ms of the latest reply. */
   #heard = -Infinity;
+  /** Monotonic ms from which on nothing has been answered of what was asked; undefined if nothing is. */
+  #quietSince: number | undefined;
   /** Monotonic ms at which the reader gets what there is. */
   #flushAt = Infinity;
   #wake: () => void = () => undefined;
@@ -178,6 +187,7 @@ export class WindowRead {
   #send(block: Block, now: number): void {
     this.#tools.pacer.asked(block.size, now);
     this.#tools.path.sent(now);
+    this.#quietSince ??= now;
     const transmission = this.#flight.add(block, now);
     const asked = block.size;
     const posted = this.#file.postRead(block.offset, asked, reply => {
@@ -191,11 +201,13 @@ export class WindowRead {
     const now = this.#tools.clock.monotonic();
     if (data.length === 0) return this.#fail(changed(this.#span.path));
     this.#heard = now;
+    this.#probes = 0;
     if (++this.#repliesBetween >= REPLIES_BETWEEN) this.#refusals = 0;
     this.#measure(transmission, now);
     this.#tools.path.blockSize.answered(asked, data.length);
     this.#fill(transmission.block, data, now);
     this.#giveUp(this.#flight.takeOvertaken(now, this.#tools.path.patience));
+    this.#quietSince = this.#flight.size > 0 ? now : undefined;
     if (this.#isDue() || this.#verdict) this.#wake();
     this.#pump();
   }
@@ -226,6 +238,7 @@ export class WindowRead {
 
   #stop(trouble: 'refused' | 'silent'): void {
     this.#trouble = trouble;
+    this.#quietSince = undefined;
     this.#repliesBetween = 0;
     if (trouble === 'refused') this.#refusals++;
     else this.#tools.path.silent(this.#flight.size);
@@ -242,8 +255,8 @@ export class WindowRead {
 
   /** Monotonic ms at which the link counts as silent if nothing is answered until then. */
   get #silentAt(): number {
-    const { oldest } = this.#flight;
-    return oldest ? Math.max(this.#heard, oldest.sentAt) + PATIENCE * this.#tools.path.timeout : Infinity;
+    const silence = Math.max(SHORTEST_SILENCE, PATIENCE * this.#tools.path.timeout);
+    return (this.#quietSince ?? Infinity) + silence;
   }
 
   /** Monotonic ms at which the oldest request is given up. */
@@ -251,12 +264,13 @@ export class WindowRead {
     return (this.#flight.oldest?.sentAt ?? Infinity) + PATIENCE * this.#tools.path.timeout;
   }
 
-  /** Monotonic ms at which a request is sent to provoke a reply, if there is none until then. */
+  /** Monotonic ms at which a request is sent to provoke a reply, if there is none until then: no faster than the link is. */
   get #probeAt(): number {
-    const { oldest } = this.#flight;
-    if (!oldest) return Infinity;
-    const wait = Math.max(SOONEST_PROBE, this.#tools.path.expected);
-    return Math.max(this.#heard + SOONEST_PROBE, Math.max(this.#probedAt, oldest.sentAt) + wait);
+    const { expected, interval } = this.#tools.path;
+    const overdue = this.#flight.at(Math.floor(this.#probes / PROBES_EACH));
+    if (!overdue || this.#probes === MOST_PROBES) return Infinity;
+    const last = Math.max(this.#heard, this.#probedAt, overdue.sentAt + expected - SOONEST_PROBE);
+    return Math.max(last + SOONEST_PROBE, overdue.sentAt + SOONEST_PROBE, this.#probedAt + interval);
   }
 
   #rung(): void {
@@ -272,6 +286,7 @@ export class WindowRead {
   /** Its reply overtakes those that were lost. */
   #probe(now: number): void {
     this.#probedAt = now;
+    this.#probes++;
     const block = this.#nextBlock() ?? this.#flight.oldest?.block;
     if (block) this.#send(block, now);
   }

@@ -1,0 +1,29 @@
+// How fast a link is, from two requests that were sent together: the slowest place on the way spreads their replies
+// (packet pairs, Keshav 1991). It is known after one round trip, long before a rate could be measured.
+
+/** Gaps that are remembered, and needed. */
+const MEMORY = 8;
+const NEEDED = 3;
+
+export class ReplyGap {
+  readonly #gaps: number[] = [];
+  #order = -Infinity;
+  #at = 0;
+
+  /**
+   * ms that the link needs for a packet, at most; NaN while that is not known. The second smallest gap: one alone may
+   * be that of two replies that waited somewhere and then came together.
+   */
+  get ms(): number {
+    if (this.#gaps.length < NEEDED) return NaN;
+    return [...this.#gaps].sort((a, b) => a - b)[1] ?? NaN;
+  }
+
+  /** The request of that order was answered. */
+  answered(order: number, now: number): void {
+    if (order === this.#order + 1) this.#gaps.push(now - this.#at);
+    if (this.#gaps.length > MEMORY) this.#gaps.shift();
+    this.#order = order;
+    this.#at = now;
+  }
+}
