@@ -153,9 +153,17 @@ export class FtpChannel {
     throw this.#vehicle.absence ?? noAnswer(request, limit);
   }
 
-  /** Undefined when the time is over. A timer that lost the race runs out by itself, which is cheaper than to end it. */
+  /**
+   * Undefined when the time is over. After a stall of this program the reply may lie unread in the socket when that is
+   * noticed: a second short wait lets it be read. A timer that lost the race runs out by itself, which is cheaper than to end it.
+   */
   #within(reply: Promise<FtpPayload>, ms: number, signal: AbortSignal): Promise<FtpPayload | undefined> {
-    return Promise.race([reply, this.#clock.sleep(ms, signal).then(() => undefined)]);
+    const over = async () => {
+      await this.#clock.sleep(ms, signal);
+      await this.#clock.sleep(0, signal);
+      return undefined;
+    };
+    return Promise.race([reply, over()]);
   }
 
   #numbered({ opcode, session = 0, offset = 0, size = 0, data = NO_DATA }: FtpRequest): FtpPayload {

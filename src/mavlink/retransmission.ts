@@ -2,8 +2,11 @@
 
 /** ms before anything has been measured. */
 const FIRST_TIMEOUT = 500;
-/** ms: a short stall of either program costs a repetition, which does no harm. */
-const SHORTEST_TIMEOUT = 5;
+/**
+ * ms: a stall of either program must not cost a repetition. That does no harm by itself, but after one nobody knows whether a
+ * session was opened twice.
+ */
+const SHORTEST_TIMEOUT = 50;
 const LONGEST_TIMEOUT = 1_000;
 
 /** ms, of the time that is waited for one reply before anything is doubled. */

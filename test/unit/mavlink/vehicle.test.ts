@@ -308,7 +308,7 @@ describe('The time to wait for a reply', () => {
   it('is never below the time that a busy machine needs, and never above a second', () => {
     const timer = new RetransmissionTimer();
     for (let count = 0; count < 100; count++) timer.answered(1, 0.1);
-    assert.equal(timer.timeout(1), 5);
+    assert.equal(timer.timeout(1), 50);
     assert.equal(timer.timeout(50), 1_000);
   });
 
@@ -317,11 +317,11 @@ describe('The time to wait for a reply', () => {
     for (let count = 0; count < 100; count++) timer.answered(1, 1);
     assert.deepEqual(
       [1, 2, 3].map(sent => timer.timeout(sent)),
-      [5, 10, 20],
+      [50, 100, 200],
     );
     timer.answered(3, 130);
-    assert.equal(timer.timeout(1), 20);
+    assert.equal(timer.timeout(1), 200);
     timer.answered(1, 1);
-    assert.equal(timer.timeout(1), 5);
+    assert.equal(timer.timeout(1), 50);
   });
 });
