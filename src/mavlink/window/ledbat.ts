@@ -11,7 +11,7 @@ const TARGET_GROWTH = 1.01;
 const MOST_PACKETS = 2;
 const PACKETS_TIME = 50;
 /** Slow start ends when so much of the target is reached. */
-const SLOW_START_SHARE = 0.75;
+const SLOW_START_SHARE = 0.4;
 /** Requests in flight before the first reply (RFC 6928), and at least. */
 const FIRST_WINDOW = 10;
 const LEAST_WINDOW = 2;
@@ -113,7 +113,9 @@ export class Ledbat {
   #steady(link: LinkEstimate): void {
     const offTarget = 1 - link.queueing / this.#target;
     const gain = offTarget > 1 - EMPTY ? GAIN_EMPTY : GAIN;
-    if (offTarget >= 0) this.#grow(offTarget * Math.max(gain, 1 / this.#size), link);
+    // What the link was seen to deliver lately need not be approached step by step.
+    if (offTarget >= 0 && this.#size < link.full) this.#set(Math.min(link.full, this.#size + 1));
+    else if (offTarget >= 0) this.#grow(offTarget * Math.max(gain, 1 / this.#size), link);
     else this.#shrink(Math.min(STEEPEST, -offTarget), link);
   }
 

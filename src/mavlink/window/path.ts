@@ -23,7 +23,7 @@ const PACE = 1.25;
 /** ms between two requests that are sent together and the next two, before anything has been measured: slow lines bear that. */
 const FIRST_INTERVAL = 100;
 /** ms: no link is believed to be faster than that because replies came so close together. */
-const FINEST_GAP = 2;
+const FINEST_GAP = 1;
 /** ms between replies from which on a line is slow: they are far enough apart to be measured well. */
 const COARSE_GAP = 10;
 /** Share of such a gap that lies between two requests at least. */
@@ -167,12 +167,13 @@ export class Path {
   get #link(): LinkEstimate {
     const isSlow = this.#isSlow;
     const { base, current } = this.#delay;
-    const { bestRate, ownLoss } = this.#rounds;
+    const { bestRate, rateNow, ownLoss } = this.#rounds;
     const rate = isSlow ? Math.max(bestRate, 1 / this.#gap.ms) : bestRate;
     // On a slow line, those whose replies get lost are not made up for: when none is, telemetry would wait for them.
     const full = base < Infinity ? (rate * base) / (isSlow ? 1 : 1 - ownLoss) : 0;
-    const least = base < Infinity ? base / Math.max(FINEST_GAP, this.#gap.ms) : 0;
-    return { queueing: current, full, rate, least: least || 0, isSlow };
+    const borne = Math.max(rateNow, 1 / Math.max(FINEST_GAP, this.#gap.ms) || 0);
+    const least = base < Infinity ? base * borne : 0;
+    return { queueing: current, full, rate, least, isSlow };
   }
 
   #ended(round: Round): void {

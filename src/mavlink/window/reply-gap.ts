@@ -6,24 +6,31 @@ const MEMORY = 8;
 const NEEDED = 3;
 
 export class ReplyGap {
-  readonly #gaps: number[] = [];
-  #order = -Infinity;
-  #at = 0;
-
   /**
    * ms that the link needs for a packet, at most; NaN while that is not known. The second smallest gap: one alone may
    * be that of two replies that waited somewhere and then came together.
    */
-  get ms(): number {
-    if (this.#gaps.length < NEEDED) return NaN;
-    return [...this.#gaps].sort((a, b) => a - b)[1] ?? NaN;
-  }
+  ms = NaN;
+  readonly #gaps: number[] = [];
+  #order = -Infinity;
+  #at = 0;
 
   /** The request of that order was answered. */
   answered(order: number, now: number): void {
-    if (order === this.#order + 1) this.#gaps.push(now - this.#at);
-    if (this.#gaps.length > MEMORY) this.#gaps.shift();
+    if (order === this.#order + 1) this.#add(now - this.#at);
     this.#order = order;
     this.#at = now;
+  }
+
+  #add(gap: number): void {
+    this.#gaps.push(gap);
+    if (this.#gaps.length > MEMORY) this.#gaps.shift();
+    if (this.#gaps.length < NEEDED) return;
+    let [least, second] = [Infinity, Infinity];
+    for (const other of this.#gaps) {
+      if (other < least) [least, second] = [other, least];
+      else second = Math.min(second, other);
+    }
+    this.ms = second;
   }
 }

@@ -16,6 +16,8 @@ const EXCESS = 0.02;
 /** Rounds over which the shares of losses are averaged, those of full queues over fewer: losses come in runs. */
 const AVERAGED = 16;
 const FULL_AVERAGED = 8;
+/** ms over which the rate of now is measured, at least. */
+const MOMENT = 50;
 /** Of the link's own losses; beyond it every estimate breaks down. */
 const MOST_LOSS = 0.6;
 
@@ -49,6 +51,11 @@ export class Rounds {
   #answered = 0;
   #lost = 0;
   #queueing = 0;
+  #momentSince = 0;
+  #momentAnswered = 0;
+
+  /** Requests answered a ms just now, far less than a round trip ago on long ways; 0 before that has been measured. */
+  rateNow = 0;
 
   /** Requests a ms, at best; 0 before anything has been measured. */
   get bestRate(): number {
@@ -76,12 +83,22 @@ export class Rounds {
   /** A request was answered, while packets waited for `queueing` ms; gives the round that ends with it. */
   answered(order: number, queueing: number, now: number, nextOrder: number): Round | undefined {
     this.#answered++;
+    this.#count(now);
     this.#queueing = Math.max(this.#queueing, queueing);
     const settled = this.#answered + this.#lost;
     if (order < this.#until || settled < FEWEST || now - this.#since < SHORTEST_ROUND) return undefined;
     const round = this.#judge(this.#answered / (now - this.#since), this.#lost / settled);
     this.restart(now, nextOrder);
     return round;
+  }
+
+  #count(now: number): void {
+    this.#momentAnswered++;
+    const past = now - this.#momentSince;
+    if (past < MOMENT) return;
+    this.rateNow = this.#momentAnswered / past;
+    this.#momentSince = now;
+    this.#momentAnswered = 0;
   }
 
   #judge(rate: number, loss: number): Round {
