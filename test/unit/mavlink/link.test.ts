@@ -12,7 +12,7 @@ interface Reading {
   readonly share: number;
   /** Requests a block. */
   readonly requests: number;
-  /** ms that 19 of 20 telemetry messages waited at most. */
+  /** ms that 99 of 100 telemetry messages waited at most. */
   readonly waited: number;
 }
 
@@ -38,7 +38,7 @@ async function readOver(conditions: Partial<WireConditions>, seconds: number): P
   return {
     share: ((file.length / clock.monotonic()) * 1000) / ((how.rate * 239) / 266),
     requests: vehicle.requests.length / Math.ceil(file.length / 239),
-    waited: waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.95)] ?? 0,
+    waited: waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.99)] ?? 0,
   };
 }
 
@@ -102,9 +102,18 @@ describe('Reading over an emulated link', function () {
     assert.ok(share > 0.9, `share ${share}`);
   });
 
-  it('lets telemetry through on the slowest line', async () => {
-    const { share, waited } = await readOver({ rate: 5_760, queue: 4_096, delay: 10 }, 20);
-    assert.ok(share > 0.85, `share ${share}`);
-    assert.ok(waited < 100, `telemetry waited ${waited} ms`);
+  for (const delay of [0, 10, 50, 100]) {
+    it(`lets telemetry through on the slowest line, at ${delay} ms one way`, async () => {
+      const { share, waited } = await readOver({ rate: 5_760, queue: 4_096, delay }, 30);
+      assert.ok(share > 0.9, `share ${share}`);
+      assert.ok(waited < 100, `telemetry waited ${waited} ms`);
+    });
+  }
+
+  it('gets over runs of losses that take all that is in flight on a slow line', async () => {
+    const slow = { rate: 5_760, queue: 4_096, delay: 10, loss: 0.05, lossRun: 5 };
+    const { share, requests } = await readOver(slow, 60);
+    assert.ok(share > 0.75, `share ${share}`);
+    assert.ok(requests < 1.25, `requests ${requests}`);
   });
 });
