@@ -65,9 +65,14 @@ export default ts.config(
   wall('errors.ts', ['./*', '../*'], 'errors.ts imports nothing of ours.'),
   wall('ports.ts', ['./*', '../*'], 'ports.ts imports nothing of ours.'),
   wall(
-    '{devices,mavlink}/**',
+    'devices/**',
     [...others('pipeline', 'cli', 'control', 'db', 'ros', 'sim', 'demo'), '**/compose.js'],
     'A device knows the ports, not the engine.',
+  ),
+  wall(
+    'mavlink/**',
+    [...others('devices', 'pipeline', 'cli', 'control', 'db', 'ros', 'sim', 'demo'), '**/compose.js'],
+    'The protocol knows the ports, not the devices that speak it.',
   ),
   wall(
     'devices/registry.ts',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { connectionTrouble } from '../devices/network.js';
 import { FileSyncError } from '../errors.js';
+import { connectionTrouble } from '../system/connection-trouble.js';
 import { duplexConnection } from './duplex-connection.js';
 import type { Transport } from './link.js';
 import type { Endpoint } from './url.js';

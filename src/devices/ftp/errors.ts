@@ -1,6 +1,6 @@
 import { FTPError } from 'basic-ftp';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
-import { connectionTrouble } from '../network.js';
+import { connectionTrouble } from '../../system/connection-trouble.js';
 import { serverWords } from '../server-words.js';
 import { wordsFromWire } from './names.js';
 

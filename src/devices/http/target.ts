@@ -16,7 +16,7 @@ import type {
 } from '../../ports.js';
 import type { DeviceContext } from '../definition.js';
 import { pollAvailability } from '../availability.js';
-import { connectionTrouble, connectTo, readCa } from '../network.js';
+import { connectTo, readCa, webTrouble } from '../network.js';
 import { breakWhenIdle, flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
 import { isUnknown, locationIn } from './answer.js';
@@ -206,7 +206,7 @@ export class HttpTarget implements Target {
   #unavailable(error: unknown, details: ErrorDetails): FileSyncError {
     if (error instanceof FileSyncError) return error;
     const cause = axios.isAxiosError(error) ? error.cause : error;
-    const trouble = connectionTrouble(error) ?? 'broke the connection';
+    const trouble = webTrouble(error) ?? 'broke the connection';
     return new FileSyncError('unavailable', `${this.#site.url.host} ${trouble}`, { ...details, cause });
   }
 

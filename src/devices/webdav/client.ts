@@ -8,7 +8,7 @@ import type { Clock } from '../../ports.js';
 import type { DeviceContext } from '../definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
 import { bareHost, isLoopback, proxyFor } from '../http/proxy.js';
-import { connectionTrouble, connectTo, readCa } from '../network.js';
+import { connectTo, readCa, webTrouble } from '../network.js';
 import { breakWhenIdle } from '../send-queue.js';
 import { encodeName, namesIn } from './address.js';
 import { Credentials, type Login } from './credentials.js';
@@ -151,7 +151,7 @@ export class DavClient {
     // The library's own error holds the headers, with the password in them.
     const cause = axios.isAxiosError(thrown) ? (thrown.cause ?? thrown.code) : thrown;
     if (cause instanceof FileSyncError) return cause;
-    const trouble = connectionTrouble(cause) ?? 'broke the connection';
+    const trouble = webTrouble(cause) ?? 'broke the connection';
     return new FileSyncError('unavailable', `${this.url.host} ${trouble}`, { ...all, cause });
   }
 
