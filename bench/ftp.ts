@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ftp } from '../src/devices/ftp.js';
+import { ChunkPool } from '../src/local/chunk-pool.js';
 import { LocalStorage } from '../src/local/storage.js';
 import { hashOf, verified } from '../src/pipeline/verified.js';
 import type { Outgoing } from '../src/ports.js';
@@ -58,10 +59,12 @@ async function largeFile(place: Place, server: FtpServer): Promise<Row[]> {
 async function sendingOf(folder: string): Promise<Outgoing> {
   const local = new LocalStorage(folder);
   const sha256 = await hashOf(local.open('big.bin', 0));
+  const pool = new ChunkPool();
   return outgoing(new Uint8Array(0), {
     source: { path: 'big.bin', size: LARGE },
     sha256,
-    open: offset => verified(local.open('big.bin', 0), offset, sha256),
+    open: offset => verified(local.open('big.bin', 0, undefined, LARGE, pool), offset, sha256),
+    giveBack: chunk => pool.giveBack(chunk),
   });
 }
 

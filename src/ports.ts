@@ -194,6 +194,11 @@ export interface Outgoing {
   readonly description: string;
   /** May be opened more than once. */
   open(offset: number): ByteStream;
+  /**
+   * A target that has no more need of a chunk of `open`, and has handed it to nobody who has, may give it back: its memory is
+   * filled with other bytes.
+   */
+  giveBack?(chunk: Uint8Array): void;
   /** Fills a template of the device's own options (`{file.name}`, `{coex.KEY}`, `{description}` …). */
   render(template: string): string;
 }

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../errors.js';
 import type { ByteStream } from '../ports.js';
+import { ChunkPool } from './chunk-pool.js';
 import { unless } from './disk-error.js';
 
 /** Large enough that the calls cost nothing beside the copying, small enough to stay in the processor's cache. */
@@ -8,16 +9,18 @@ const CHUNK_BYTES = 512 * 1024;
 
 /**
  * The bytes from `offset` to the end, wherever that is. While one chunk is used, the next is being read. Does not close the
- * handle. A `size` that is known, bytes, spares small files large buffers and a second look for their end.
+ * handle. A `size` that is known, bytes, spares small files large buffers and a second look for their end. Chunks that
+ * are given back to the `pool` are filled again.
  */
 export async function* fileBytes(
   handle: FileHandle,
   offset: number,
   signal?: AbortSignal,
   size = Infinity,
+  pool = new ChunkPool(),
 ): ByteStream {
   let position = offset;
-  let next = readAhead(handle, position, size);
+  let next = readAhead(handle, position, size, pool);
   try {
     for (let ended = false; !ended;) {
       if (signal) throwIfAborted(signal);
@@ -27,7 +30,7 @@ export async function* fileBytes(
       position += chunk.length;
       // The reading that reached the known size had asked for more, and there was none.
       ended = position === size && chunk.length < chunk.buffer.byteLength;
-      if (!ended) next = readAhead(handle, position, size);
+      if (!ended) next = readAhead(handle, position, size, pool);
       yield chunk;
     }
   } finally {
@@ -36,16 +39,16 @@ export async function* fileBytes(
 }
 
 /** Its error is thrown to who awaits it, or to nobody if the reader has left. */
-function readAhead(handle: FileHandle, position: number, size: number): Promise<Uint8Array> {
+function readAhead(handle: FileHandle, position: number, size: number, pool: ChunkPool): Promise<Uint8Array> {
   const rest = size - position;
-  const reading = readChunk(handle, position, rest >= 0 ? Math.min(CHUNK_BYTES, rest + 1) : CHUNK_BYTES);
+  const length = rest >= 0 ? Math.min(CHUNK_BYTES, rest + 1) : CHUNK_BYTES;
+  const reading = readChunk(handle, position, pool.take(length));
   reading.catch(() => undefined);
   return reading;
 }
 
-async function readChunk(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(length);
-  const { bytesRead } = await handle.read(buffer, 0, length, position);
+async function readChunk(handle: FileHandle, position: number, buffer: Buffer): Promise<Uint8Array> {
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
   return buffer.subarray(0, bytesRead);
 }
 

@@ -4,6 +4,7 @@ import { lstat, mkdir, open, readFile, rmdir, statfs, unlink } from 'node:fs/pro
 import { dirname, relative, resolve, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm } from '../ports.js';
+import type { ChunkPool } from './chunk-pool.js';
 import { checksumOf } from './digest.js';
 import { codeOf, diskError, onDisk, unless } from './disk-error.js';
 import { fileBytes } from './file-bytes.js';
@@ -48,12 +49,18 @@ export class LocalStorage {
     return PartialFile.begin({ part, final, boot, checkpoint, algorithms }, signal);
   }
 
-  /** The finished copy from `offset` to its end; see `fileBytes` for the `size`. */
-  async *open(local: string, offset: number, signal?: AbortSignal, size?: number): ByteStream {
+  /** The finished copy from `offset` to its end; see `fileBytes` for `size` and `pool`. */
+  async *open(
+    local: string,
+    offset: number,
+    signal?: AbortSignal,
+    size?: number,
+    pool?: ChunkPool,
+  ): ByteStream {
     const path = this.#absolute(local);
     try {
       await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-      yield* fileBytes(file, offset, signal, size);
+      yield* fileBytes(file, offset, signal, size, pool);
     } catch (error) {
       throw diskError(error, path, { operation: 'read' });
     }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ChunkPool } from '../local/chunk-pool.js';
 import type { LocalStorage } from '../local/storage.js';
 import type { FileRecord, Outgoing, SourceFile } from '../ports.js';
 import type { DescriptionFile } from '../rules/coex.js';
@@ -38,11 +39,13 @@ export class Wording {
   /** The local copy, as a target takes it. */
   async outgoing(record: FileRecord & { readonly sha256: string }): Promise<Outgoing> {
     const { sha256, local, size } = record;
+    const pool = new ChunkPool();
     return {
       ...(await this.about(record)),
       token: tokenOf(record),
       sha256,
-      open: offset => verified(this.#parts.local.open(local, 0, undefined, size), offset, sha256),
+      open: offset => verified(this.#parts.local.open(local, 0, undefined, size, pool), offset, sha256),
+      giveBack: chunk => pool.giveBack(chunk),
     };
   }
 

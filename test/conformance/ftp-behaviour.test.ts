@@ -208,3 +208,30 @@ describe('ftp with TLS', () => {
     await target.close();
   });
 });
+
+/** A file whose chunks are overwritten as soon as they are given back. */
+function overwritten(bytes: Uint8Array): { file: Outgoing; given: () => number } {
+  let given = 0;
+  const giveBack = (chunk: Uint8Array): void => {
+    given += chunk.fill(0).length;
+  };
+  async function* open(offset: number): ByteStream {
+    for (let at = offset; at < bytes.length; at += 300_000) yield bytes.slice(at, at + 300_000);
+  }
+  return { file: outgoing(bytes, { open, giveBack }), given: () => given };
+}
+
+for (const tls of [false, true]) {
+  it(`ftp ${tls ? 'with TLS' : 'in the clear'}: gives chunks back only when they have been sent`, () =>
+    on(
+      'vsftpd',
+      async (server, connect) => {
+        const bytes = sample(12_000_000);
+        const { file, given } = overwritten(bytes);
+        await connect().write(file, 'log.ulg', 0, never, new Events());
+        assert.ok((await readFile(join(server.folder, 'log.ulg'))).equals(bytes));
+        assert.equal(given() > bytes.length / 2, !tls);
+      },
+      { tls },
+    ));
+}

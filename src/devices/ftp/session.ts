@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { posix } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
@@ -160,9 +161,14 @@ export class FtpSession {
     if (reply && reply.code >= 400 && !(await this.isFolder(path))) throw new FTPError(reply);
   }
 
-  /** Appends to the file if `offset` is not 0, else begins it anew. */
-  async store(bytes: ByteStream, path: string, offset: number): Promise<void> {
-    const stream = Readable.from(this.#sending(bytes), { objectMode: false });
+  /** Appends to the file if `offset` is not 0, else begins it anew. Tells each chunk that is no longer needed. */
+  async store(
+    bytes: ByteStream,
+    path: string,
+    offset: number,
+    done: (chunk: Uint8Array) => void = ignore,
+  ): Promise<void> {
+    const stream = Readable.from(this.#sending(bytes, done), { objectMode: false });
     stream.on('error', ignore);
     try {
       const name = toWire(path);
@@ -220,16 +226,19 @@ export class FtpSession {
    * nothing to send, the end would overtake the handshake, which servers take for an attack. After: it gives the server
    * a limited time for its reply from when the kernel has all bytes, which on a slow link is long before the server has.
    */
-  async *#sending(bytes: ByteStream): ByteStream {
+  async *#sending(bytes: ByteStream, done: (chunk: Uint8Array) => void): ByteStream {
     const { dataSocket } = this.#client.ftp;
     if (dataSocket instanceof TLSSocket) {
       if (!dataSocket.authorized) await once(dataSocket, 'secureConnect');
       await new Promise(written => dataSocket.write('', written));
     }
     let sent = 0;
+    const held: { readonly chunk: Uint8Array; readonly end: number }[] = [];
     for await (const chunk of bytes) {
+      held.push({ chunk, end: (sent += chunk.length) });
       yield chunk;
-      sent += chunk.length;
+      const taken = takenBytes(dataSocket);
+      for (const { chunk } of held.splice(0, held.filter(({ end }) => end <= taken).length)) done(chunk);
     }
     if (dataSocket && sent > SOON_SENT) await flushed(dataSocket, this.#login.timeout, this.#login.clock);
   }
@@ -281,6 +290,12 @@ const isUnknownCommand = (error: unknown): boolean =>
   error instanceof FTPError && UNKNOWN_COMMAND.includes(error.code);
 
 const isRefusal = (error: unknown): boolean => error instanceof FTPError && error.code >= 500;
+
+/** What the kernel has copied. Of a connection with TLS it is not known: its counters are of encrypted bytes. */
+function takenBytes(socket: Socket | TLSSocket | undefined): number {
+  if (!socket || socket instanceof TLSSocket) return 0;
+  return socket.bytesWritten - socket.writableLength;
+}
 
 /** The bytes behind the first `count`. */
 async function* skipping(bytes: ByteStream, count: number): ByteStream {

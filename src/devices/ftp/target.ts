@@ -153,7 +153,7 @@ export class FtpTarget implements Target {
     const { device } = this.#place;
     const bytes = outgoingBytes(file, offset, { device, progress: sent => events.progress(sent) });
     try {
-      await session.store(hash ? hashed(bytes, hash) : bytes, part, offset);
+      await session.store(hash ? hashed(bytes, hash) : bytes, part, offset, chunk => file.giveBack?.(chunk));
     } catch (error) {
       this.#folders.clear();
       if (offset > 0 && error instanceof FTPError && error.code >= 500)
