@@ -155,11 +155,11 @@ function inOrder<Place extends object>(wanted: readonly Place[]): Place[] {
 
 /** Waits for the turn or the abort, whichever is first; a turn that comes too late is given back at once. */
 async function orAborted(acquiring: Promise<Release>, signal: AbortSignal): Promise<Release> {
-  const waiting = new AbortController();
+  let cancel = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    const cancel = () => reject(new FileSyncError('cancelled', 'cancelled', { cause: signal.reason }));
+    cancel = () => reject(new FileSyncError('cancelled', 'cancelled', { cause: signal.reason }));
     if (signal.aborted) cancel();
-    else signal.addEventListener('abort', cancel, { signal: waiting.signal });
+    else signal.addEventListener('abort', cancel, { once: true });
   });
   try {
     return await Promise.race([aborted, acquiring]);
@@ -167,6 +167,6 @@ async function orAborted(acquiring: Promise<Release>, signal: AbortSignal): Prom
     void acquiring.then(release => release());
     throw error;
   } finally {
-    waiting.abort();
+    signal.removeEventListener('abort', cancel);
   }
 }

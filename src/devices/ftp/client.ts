@@ -17,6 +17,8 @@ export class RawClient extends Client {
   constructor(timeout: number) {
     super(timeout);
     this.ftp.encoding = 'latin1';
+    const handle = this.ftp.handle.bind(this.ftp);
+    this.ftp.handle = (...task) => withoutTrace(() => handle(...task));
   }
 
   async listing(command: string): Promise<Listing> {
@@ -33,5 +35,16 @@ export class RawClient extends Client {
     const { ftp, _progressTracker: tracker } = this;
     const { message } = await downloadTo(sink, { ftp, tracker, command, remotePath: '', type: 'list' });
     return { text: Buffer.concat(chunks).toString('latin1'), reply: message };
+  }
+}
+
+/** basic-ftp writes down where each command came from, which costs more than the command. */
+function withoutTrace<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }

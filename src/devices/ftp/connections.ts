@@ -118,17 +118,15 @@ export class FtpConnections {
 
 /** The work's outcome, or a rejection as soon as the signal aborts. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const ended = new AbortController();
+  let cancel = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('aborted')), {
-      once: true,
-      signal: ended.signal,
-    });
+    cancel = () => reject(new Error('aborted'));
+    signal.addEventListener('abort', cancel, { once: true });
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    ended.abort();
+    signal.removeEventListener('abort', cancel);
   }
 }
 
