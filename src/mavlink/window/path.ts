@@ -33,8 +33,8 @@ const PACE_TOLERANCE = 4;
 /** Times the rate of one request at a time that a window must reach, where it loses so much, to be worth it. */
 const WORTH = 1.3;
 const USELESS_LOSS = 0.45;
-/** Weight of a round in the mean loss. */
-const LOSS_SMOOTHING = 1 / 8;
+/** Weight of a round in the mean loss: a few bad rounds on a bad radio are chance. */
+const LOSS_SMOOTHING = 1 / 32;
 
 export interface WindowLimits {
   /** Bytes of file data a second; Infinity is unlimited. */
