@@ -6,6 +6,8 @@ const TARGET = 25;
 /** The same where a queue overflows sooner: share of its delay then, ms at least, growth in a round without overflow. */
 const TARGET_SHARE = 1 / 2;
 const LEAST_TARGET = 3;
+/** Packets that a queue holds in any case. */
+const LEAST_PACKETS = 4;
 const TARGET_GROWTH = 1.01;
 /** The same in packets, where that is more: one, and two if they take no more than so many ms. */
 const MOST_PACKETS = 2;
@@ -79,8 +81,9 @@ export class Ledbat {
   }
 
   /** More was lost than the link loses by itself, with packets waiting for `queueing` ms. */
-  congested({ full }: LinkEstimate, queueing: number): void {
-    this.#target = Math.max(LEAST_TARGET, Math.min(this.#target, queueing * TARGET_SHARE));
+  congested({ full, rate }: LinkEstimate, queueing: number): void {
+    const least = rate > 0 ? Math.min(TARGET, Math.max(LEAST_TARGET, LEAST_PACKETS / rate)) : LEAST_TARGET;
+    this.#target = Math.max(least, Math.min(this.#target, queueing * TARGET_SHARE));
     this.#set(Math.max(this.#size * DECREASE, Math.min(full, this.#size)));
     this.#threshold = 0;
   }
