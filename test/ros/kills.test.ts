@@ -114,7 +114,10 @@ describe('MAVROS and the files survive that the node is killed while it fetches'
       await node.ended;
     }
     const node = user.runAlone(config);
-    const arrived = async () => (await readdir(place.path('out/autopilot')).catch(() => [])).length;
+    const arrived = async () => {
+      const names = await readdir(place.path('out/autopilot')).catch(() => []);
+      return names.filter(name => name.endsWith('.ulg')).length;
+    };
     while ((await arrived()) < FILES) {
       await reaches(vehicle, 0, node);
       await delay(100);
