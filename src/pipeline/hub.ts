@@ -1,5 +1,6 @@
 import {
   combineLatest,
+  defaultIfEmpty,
   distinctUntilChanged,
   EMPTY,
   filter,
@@ -77,9 +78,10 @@ export class DeviceHub {
     return [...this.#sources.keys()];
   }
 
-  /** Emits the state of all devices at once and whenever one changes. */
+  /** Emits the state of all devices that rules use, at once and whenever one changes. */
   status(): Observable<DeviceStatus[]> {
-    return combineLatest([...this.#devices.values()].map(device => this.#statusOf(device)));
+    const used = [...this.#devices.values()].filter(({ source, target }) => source ?? target);
+    return combineLatest(used.map(device => this.#statusOf(device))).pipe(defaultIfEmpty([]));
   }
 
   /** Emits the name of each source whose vehicle has been disarmed and has had its time to settle. */
