@@ -51,6 +51,8 @@ interface Entry<T> {
   running: AbortController | undefined;
   /** It was queued once more while it ran: look again when it ends. */
   again: boolean;
+  /** It was removed while it ran. */
+  removed: boolean;
 }
 
 interface OpenLane<T> extends Lane {
@@ -88,12 +90,13 @@ export class Worker<T extends Task> {
     else this.#enter(task);
   }
 
-  /** Forgets a task; aborts it if it runs. */
+  /** Forgets a task; aborts it if it runs. One that is added again meanwhile begins when the former run has ended. */
   remove(key: string): void {
     const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#leave(entry);
-    entry.running?.abort();
+    if (!entry?.running) return entry && this.#leave(entry);
+    entry.removed = true;
+    entry.again = false;
+    entry.running.abort();
   }
 
   /** Aborts what runs and resolves when all of it has ended. Nothing is lost: the database knows what was left. */
@@ -108,7 +111,7 @@ export class Worker<T extends Task> {
 
   #enter(task: T): void {
     const lane = this.#openLane(this.#work.lane(task));
-    const entry: Entry<T> = { task, lane, failures: 0, running: undefined, again: false };
+    const entry: Entry<T> = { task, lane, failures: 0, running: undefined, again: false, removed: false };
     this.#entries.set(task.key, entry);
     this.#count.next(this.#entries.size);
     lane.queue.next(entry);
@@ -140,9 +143,9 @@ export class Worker<T extends Task> {
     const error = await this.#attempt(entry, control);
     const delay = error && (await this.#failed(entry, error, control.signal));
     // What `failed` has written comes back as a change and must not start the work anew.
-    if (error) entry.again = false;
+    if (error && !entry.removed) entry.again = false;
     entry.running = undefined;
-    if (delay === undefined) return this.#finish(entry);
+    if (delay === undefined || entry.removed) return this.#finish(entry);
     void this.#comeBack(entry, delay);
     if (error?.kind === 'unavailable' && !control.signal.aborted) await this.#gateMayClose(entry.lane);
   }
@@ -198,7 +201,7 @@ export class Worker<T extends Task> {
   #finish(entry: Entry<T>): void {
     const again = entry.again && this.#alive(entry) && !this.#stopping.signal.aborted;
     if (!again) return this.#leave(entry);
-    entry.again = false;
+    entry.again = entry.removed = false;
     entry.failures = 0;
     entry.lane.queue.next(entry);
   }

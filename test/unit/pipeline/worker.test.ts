@@ -211,7 +211,30 @@ describe('Worker', () => {
     worker.add({ key: 'a' });
     await systemClock.sleep(1);
     worker.remove('a');
-    assert.equal(await pending(worker), 0);
+    await idle(worker);
+  });
+
+  it('begins a removed task that is added again only when its former run has ended', async () => {
+    const events: string[] = [];
+    let letEnd = (): void => undefined;
+    const { worker } = setup(
+      async (_task, signal) => {
+        events.push('begins');
+        if (events.length > 1) return;
+        await untilAborted(signal).catch(() => undefined);
+        await new Promise<void>(resolve => (letEnd = resolve));
+        events.push('ends');
+      },
+      { concurrency: 2 },
+    );
+    worker.add({ key: 'a' });
+    await systemClock.sleep(1);
+    worker.remove('a');
+    worker.add({ key: 'a' });
+    await systemClock.sleep(5);
+    letEnd();
+    await idle(worker);
+    assert.deepEqual(events, ['begins', 'ends', 'begins']);
   });
 
   it('stops: cuts off what runs, drops what waits, takes nothing new', async () => {
