@@ -11,6 +11,7 @@ import {
   switchMap,
   type Observable,
 } from 'rxjs';
+import { toFileSyncError } from '../errors.js';
 import { expired, isDelivered } from '../local/retention.js';
 import type { LocalStorage } from '../local/storage.js';
 import { FileState, type Clock, type FileRecord, type Logger, type Store } from '../ports.js';
@@ -227,17 +228,26 @@ export class Engine {
     );
   }
 
+  /** Never rejects: a copy that cannot go now may go the next time, and keeps no other one. */
   async #tidy(): Promise<void> {
-    const { store, local, planner, clock, logger } = this.#parts;
+    const { store, planner, clock, logger } = this.#parts;
     const retentionOf = (record: FileRecord) =>
       planner.plan(record.device, record.path)?.after.local ?? { kind: 'keep' };
+    const stay: string[] = [];
     for (const { id } of expired(store.all(), retentionOf, clock.now())) {
-      const record = await this.#ledger.confirmed(id);
-      if (!record || !isDelivered(record)) continue;
-      await local.remove(record.local);
-      await this.#ledger.update(record.id, now => ({ ...now, kept: false }));
-      logger.log('info', `${record.device}:${record.path}: local copy removed, as its rule says`);
+      if (this.#running.closed) return;
+      await this.#removeCopy(id).catch((error: unknown) => stay.push(toFileSyncError(error).message));
     }
+    if (stay.length > 0) logger.log('warn', `${stay.length} local copies cannot be removed: ${stay[0]}`);
+  }
+
+  async #removeCopy(id: string): Promise<void> {
+    const { local, logger } = this.#parts;
+    const record = await this.#ledger.confirmed(id);
+    if (!record || !isDelivered(record)) return;
+    await local.remove(record.local);
+    await this.#ledger.update(id, now => ({ ...now, kept: false }));
+    logger.log('info', `${record.device}:${record.path}: local copy removed, as its rule says`);
   }
 
   #tellChanges(): (devices: DeviceStatus[]) => void {

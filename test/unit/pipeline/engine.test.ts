@@ -11,6 +11,7 @@ import { systemClock } from '../../../src/system/clock.js';
 import { sample, eventually } from '../../conformance/support.js';
 import { LateStore } from '../../fakes/late-store.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
+import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeBench, onBench, rule, type Bench } from './bench.js';
 
 const A = sample(10_000, 1);
@@ -453,6 +454,33 @@ describe('Engine, afterwards', () => {
       assert.equal(bench.record('a.ulg')?.kept, false);
       assert.deepEqual(await readdir(bench.folder), []);
     }));
+
+  it('goes on, and says so, when a local copy cannot be removed; the others go', async () => {
+    const clock = new VirtualClock();
+    await onBench(
+      { clock, rules: [rule({ after: { source: 'keep', local: { kind: 'delete' } } })] },
+      async bench => {
+        const remove = bench.local.remove.bind(bench.local);
+        bench.local.remove = async name => {
+          if (name.endsWith('a.ulg')) throw new FileSyncError('denied', 'no permission');
+          await remove(name);
+        };
+        bench.source.put('a.ulg', A);
+        bench.source.put('b.ulg', B);
+        await bench.engine.start();
+        await eventually(
+          async () => bench.records().filter(one => one.state === FileState.UPLOADED).length === 2,
+        );
+        await clock.advance(60_000);
+        await eventually(async () => bench.record('b.ulg')?.kept === false);
+        assert.equal(bench.record('a.ulg')?.kept, true);
+        assert.match(bench.logger.messages('warn').join(), /local copies.*no permission/);
+        bench.local.remove = remove;
+        await clock.advance(60_000);
+        await eventually(async () => bench.record('a.ulg')?.kept === false);
+      },
+    );
+  });
 });
 
 describe('Engine, as a daemon', () => {
