@@ -1,7 +1,5 @@
 import { compose, type Machine } from '../compose.js';
 import type { Config } from '../config/config.js';
-import { serveControl } from '../control/server.js';
-import { controlSocket } from '../control/socket.js';
 import { StoreAdmin } from '../control/store-admin.js';
 import { deviceTypes } from '../devices/registry.js';
 import { daemonPolicy } from '../pipeline/retry-policy.js';
@@ -11,8 +9,9 @@ import { declareConfig, exposeEngine } from '../ros/node.js';
 import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
 import type { Graph } from '../ros/graph.js';
 import { common, defineCommand } from './command.js';
+import { workUntilStopped } from './daemon.js';
 import { configFor } from './setup.js';
-import { ExitCode, untilStopped, type Shell } from './shell.js';
+import { ExitCode, type Shell } from './shell.js';
 
 export const node = defineCommand({
   usage: 'node',
@@ -43,16 +42,11 @@ async function work(graph: Graph, shell: Shell, explicit: string | undefined): P
 
 async function serve(graph: Graph, shell: Shell, config: Config, machine: Machine): Promise<void> {
   const { engine, store } = machine;
+  const { logger } = graph;
   const admin = new StoreAdmin(store, shell.clock, engine.devices);
   const exposed = exposeEngine({ ...shell, ...machine, graph, admin, interval: config.interval });
   try {
-    const control = await serveControl(controlSocket(config.database), admin);
-    graph.logger.log('info', `working with ${config.file}`);
-    await engine.start();
-    await untilStopped(shell.stopped);
-    graph.logger.log('info', 'stopping');
-    await control.close();
-    await engine.stop();
+    await workUntilStopped({ ...shell, engine, config, admin, logger });
   } finally {
     exposed.close();
   }

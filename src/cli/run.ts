@@ -1,11 +1,10 @@
 import { compose } from '../compose.js';
-import { serveControl } from '../control/server.js';
-import { controlSocket } from '../control/socket.js';
 import { StoreAdmin } from '../control/store-admin.js';
 import { daemonPolicy } from '../pipeline/retry-policy.js';
 import { common, defineCommand } from './command.js';
-import { configFor, loggerFor, misconfiguration } from './setup.js';
-import { signalExitCode, untilStopped } from './shell.js';
+import { workUntilStopped } from './daemon.js';
+import { configFor, loggerFor } from './setup.js';
+import { signalExitCode } from './shell.js';
 
 export const run = defineCommand({
   usage: 'run',
@@ -16,16 +15,7 @@ export const run = defineCommand({
     const config = await configFor(shell, args.config);
     const { engine, store } = await compose(config, { ...shell, logger }, daemonPolicy);
     const admin = new StoreAdmin(store, shell.clock, engine.devices);
-    const control = await serveControl(controlSocket(config.database), admin);
-    logger.log('info', `working with ${config.file}`);
-    try {
-      await engine.start();
-      await Promise.race([untilStopped(shell.stopped), misconfiguration(engine.devices)]);
-      logger.log('info', 'stopping');
-    } finally {
-      await control.close();
-      await engine.stop();
-    }
+    await workUntilStopped({ ...shell, engine, config, admin, logger });
     return signalExitCode(shell.stopped);
   },
 });

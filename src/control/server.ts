@@ -20,20 +20,16 @@ const routes: Record<string, (admin: Admin, input: unknown) => Promise<unknown>>
   'POST /forget': (admin, input) => admin.forget(ids.parse(input)),
 };
 
-export interface ControlServer {
-  close(): Promise<void>;
-}
-
 /**
  * Lets commands reach the running daemon. Only the user who runs it may connect (mode 0600). The caller holds the
  * database's lock, so a socket that lies there already is a dead process's.
  */
-export async function serveControl(path: string, admin: Admin): Promise<ControlServer> {
+export async function serveControl(path: string, admin: Admin): Promise<AsyncDisposable> {
   await rm(path, { force: true });
   const server = createServer((request, response) => void answer(admin, request, response));
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
   await chmod(path, 0o600);
-  return { close: () => closeServer(server) };
+  return { [Symbol.asyncDispose]: () => closeServer(server) };
 }
 
 async function answer(admin: Admin, request: IncomingMessage, response: ServerResponse): Promise<void> {

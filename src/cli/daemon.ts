@@ -1,0 +1,38 @@
+import type { Machine } from '../compose.js';
+import type { Config } from '../config/config.js';
+import type { Admin } from '../control/admin.js';
+import { serveControl } from '../control/server.js';
+import { controlSocket } from '../control/socket.js';
+import type { Logger } from '../ports.js';
+import { misconfiguration } from './setup.js';
+import { untilStopped } from './shell.js';
+
+export interface DaemonParts extends Pick<Machine, 'engine'> {
+  readonly config: Pick<Config, 'file' | 'database'>;
+  /** What commands reach over the socket. */
+  readonly admin: Admin;
+  readonly logger: Logger;
+  readonly stopped: AbortSignal;
+}
+
+/**
+ * Lets the engine work, within reach of commands, until the user wants it to end. However it ends, nothing is left open.
+ * Rejects with `config` if the first thing that a device tells is that its configuration cannot work.
+ */
+export async function workUntilStopped({
+  engine,
+  config,
+  admin,
+  logger,
+  stopped,
+}: DaemonParts): Promise<void> {
+  try {
+    await using _control = await serveControl(controlSocket(config.database), admin);
+    logger.log('info', `working with ${config.file}`);
+    await engine.start();
+    await Promise.race([untilStopped(stopped), misconfiguration(engine.devices)]);
+    logger.log('info', 'stopping');
+  } finally {
+    await engine.stop();
+  }
+}
