@@ -24,7 +24,7 @@ const MOST_LEAK = 64;
 /** Both ways through one real MAVROS to one simulated vehicle, in one run. */
 export async function bench(): Promise<Row[]> {
   const ros = await findRos(32);
-  if (!ros || !(await hasMavros(ros)))
+  if (!ros || !hasMavros(ros))
     return [{ what: 'through MAVROS', result: 'left out: no ROS 2 with MAVROS here' }];
   try {
     return rows(await speeds(ros));

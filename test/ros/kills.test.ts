@@ -9,7 +9,7 @@ import { sample } from '../conformance/support.js';
 import { Place } from '../e2e/program.js';
 import { OldFirmware } from '../fakes/old-firmware.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
-import { freePort, hasMavros, startMavros, startStandIn } from './real-mavros.js';
+import { freePort, requireMavros, startMavros, startStandIn } from './real-mavros.js';
 import { requireRos, type Ros, type RosProgram } from './real.js';
 import { User } from './user.js';
 
@@ -136,7 +136,7 @@ describe('MAVROS and the files survive that the node is killed while it fetches'
   it(`${title}, the stand-in`, () => Place.with(place => killAndKill(place, standIn)));
 
   it(`${title}, the real MAVROS`, async function () {
-    if (!(await hasMavros(ros))) this.skip();
+    requireMavros(this, ros);
     await Place.with(place => killAndKill(place, real));
   });
 });

@@ -11,7 +11,7 @@ import { OldFirmware } from '../fakes/old-firmware.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
 import type { Both } from './mavros-both.js';
 import type { Report } from './mavros-child.js';
-import { freePort, hasMavros, startMavros } from './real-mavros.js';
+import { freePort, requireMavros, startMavros } from './real-mavros.js';
 import { requireRos, type Ros, type RosProgram } from './real.js';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -63,7 +63,7 @@ describe('mavros source on the real MAVROS', () => {
 
   before(async function () {
     ros = await requireRos(this, 31);
-    if (!(await hasMavros(ros))) this.skip();
+    requireMavros(this, ros);
   });
 
   afterEach(async () => {

@@ -1,5 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Ros, RosProgram } from './real.js';
 
@@ -10,11 +12,19 @@ export interface MavrosPorts {
   readonly vehicle: number;
 }
 
-export async function hasMavros(ros: Ros): Promise<boolean> {
-  return ros.ros2('pkg', 'prefix', 'mavros').then(
-    () => true,
-    () => false,
+/** Looked up where ROS's own tools look, without asking one of them: a tool that fails is no proof that MAVROS is missing. */
+export function hasMavros({ env }: Ros): boolean {
+  const prefixes = (env['AMENT_PREFIX_PATH'] ?? '').split(':').filter(Boolean);
+  return prefixes.some(prefix =>
+    existsSync(join(prefix, 'share/ament_index/resource_index/packages/mavros')),
   );
+}
+
+/** For a hook or a test: it is skipped, with the reason, where ROS is installed without MAVROS; for no other reason. */
+export function requireMavros(context: Mocha.Context, ros: Ros): void {
+  if (hasMavros(ros)) return;
+  console.log(`    skipped: ROS 2 ${ros.env['ROS_DISTRO']} is here without the package mavros`);
+  context.skip();
 }
 
 /** The real one, with the plugins that file transfer needs. */
