@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { lstat, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FileSyncError } from '../errors.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Checkpoint, ChecksumAlgorithm } from '../ports.js';
 import { newDigest, type Digest } from './digest.js';
 import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
@@ -45,6 +45,8 @@ export class PartialFile {
   #draining: Promise<void> | undefined;
   #batch: Promise<void> = Promise.resolve();
   #failure: FileSyncError | undefined;
+  /** A sync has failed: what the kernel could not write it has dropped, and will not speak of again. */
+  #dropped = false;
   #sealed = false;
 
   private constructor(handle: FileHandle, options: PartialFileOptions, synced: number) {
@@ -94,7 +96,7 @@ export class PartialFile {
     while (this.#written < wanted && !this.#failure) await this.#batch;
     this.#throwFailure();
     const reached = this.#written;
-    if (reached > this.#synced) await onWriting(this.#options.part, () => this.#syncData());
+    if (reached > this.#synced) await this.#toDisk(() => this.#syncData());
     this.#synced = reached;
     return { boot: this.#options.boot, synced: reached };
   }
@@ -109,7 +111,7 @@ export class PartialFile {
   /** Brings the whole file to the disk, with the time of its last change (ms since the epoch). */
   async seal(modified?: number): Promise<void> {
     await this.#flush();
-    await onWriting(this.#options.part, async () => {
+    await this.#toDisk(async () => {
       await setModified(this.#handle, modified);
       await this.#handle.sync();
     });
@@ -127,10 +129,15 @@ export class PartialFile {
     });
   }
 
-  /** Brings what is gathered to the kernel, where it still can, and lets go of the file. A second call does nothing. */
+  /**
+   * Brings what is gathered to the kernel, where it still can, and lets go of the file; what a sync that failed may have
+   * lost is cut off. A second call does nothing.
+   */
   async close(): Promise<void> {
     await this.#draining;
-    await this.#handle.close();
+    const cut = this.#dropped ? this.#handle.truncate(this.#synced) : undefined;
+    this.#dropped = false;
+    await Promise.resolve(cut).finally(() => this.#handle.close());
   }
 
   async #digestTrusted(signal: AbortSignal): Promise<void> {
@@ -168,6 +175,17 @@ export class PartialFile {
       this.#written += bytes.length;
     } catch (error) {
       this.#failure = diskError(error, this.#options.part, { operation: 'write' });
+    }
+  }
+
+  /** What fails is kept for the next call: a later sync would succeed without those bytes. */
+  async #toDisk(sync: () => Promise<void>): Promise<void> {
+    try {
+      await onWriting(this.#options.part, sync);
+    } catch (error) {
+      this.#dropped = true;
+      this.#failure = toFileSyncError(error);
+      throw error;
     }
   }
 

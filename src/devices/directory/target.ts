@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
 import { checksumOf, newDigest, type Digest } from '../../local/digest.js';
-import { unless, whileWriting } from '../../local/disk-error.js';
+import { codeOf, unless, whileWriting } from '../../local/disk-error.js';
 import { fileBytes, setModified, writeAll } from '../../local/file-bytes.js';
 import { Folders, syncFolder } from '../../local/folders.js';
 import type {
@@ -132,11 +132,18 @@ export class DirectoryTarget implements Target {
     await using handle = await this.#calls.open(part, O_RDWR | O_CREAT | O_NOFOLLOW, signal, 0o666);
     const sent = await this.#receive(upload, handle);
     await setModified(handle, file.source.modified);
-    await handle.sync();
+    await handle.sync().catch((error: unknown) => this.#discardDropped(upload, error));
     const { value } = await checksumOf(fileBytes(handle, 0, signal), 'sha256');
     if (value === (file.sha256 ?? sent.hex())) return;
     await this.#calls.do(() => unlink(part), { signal });
     throw this.#error('corrupt', `${part}: what was written is not what was sent; it will be written anew`);
+  }
+
+  /** What the kernel could not write it has dropped, and a later sync would succeed without it: the file is sent anew. */
+  async #discardDropped({ part, signal }: Upload, error: unknown): Promise<never> {
+    if (codeOf(error) !== undefined)
+      await this.#calls.do(() => unlink(part), { signal }).catch(() => undefined);
+    throw error;
   }
 
   /** Gives the digest of what the file consists of. */

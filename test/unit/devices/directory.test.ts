@@ -26,6 +26,7 @@ import type { Outgoing, SourceFile, WriteEvents } from '../../../src/ports.js';
 import { checksumOf, collect, failsWith, listed, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { deviceContext } from '../../fakes/device-context.js';
+import { whileSyncsFail } from '../../fakes/failing-sync.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const never = new AbortController().signal;
@@ -256,6 +257,13 @@ describe('directory', () => {
       assert.match(error.message, /plug in or mount/);
       assert.deepEqual(await readdir(home), ['folder']);
       await unmounted.close();
+    });
+
+    it('sends anew what could not be brought to the disk', async () => {
+      await whileSyncsFail(async () => void (await failsWith(() => write(parcel()), 'io')));
+      assert.deepEqual(await target.stat('log.ulg', TOKEN, never), { partial: 0 });
+      await write(parcel());
+      assert.ok((await readFile(join(root, 'log.ulg'))).equals(bytes));
     });
 
     it('proves the bytes by their hash, tells where they are, and keeps the time of the last change', async () => {

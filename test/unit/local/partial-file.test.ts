@@ -8,6 +8,7 @@ import { PartialFile } from '../../../src/local/partial-file.js';
 import type { Checkpoint } from '../../../src/ports.js';
 import { checksumOf, eventually, failsWith, openHandles, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
+import { whileSyncsFail } from '../../fakes/failing-sync.js';
 
 const never = new AbortController().signal;
 const LOCAL = 'autopilot/2024/log.ulg';
@@ -56,6 +57,19 @@ describe('PartialFile', () => {
     assert.equal(file.offset, bytes.length);
     await finishesFrom(file, bytes.length);
   });
+
+  for (const step of ['checkpoint', 'seal'] as const) {
+    it(`trusts nothing that came after the last sync when another one fails (${step})`, async () => {
+      const file = await begin();
+      await file.append(head);
+      const checkpoint = await file.checkpoint();
+      await file.append(tail);
+      await whileSyncsFail(async () => void (await failsWith(() => file[step](), 'io')));
+      await failsWith(() => file.commit(), 'io');
+      await file.close();
+      await finishesFrom(await begin(checkpoint), head.length);
+    });
+  }
 
   it('takes more than it gathers, in large and small chunks', async () => {
     const large = sample(5_000_000, 3);
