@@ -11,10 +11,16 @@ const DELIVERY_STATE: Readonly<Record<Delivery['state'], number>> = {
   failed: 4,
 };
 
-/** `ms` since the Unix epoch; zero where it is not known. */
+/** Seconds that builtin_interfaces/Time can tell, from 1901 to 2038. */
+const [EARLIEST, LATEST] = [-(2 ** 31), 2 ** 31 - 1];
+
+/** `ms` since the Unix epoch, or the next time that ROS can tell; zero where it is not known. */
 export function toTime(ms = 0): Time {
   const sec = Math.floor(ms / 1000);
-  return { sec, nanosec: Math.round((ms - sec * 1000) * 1e6) };
+  return {
+    sec: Math.min(LATEST, Math.max(EARLIEST, sec)),
+    nanosec: Math.floor((ms - sec * 1000) * 1e6),
+  };
 }
 
 export function toFileState(record: FileRecord, deleted = false): FileStateMessage {
