@@ -6,7 +6,8 @@ import { collect, eventually, failsWith, listed, sample } from '../../conformanc
 import { MemorySource } from '../../fakes/memory-source.js';
 import { MemoryTarget } from '../../fakes/memory-target.js';
 
-const never = new AbortController().signal;
+const uncut = (): AbortSignal => new AbortController().signal;
+const never = uncut();
 const file: SourceFile = { path: 'log.ulg', size: 20_000, modified: 1 };
 const events: WriteEvents = { progress: () => undefined, committing: async () => undefined };
 
@@ -173,7 +174,7 @@ describe('guard', () => {
     });
     type Device = ReturnType<typeof device>;
     /** A stream as they are: the target is being written while the source is read. */
-    const copy = (from: Device, to: Device, name: string, signal = never): Promise<unknown> =>
+    const copy = (from: Device, to: Device, name: string, signal = uncut()): Promise<unknown> =>
       inBothTurns(from.source, to.target, signal, (reading, writing) =>
         writing.write(
           { ...outgoing(name), open: offset => reading.read(file, offset, signal) },
