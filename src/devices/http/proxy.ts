@@ -50,8 +50,17 @@ function parse(text: string, variable: string): Proxy {
   }
   const title = `the proxy ${url.host} (from ${variable})`;
   if (url.username === '') return { url, title };
-  const login = [url.username, url.password].map(decodeURIComponent).join(':');
+  const login = [url.username, url.password].map(unescaped).join(':');
   return { url, title, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+}
+
+/** A password with a `%` in it is often written as it is. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Without the brackets of an IPv6 address. */

@@ -136,6 +136,15 @@ describe('which proxy', () => {
     assert.equal(chosen('http://e.test', { no_proxy: '*' }), undefined);
   });
 
+  it('takes a password as it is written, also one that looks like an escape that is none', () => {
+    const password = (written: string): string => {
+      const proxy = proxyFor(new URL('http://a.test'), { http_proxy: `http://u:${written}@p.test` });
+      return Buffer.from(proxy?.authorization?.slice('Basic '.length) ?? '', 'base64').toString();
+    };
+    assert.equal(password('a%20b'), 'u:a b');
+    assert.equal(password('50%off'), 'u:50%off');
+  });
+
   it('must be an HTTP proxy; the error does not tell the address', async () => {
     for (const bad of ['socks5://u:hunter2@proxy.test', 'http://[hunter2']) {
       const error = await failsWith(async () => chosen('http://a.test', { http_proxy: bad }), 'config');
