@@ -9,6 +9,8 @@ process.on('SIGTERM', () => stop.abort(143));
 
 // A reader that goes away (`filesync files | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// Nor does the work depend on somebody who reads the log.
+process.stderr.on('error', () => undefined);
 
 process.exitCode = await cli({
   argv: process.argv.slice(2),

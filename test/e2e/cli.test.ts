@@ -149,6 +149,20 @@ describe('filesync, the command line', function () {
       assert.match((await place.run(['status', '-c', config])).stdout, /not running[^]*files: 1 UPLOADED/);
     }));
 
+  it('goes on when nobody reads its log any more', () =>
+    withFolders(async (place, config) => {
+      const daemon = place.start(['run', '-c', config]);
+      await daemon.says(/working with/);
+      daemon.child.stderr?.destroy();
+      for (const name of ['a.txt', 'b.txt']) {
+        await writeFile(place.path('inbox', name), 'hello');
+        await eventually(async () =>
+          (await filesOf(place)).some(({ path, state }) => path === name && state === 2),
+        );
+      }
+      assert.equal((await daemon.kill('SIGTERM')).code, 143);
+    }));
+
   for (const running of [true, false]) {
     it(`lists, retries and forgets while ${running ? 'a' : 'no'} daemon runs`, () =>
       withFolders(async (place, config) => {
