@@ -5,7 +5,7 @@ import { reasonOf } from './downloader.js';
 import type { Ledger } from './ledger.js';
 import { progressOf, type Progress } from './progress.js';
 import { besideName, withDelivery } from './record.js';
-import type { Task } from './worker.js';
+import type { Progressed, Task } from './worker.js';
 
 /** The work of bringing one file to one target. */
 export interface DeliveryTask extends Task {
@@ -34,7 +34,7 @@ export interface Parcel {
   readonly target: Target;
   readonly token: string;
   readonly signal: AbortSignal;
-  readonly progressed: () => void;
+  readonly progressed: Progressed;
   /** Hex, of the whole file; what is not known yet is found out. */
   sha256(): Promise<string>;
   /** Where to go on if the target holds so many bytes. */
@@ -149,7 +149,7 @@ export class Courier {
   }
 
   #progress({ record, name, progressed }: Parcel, bytes: number): void {
-    progressed();
+    progressed(bytes);
     this.progress.next(progressOf(record, bytes, name));
   }
 

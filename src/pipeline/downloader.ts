@@ -16,7 +16,7 @@ import type { Ledger } from './ledger.js';
 import { progressOf, type Progress } from './progress.js';
 import { besideName, restingState, withReason } from './record.js';
 import { compare, hashOf, sourceChecksum } from './verified.js';
-import type { Lane, Task, Work } from './worker.js';
+import type { Lane, Progressed, Task, Work } from './worker.js';
 
 export interface DownloadTools {
   readonly hub: DeviceHub;
@@ -43,7 +43,7 @@ export class Downloader implements Work<Task> {
     return this.#tools.laneOf(record);
   }
 
-  async run(task: Task, signal: AbortSignal, progressed: () => void): Promise<void> {
+  async run(task: Task, signal: AbortSignal, progressed: Progressed): Promise<void> {
     const record = this.#tools.ledger.get(task.key);
     const waits = record?.state === FileState.FOUND || record?.state === FileState.DOWNLOADING;
     if (!record || !waits || (await this.#adopt(record))) return;
@@ -81,7 +81,7 @@ export class Downloader implements Work<Task> {
     return ledger.update(record.id, now => ({ ...now, local: besideName(now.local, now.id) }));
   }
 
-  async #fetch(record: FileRecord, signal: AbortSignal, progressed: () => void): Promise<void> {
+  async #fetch(record: FileRecord, signal: AbortSignal, progressed: Progressed): Promise<void> {
     const source = this.#tools.hub.source(record.device);
     if (!source) throw new FileSyncError('unavailable', `${record.device} is not in the configuration`);
     const part = await this.#begin(record, digestsFor(record, source), signal);
@@ -118,13 +118,13 @@ export class Downloader implements Work<Task> {
     source: Source,
     part: PartialFile,
     signal: AbortSignal,
-    progressed: () => void,
+    progressed: Progressed,
   ): Promise<void> {
     const checkpoints = new Checkpoints(part, () => this.#checkpoint(record, part));
     try {
       for await (const chunk of source.read(record, part.offset, signal)) {
         await part.append(chunk);
-        progressed();
+        progressed(part.offset);
         this.progress.next(progressOf(record, part.offset));
         checkpoints.consider();
       }

@@ -6,9 +6,12 @@ export interface RetryPolicy {
   readonly ceilingMs: number;
   /** Failures in a row, without progress between them, after which the work is left for another run. */
   readonly maxTries: number;
-  /** How long work waits for a device that is away before it is left for another run. */
+  /** How long work waits for a device that is away, or asks for a pause, before it is left for another run. */
   readonly patienceMs: number;
 }
+
+/** No server is obeyed that asks for a longer pause. */
+const LONGEST_ASKED_MS = 24 * 3_600_000;
 
 /** A daemon never gives up on what is temporary. */
 export const daemonPolicy: RetryPolicy = {
@@ -23,7 +26,7 @@ export const passPolicy: RetryPolicy = { baseMs: 250, ceilingMs: 4_000, maxTries
 
 /**
  * Exponential back-off with "equal jitter": half of the pause is fixed, half is random, so that devices that failed
- * together do not come back together. A pause that the device asked for (HTTP Retry-After) is kept as a minimum.
+ * together do not come back together. A pause that the device asked for (HTTP Retry-After) is kept as a minimum, up to a day.
  */
 export function retryDelay(
   policy: RetryPolicy,
@@ -32,5 +35,5 @@ export function retryDelay(
   retryAfterMs = 0,
 ): number {
   const pause = Math.min(policy.ceilingMs, policy.baseMs * 2 ** (failures - 1));
-  return Math.max(retryAfterMs, pause / 2 + (random() * pause) / 2);
+  return Math.max(Math.min(retryAfterMs, LONGEST_ASKED_MS), pause / 2 + (random() * pause) / 2);
 }

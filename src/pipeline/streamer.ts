@@ -14,7 +14,7 @@ import type { DeviceHub } from './hub.js';
 import type { Ledger } from './ledger.js';
 import { Passage, type Proof } from './passage.js';
 import { openDelivery, withDelivery, withReason } from './record.js';
-import type { Lane, Work } from './worker.js';
+import type { Lane, Progressed, Work } from './worker.js';
 
 /** Calls `work` with both ends when it may use them at the same time. */
 export type UseBoth = <Value>(
@@ -59,7 +59,7 @@ export class Streamer implements Work<DeliveryTask> {
     return this.#tools.laneOf(record, target);
   }
 
-  async run(task: DeliveryTask, signal: AbortSignal, progressed: () => void): Promise<void> {
+  async run(task: DeliveryTask, signal: AbortSignal, progressed: Progressed): Promise<void> {
     const { id, target: name } = task;
     const record = this.#tools.ledger.get(id);
     const delivery = record && openDelivery(record, name);
@@ -132,7 +132,7 @@ class StreamParcel implements Parcel {
   readonly target: Target;
   readonly token: string;
   readonly signal: AbortSignal;
-  readonly progressed: () => void;
+  readonly progressed: Progressed;
   readonly #tools: Pick<StreamTools, 'useBoth' | 'ledger'>;
   readonly #passage: Passage;
   readonly #about: Order['about'];

@@ -5,7 +5,7 @@ import type { Courier, DeliveryTask, Parcel } from './courier.js';
 import type { DeviceHub } from './hub.js';
 import type { Ledger } from './ledger.js';
 import { openDelivery } from './record.js';
-import type { Lane, Work } from './worker.js';
+import type { Lane, Progressed, Work } from './worker.js';
 
 export interface UploadTools {
   readonly hub: DeviceHub;
@@ -32,7 +32,7 @@ export class Uploader implements Work<DeliveryTask> {
     return this.#tools.laneOf(record, target);
   }
 
-  async run({ id, target: name }: DeliveryTask, signal: AbortSignal, progressed: () => void): Promise<void> {
+  async run({ id, target: name }: DeliveryTask, signal: AbortSignal, progressed: Progressed): Promise<void> {
     const record = this.#tools.ledger.get(id);
     const delivery = record && openDelivery(record, name);
     if (!record?.kept || !delivery) return;

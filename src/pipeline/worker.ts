@@ -26,11 +26,17 @@ export interface Task {
   readonly key: string;
 }
 
+/**
+ * The file's bytes are across up to here. Getting further than any try before begins the back-off anew; bytes that go once
+ * more do not, or whoever refuses whole files would be sent them without end.
+ */
+export type Progressed = (position: number) => void;
+
 /** What a kind of work is; the worker adds queueing, gates and retries. */
 export interface Work<T extends Task> {
   lane(task: T): Lane;
-  /** Does it. `progressed` tells that bytes moved, so that a bad link does not count as a dead one. */
-  run(task: T, signal: AbortSignal, progressed: () => void): Promise<void>;
+  /** Does it, and tells how far it is, so that a bad link does not count as a dead one. */
+  run(task: T, signal: AbortSignal, progressed: Progressed): Promise<void>;
   /** A try did not work. `final`: this run of the program does not try again (permanent, or out of tries). */
   failed(task: T, error: FileSyncError, final: boolean): Promise<void>;
 }
@@ -48,6 +54,8 @@ interface Entry<T> {
   readonly task: T;
   readonly lane: OpenLane<T>;
   failures: number;
+  /** Bytes of the file that the best try has brought across. */
+  reached: number;
   running: AbortController | undefined;
   /** It was queued once more while it ran: look again when it ends. */
   again: boolean;
@@ -111,7 +119,15 @@ export class Worker<T extends Task> {
 
   #enter(task: T): void {
     const lane = this.#openLane(this.#work.lane(task));
-    const entry: Entry<T> = { task, lane, failures: 0, running: undefined, again: false, removed: false };
+    const entry: Entry<T> = {
+      task,
+      lane,
+      failures: 0,
+      reached: 0,
+      running: undefined,
+      again: false,
+      removed: false,
+    };
     this.#entries.set(task.key, entry);
     this.#count.next(this.#entries.size);
     lane.queue.next(entry);
@@ -162,12 +178,18 @@ export class Worker<T extends Task> {
       await this.#gateOpens(entry.lane, control.signal);
       const closing = entry.lane.gate.pipe(filter(gate => gate.interrupts));
       const watch = closing.subscribe(gate => control.abort(new FileSyncError('cancelled', gate.reason)));
-      const progressed = () => void (entry.failures = 0);
+      const progressed = (position: number): void => this.#progressed(entry, position);
       await this.#work.run(entry.task, control.signal, progressed).finally(() => watch.unsubscribe());
       return undefined;
     } catch (thrown) {
       return toFileSyncError(thrown);
     }
+  }
+
+  #progressed(entry: Entry<T>, position: number): void {
+    if (position <= entry.reached) return;
+    entry.reached = position;
+    entry.failures = 0;
   }
 
   /** Rejects with `unavailable` when patience runs out, with `cancelled` when the signal aborts. */
@@ -188,7 +210,8 @@ export class Worker<T extends Task> {
     const { policy, random, logger } = this.#tools;
     const interrupted = signal.aborted;
     if (!interrupted) entry.failures += 1;
-    const final = !error.temporary || entry.lane.tired || entry.failures >= policy.maxTries;
+    const tooLong = (error.retryAfterMs ?? 0) > policy.patienceMs;
+    const final = !error.temporary || tooLong || entry.lane.tired || entry.failures >= policy.maxTries;
     await this.#work
       .failed(entry.task, error, final && !interrupted)
       .catch((thrown: unknown) =>
@@ -202,7 +225,7 @@ export class Worker<T extends Task> {
     const again = entry.again && this.#alive(entry) && !this.#stopping.signal.aborted;
     if (!again) return this.#leave(entry);
     entry.again = entry.removed = false;
-    entry.failures = 0;
+    entry.failures = entry.reached = 0;
     entry.lane.queue.next(entry);
   }
 

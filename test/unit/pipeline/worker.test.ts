@@ -107,11 +107,11 @@ describe('Worker', () => {
     assert.equal(failures.length, 1);
   });
 
-  it('starts the pauses anew after progress', async () => {
+  it('starts the pauses anew when a try got further than all before, not when the same bytes went once more', async () => {
     const times: number[] = [];
     const bench = setup(async (_task, _signal, progressed) => {
       times.push(bench.clock.monotonic());
-      if (times.length === 3) progressed();
+      progressed(times.length < 3 ? 10 : 20);
       if (times.length < 5) throw new FileSyncError('timeout', 'slow');
     });
     bench.worker.add({ key: 'a' });
@@ -128,6 +128,29 @@ describe('Worker', () => {
     bench.worker.add({ key: 'a' });
     await bench.clock.advance(10_000);
     assert.deepEqual(times, [0, 5000]);
+  });
+
+  it('obeys no device that asks for more than a day', async () => {
+    const times: number[] = [];
+    const bench = setup(async () => {
+      times.push(bench.clock.monotonic());
+      if (times.length < 2) throw new FileSyncError('busy', '503', { retryAfterMs: 1e12 });
+    });
+    bench.worker.add({ key: 'a' });
+    await bench.clock.advance(25 * 3_600_000);
+    assert.deepEqual(times, [0, 24 * 3_600_000]);
+  });
+
+  it('leaves for another run what has to pause for longer than its patience', async () => {
+    const bench = setup(
+      async () => {
+        throw new FileSyncError('busy', '503', { retryAfterMs: 5000 });
+      },
+      { policy: { patienceMs: 4999 } },
+    );
+    bench.worker.add({ key: 'a' });
+    await bench.clock.advance(1);
+    assert.deepEqual(bench.failures, [{ key: 'a', kind: 'busy', final: true }]);
   });
 
   it('gives up at once when the failure is permanent', async () => {

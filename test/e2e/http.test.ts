@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { sample } from '../conformance/support.js';
+import { Place } from './program.js';
+
+/** A web server that takes every upload whole, and then answers with that status. */
+async function serve(place: Place, status: number, headers: Record<string, string> = {}) {
+  const seen = { uploads: 0 };
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      seen.uploads++;
+      response.writeHead(status, headers).end('not now');
+    });
+  });
+  place.use({ close: () => closed(server) });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/upload` };
+}
+
+async function closed(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await once(server.close(), 'close');
+}
+
+/** One pass with one file of 300 kB for that address. */
+async function syncTo(place: Place, url: string) {
+  await mkdir(place.path('in'));
+  await writeFile(place.path('in/a.bin'), sample(300_000));
+  const config = await place.configure({
+    local: './data',
+    devices: { in: { type: 'directory', path: './in' }, site: { type: 'http', url } },
+    rules: [{ from: 'in', to: ['site'], settle: 0 }],
+  });
+  return place.run(['sync', '-c', config]);
+}
+
+describe('filesync sync to a web page', function () {
+  this.timeout(120_000);
+
+  it('that refuses whole files sends them a few times, not without end', () =>
+    Place.with(async place => {
+      const { seen, url } = await serve(place, 503);
+      const { code, stdout, stderr } = await syncTo(place, url);
+      assert.equal(code, 1, stdout + stderr);
+      assert.equal(seen.uploads, 6);
+      assert.match(stdout + stderr, /cannot take it now: 503 "not now"/);
+    }));
+
+  it('that asks for a long pause leaves the file for the next pass', () =>
+    Place.with(async place => {
+      const { seen, url } = await serve(place, 503, { 'Retry-After': '3600' });
+      const { code, stdout, stderr } = await syncTo(place, url);
+      assert.equal(code, 1, stdout + stderr);
+      assert.equal(seen.uploads, 1);
+    }));
+});
