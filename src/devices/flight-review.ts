@@ -47,7 +47,7 @@ export const flightReview = defineDevice({
         tlsCa: options.tls_ca,
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
-        tellsLocation: true,
+        isFile: location => location.searchParams.has('log'),
         check: (file, fields) => refuseEarly(file, fields, options.max_size, context.name),
       },
       context,

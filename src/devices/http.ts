@@ -44,7 +44,6 @@ export const http = defineDevice({
         tlsCa: options.tls_ca,
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
-        tellsLocation: false,
       },
       context,
     ),

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http';
+import { isIP } from 'node:net';
 import bytes from 'bytes';
 import { z } from 'zod';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
-import { PROXY_LOGIN } from './proxy.js';
+import { bareHost, PROXY_LOGIN } from './proxy.js';
 import { serverWords } from '../server-words.js';
 
 /** What a server answered to an upload. */
@@ -53,7 +54,9 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   },
   425: BUSY,
   429: BUSY,
+  501: { kind: 'rejected', says: 'takes no such upload: check url and method' },
   507: { kind: 'no-space', says: 'is full' },
+  511: { kind: 'denied', says: 'cannot be reached: the network in between wants a login first' },
 };
 
 /**
@@ -69,17 +72,42 @@ export function locationIn(answer: Answer, asked: Asked): URL | undefined {
   throw new FileSyncError('protocol', message, asked.details);
 }
 
-/** A gateway that gave up waiting (504) does not know what became of the file behind it. */
-export const isUnknown = (answer: Answer, asked: Asked): boolean => answer.status === 504 && asked.complete;
+/**
+ * Why the answer leaves open what became of the file: a gateway gave up waiting (504), or we are sent to another site,
+ * which may show the file, but may as well be the login page of a network in between.
+ */
+export function doubtIn(answer: Answer, asked: Asked): string | undefined {
+  if (!asked.complete) return undefined;
+  if (answer.status === 504) return 'gave up waiting (504)';
+  const location = toldLocation(answer, asked.url);
+  if (!isResult(answer.status) || !location || tookNothing(location, asked.url)) return undefined;
+  return isSameSite(location, asked.url) ? undefined : `sent us on to ${location.host} (${answer.status})`;
+}
+
+/** Redirects by which pages show what came of a form (RFC 9110 sections 15.4.3 and 15.4.4). */
+const isResult = (status: number): boolean => status === 302 || status === 303;
+
+/** Paths of pages that want a login: whoever is sent there was not let in. */
+const LOGIN_PAGE = /\/(log|sign)[-_]?in\b/i;
+
+/** A redirect only moves the upload (to https, say), or wants a login first. */
+const tookNothing = ({ pathname }: URL, asked: URL): boolean =>
+  pathname === asked.pathname || LOGIN_PAGE.test(pathname);
+
+function isSameSite(one: URL, other: URL): boolean {
+  const [a, b] = [bareHost(one), bareHost(other)];
+  const domain = (host: string): string => host.split('.').slice(-2).join('.');
+  return a === b || (!isIP(a) && !isIP(b) && domain(a) === domain(b));
+}
 
 function isSuccess(status: number, location: URL | undefined, asked: URL): boolean {
-  if (status === 302 || status === 303) return location !== undefined && location.pathname !== asked.pathname;
-  return status >= 200 && status < 300;
+  if (!isResult(status)) return status >= 200 && status < 300;
+  return location !== undefined && !tookNothing(location, asked);
 }
 
 function refusal(answer: Answer, asked: Asked, location: URL | undefined): FileSyncError {
   const { status } = answer;
-  const { kind, says } = MEANINGS[status] ?? meaningOf(status);
+  const { kind, says } = MEANINGS[status] ?? meaningOf(status, location);
   const said = location?.href ?? answer.body;
   const words = serverWords(said, asked.secrets) || STATUS_CODES[status] || 'no words';
   const size = kind === 'too-large' ? sizes(asked.size, answer.limit) : '';
@@ -97,9 +125,10 @@ function sizes(size: number, told: string | undefined): string {
   return ` (the file has ${bytes.format(size)}${known})`;
 }
 
-function meaningOf(status: number): Meaning {
+function meaningOf(status: number, location: URL | undefined): Meaning {
   if (status >= 500) return BUSY;
-  return status >= 400 ? REFUSED : MOVED;
+  if (status >= 400) return REFUSED;
+  return location && LOGIN_PAGE.test(location.pathname) ? LOGIN : MOVED;
 }
 
 /** RFC 9110 section 10.2.3: seconds, or a date. ms from now. */

@@ -19,7 +19,7 @@ import { pollAvailability } from '../availability.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
 import { breakWhenIdle, flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
-import { isUnknown, locationIn } from './answer.js';
+import { doubtIn, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
 import { post } from './post.js';
 import { proxyFor } from './proxy.js';
@@ -42,8 +42,8 @@ export interface UploadSite {
   /** ms without a byte moving. */
   readonly timeout: number;
   readonly onLostAnswer: 'resend' | 'hold';
-  /** A success always tells where the file is; without that, it is somebody else's answer. */
-  readonly tellsLocation: boolean;
+  /** A success always tells such an address of the file; without that, it is somebody else's answer. */
+  readonly isFile?: (location: URL) => boolean;
   /** Throws for what the server would refuse, before it is bothered. */
   readonly check?: (file: Outgoing, fields: Readonly<Record<string, string>>) => Promise<void>;
 }
@@ -162,7 +162,7 @@ export class HttpTarget implements Target {
     details: ErrorDetails,
     signal: AbortSignal,
   ): Promise<string> {
-    const { url, method, tellsLocation } = this.#site;
+    const { url, method, isFile } = this.#site;
     const headers = this.#headers();
     const proxy = this.#proxy;
     const request = { url, method, headers, form, socket, proxy, signal };
@@ -171,9 +171,10 @@ export class HttpTarget implements Target {
     const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
     const now = this.#context.clock.now();
     const asked = { details, url, size, complete: form.committed, secrets, now };
-    if (isUnknown(answer, asked)) throw this.#lost(`gave up waiting (${answer.status})`, details);
+    const doubt = doubtIn(answer, asked);
+    if (doubt !== undefined) throw this.#lost(doubt, details);
     const location = locationIn(answer, asked);
-    if (location || !tellsLocation) return location?.href ?? url.origin + url.pathname;
+    if (!isFile || (location && isFile(location))) return location?.href ?? url.origin + url.pathname;
     throw this.#lost(`answered ${answer.status} without the file's address`, details);
   }
 
@@ -197,8 +198,7 @@ export class HttpTarget implements Target {
   #explain(error: unknown, form: UploadForm, details: ErrorDetails, signal: AbortSignal): FileSyncError {
     if (signal.aborted) return cancelled(signal, details);
     if (form.failure !== undefined) return toFileSyncError(form.failure, details);
-    if (form.committed && !(error instanceof FileSyncError))
-      return this.#lost('broke the connection', details);
+    if (form.committed && !(error instanceof FileSyncError)) return this.#lost(endOf(error), details);
     return this.#unavailable(error, details);
   }
 
@@ -221,6 +221,13 @@ export class HttpTarget implements Target {
     const message = `${this.#site.url.host} takes whole files and tells nothing about them afterwards`;
     return new FileSyncError('unsupported', message, { device: this.#context.name, operation, path });
   }
+}
+
+/** How a connection ended after the whole file had been sent. */
+function endOf(error: unknown): string {
+  const code = axios.isAxiosError(error) ? (error.code ?? '') : '';
+  if (code === 'ETIMEDOUT') return 'gave no answer';
+  return code.startsWith('HPE_') ? 'gave an answer that is not HTTP' : 'broke the connection';
 }
 
 const cancelled = (signal: AbortSignal, details: ErrorDetails): FileSyncError =>

@@ -58,7 +58,9 @@ describe('flight-review target', () => {
 
   it('a success without the address of a log is not known to be one', () => {
     const page: Trouble = { after: Infinity, answer: { status: 200, body: '<html>welcome</html>' } };
-    return withUpload({ ...setup, troubles: [page] }, async ({ target }) => {
+    const other: Trouble = { after: Infinity, answer: { status: 302, headers: { location: '/welcome' } } };
+    return withUpload({ ...setup, troubles: [page, other] }, async ({ target }) => {
+      await failsWith(() => target.write(...write(ulog())), 'lost-answer');
       await failsWith(() => target.write(...write(ulog())), 'lost-answer');
     });
   });

@@ -98,7 +98,9 @@ describe('http target', () => {
     [502, 'busy', true],
     [503, 'busy', true],
     [507, 'no-space', true],
+    [501, 'rejected', false],
     [504, 'lost-answer', false],
+    [511, 'denied', true],
   ];
   for (const [status, kind, temporary] of answers) {
     it(`takes ${status} for ${kind}`, async () => {
@@ -114,6 +116,21 @@ describe('http target', () => {
       const error = await errorOf(answered(status, { headers: { location } }), 'protocol');
       assert.match(error.message, /set url .*https:\/\/127\.0\.0\.1\/plain/);
     }
+  });
+
+  it('a redirect to a login page took nothing, wherever that page is', async () => {
+    for (const location of ['/login?next=/plain', 'http://portal.example.org/sign-in', '/accounts/signin/']) {
+      const error = await errorOf(answered(302, { headers: { location } }), 'denied');
+      assert.match(error.message, /does not let us in.*302/);
+    }
+  });
+
+  it('a redirect to another site may be that of a network in between: not known to be a success', async () => {
+    const error = await errorOf(
+      answered(302, { headers: { location: 'http://10.0.0.1/welcome' } }),
+      'lost-answer',
+    );
+    assert.match(error.message, /sent us on to 10\.0\.0\.1 \(302\)/);
   });
 
   it('obeys Retry-After in seconds and as a date', async () => {
