@@ -34,21 +34,25 @@ export async function compose(config: Config, around: Surroundings, policy: Retr
   const planner = new Planner(config.rules);
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
   const wording = new Wording({ planner, local, hostname, descriptionFile });
-  const devices = makeDevices(config, around, 'used');
+  const devices = makeDevices(config, around, 'without');
   const parts = { devices, store, local, planner, wording, clock, logger, policy, random: Math.random };
   return { engine: new Engine({ ...parts, interval: config.interval, useBoth: inBothTurns }), store };
 }
 
-/** The configured devices with the ends that rules use, or with all that they have. */
-export function makeDevices(config: Config, around: Surroundings, ends: 'used' | 'all'): Device[] {
+/**
+ * The configured devices with the ends that rules use. `idle` devices, in no rule, have no end, or one to look at: to
+ * look at a source changes nothing, while for a target a drive would be mounted to be written to.
+ */
+export function makeDevices(config: Config, around: Surroundings, idle: 'without' | 'to look at'): Device[] {
   const sources = new Set(config.rules.map(rule => rule.from));
   const targets = new Set(config.rules.flatMap(rule => rule.to));
   const locks = new Map<string, Mutex>();
   return [...config.devices.values()].map(device => {
     const { name, type, options } = device;
     const context = contextFor(config, device, around);
-    const source = ends === 'all' || sources.has(name) ? type.source?.(options, context) : undefined;
-    const target = ends === 'all' || targets.has(name) ? type.target?.(options, context) : undefined;
+    const looked = idle === 'to look at' && !sources.has(name) && !targets.has(name);
+    const source = looked || sources.has(name) ? type.source?.(options, context) : undefined;
+    const target = (looked && !source) || targets.has(name) ? type.target?.(options, context) : undefined;
     return guarded(device, source, target, locks);
   });
 }

@@ -45,7 +45,7 @@ export const check = defineCommand({
 });
 
 async function lookAt({ config, running }: OnGraph, around: Surroundings): Promise<Finding[]> {
-  const devices = makeDevices(config, around, 'all');
+  const devices = makeDevices(config, around, 'to look at');
   const findings = await Promise.all(devices.map(probe));
   await closeDevices(devices);
   const seen = running.map(({ name, type, available, reason, misconfigured = false }) => {

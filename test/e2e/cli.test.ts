@@ -216,6 +216,13 @@ describe('filesync, the command line', function () {
       },
     ));
 
+  it('looks at a target as a target: a folder that will be made is well', () =>
+    withFolders(async (place, config) => {
+      const { code, stdout } = await place.run(['check', '-c', config]);
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^ok +shelf +directory .*will be made/m);
+    }));
+
   it('warns of a literal password and never shows it', () =>
     withFolders(
       async (place, config) => {

@@ -26,7 +26,7 @@ async function withDevices(test: (sources: Source[]) => Promise<void>): Promise<
     await writeFile(join(folder.path, name, 'file'), name);
   }
   const around = { env: {}, hostname: 'pi', clock: systemClock, logger: new RecordingLogger() };
-  const made: Device[] = makeDevices(await loadConfig(file, { env: {}, deviceTypes }), around, 'all');
+  const made: Device[] = makeDevices(await loadConfig(file, { env: {}, deviceTypes }), around, 'to look at');
   try {
     await test(made.flatMap(({ source }) => source ?? []));
   } finally {
@@ -35,7 +35,30 @@ async function withDevices(test: (sources: Source[]) => Promise<void>): Promise<
   }
 }
 
+/** `source`, `target` or both, by device. */
+async function endsOf(rules: string, idle: 'without' | 'to look at'): Promise<Record<string, string>> {
+  const folder = await temporaryFolder();
+  const file = join(folder.path, 'filesync.yaml');
+  const folders = ['a', 'b', 'c'].map(name => `  ${name}: { type: directory, path: ./${name} }\n`).join('');
+  const site = '  site: { type: http, url: "http://127.0.0.1:1/" }\n';
+  await writeFile(file, `local: ./data\ndevices:\n${folders}${site}rules: ${rules}\n`);
+  const around = { env: {}, hostname: 'pi', clock: systemClock, logger: new RecordingLogger() };
+  const made = makeDevices(await loadConfig(file, { env: {}, deviceTypes }), around, idle);
+  await closeDevices(made);
+  await folder.remove();
+  const ends = ({ source, target }: Device) =>
+    [source && 'source', target && 'target'].filter(Boolean).join();
+  return Object.fromEntries(made.map(device => [device.name, ends(device)]));
+}
+
 describe('devices of a configuration', () => {
+  it('have the ends that rules use; one in no rule is looked at as a source, where it can be one', async () => {
+    const rules = '[{ from: a, to: [b] }]';
+    const used = { a: 'source', b: 'target' };
+    assert.deepEqual(await endsOf(rules, 'without'), { ...used, c: '', site: '' });
+    assert.deepEqual(await endsOf(rules, 'to look at'), { ...used, c: 'source', site: 'target' });
+  });
+
   it('that name the same lock are never used at the same time; others are', () =>
     withDevices(async ([a, b, c]) => {
       assert.ok(a && b && c);
