@@ -66,8 +66,11 @@ export default ts.config(
   wall('ports.ts', ['./*', '../*'], 'ports.ts imports nothing of ours.'),
   wall(
     'devices/**',
-    [...others('pipeline', 'cli', 'control', 'db', 'ros', 'sim', 'demo'), '**/compose.js'],
-    'A device knows the ports, not the engine.',
+    [
+      ...others('pipeline', 'cli', 'control', 'db', 'ros', 'sim', 'demo', 'config'),
+      ...['!**/config/definition.js', '!**/config/options.js', '**/compose.js'],
+    ],
+    'A device knows the ports, not the engine, and of the configuration how to say what its options are.',
   ),
   wall(
     'mavlink/**',
@@ -75,9 +78,9 @@ export default ts.config(
     'The protocol knows the ports, not the devices that speak it.',
   ),
   wall(
-    'devices/registry.ts',
-    [...others('pipeline', 'cli', 'control', 'db', 'sim', 'demo'), '**/compose.js'],
-    'The registry knows devices, not the engine.',
+    'config/**',
+    [...others('devices', 'mavlink', 'pipeline', 'cli', 'control', 'db', 'local', 'ros', 'sim', 'demo')],
+    'The configuration knows what a kind of device is, not which there are.',
   ),
   wall(
     '{pipeline,rules}/**',
@@ -94,6 +97,6 @@ export default ts.config(
     [...others('devices', 'pipeline', 'cli', 'control', 'db', 'local', 'config', 'ros')],
     'The simulated autopilot shares only the wire format with the client.',
   ),
-  wall('{config,control,system}/**', others('ros'), 'Everything works without ROS.'),
+  wall('{control,system}/**', others('ros'), 'Everything works without ROS.'),
   wall('ros/**', [...others('cli', 'sim', 'demo'), '**/compose.js'], 'The ROS node is a face of the engine.'),
 );

@@ -3,7 +3,7 @@ import type { Config, DeviceConfig } from './config/config.js';
 import { resolvePath } from './config/paths.js';
 import { resolveSecret } from './config/secrets.js';
 import { openStore } from './db/store.js';
-import type { DeviceContext } from './devices/definition.js';
+import type { DeviceContext } from './config/definition.js';
 import { guardSource, guardTarget, inBothTurns, limitsOf } from './devices/guard.js';
 import { LocalStorage } from './local/storage.js';
 import { Engine } from './pipeline/engine.js';

@@ -3,7 +3,7 @@ import { concat, concatMap, firstValueFrom, NEVER, takeWhile, type Observable } 
 import { findConfig } from '../config/find.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/config.js';
-import type { DeviceType } from '../devices/definition.js';
+import type { DeviceType } from '../config/definition.js';
 import { deviceTypes } from '../devices/registry.js';
 import { FileSyncError } from '../errors.js';
 import { UNKNOWN, type DeviceStatus } from '../pipeline/hub.js';

@@ -1,4 +1,4 @@
-import type { DeviceType } from '../devices/definition.js';
+import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
 
 /** A checked configuration. It holds references to secrets, not their values. */

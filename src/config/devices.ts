@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DeviceType } from '../devices/definition.js';
+import type { DeviceType } from './definition.js';
 import type { DeviceConfig } from './config.js';
 import type { Place } from './findings.js';
 import { bare, childOf, isRecord } from './introspect.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
-import type { DeviceType } from '../devices/definition.js';
+import type { DeviceType } from './definition.js';
 import { FileSyncError } from '../errors.js';
 import type { Config } from './config.js';
 import { checkDevices, typesByName } from './devices.js';

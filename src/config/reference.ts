@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DeviceType } from '../devices/definition.js';
+import type { DeviceType } from './definition.js';
 import { FileSyncError } from '../errors.js';
 import { commonSchema } from './devices.js';
 import { bare, defaultOf, isRequired, type Shape, shapeOf } from './introspect.js';

@@ -2,7 +2,7 @@ import { isAbsolute, relative } from 'node:path';
 import { z } from 'zod';
 import { duration } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
-import { defineDevice, type DeviceContext } from './definition.js';
+import { defineDevice, type DeviceContext } from '../config/definition.js';
 import { PATIENCE } from './directory/calls.js';
 import { DirectorySource } from './directory/source.js';
 import { DirectoryTarget } from './directory/target.js';

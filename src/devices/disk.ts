@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineDevice, type DeviceContext } from './definition.js';
+import { defineDevice, type DeviceContext } from '../config/definition.js';
 import { DriveNames } from './disk/names.js';
 import { Drive, type DriveOptions } from './disk/drive.js';
 import { Kernel } from './disk/kernel.js';

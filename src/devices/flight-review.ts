@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { size, template, webUrl } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
 import type { Outgoing } from '../ports.js';
-import { defineDevice } from './definition.js';
+import { defineDevice } from '../config/definition.js';
 import { uploadOptions } from './http.js';
 import { HttpTarget } from './http/target.js';
 

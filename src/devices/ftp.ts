@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { AccessOptions } from 'basic-ftp';
 import { z } from 'zod';
 import { duration, secret } from '../config/options.js';
-import { defineDevice, type DeviceContext } from './definition.js';
+import { defineDevice, type DeviceContext } from '../config/definition.js';
 import { FtpConnections } from './ftp/connections.js';
 import { toWire } from './ftp/names.js';
 import { FtpSource } from './ftp/source.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { duration, secret, template, webUrl } from '../config/options.js';
-import { defineDevice } from './definition.js';
+import { defineDevice } from '../config/definition.js';
 import { HttpTarget } from './http/target.js';
 import { tlsOptions } from './network.js';
 

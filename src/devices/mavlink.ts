@@ -13,7 +13,7 @@ import { AdaptiveRead } from '../mavlink/window/adaptive-read.js';
 import { toFileSyncError } from '../errors.js';
 import { size } from '../config/options.js';
 import type { Source } from '../ports.js';
-import { defineDevice, type DeviceContext } from './definition.js';
+import { defineDevice, type DeviceContext } from '../config/definition.js';
 
 /** MAV_COMP_ID_ONBOARD_COMPUTER4: ground stations and MAVROS have other ids. */
 const DEFAULT_COMPONENT = 194;

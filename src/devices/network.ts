@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import { z } from 'zod';
 import { FileSyncError } from '../errors.js';
 import { connectionTrouble } from '../system/connection-trouble.js';
-import type { DeviceContext } from './definition.js';
+import type { DeviceContext } from '../config/definition.js';
 import { bareHost, openTunnel, portOf, ProxyError, type Proxy } from './http/proxy.js';
 import { silence } from './send-queue.js';
 

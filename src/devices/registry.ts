@@ -1,11 +1,11 @@
-import { mavros } from '../ros/mavros.js';
-import type { DeviceType } from './definition.js';
+import type { DeviceType } from '../config/definition.js';
 import { directory } from './directory.js';
 import { disk } from './disk.js';
 import { flightReview } from './flight-review.js';
 import { ftp } from './ftp.js';
 import { http } from './http.js';
 import { mavlink } from './mavlink.js';
+import { mavros } from './mavros.js';
 import { webdav } from './webdav.js';
 
 /** Every kind of device that the program knows, a line each. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { duration, secret, webUrl } from '../config/options.js';
-import { defineDevice, type DeviceContext } from './definition.js';
+import { defineDevice, type DeviceContext } from '../config/definition.js';
 import { tlsOptions } from './network.js';
 import { DavClient } from './webdav/client.js';
 import { DavSource } from './webdav/source.js';

@@ -1,7 +1,6 @@
-import { z } from 'zod';
-import { defineDevice, type DeviceContext, type DeviceType } from '../devices/definition.js';
-import { sourceOn, vehicleOptions } from '../devices/mavlink.js';
-import { FileSyncError } from '../errors.js';
+import { defineDevice, type DeviceContext, type DeviceType } from '../config/definition.js';
+import { sourceOn } from '../devices/mavlink.js';
+import { mavros, mavrosOptions, type MavrosOptions } from '../devices/mavros.js';
 import { RemoteSource } from '../mavlink/remote-source.js';
 import type { Clock, Source } from '../ports.js';
 import type { Graph } from './graph.js';
@@ -12,48 +11,7 @@ import { FtpServices } from './mavros/ftp-services.js';
 import { CURE, ServicesFiles } from './mavros/services-files.js';
 import { MavrosState } from './mavros/state.js';
 
-const rosName = () =>
-  z
-    .string()
-    .regex(
-      /^(\/[A-Za-z_][A-Za-z0-9_]*)+$/,
-      'must be an absolute name of letters, digits and _, such as /mavros',
-    );
-
-const options = z.object({
-  namespace: rosName()
-    .meta({ title: 'ROS namespace' })
-    .default('/mavros')
-    .describe('where MAVROS is in the ROS graph: its services are <namespace>/ftp/list and so on'),
-  transport: z
-    .enum(['auto', 'services', 'endpoint'])
-    .default('auto')
-    .describe(
-      'endpoint: raw MAVLink through an endpoint of the MAVROS router, some thirty times as fast; services: the FTP services of MAVROS; auto: an endpoint if the router offers one and file transfer is answered there, else the services',
-    ),
-  ...vehicleOptions,
-});
-type Options = z.output<typeof options>;
-
-const TYPE = 'mavros';
-const SUMMARY =
-  'Source: log files of an autopilot (PX4, ArduPilot), through a running MAVROS (ROS 2; `filesync node`)';
-
-/** Stands in where there is no ROS graph: the options are checked, and whoever wants to use it is told what it takes. */
-export const mavros: DeviceType = defineDevice({
-  type: TYPE,
-  summary: SUMMARY,
-  options,
-  source: (_options, { name }) => {
-    throw new FileSyncError(
-      'config',
-      `${name} is of type mavros, which needs ROS 2: start with \`filesync node\` (\`ros2 run filesync filesync\`), or reach the vehicle without MAVROS by type: mavlink`,
-      { device: name },
-    );
-  },
-});
-
-export interface MavrosOptions {
+export interface MavrosTools {
   readonly clock: Clock;
   /** ms in which no FTP call is made at first; default: until a call of a former run has certainly ended. */
   readonly quietAtStart?: number;
@@ -62,7 +20,7 @@ export interface MavrosOptions {
 }
 
 /** The device on a ROS graph. All that come from one call share one lock over the FTP services. */
-export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: MavrosOptions): DeviceType {
+export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: MavrosTools): DeviceType {
   const lock = new FtpLock(clock, quietAtStart);
   const known = new Map<string, FtpServices>();
   const servicesOf = (namespace: string) => {
@@ -70,10 +28,11 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: Mavro
     known.set(namespace, services);
     return services;
   };
-  return defineDevice<Options>({
-    type: TYPE,
-    summary: SUMMARY,
-    options,
+  const { type, summary } = mavros;
+  return defineDevice<MavrosOptions>({
+    type,
+    summary,
+    options: mavrosOptions,
     source: (chosen, context) => {
       const endpoint = endpointMaker(graph, chosen, context);
       if (chosen.transport === 'endpoint') return endpoint();
@@ -86,14 +45,19 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: Mavro
 }
 
 /** The device types with the stand-in replaced by the device on this graph. */
-export function withMavros(types: readonly DeviceType[], graph: Graph, options: MavrosOptions): DeviceType[] {
-  const device = mavrosDevice(graph, options);
+export function withMavros(types: readonly DeviceType[], graph: Graph, tools: MavrosTools): DeviceType[] {
+  const device = mavrosDevice(graph, tools);
   return types.map(type => (isMavros(type) ? device : type));
 }
 
-export const isMavros = ({ type }: DeviceType): boolean => type === TYPE;
+export const isMavros = ({ type }: DeviceType): boolean => type === mavros.type;
 
-function plainSource(graph: Graph, services: FtpServices, chosen: Options, context: DeviceContext): Source {
+function plainSource(
+  graph: Graph,
+  services: FtpServices,
+  chosen: MavrosOptions,
+  context: DeviceContext,
+): Source {
   return servicesSource(graph, services, chosen, context, why => tellCure(why, context));
 }
 
@@ -102,7 +66,7 @@ const tellCure = (why: string, { logger }: DeviceContext) => logger.log('error',
 function autoSource(
   graph: Graph,
   services: FtpServices,
-  chosen: Options,
+  chosen: MavrosOptions,
   context: DeviceContext,
   how: { readonly endpoint: () => Source; readonly grace: number | undefined },
 ): Source {
@@ -117,7 +81,7 @@ function autoSource(
 function servicesSource(
   graph: Graph,
   services: FtpServices,
-  { namespace, root }: Options,
+  { namespace, root }: MavrosOptions,
   { name, clock, logger }: DeviceContext,
   unable: (why: string) => void,
 ): Source {
@@ -127,7 +91,7 @@ function servicesSource(
 }
 
 /** What it makes one after the other shares one endpoint. */
-function endpointMaker(graph: Graph, chosen: Options, context: DeviceContext): () => Source {
+function endpointMaker(graph: Graph, chosen: MavrosOptions, context: DeviceContext): () => Source {
   const url = `${graph.name}/${topicName(context.name)}`;
   const transport = endpointTransport({ graph, namespace: chosen.namespace, url });
   return () => sourceOn(transport, chosen, context);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
-import type { DeviceType } from '../../src/devices/definition.js';
+import type { DeviceType } from '../../src/config/definition.js';
 import { flightReview } from '../../src/devices/flight-review.js';
 import { startReceiver, type Receiver } from '../../src/demo/receiver.js';
 import type { Address } from '../faults/fault.js';

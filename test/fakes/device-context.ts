@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { DeviceContext } from '../../src/devices/definition.js';
+import type { DeviceContext } from '../../src/config/definition.js';
 import { FileSyncError } from '../../src/errors.js';
 import { systemClock } from '../../src/system/clock.js';
 import { RecordingLogger } from './recording-logger.js';

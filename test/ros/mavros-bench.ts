@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock, Source } from '../../src/ports.js';
 import type { Graph } from '../../src/ros/graph.js';
-import { mavrosDevice, type MavrosOptions } from '../../src/ros/mavros.js';
+import { mavrosDevice, type MavrosTools } from '../../src/ros/mavros.js';
 import { startSim, type Sim } from '../../src/sim/sim.js';
 import { systemClock } from '../../src/system/clock.js';
 import { connected } from '../conformance/mavlink-bench.js';
@@ -38,7 +38,7 @@ export interface MavrosBenchOptions extends Pick<Partial<StandInOptions>, 'fault
 export function mavrosSource(
   graph: Graph,
   options: Record<string, unknown>,
-  how: Partial<MavrosOptions> & { readonly logger?: RecordingLogger } = {},
+  how: Partial<MavrosTools> & { readonly logger?: RecordingLogger } = {},
 ): Source {
   const { clock = systemClock, logger = new RecordingLogger() } = how;
   const device = mavrosDevice(graph, { clock, ...how });

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { DeviceContext } from '../../src/devices/definition.js';
+import type { DeviceContext } from '../../src/config/definition.js';
 import { webdav } from '../../src/devices/webdav.js';
 import type { SourceBench } from '../conformance/source.js';
 import type { TargetBench } from '../conformance/target.js';

@@ -1,4 +1,4 @@
-import type { DeviceContext, DeviceType } from '../../src/devices/definition.js';
+import type { DeviceContext, DeviceType } from '../../src/config/definition.js';
 import type { Source, Target } from '../../src/ports.js';
 import { deviceContext } from '../fakes/device-context.js';
 

@@ -1,5 +1,5 @@
 import { startReceiver, type Receiver, type Trouble } from '../../src/demo/receiver.js';
-import type { DeviceContext, DeviceType } from '../../src/devices/definition.js';
+import type { DeviceContext, DeviceType } from '../../src/config/definition.js';
 import type { Target } from '../../src/ports.js';
 import { temporaryFolder } from '../conformance/temp-folder.js';
 import { makeTarget } from './device.js';

@@ -16,7 +16,7 @@ import type {
   SourceFile,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { Calls } from './calls.js';
 import { isUnfinishedUpload, nameFromBytes, pathToBytes } from './names.js';
 import { Root } from './root.js';

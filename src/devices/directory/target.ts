@@ -18,7 +18,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import { Calls } from './calls.js';

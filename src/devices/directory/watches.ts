@@ -2,7 +2,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fromEvent, Observable, share, takeUntil, type Subscriber } from 'rxjs';
 import { codeOf } from '../../local/disk-error.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { isLocal } from './file-system.js';
 import { isUnfinishedUpload, nameFromBytes } from './names.js';
 

@@ -1,6 +1,6 @@
 import { Mutex } from 'async-mutex';
 import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorDetails } from '../../errors.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { blockDevices, type BlockDevice } from './block-devices.js';
 import type { DriveNames } from './names.js';
 import type { Kernel } from './kernel.js';

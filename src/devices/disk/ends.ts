@@ -6,7 +6,7 @@ import { FileSyncError, toFileSyncError, type ErrorDetails } from '../../errors.
 import { diskError, unless } from '../../local/disk-error.js';
 import type { Availability } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { pathToBytes } from '../directory/names.js';
 import { Root } from '../directory/root.js';
 import type { Drive, Mount, Need } from './drive.js';

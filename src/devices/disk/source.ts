@@ -7,7 +7,7 @@ import type {
   SourceCapabilities,
   SourceFile,
 } from '../../ports.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { DirectorySource } from '../directory/source.js';
 import { FolderWatches } from '../directory/watches.js';
 import type { Drive } from './drive.js';

@@ -9,7 +9,7 @@ import type {
   TargetStat,
   WriteEvents,
 } from '../../ports.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { DirectoryTarget } from '../directory/target.js';
 import { checkTargetPath } from '../target-path.js';
 import type { Drive } from './drive.js';

@@ -14,7 +14,7 @@ import type {
   TargetStat,
   WriteEvents,
 } from '../../ports.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { pollAvailability } from '../availability.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
 import { breakWhenIdle, flushed } from '../send-queue.js';

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import axios from 'axios';
 import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
 import type { Clock } from '../../ports.js';
-import type { DeviceContext } from '../definition.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
 import { bareHost, isLoopback, proxyFor } from '../http/proxy.js';
 import { connectTo, readCa, webTrouble } from '../network.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { secret, template } from '../../../src/config/options.js';
-import { defineDevice, type DeviceType } from '../../../src/devices/definition.js';
+import { defineDevice, type DeviceType } from '../../../src/config/definition.js';
 import { FileSyncError } from '../../../src/errors.js';
 
 function neverMade(): never {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { SecretRef } from '../config/options.js';
+import type { SecretRef } from './options.js';
 import type { Clock, Logger, Source, Target } from '../ports.js';
 
 /** What a device is given besides its own options. */

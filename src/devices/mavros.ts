@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { defineDevice } from '../config/definition.js';
+import { FileSyncError } from '../errors.js';
+import { vehicleOptions } from './mavlink.js';
+
+const rosName = () =>
+  z
+    .string()
+    .regex(
+      /^(\/[A-Za-z_][A-Za-z0-9_]*)+$/,
+      'must be an absolute name of letters, digits and _, such as /mavros',
+    );
+
+export const mavrosOptions = z.object({
+  namespace: rosName()
+    .meta({ title: 'ROS namespace' })
+    .default('/mavros')
+    .describe('where MAVROS is in the ROS graph: its services are <namespace>/ftp/list and so on'),
+  transport: z
+    .enum(['auto', 'services', 'endpoint'])
+    .default('auto')
+    .describe(
+      'endpoint: raw MAVLink through an endpoint of the MAVROS router, some thirty times as fast; services: the FTP services of MAVROS; auto: an endpoint if the router offers one and file transfer is answered there, else the services',
+    ),
+  ...vehicleOptions,
+});
+export type MavrosOptions = z.output<typeof mavrosOptions>;
+
+/**
+ * Where there is no ROS graph: the options are checked, and whoever wants to use it is told what it takes. In one,
+ * `src/ros/mavros.ts` takes its place.
+ */
+export const mavros = defineDevice({
+  type: 'mavros',
+  summary:
+    'Source: log files of an autopilot (PX4, ArduPilot), through a running MAVROS (ROS 2; `filesync node`)',
+  options: mavrosOptions,
+  source: (_options, { name }) => {
+    throw new FileSyncError(
+      'config',
+      `${name} is of type mavros, which needs ROS 2: start with \`filesync node\` (\`ros2 run filesync filesync\`), or reach the vehicle without MAVROS by type: mavlink`,
+      { device: name },
+    );
+  },
+});
