@@ -1,5 +1,5 @@
 import { Semaphore, type MutexInterface, type SemaphoreInterface } from 'async-mutex';
-import { FileSyncError } from '../errors.js';
+import { orAborted } from '../errors.js';
 import type { ByteStream, Source, SourceFile, Target } from '../ports.js';
 
 /** How much a device bears. Both ends of one device are given the same limits. */
@@ -127,14 +127,14 @@ async function turn(limits: readonly Limits[], signal: AbortSignal): Promise<Rel
   try {
     for (const slots of inOrder(limits.map(one => one.slots))) {
       held.push(
-        await orAborted(
+        await orGivenBack(
           slots.acquire().then(([, release]) => release),
           signal,
         ),
       );
     }
     for (const lock of inOrder(limits.flatMap(one => one.lock ?? []))) {
-      held.push(await orAborted(lock.acquire(), signal));
+      held.push(await orGivenBack(lock.acquire(), signal));
     }
     return releaseAll;
   } catch (error) {
@@ -153,20 +153,10 @@ function inOrder<Place extends object>(wanted: readonly Place[]): Place[] {
   return [...new Set(wanted)].sort((a, b) => numberOf(a) - numberOf(b));
 }
 
-/** Waits for the turn or the abort, whichever is first; a turn that comes too late is given back at once. */
-async function orAborted(acquiring: Promise<Release>, signal: AbortSignal): Promise<Release> {
-  let cancel = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    cancel = () => reject(new FileSyncError('cancelled', 'cancelled', { cause: signal.reason }));
-    if (signal.aborted) cancel();
-    else signal.addEventListener('abort', cancel, { once: true });
-  });
-  try {
-    return await Promise.race([aborted, acquiring]);
-  } catch (error) {
+/** A turn that comes after the abort is given back at once. */
+async function orGivenBack(acquiring: Promise<Release>, signal: AbortSignal): Promise<Release> {
+  return orAborted(acquiring, signal).catch((error: unknown) => {
     void acquiring.then(release => release());
     throw error;
-  } finally {
-    signal.removeEventListener('abort', cancel);
-  }
+  });
 }

@@ -1,5 +1,11 @@
 import { Mutex } from 'async-mutex';
-import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorDetails } from '../../errors.js';
+import {
+  FileSyncError,
+  orAborted,
+  throwIfAborted,
+  toFileSyncError,
+  type ErrorDetails,
+} from '../../errors.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { blockDevices, type BlockDevice } from './block-devices.js';
 import type { DriveNames } from './names.js';
@@ -214,13 +220,4 @@ export class Drive {
       await this.#mounter?.detach(mount.path);
     });
   }
-}
-
-/** Waits for the work or the abort, whichever is first; the work goes on. */
-function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const cancel = () => reject(new FileSyncError('cancelled', 'cancelled', { cause: signal.reason }));
-    signal.addEventListener('abort', cancel, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', cancel));
-  });
 }

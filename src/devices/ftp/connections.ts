@@ -1,4 +1,4 @@
-import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
+import { FileSyncError, orAborted, throwIfAborted, type ErrorDetails } from '../../errors.js';
 import { toFtpError, type Peer } from './errors.js';
 import { FtpSession, type Login } from './session.js';
 
@@ -113,20 +113,6 @@ export class FtpConnections {
 
   #cancelled(details: ErrorDetails, cause?: unknown): FileSyncError {
     return new FileSyncError('cancelled', 'cancelled', { ...details, device: this.#settings.device, cause });
-  }
-}
-
-/** The work's outcome, or a rejection as soon as the signal aborts. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let cancel = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    cancel = () => reject(new Error('aborted'));
-    signal.addEventListener('abort', cancel, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', cancel);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Mutex } from 'async-mutex';
-import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { orAborted, throwIfAborted } from '../../errors.js';
 import type { Clock } from '../../ports.js';
 
 /**
@@ -45,18 +45,5 @@ export class FtpLock {
   async quiet(signal: AbortSignal): Promise<void> {
     const left = this.#quietUntil - this.#clock.monotonic();
     if (left > 0) await this.#clock.sleep(left, signal);
-  }
-}
-
-async function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const done = new AbortController();
-  const aborted = new Promise<never>((_, reject) => {
-    const cancel = () => reject(new FileSyncError('cancelled', 'cancelled', { cause: signal.reason }));
-    signal.addEventListener('abort', cancel, { signal: done.signal });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    done.abort();
   }
 }
