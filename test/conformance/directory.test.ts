@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { DirectorySource } from '../../src/devices/directory/source.js';
 import { DirectoryTarget } from '../../src/devices/directory/target.js';
 import { deviceContext } from '../fakes/device-context.js';
+import { handOn } from './hand-on.js';
 import { sourceConformance, type SourceBench } from './source.js';
 import { targetConformance, type TargetBench } from './target.js';
 import { temporaryFolder } from './temp-folder.js';
@@ -14,12 +15,7 @@ async function sourceBench(): Promise<SourceBench> {
   const source = new DirectorySource(root, deviceContext());
   return {
     source,
-    put: async (path, bytes) => {
-      await mkdir(dirname(join(root, path)), { recursive: true });
-      await writeFile(join(root, path), bytes);
-    },
-    remove: path => rm(join(root, path)),
-    loseRoot: () => rm(root, { recursive: true }),
+    ...handOn(root),
     close: async () => {
       await source.close();
       await home.remove();

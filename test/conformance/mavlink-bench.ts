@@ -1,5 +1,5 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
 import { mavlink } from '../../src/devices/mavlink.js';
 import { FtpClient } from '../../src/mavlink/ftp-client.js';
@@ -9,6 +9,7 @@ import { systemClock } from '../../src/system/clock.js';
 import type { Address } from '../faults/fault.js';
 import { deviceContext } from '../fakes/device-context.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
+import { handOn } from './hand-on.js';
 import type { SourceBench } from './source.js';
 import { temporaryFolder } from './temp-folder.js';
 
@@ -71,12 +72,7 @@ export async function mavlinkBench(
     logger,
     card: home.path,
     big,
-    put: async (path, bytes) => {
-      await mkdir(dirname(join(root, path)), { recursive: true });
-      await writeFile(join(root, path), bytes);
-    },
-    remove: path => rm(join(root, path)),
-    loseRoot: () => rm(root, { recursive: true }),
+    ...handOn(root),
     close: async () => {
       await source.close();
       await sim.close();

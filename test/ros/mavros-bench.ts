@@ -1,10 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock, Source } from '../../src/ports.js';
 import type { Graph } from '../../src/ros/graph.js';
 import { mavrosDevice, type MavrosTools } from '../../src/ros/mavros.js';
 import { startSim, type Sim } from '../../src/sim/sim.js';
 import { systemClock } from '../../src/system/clock.js';
+import { handOn } from '../conformance/hand-on.js';
 import { connected } from '../conformance/mavlink-bench.js';
 import type { SourceBench } from '../conformance/source.js';
 import { temporaryFolder } from '../conformance/temp-folder.js';
@@ -81,12 +82,7 @@ export async function mavrosBench(options: MavrosBenchOptions = {}): Promise<Mav
     logger,
     card: home.path,
     big: 60_000,
-    put: async (path, bytes) => {
-      await mkdir(dirname(join(root, path)), { recursive: true });
-      await writeFile(join(root, path), bytes);
-    },
-    remove: path => rm(join(root, path)),
-    loseRoot: () => rm(root, { recursive: true }),
+    ...handOn(root),
     close: async () => {
       await source.close();
       await standIn.close();

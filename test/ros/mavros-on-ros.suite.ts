@@ -1,10 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { register } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
 import type { Graph } from '../../src/ros/graph.js';
 import { mavrosDevice } from '../../src/ros/mavros.js';
 import { systemClock } from '../../src/system/clock.js';
+import { handOn } from '../conformance/hand-on.js';
 import { sourceConformance, type SourceBench } from '../conformance/source.js';
 import { temporaryFolder } from '../conformance/temp-folder.js';
 import { deviceContext } from '../fakes/device-context.js';
@@ -38,12 +39,7 @@ async function setup(): Promise<SourceBench> {
   return {
     source,
     big: 60_000,
-    put: async (path, bytes) => {
-      await mkdir(dirname(join(root, path)), { recursive: true });
-      await writeFile(join(root, path), bytes);
-    },
-    remove: path => rm(join(root, path)),
-    loseRoot: () => rm(root, { recursive: true }),
+    ...handOn(root),
     close: async () => {
       await source.close();
       if (standIn.death !== undefined) throw new Error(`MAVROS was killed: ${standIn.death}`);
