@@ -3,7 +3,9 @@ import { filter, firstValueFrom } from 'rxjs';
 import { FtpChannel } from '../../src/mavlink/ftp-channel.js';
 import { FtpFiles } from '../../src/mavlink/ftp-files.js';
 import { FtpClient } from '../../src/mavlink/ftp-client.js';
-import { stopAndWait, type ReadStrategy } from '../../src/mavlink/read-strategy.js';
+import { MAX_DATA } from '../../src/mavlink/ftp-payload.js';
+import type { ReadStrategy } from '../../src/mavlink/read-strategy.js';
+import { changed } from '../../src/mavlink/remote-file.js';
 import { RemoteSource } from '../../src/mavlink/remote-source.js';
 import { udpTransport } from '../../src/mavlink/udp.js';
 import { Vehicle } from '../../src/mavlink/vehicle.js';
@@ -26,6 +28,18 @@ const bursts: ReadStrategy = {
       const reading = new BurstRead(file, { ...span, offset: at }, tools, signal);
       yield* reading.run();
       at = reading.at;
+    }
+  },
+};
+
+/** One request at a time: 239 bytes a round trip. */
+const stopAndWait: ReadStrategy = {
+  async *read(file, { path, offset, end }, signal) {
+    for (let at = offset; at < end;) {
+      const chunk = await file.read(at, Math.min(MAX_DATA, end - at), signal);
+      if (chunk.length === 0) throw changed(path);
+      at += chunk.length;
+      yield chunk;
     }
   },
 };

@@ -80,11 +80,6 @@ export class WindowRead {
     this.#alarm = new Alarm(tools.clock, () => this.#rung());
   }
 
-  /** Bytes kept, or kept free, in memory. */
-  get held(): number {
-    return this.#blocks.held;
-  }
-
   /** Where the reader is. */
   get at(): number {
     return this.#blocks.head;
