@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Stats } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { FtpConnection } from 'ftp-srv';
 import { FileSyncError } from '../errors.js';
 
@@ -114,6 +114,7 @@ function letIn(
 
 async function listen(server: InstanceType<Tamed['TameServer']>, place: string): Promise<void> {
   try {
+    server.server.on('connection', (socket: Socket) => socket.setNoDelay());
     await (server.listen() as PromiseLike<unknown>);
   } catch (cause) {
     throw new FileSyncError('config', `the FTP server cannot listen on ${place}: is the port taken?`, {

@@ -71,7 +71,13 @@ function connect(options: Options, context: DeviceContext): FtpConnections {
     device: context.name,
     host,
     secrets,
-    login: { secure: tls, timeout, clock: context.clock, access: () => accessOf(options, context, secrets) },
+    login: {
+      secure: tls,
+      timeout,
+      clock: context.clock,
+      manners: { together: true },
+      access: () => accessOf(options, context, secrets),
+    },
   });
 }
 

@@ -4,13 +4,17 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 /** Replies to commands, by the command's first word; what is missing is answered with 200. */
 export type Script = Readonly<Record<string, string>>;
 
+/** What a server makes of lines that come together, instead of answering each: the lines that it takes, or none to hang up. */
+export type Taking = (lines: readonly string[]) => readonly string[] | undefined;
+
 /** An FTP server that says what it is told to say; over data connections it gives what `data` has for a command. */
 export async function scriptedFtp(
   script: Script,
   greeting = '220 ready',
   data: Script = {},
+  take: Taking = lines => lines,
 ): Promise<{ port: number; server: Server }> {
-  const server = createServer(socket => {
+  const server = createServer({ noDelay: true }, socket => {
     socket.on('error', () => undefined).setEncoding('utf8');
     socket.write(`${greeting}\r\n`);
     let give: ((text: string) => Promise<void>) | undefined;
@@ -30,7 +34,9 @@ export async function scriptedFtp(
     };
     let last = Promise.resolve();
     socket.on('data', (text: string) => {
-      for (const line of text.split('\r\n').filter(Boolean)) {
+      const lines = take(text.split('\r\n').filter(Boolean));
+      if (!lines) socket.destroy();
+      for (const line of lines ?? []) {
         last = last.then(
           async () => void socket.write(`${(await answer(line)).replace('{line}', line)}\r\n`),
         );

@@ -1,3 +1,5 @@
+import type { FTPResponse } from 'basic-ftp';
+
 /** A digest that a server can compute. Paths are as they go into commands. */
 export interface ServerDigest {
   readonly algorithm: 'sha256' | 'md5';
@@ -23,4 +25,13 @@ const X_DIGESTS = [
 export function digestOf(features: ReadonlyMap<string, string>): ServerDigest | undefined {
   if (features.get('HASH')?.includes('SHA-256')) return HASH;
   return X_DIGESTS.find(({ feature }) => features.has(feature));
+}
+
+/** From the answers to a digest's commands; undefined if the server could not compute it after all. */
+export function digestIn(
+  digest: ServerDigest | undefined,
+  replies: readonly FTPResponse[],
+): string | undefined {
+  const hex = new RegExp(`\\b[0-9a-f]{${digest?.hexDigits ?? 0}}\\b`, 'i');
+  return hex.exec(replies.at(-1)?.message ?? '')?.[0].toLowerCase();
 }

@@ -4,19 +4,15 @@ import type { Socket } from 'node:net';
 import { posix } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { FTPError, type AccessOptions, type FTPResponse } from 'basic-ftp';
+import { FTPError, type AccessOptions } from 'basic-ftp';
 import type { ByteStream, Checksum, Clock } from '../../ports.js';
 import { flushed } from '../send-queue.js';
-import { RawClient } from './client.js';
-import { digestOf, type ServerDigest } from './digests.js';
+import { RawClient, type Manners } from './client.js';
+import { digestIn, digestOf, type ServerDigest } from './digests.js';
 import type { Encryption } from './errors.js';
 import { listFolder, parseListing, type Entry, type Skipped } from './listing.js';
 import { toWire } from './names.js';
-
-/** "Not there" and "not a regular file" (RFC 3659 section 4.1). */
-const NO_SUCH_FILE = 550;
-/** The command, or its parameter, is not known or not implemented (RFC 959 section 4.2). */
-const UNKNOWN_COMMAND: readonly number[] = [500, 501, 502, 504];
+import { isRefusal, isUnknownCommand, NO_SUCH_FILE, sizeIn, timeOf, UNKNOWN_COMMAND } from './replies.js';
 
 /** Bytes that the slowest link has sent long before the time for a reply is over. */
 const SOON_SENT = 16 * 1024;
@@ -30,6 +26,7 @@ export interface Login {
   /** ms of silence after which a server counts as gone, and for a whole login. */
   readonly timeout: number;
   readonly clock: Clock;
+  readonly manners: Manners;
   /** Asked for each connection: a password or a certificate may have been renewed. */
   access(): Promise<AccessOptions>;
 }
@@ -42,19 +39,31 @@ export interface Facts {
   readonly modified?: number;
 }
 
+/** What a server tells of an upload that has been sent, at once. */
+export interface Sent {
+  /** Bytes; undefined if it is not there. */
+  readonly size: number | undefined;
+  /** Bytes of what has the final name already. */
+  readonly taken: number | undefined;
+  /** If it was asked for and could be computed. */
+  readonly digest: string | undefined;
+}
+
 /** A connection and the few commands that are used. Paths are absolute. What fails is basic-ftp's error. */
 export class FtpSession {
   readonly #login: Login;
   readonly #client: RawClient;
-  #features: ReadonlyMap<string, string> = new Map();
+  readonly #closed = new AbortController();
   #digest: ServerDigest | undefined;
+  /** When the last operation ended. */
   #used = -Infinity;
+  #isIdle = false;
+  #watching = false;
   #tellsTime = true;
-  #closed = false;
 
   constructor(login: Login) {
     this.#login = login;
-    this.#client = new RawClient(login.timeout);
+    this.#client = new RawClient(login.timeout, login.manners);
   }
 
   get encryption(): Encryption {
@@ -70,17 +79,17 @@ export class FtpSession {
   /** Connects and logs in; not after `close`. */
   async open(): Promise<void> {
     const access = await this.#login.access();
-    // basic-ftp would open a closed client again.
-    if (this.#closed) throw new Error('closed');
-    await this.#client.access(access);
-    this.#features = await this.#client.features();
-    this.#digest = digestOf(this.#features);
+    await this.#enter(access).catch((error: unknown) => this.#enterSlowly(access, error));
+    this.#digest = digestOf(this.#client.offers);
   }
 
   /** Whether it is open and the server at its other end still there (servers close idle connections). */
   async answers(): Promise<boolean> {
+    this.#isIdle = false;
+    const isFresh = this.#isFresh();
+    await this.#client.settleAhead(isFresh);
     if (this.#client.closed) return false;
-    if (this.#login.clock.monotonic() - this.#used < FRESH) return true;
+    if (isFresh) return true;
     return this.#client.send('NOOP').then(
       () => true,
       () => false,
@@ -90,16 +99,24 @@ export class FtpSession {
   /** To be called when an operation has ended well. */
   used(): void {
     this.#used = this.#login.clock.monotonic();
+    this.#isIdle = true;
+    if (!this.#watching && this.#client.hasAhead) void this.#watchAhead().catch(ignore);
   }
 
   /** Bytes of a regular file; undefined if there is none. */
   async size(path: string): Promise<number | undefined> {
-    return this.#unlessMissing(this.#client.size(toWire(path)));
+    const [size] = await this.sizes([path]);
+    return size;
+  }
+
+  /** Likewise of several. */
+  async sizes(paths: readonly string[]): Promise<(number | undefined)[]> {
+    return (await this.#client.together(paths.map(sizeCommand))).map(sizeIn);
   }
 
   /** Of a regular file; undefined if there is none. Where the server has neither MLST nor SIZE, its folder is listed. */
   async facts(path: string): Promise<Facts | undefined> {
-    const answer = this.#features.has('MLST') ? this.#mlst(path) : this.#sizeAndTime(path);
+    const answer = this.#client.offers.has('MLST') ? this.#mlst(path) : this.#sizeAndTime(path);
     return answer.catch((error: unknown) => {
       if (isUnknownCommand(error)) return this.listed(path);
       throw error;
@@ -112,7 +129,7 @@ export class FtpSession {
    */
   async list(path: string, skipped: Skipped = ignore): Promise<Entry[] | undefined> {
     if (!(await this.isFolder(path))) return undefined;
-    return listFolder(command => this.#client.listing(command), this.#features.has('MLST'), skipped);
+    return listFolder(command => this.#client.listing(command), this.#client.offers.has('MLST'), skipped);
   }
 
   /** Likewise, from the listing of its folder. */
@@ -153,11 +170,9 @@ export class FtpSession {
    * servers answer each failed CWD later than the one before.
    */
   async makeFolder(path: string): Promise<void> {
-    let reply: FTPResponse | undefined;
-    for (let end = path.indexOf('/', 1); end !== -1; end = path.indexOf('/', end + 1)) {
-      await this.#client.sendIgnoringError(`MKD ${toWire(path.slice(0, end))}`);
-    }
-    if (path !== '/') reply = await this.#client.sendIgnoringError(`MKD ${toWire(path)}`);
+    const parts = path.split('/').slice(1);
+    const folders = path === '/' ? [] : parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+    const reply = (await this.#client.together(folders.map(folder => `MKD ${toWire(folder)}`))).at(-1);
     if (reply && reply.code >= 400 && !(await this.isFolder(path))) throw new FTPError(reply);
   }
 
@@ -171,8 +186,7 @@ export class FtpSession {
     const stream = Readable.from(this.#sending(bytes, done), { objectMode: false });
     stream.on('error', ignore);
     try {
-      const name = toWire(path);
-      await (offset > 0 ? this.#client.appendFrom(stream, name) : this.#client.uploadFrom(stream, name));
+      await this.#client.store(stream, offset > 0 ? 'APPE' : 'STOR', toWire(path));
     } finally {
       stream.destroy();
     }
@@ -180,12 +194,7 @@ export class FtpSession {
 
   /** Computed by the server, in `digestAlgorithm`; undefined if it cannot after all. */
   async digest(path: string): Promise<string | undefined> {
-    let reply = '';
-    for (const command of this.#digest?.commands(toWire(path)) ?? []) {
-      ({ message: reply } = await this.#client.sendIgnoringError(command));
-    }
-    const hex = new RegExp(`\\b[0-9a-f]{${this.#digest?.hexDigits ?? 0}}\\b`, 'i');
-    return hex.exec(reply)?.[0].toLowerCase();
+    return digestIn(this.#digest, await this.#client.together(this.#digestCommands(path)));
   }
 
   /** Read back and computed here. */
@@ -197,28 +206,97 @@ export class FtpSession {
         done();
       },
     });
-    await this.#client.downloadTo(sink, toWire(path));
+    await this.#client.retrieve(sink, toWire(path));
     return { algorithm: 'sha256', value: hash.digest('hex') };
   }
 
+  /**
+   * Asks in one exchange all that is to be known of an upload before it is given its final name, and sets its time (ms since
+   * the Unix epoch).
+   */
+  async examine(
+    part: string,
+    final: string,
+    { digest, modified }: { digest: boolean; modified: number | undefined },
+  ): Promise<Sent> {
+    const asked = digest ? this.#digestCommands(part) : [];
+    const setting = modified === undefined ? [] : this.#timeCommands(part, modified);
+    const sizes = [part, final].map(sizeCommand);
+    const replies = await this.#client.together([...asked, ...setting, ...sizes]);
+    const [size, taken] = replies.slice(-sizes.length).map(sizeIn);
+    return { size, taken, digest: digestIn(this.#digest, replies.slice(0, asked.length)) };
+  }
+
+  /**
+   * Both halves go together: after a refused RNFR servers refuse RNTO. ProFTPD remembers an RNFR whatever comes, so no
+   * other command may come between them, and the connection is given up when one fails.
+   */
   async rename(from: string, to: string): Promise<void> {
-    await this.#client.rename(toWire(from), toWire(to));
+    const renaming = [`RNFR ${toWire(from)}`, `RNTO ${toWire(to)}`];
+    const replies = await this.#client.together([...renaming, ...this.#client.aheadCommands]);
+    const refusal = replies.slice(0, renaming.length).find(({ code }) => code >= 400);
+    if (refusal) throw new FTPError(refusal);
+    const passive = replies[renaming.length];
+    if (passive) this.#client.openAhead(passive);
   }
 
   async remove(path: string): Promise<void> {
     await this.#client.remove(toWire(path));
   }
 
-  /** Sets the time of the last change, ms since the Unix epoch, where the server offers MFMT; it may refuse. */
-  async setModified(path: string, time: number): Promise<void> {
-    if (!this.#features.has('MFMT')) return;
-    const stamp = new Date(time).toISOString().slice(0, 19).replace(/\D/g, '');
-    await this.#client.sendIgnoringError(`MFMT ${stamp} ${toWire(path)}`);
+  close(): void {
+    this.#closed.abort();
+    this.#client.close();
   }
 
-  close(): void {
-    this.#closed = true;
-    this.#client.close();
+  async #enter(access: AccessOptions): Promise<void> {
+    // basic-ftp would open a closed client again.
+    if (this.#closed.signal.aborted) throw new Error('closed');
+    const { clock, timeout } = this.#login;
+    const entered = new AbortController();
+    const watch = clock.sleep(timeout / 3, entered.signal).then(() => {
+      if (this.#client.proving) this.#client.close();
+    }, ignore);
+    await this.#client.access(access).finally(() => entered.abort());
+    await watch;
+  }
+
+  /** A server that was lost over commands that came together gets them one by one, for good if that works. */
+  async #enterSlowly(access: AccessOptions, error: unknown): Promise<void> {
+    if (!this.#client.proving || error instanceof FTPError) throw error;
+    const { manners } = this.#login;
+    manners.together = false;
+    await this.#enter(access).catch((thrown: unknown) => {
+      manners.together = true;
+      throw thrown;
+    });
+  }
+
+  #isFresh(): boolean {
+    return this.#login.clock.monotonic() - this.#used < FRESH;
+  }
+
+  /** Servers do not bear open data connections without a transfer for long. */
+  async #watchAhead(): Promise<void> {
+    this.#watching = true;
+    try {
+      do await this.#login.clock.sleep(FRESH, this.#closed.signal);
+      while (this.#client.hasAhead && this.#isFresh());
+      if (this.#isIdle) await this.#client.settleAhead(false);
+    } finally {
+      this.#watching = false;
+    }
+  }
+
+  #digestCommands(path: string): readonly string[] {
+    return this.#digest?.commands(toWire(path)) ?? [];
+  }
+
+  /** Where the server offers MFMT; it may refuse. */
+  #timeCommands(path: string, time: number): readonly string[] {
+    if (!this.#client.offers.has('MFMT')) return [];
+    const stamp = new Date(time).toISOString().slice(0, 19).replace(/\D/g, '');
+    return [`MFMT ${stamp} ${toWire(path)}`];
   }
 
   /**
@@ -245,7 +323,7 @@ export class FtpSession {
 
   async *#download(path: string, offset: number): ByteStream {
     const sink = new PassThrough();
-    const transfer = this.#client.downloadTo(sink, toWire(path), offset);
+    const transfer = this.#client.retrieve(sink, toWire(path), offset);
     transfer.catch((error: Error) => sink.destroy(error));
     yield* sink as AsyncIterable<Buffer>;
     await transfer;
@@ -277,19 +355,9 @@ export class FtpSession {
   }
 }
 
-/** `YYYYMMDDhhmmss`, in UTC. */
-function timeOf(stamp: string): number | undefined {
-  const time = Date.parse(stamp.replace(/(....)(..)(..)(..)(..)(..)/, '$1-$2-$3T$4:$5:$6Z'));
-  return Number.isNaN(time) ? undefined : time;
-}
+const sizeCommand = (path: string): string => `SIZE ${toWire(path)}`;
 
 const factsOf = ({ size, modified }: Entry): Facts => ({ size, ...(modified !== undefined && { modified }) });
-
-/** Whether the server does not know the command, or not with that parameter. */
-const isUnknownCommand = (error: unknown): boolean =>
-  error instanceof FTPError && UNKNOWN_COMMAND.includes(error.code);
-
-const isRefusal = (error: unknown): boolean => error instanceof FTPError && error.code >= 500;
 
 /** What the kernel has copied. Of a connection with TLS it is not known: its counters are of encrypted bytes. */
 function takenBytes(socket: Socket | TLSSocket | undefined): number {

@@ -79,9 +79,8 @@ export class FtpTarget implements Target {
   async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
     return this.#use('stat', path, signal, async session => {
       const final = this.#absolute(path);
-      const size = await session.size(final);
-      const asked = size === undefined && this.#appends;
-      const partial = asked ? ((await session.size(partName(final, token))) ?? 0) : 0;
+      const [size, held = 0] = await session.sizes([final, partName(final, token)]);
+      const partial = size === undefined && this.#appends ? held : 0;
       return size === undefined ? { partial } : { size, partial };
     });
   }
@@ -108,8 +107,6 @@ export class FtpTarget implements Target {
       const upload = { session, file, final, part: partName(final, file.token), offset, events };
       await this.#prepare(upload);
       const verified = await this.#verify(upload, await this.#send(upload));
-      if (file.source.modified !== undefined) await session.setModified(upload.part, file.source.modified);
-      await this.#refuseExisting(upload, () => session.remove(upload.part));
       await events.committing();
       await this.#rename(upload);
       return { location: this.#place.url + toUrlPath(final), verified };
@@ -168,17 +165,31 @@ export class FtpTarget implements Target {
     throw this.#error('io', `${part} cannot be continued (${wordsFromWire(message)}), so it begins anew`);
   }
 
-  async #verify({ session, file, part }: Upload, sent: string | undefined): Promise<Verification> {
-    const size = await session.size(part);
-    if (size !== file.source.size) return this.#discard(session, part, `${size ?? 'no'} bytes`, file);
-    const held = sent === undefined ? undefined : await this.#digest(session, part);
-    if (held === undefined) return file.readBack ? this.#readBack(session, part, file) : 'size';
-    return held === sent ? 'hash' : this.#discard(session, part, `the digest ${held}`, file);
+  async #verify(upload: Upload, sent: string | undefined): Promise<Verification> {
+    const { session, file, final, part } = upload;
+    const { size, modified } = file.source;
+    const alone = size > SMALL || file.readBack === true;
+    const proved = alone && (await this.#prove(upload, sent));
+    const digest = !alone && sent !== undefined;
+    const found = await session.examine(part, final, { digest, modified });
+    if (found.size !== size) return this.#discard(session, part, `${found.size ?? 'no'} bytes`, file);
+    if (found.digest !== undefined) await this.#compare(upload, found.digest, sent);
+    if (found.taken !== undefined) await this.#giveWay(upload);
+    return proved || found.digest !== undefined ? 'hash' : 'size';
   }
 
-  async #readBack(session: FtpSession, part: string, file: Outgoing): Promise<Verification> {
+  /** By itself: the digest of a large file takes its time, and what is read back is read before it is renamed. */
+  async #prove(upload: Upload, sent: string | undefined): Promise<boolean> {
+    const { session, file, part } = upload;
+    const digest = sent === undefined ? undefined : await this.#digest(session, part);
+    if (digest !== undefined) return this.#compare(upload, digest, sent);
+    if (!file.readBack) return false;
     const { value } = await session.readChecksum(part);
-    return value === file.sha256 ? 'hash' : this.#discard(session, part, `the digest ${value}`, file);
+    return this.#compare(upload, value, file.sha256);
+  }
+
+  async #compare({ session, part, file }: Upload, held: string, sent?: string): Promise<true> {
+    return held === sent || this.#discard(session, part, `the digest ${held}`, file);
   }
 
   /** What is wrong cannot be continued: the next try begins anew. */
@@ -197,10 +208,14 @@ export class FtpTarget implements Target {
     }
   }
 
-  async #refuseExisting({ session, final }: Upload, tidyUp?: () => Promise<void>): Promise<void> {
-    if ((await session.size(final)) === undefined) return;
-    await tidyUp?.();
-    throw this.#error('exists', `${final} is there already`);
+  async #refuseExisting({ session, final }: Upload): Promise<void> {
+    if ((await session.size(final)) !== undefined) throw this.#taken(final);
+  }
+
+  /** Another file has got the name meanwhile. */
+  async #giveWay({ session, part, final }: Upload): Promise<never> {
+    await session.remove(part);
+    throw this.#taken(final);
   }
 
   async #rename({ session, part, final }: Upload): Promise<void> {
@@ -233,6 +248,10 @@ export class FtpTarget implements Target {
 
   #absolute(path: string): string {
     return posix.join(this.#place.root, path);
+  }
+
+  #taken(final: string): FileSyncError {
+    return this.#error('exists', `${final} is there already`);
   }
 
   #error(kind: ErrorKind, what: string): FileSyncError {

@@ -8,7 +8,7 @@ import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeTarget } from '../../servers/device.js';
 import { freePort } from '../../servers/served.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
-import { scriptedFtp, type Script } from '../../servers/scripted-ftp.js';
+import { scriptedFtp, type Script, type Taking } from '../../servers/scripted-ftp.js';
 
 const PASSWORD = 'correct horse';
 const LOGGED_IN: Script = {
@@ -109,6 +109,52 @@ describe('ftp target', () => {
     await made.close();
     await failing;
     await failsWith(() => stat(made), 'cancelled');
+  });
+
+  /** `take` hears the commands by their first words, as they came together. */
+  async function connectTo(take: Taking, clock?: VirtualClock): Promise<Target> {
+    const script = { ...LOGGED_IN, PWD: '257 "/"', SIZE: '213 7' };
+    const scripted = await scriptedFtp(script, '220 ready', {}, take);
+    server = scripted.server;
+    const options = { host: '127.0.0.1', port: scripted.port, user: 'u', timeout: '30s' };
+    target = makeTarget(ftp, options, clock && { clock });
+    return target;
+  }
+  const wordsOf = (lines: readonly string[]) => lines.map(line => line.split(' ')[0]).join(' ');
+  const SETTINGS = 'STRU OPTS TYPE PWD NOOP';
+
+  it('asks once what the server offers, and sends together what needs no answer', async () => {
+    const exchanges: string[] = [];
+    const made = await connectTo(lines => (exchanges.push(wordsOf(lines)), lines));
+    assert.deepEqual(await stat(made), { size: 7, partial: 0 });
+    assert.deepEqual(exchanges, ['OPTS', 'USER', 'PASS', 'FEAT', SETTINGS, 'SIZE SIZE']);
+  });
+
+  it('sends one by one, on every connection, to a server that hangs up on commands together', async () => {
+    const exchanges: string[] = [];
+    const made = await connectTo(lines => {
+      exchanges.push(wordsOf(lines));
+      return lines.length > 1 ? undefined : lines;
+    });
+    assert.deepEqual(await stat(made), { size: 7, partial: 0 });
+    assert.equal(exchanges.filter(words => words === SETTINGS).length, 1);
+    await Promise.all([stat(made), stat(made)]);
+    assert.equal(exchanges.filter(words => words.includes(' ')).length, 1);
+  });
+
+  it('sends one by one to a server that answers out of turn', async () => {
+    const made = await connectTo(lines => lines.toReversed());
+    assert.deepEqual(await stat(made), { size: 7, partial: 0 });
+  });
+
+  it('sends one by one to a server that drops all but the first of commands together', async () => {
+    const clock = new VirtualClock();
+    let dropped = false;
+    const made = await connectTo(lines => ((dropped ||= lines.length > 1), lines.slice(0, 1)), clock);
+    const asking = stat(made);
+    while (!dropped) await new Promise(resolve => setImmediate(resolve));
+    await clock.advance(10_000);
+    assert.deepEqual(await asking, { size: 7, partial: 0 });
   });
 
   it('refuses a host that is an address of the web', () => {

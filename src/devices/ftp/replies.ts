@@ -1,0 +1,27 @@
+import { FTPError, type FTPResponse } from 'basic-ftp';
+
+/** "Not there" and "not a regular file" (RFC 3659 section 4.1). */
+export const NO_SUCH_FILE = 550;
+/** The command, or its parameter, is not known or not implemented (RFC 959 section 4.2). */
+export const UNKNOWN_COMMAND: readonly number[] = [500, 501, 502, 504];
+
+/** From the answer to SIZE (RFC 3659 section 4). */
+export function sizeIn(reply: FTPResponse): number | undefined {
+  if (reply.code === NO_SUCH_FILE) return undefined;
+  if (reply.code >= 400) throw new FTPError(reply);
+  const size = /^\d{3}[ -](\d+)/.exec(reply.message)?.[1];
+  if (size === undefined) throw new Error(`no size in the answer to SIZE: ${reply.message}`);
+  return Number(size);
+}
+
+/** `YYYYMMDDhhmmss`, in UTC. */
+export function timeOf(stamp: string): number | undefined {
+  const time = Date.parse(stamp.replace(/(....)(..)(..)(..)(..)(..)/, '$1-$2-$3T$4:$5:$6Z'));
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** Whether the server does not know the command, or not with that parameter. */
+export const isUnknownCommand = (error: unknown): boolean =>
+  error instanceof FTPError && UNKNOWN_COMMAND.includes(error.code);
+
+export const isRefusal = (error: unknown): boolean => error instanceof FTPError && error.code >= 500;
