@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
+import { duration } from '../config/options.js';
+import { PATIENCE } from './directory/calls.js';
 import { DriveNames } from './disk/names.js';
 import { Drive, type DriveOptions } from './disk/drive.js';
 import { Kernel } from './disk/kernel.js';
@@ -17,6 +19,11 @@ const options = z
       .min(1)
       .optional()
       .describe('folder where the drive is mounted if nobody has mounted it; without it, others must do so'),
+    timeout: duration()
+      .default(PATIENCE)
+      .describe(
+        'time without an answer after which a drive that a FUSE program has mounted counts as hanging',
+      ),
   })
   .refine(({ uuid, label, serial }) => uuid ?? label ?? serial, 'name the drive by uuid, label or serial');
 
@@ -46,6 +53,6 @@ export const disk = defineDevice({
   summary:
     'Source and target: a drive that comes and goes, like a camera on USB, found by its UUID, label or serial number',
   options,
-  source: (given, context) => new DiskSource(driveOf(given, context), context),
-  target: (given, context) => new DiskTarget(driveOf(given, context), context),
+  source: (given, context) => new DiskSource(driveOf(given, context), context, given.timeout),
+  target: (given, context) => new DiskTarget(driveOf(given, context), context, given.timeout),
 });

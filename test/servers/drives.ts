@@ -104,6 +104,24 @@ export class TestDrive {
     await run('losetup', '-c', this.node);
   }
 
+  /** The FUSE program behind it stops answering, as one does that waits for a broken drive. */
+  async hang(): Promise<void> {
+    process.kill(await this.#fusePid(), 'SIGSTOP');
+  }
+
+  async goOn(): Promise<void> {
+    process.kill(await this.#fusePid(), 'SIGCONT');
+  }
+
+  /** Ends that program, hanging or not. */
+  async kill(): Promise<void> {
+    process.kill(await this.#fusePid(), 'SIGKILL');
+  }
+
+  async #fusePid(): Promise<number> {
+    return Number(await run('pgrep', '-f', `exfat-fuse ${this.node} `));
+  }
+
   /** Plugs in what was pulled, as the next free node. */
   async insertAgain(): Promise<void> {
     await this.eject();

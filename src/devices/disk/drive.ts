@@ -8,6 +8,7 @@ import {
 } from '../../errors.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { blockDevices, type BlockDevice } from './block-devices.js';
+import { Calls } from '../directory/calls.js';
 import type { DriveNames } from './names.js';
 import type { Kernel } from './kernel.js';
 import { topmost, uncovered, type MountEntry } from './mountinfo.js';
@@ -18,6 +19,8 @@ import { choose, type Wanted } from './wanted.js';
 export interface DriveOptions extends Wanted {
   /** Absolute; without it, only mounts of others are used. */
   readonly mountPoint?: string | undefined;
+  /** ms without an answer after which a file system that another program drives (FUSE) counts as hanging. */
+  readonly timeout?: number;
 }
 
 /** The outside world. */
@@ -60,6 +63,8 @@ export class Drive {
   readonly #tools: DriveTools;
   readonly #mounter: Mounter | undefined;
   readonly #mutex = new Mutex();
+  /** By mount. */
+  readonly #calls = new Map<string, Calls>();
   #users = 0;
   #writers = 0;
   #mount: Mount | undefined;
@@ -108,6 +113,14 @@ export class Drive {
     throw new FileSyncError('unavailable', message, { device: this.#context.name, ...details });
   }
 
+  /** A call to the mounted file system, which may hang: then it throws `timeout` or `unavailable`. */
+  ask<Value>({ id, point }: MountEntry, call: () => Promise<Value>): Promise<Value> {
+    const key = `${id} ${point}`;
+    const calls = this.#calls.get(key) ?? new Calls(point, this.#context, this.#options.timeout);
+    this.#calls.set(key, calls);
+    return calls.do(call);
+  }
+
   async #ensure(need: Need): Promise<Mount> {
     if (this.#users === 0) throw new FileSyncError('unavailable', 'the drive is not used any more');
     if (this.#mount && !(await this.#isLive(this.#mount))) await this.#forget(this.#mount);
@@ -117,13 +130,24 @@ export class Drive {
   }
 
   async #isLive({ drive, presence, entry }: Mount): Promise<boolean> {
+    return (await this.#tools.kernel.presence(drive.number)) === presence && (await this.#isAlive(entry));
+  }
+
+  /** Throws if the mount is there and hangs. One that has been taken away may hang for ever. */
+  async #isAlive(entry: MountEntry): Promise<boolean> {
     const { kernel } = this.#tools;
-    return (await kernel.presence(drive.number)) === presence && (await kernel.isAlive(entry));
+    return kernel
+      .isAlive(entry, call => this.ask(entry, call))
+      .catch(async (hanging: unknown) => {
+        if ((await kernel.mounts()).some(({ id }) => id === entry.id)) throw hanging;
+        return false;
+      });
   }
 
   /** It was removed, or unmounted by somebody: what is left of our mount is cleaned up. */
   async #forget(mount: Mount): Promise<void> {
     this.#mount = undefined;
+    this.#calls.clear();
     const { path, title, ours, entry } = mount;
     this.#context.logger.log('info', `${title} was removed from ${path}`);
     const left = topmost(await this.#tools.kernel.mounts(), path);
@@ -164,7 +188,7 @@ export class Drive {
       ({ root, number: mounted, source }) =>
         root === '/' && (mounted === number || (mounted.startsWith('0:') && source === path)),
     );
-    const alive = await Promise.all(entries.map(entry => kernel.isAlive(entry)));
+    const alive = await Promise.all(entries.map(entry => this.#isAlive(entry)));
     const usable = entries.filter((_, index) => alive[index]);
     return usable.find(({ readOnly }) => !readOnly) ?? usable[0];
   }
@@ -190,7 +214,7 @@ export class Drive {
     const place = await mounter.place();
     const there = topmost(await this.#tools.kernel.mounts(), place);
     if (!there) return;
-    if (await this.#tools.kernel.isAlive(there)) {
+    if (await this.#isAlive(there)) {
       const cure = 'unmount it, or choose another `mount_point`';
       throw new FileSyncError('unavailable', `${there.source} is mounted at ${place} already: ${cure}`);
     }
@@ -212,10 +236,12 @@ export class Drive {
   async #leave(): Promise<void> {
     const mount = this.#mount;
     if (!mount) return;
-    if (!(await this.#isLive(mount))) return this.#forget(mount);
+    const live = await this.#isLive(mount).catch((hanging: unknown) => toFileSyncError(hanging));
+    if (live === false) return this.#forget(mount);
     this.#mount = undefined;
     if (!mount.ours || !this.#mounter) return;
-    await this.#mounter.unmount(mount.path).catch(async ({ message }: FileSyncError) => {
+    const unmounted = live === true ? this.#mounter.unmount(mount.path) : Promise.reject(live);
+    await unmounted.catch(async ({ message }: FileSyncError) => {
       this.#context.logger.log('warn', `${message}; it will be once nobody uses it any more`);
       await this.#mounter?.detach(mount.path);
     });

@@ -4,6 +4,9 @@ import { parseMountinfo, type MountEntry } from './mountinfo.js';
 /** No drive has this number. */
 const GONE = '0:0';
 
+/** Makes a call that may never be answered. */
+export type Ask = <Value>(call: () => Promise<Value>) => Promise<Value>;
+
 /** What the kernel tells of drives and mounts. */
 export class Kernel {
   readonly #root: string;
@@ -36,10 +39,10 @@ export class Kernel {
     return [place, size, sequence].join(' ');
   }
 
-  /** Its path can be looked at and leads to it, and the drive below it is there. */
-  async isAlive(mount: MountEntry): Promise<boolean> {
+  /** Its path can be looked at, which `ask` may refuse or give up, and leads to it, and the drive below it is there. */
+  async isAlive(mount: MountEntry, ask: Ask): Promise<boolean> {
     const { point, number, fstype } = mount;
-    const top = await stat(point).catch(() => undefined);
+    const top = await ask(() => stat(point).catch(() => undefined));
     // Each of btrfs' subvolumes has a number of its own.
     if (!top || (fstype !== 'btrfs' && numberOf(top.dev) !== number)) return false;
     const drive = await driveBelow(mount);

@@ -21,9 +21,11 @@ export class DiskSource implements Source {
   readonly #closed = new AbortController();
   readonly #end: DriveEnd<DirectorySource>;
 
-  constructor(drive: Drive, context: DeviceContext) {
+  /** @param timeout as in `DriveOptions` */
+  constructor(drive: Drive, context: DeviceContext, timeout?: number) {
     const watches = new FolderWatches(context, this.#closed.signal);
-    const folderAt = (path: string) => new DirectorySource(path, context, { watches });
+    const folderAt = (path: string) =>
+      new DirectorySource(path, context, { watches, ...(timeout !== undefined && { timeout }) });
     this.changes = watches.changes;
     this.capabilities = folderAt('/').capabilities;
     this.#end = new DriveEnd(drive, 'read', context, folderAt);

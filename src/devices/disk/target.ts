@@ -22,8 +22,9 @@ export class DiskTarget implements Target {
   readonly #device: string;
   readonly #end: DriveEnd<DirectoryTarget>;
 
-  constructor(drive: Drive, context: DeviceContext) {
-    const folderAt = (path: string) => new DirectoryTarget(path, context);
+  /** @param timeout as in `DriveOptions` */
+  constructor(drive: Drive, context: DeviceContext, timeout?: number) {
+    const folderAt = (path: string) => new DirectoryTarget(path, context, timeout);
     this.capabilities = folderAt('/').capabilities;
     this.#device = context.name;
     this.#end = new DriveEnd(drive, 'write', context, folderAt);

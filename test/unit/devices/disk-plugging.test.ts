@@ -404,6 +404,41 @@ describe('disk: a drive that is plugged in and out', function () {
     assert.deepEqual(await listed(source), []);
   });
 
+  it('a drive whose FUSE program hangs is away in limited time, and used again when it answers', async () => {
+    const drive = await camera({ fs: 'exfat' });
+    await drive.insert();
+    await drive.mountAt(place);
+    const source = sourceOf({ uuid: drive.uuid, mount_point: undefined, timeout: '300ms' });
+    await becomes(source, true);
+    const file = await onlyFile(source);
+    await drive.hang();
+    afterwards(() => drive.goOn().catch(() => undefined));
+    const hangs = /does not answer for 0.3 s/;
+    const reading = await failsWith(() => collect(source.read(file, 0, never)), 'timeout', 'unavailable');
+    assert.match(reading.message, hangs);
+    assert.match((await becomes(source, false)).reason, hangs);
+    await failsWith(() => listed(source), 'unavailable');
+    await drive.goOn();
+    await becomes(source, true);
+    assert.ok((await collect(source.read(file, 0, never))).equals(FILM));
+  });
+
+  it('a hanging drive that somebody has unmounted and mounted again is used there', async () => {
+    const drive = await camera({ fs: 'exfat' });
+    await drive.insert();
+    await drive.mountAt(place);
+    const source = sourceOf({ uuid: drive.uuid, mount_point: undefined, timeout: '300ms' });
+    await becomes(source, true);
+    await drive.hang();
+    await becomes(source, false);
+    await drive.clear();
+    assert.match((await becomes(source, false)).reason, /not mounted|not answer/);
+    await drive.kill();
+    await drive.mountAt(place);
+    await becomes(source, true);
+    await onlyFile(source);
+  });
+
   it('a FAT drive is found by its serial number, and mounted or told which driver is missing', async () => {
     const drive = await TestDrive.make({ fs: 'vfat' });
     afterwards(() => drive.dispose());
