@@ -63,6 +63,11 @@ const LACKS_TLS: Meaning = {
   kind: 'denied',
   cure: 'it offers no TLS: set it up there (tls: false would send the password in the clear)',
 };
+/** ProFTPD refuses the password of a client too many (530), others greet it with 421. */
+const TOO_MANY: Meaning = {
+  kind: 'busy',
+  cure: 'it lets no more connections in: set connections of this device to what it allows',
+};
 const TOO_LONG: Meaning = { kind: 'bad-name', cure: "it cannot hold that name: change the rule's path" };
 
 /** Translates whatever basic-ftp throws. */
@@ -87,10 +92,17 @@ export function toFtpError(
 function meaningOf({ code, message }: FTPError, encryption: Encryption, reading: boolean): Meaning {
   if (encryption === 'missing' && code >= 500) return LACKS_TLS;
   if (encryption === 'off' && /\b(TLS|SSL|AUTH|encrypt\w*)\b/i.test(message)) return WANTS_TLS;
-  if (/name too long/i.test(message)) return TOO_LONG;
   return (
+    meaningOfWords(code, message) ??
     (reading ? MEANINGS_OF_READING[code] : undefined) ??
     MEANINGS[code] ??
     (code < 500 ? TEMPORARY : PERMANENT)
   );
+}
+
+/** Where the code alone would lead astray. */
+function meaningOfWords(code: number, message: string): Meaning | undefined {
+  if (/name too long/i.test(message)) return TOO_LONG;
+  const tooMany = /(too many|maximum number of) (connect|client|user)/i.test(message);
+  return tooMany && (code === 421 || code === 530) ? TOO_MANY : undefined;
 }

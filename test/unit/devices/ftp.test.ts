@@ -37,7 +37,8 @@ describe('ftp target', () => {
   const write = (of: Target) => of.write(outgoing(sample(10)), 'log.ulg', 0, never, new Events());
 
   const replies: [script: Script, kind: ErrorKind, words: RegExp][] = [
-    [{ PASS: '421 Too many connections' }, 'busy', /too many connections/i],
+    [{ PASS: '421 Too many connections' }, 'busy', /set connections/],
+    [{ PASS: '530 Sorry, the maximum number of clients (2) are connected' }, 'busy', /set connections/],
     [{ PASS: '530 Login incorrect' }, 'denied', /check user and password/],
     [{ PASS: '530 Use TLS, please' }, 'denied', /set tls: true/],
     [{ SIZE: '500 Unknown command' }, 'unsupported', /SIZE/],
