@@ -1,4 +1,4 @@
-import { constants, type Dirent, type Stats } from 'node:fs';
+import { constants, fstatSync, lstatSync, type Dirent, type Stats } from 'node:fs';
 import { lstat, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Observable } from 'rxjs';
@@ -25,6 +25,8 @@ import { FolderWatches } from './watches.js';
 /** No pipe is waited for, no link followed. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const GONE = ['ENOENT', 'ENOTDIR'];
+/** Enough to keep the threads for files awake, which costs less than to wake one for each file. */
+const DESCRIBED_AT_ONCE = 32;
 /** Made by mkfs at the top of each ext drive, for root alone. */
 const LOST_AND_FOUND = 'lost+found';
 
@@ -77,13 +79,13 @@ export class DirectorySource implements Source {
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       seen.push(this.#absolute(folder));
       if (this.#calls.local) await this.#watches.add(this.#absolute(folder));
+      const paths: string[] = [];
       for (const entry of await this.#entries(folder, signal)) {
-        throwIfAborted(signal, details);
         const path = folder + nameFromBytes(entry.name);
         if (entry.isDirectory() && path !== LOST_AND_FOUND) folders.push(`${path}/`);
-        const file = entry.isFile() ? await this.#describe(path, signal) : undefined;
-        if (file) yield file;
+        if (entry.isFile()) paths.push(path);
       }
+      yield* this.#files(paths, signal);
     }
     this.#watches.keepOnly(seen);
     if ((await this.#root.identity(details, signal)) === before) return;
@@ -104,10 +106,7 @@ export class DirectorySource implements Source {
       }
       const after = await this.#checkSame(file, handle);
       if (position !== file.size || wasTouched(before, after)) throw this.#changed(file, 'read');
-      const now = await unless(
-        GONE,
-        this.#calls.do(() => lstat(this.#absolute(file.path)), { signal }),
-      );
+      const now = await this.#named(file, signal);
       if (now && wasReplaced(after, now)) throw this.#changed(file, 'read');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'read');
@@ -155,6 +154,17 @@ export class DirectorySource implements Source {
     }
   }
 
+  async *#files(paths: readonly string[], signal: AbortSignal): AsyncIterable<SourceFile> {
+    const atOnce = this.#calls.local ? DESCRIBED_AT_ONCE : 1;
+    for (let done = 0; done < paths.length; done += atOnce) {
+      const some = paths.slice(done, done + atOnce);
+      for (const file of await Promise.all(some.map(path => this.#describe(path, signal)))) {
+        throwIfAborted(signal, { device: this.#device, operation: 'list' });
+        if (file) yield file;
+      }
+    }
+  }
+
   async #describe(path: string, signal: AbortSignal): Promise<SourceFile | undefined> {
     const name = path.slice(path.lastIndexOf('/') + 1);
     if (isUnfinishedUpload(name)) return undefined;
@@ -170,9 +180,17 @@ export class DirectorySource implements Source {
   }
 
   async #checkSame(file: SourceFile, handle: FileHandle): Promise<Stats> {
-    const found = await handle.stat();
+    // Of an open file, a kernel that asks nobody else answers from memory, long before another thread is awake.
+    const found = this.#calls.local ? fstatSync(handle.fd) : await handle.stat();
     if (isSame(file, found)) return found;
     throw this.#changed(file, 'read');
+  }
+
+  /** What has the name of the file that has just been read; so is this known to the kernel without a look at the drive. */
+  async #named({ path }: SourceFile, signal: AbortSignal): Promise<Stats | undefined> {
+    const name = this.#absolute(path);
+    const asked = this.#calls.do(async () => (this.#calls.local ? lstatSync(name) : lstat(name)), { signal });
+    return unless(GONE, asked);
   }
 
   /** As bytes, for names that are not UTF-8. */
