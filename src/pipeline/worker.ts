@@ -5,6 +5,7 @@ import {
   map,
   merge,
   mergeMap,
+  shareReplay,
   Subject,
   type Observable,
 } from 'rxjs';
@@ -146,7 +147,9 @@ export class Worker<T extends Task> {
   #openLane(lane: Lane): OpenLane<T> {
     const known = this.#lanes.get(lane.key);
     if (known) return known;
-    const open: OpenLane<T> = { ...lane, queue: new Subject(), tired: false };
+    // Whoever runs shares one look at the gate: to set up its own would cost more than a small file does.
+    const gate = lane.gate.pipe(shareReplay({ bufferSize: 1, refCount: true }));
+    const open: OpenLane<T> = { ...lane, gate, queue: new Subject(), tired: false };
     open.queue.pipe(mergeMap(entry => this.#serve(entry), lane.concurrency)).subscribe();
     this.#lanes.set(lane.key, open);
     return open;
