@@ -48,7 +48,7 @@ export interface Delivery {
    * `sending`: begun. `committing`: the target may have it, we do not know yet. Where the target cannot be asked
    * (`stat`), both are on disk before the act that they announce, so that a crash leaves the truth behind: what is still
    * `sending` is certainly not complete. Where it can, `sending` with its `path` is on disk before the file can become
-   * visible there, and after a crash the target is asked.
+   * visible there, and after a crash the target is asked; `committing` is only noted of a stream, with its hash.
    */
   readonly state: 'pending' | 'sending' | 'committing' | 'done' | 'failed';
   /** Name on the target, once it has been chosen. */

@@ -120,14 +120,13 @@ export class Courier {
   }
 
   /**
-   * The record on disk names the path by now: after a crash the target is asked what lies there, if it can tell. What
-   * only we know has to be on disk as well.
+   * The record on disk names the path by now: after a crash the target is asked what lies there, if it can tell, and that
+   * is enough. What only we know has to be on disk as well.
    */
   async #committing(parcel: Parcel, path: string): Promise<void> {
     const known = await parcel.sealed();
-    const noted = this.#note(parcel, { state: 'committing', path }, known);
-    noted.catch(() => undefined);
-    if (!parcel.target.capabilities.stat || known.sha256 !== undefined) await noted;
+    if (parcel.target.capabilities.stat && known.sha256 === undefined) return;
+    await this.#note(parcel, { state: 'committing', path }, known);
   }
 
   /** What lies there may be ours, from a try whose end we did not see. */
