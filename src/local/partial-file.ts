@@ -79,6 +79,11 @@ export class PartialFile {
     return this.#offset;
   }
 
+  /** What may be recorded as safe now. */
+  get safe(): Checkpoint {
+    return { boot: this.#options.boot, synced: this.#synced };
+  }
+
   /** The chunk must not be changed afterwards. Waits only if the disk is too slow. Throws what an earlier write met. */
   async append(chunk: Uint8Array): Promise<void> {
     this.#throwFailure();
@@ -98,7 +103,7 @@ export class PartialFile {
     const reached = this.#written;
     if (reached > this.#synced) await this.#toDisk(() => this.#syncData());
     this.#synced = reached;
-    return { boot: this.#options.boot, synced: reached };
+    return this.safe;
   }
 
   /** Of all bytes up to `offset`. */

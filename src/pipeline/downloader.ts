@@ -4,6 +4,7 @@ import type { Digests, PartialFile } from '../local/partial-file.js';
 import type { LocalStorage } from '../local/storage.js';
 import {
   FileState,
+  type Checkpoint,
   type Checksum,
   type ChecksumAlgorithm,
   type FileRecord,
@@ -87,12 +88,9 @@ export class Downloader implements Work<Task> {
     const part = await this.#begin(record, digestsFor(record, source), signal);
     try {
       await this.#tools.local.ensureSpace(record.size - part.offset);
-      const begun = this.#checkpoint(record, part);
-      begun.catch(() => undefined);
       // A `.part` that begins anew may be ahead of its record: after a crash it would only begin anew once more.
-      if (record.checkpoint) await begun;
+      if (record.checkpoint) await this.#begun(record, await part.checkpoint());
       await this.#copy(record, source, part, signal, progressed);
-      await begun;
       const digests = await part.digests();
       const proof = await this.#verify(record, source, digests, signal);
       await this.#keep(record, part, { sha256: digests.sha256, ...(proof && { proof }) });
@@ -120,7 +118,7 @@ export class Downloader implements Work<Task> {
     signal: AbortSignal,
     progressed: Progressed,
   ): Promise<void> {
-    const checkpoints = new Checkpoints(part, () => this.#checkpoint(record, part));
+    const checkpoints = new Checkpoints(part, record, checkpoint => this.#begun(record, checkpoint));
     try {
       for await (const chunk of source.read(record, part.offset, signal)) {
         await part.append(chunk);
@@ -139,8 +137,7 @@ export class Downloader implements Work<Task> {
    * Recorded before the first new byte goes to a `.part` that an earlier record vouches for: one that no record vouches
    * for is never continued.
    */
-  async #checkpoint(record: FileRecord, part: PartialFile): Promise<void> {
-    const checkpoint = await part.checkpoint();
+  async #begun(record: FileRecord, checkpoint: Checkpoint): Promise<void> {
     await this.#tools.ledger.update(record.id, now =>
       withReason({ ...now, state: FileState.DOWNLOADING, checkpoint }, ''),
     );
@@ -169,10 +166,9 @@ export class Downloader implements Work<Task> {
     part: PartialFile,
     known: Pick<FileRecord, 'sha256' | 'proof'>,
   ): Promise<void> {
-    const recording = this.#tools.ledger.update(record.id, ({ proof: _old, ...now }) => ({
-      ...now,
-      ...known,
-    }));
+    const recording = this.#tools.ledger.update(record.id, ({ proof: _old, ...now }) =>
+      withReason({ ...now, ...known, state: FileState.DOWNLOADING }, ''),
+    );
     const [updated] = await Promise.all([recording, part.seal(record.modified)]);
     if (!updated) return;
     await part.commit();
