@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Place, type Program } from '../test/e2e/program.js';
+import { TestDrive, whyNoDrives } from '../test/servers/drives.js';
 import { growthOf } from './memory.js';
 import type { Row } from './run.js';
 
@@ -19,28 +20,37 @@ const ROUNDS = 2;
 /** MB that memory may grow by while a file is copied. */
 const MEMORY = 50;
 
-/** Folder -> local with SHA-256, by the whole program (its start included), against the shell's tools on the same files. */
+/** Folder and drive -> local with SHA-256, by the whole program (its start included), against the shell's tools on the same files. */
 export async function bench(): Promise<Row[]> {
   const rows: Row[] = [];
   await Place.with(async place => {
     await fillLarge(place.path('large'));
     await fillSmall(place.path('small'));
-    rows.push(...(await largeRows(place)), ...(await smallRows(place)));
+    const large = await largeRows(
+      place,
+      'folder',
+      { type: 'directory', path: './large' },
+      largeCopy('large'),
+    );
+    rows.push(...large, ...(await driveRows(place)), ...(await smallRows(place)));
   });
   return rows;
 }
 
-async function largeRows(place: Place): Promise<Row[]> {
-  let growth = 0;
+const largeCopy = (folder: string): string => `cp ${folder}/file.bin copy && sha256sum copy`;
+
+async function largeRows(place: Place, from: string, device: object, copy: string): Promise<Row[]> {
+  const growths: number[] = [];
   const [ours, theirs] = await fastest(
-    async () => void (growth = Math.max(growth, (await fetched(place, 'large', 1)).growth)),
-    () => shell('cp large/file.bin copy && sha256sum copy', place),
+    () => fetched(place, device, 1, growth => growths.push(growth)),
+    copy,
     place,
   );
+  const growth = Math.max(...growths);
   const rate = (seconds: number) => (LARGE / seconds).toFixed(0);
   return [
     ratio(
-      `${LARGE} MB, ${rate(ours)} MB/s, against cp, then sha256sum (no fsync), ${rate(theirs)} MB/s`,
+      `${LARGE} MB from a ${from}, ${rate(ours)} MB/s, against cp, then sha256sum (no fsync), ${rate(theirs)} MB/s`,
       theirs / ours,
       0.9,
     ),
@@ -53,10 +63,24 @@ async function largeRows(place: Place): Promise<Row[]> {
   ];
 }
 
+/** A loop device with ext4, which both find unmounted and leave unmounted. */
+async function driveRows(place: Place): Promise<Row[]> {
+  const reason = await whyNoDrives();
+  if (reason !== undefined) return [{ what: `${LARGE} MB from a drive`, result: `not measured: ${reason}` }];
+  const drive = await TestDrive.make({ size: 1.2e6 * LARGE });
+  place.use({ close: () => drive.dispose() });
+  await drive.fill(folder => copyFile(place.path('large/file.bin'), join(folder, 'file.bin')));
+  await drive.insert();
+  const device = { type: 'disk', uuid: drive.uuid, mount_point: place.path('drive') };
+  await mkdir(place.path('theirs'));
+  const copy = `mount -o ro ${drive.node} theirs; ${largeCopy('theirs')}`;
+  return largeRows(place, 'drive', device, copy);
+}
+
 async function smallRows(place: Place): Promise<Row[]> {
-  const ours = () => fetched(place, 'small', SMALL_FILES).then(() => undefined);
-  const [program, cp] = await fastest(ours, () => shell('cp -r small copy', place), place);
-  const durable = await timed(() => shell(DURABLE_COPY, place));
+  const device = { type: 'directory', path: './small' };
+  const [program, cp] = await fastest(() => fetched(place, device, SMALL_FILES), 'cp -r small copy', place);
+  const durable = await timed(DURABLE_COPY, place);
   const rate = (seconds: number) => `${(SMALL_FILES / seconds).toFixed(0)} files/s`;
   const what = `${SMALL_FILES} files of ${SMALL_BYTES} B, ${rate(program)}`;
   return [
@@ -77,41 +101,50 @@ const ratio = (what: string, value: number, limit?: number): Row => ({
 });
 
 /** Seconds of the fastest run of each, taken in turns. */
-async function fastest(
-  ours: () => Promise<void>,
-  theirs: () => Promise<void>,
-  place: Place,
-): Promise<[number, number]> {
+async function fastest(ours: () => Promise<number>, theirs: string, place: Place): Promise<[number, number]> {
   const best: [number, number] = [Infinity, Infinity];
+  // What was prepared would else be written out while the first is timed.
+  await shell('sync -f .', place);
   for (let round = 0; round < ROUNDS; round++) {
-    best[0] = Math.min(best[0], await timed(ours));
+    best[0] = Math.min(best[0], await ours());
     await rm(place.path('data'), { recursive: true, force: true });
-    best[1] = Math.min(best[1], await timed(theirs));
-    await rm(place.path('copy'), { recursive: true, force: true });
+    best[1] = Math.min(best[1], await timed(theirs, place));
+    await shell('rm -r copy; ! mountpoint -q theirs || umount theirs', place);
   }
   return best;
 }
 
-async function timed(work: () => Promise<void>): Promise<number> {
+async function timed(command: string, place: Place): Promise<number> {
   const begun = performance.now();
-  await work();
+  await shell(command, place);
   return (performance.now() - begun) / 1000;
 }
 
-/** Downloads the folder; the target is away, so that nothing else is done. */
-async function fetched(place: Place, folder: string, files: number): Promise<{ growth: number }> {
+/**
+ * Downloads all that the device holds; the target is away, so that nothing else is done. Seconds from the program's start to
+ * the last file's record; `grown` is told the growth of its memory, MB.
+ */
+async function fetched(
+  place: Place,
+  device: object,
+  files: number,
+  grown: (growth: number) => void = () => undefined,
+): Promise<number> {
   const config = await place.configure({
     devices: {
-      box: { type: 'directory', path: `./${folder}` },
+      box: device,
       away: { type: 'http', url: 'http://127.0.0.1:9/' },
     },
     rules: [{ from: 'box', to: ['away'], settle: 0 }],
   });
+  const begun = performance.now();
   const program = place.start(['run', '-c', config]);
-  const all = downloads(program, files).finally(() => program.kill('SIGTERM'));
-  const growth = await growthOf(program);
-  await all;
-  return { growth };
+  const growth = growthOf(program);
+  const seconds = downloads(program, files)
+    .then(() => (performance.now() - begun) / 1000)
+    .finally(() => program.kill('SIGTERM'));
+  grown(await growth);
+  return seconds;
 }
 
 /** Resolves when so many files have been downloaded; rejects if the program ends before. */
