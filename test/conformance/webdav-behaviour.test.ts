@@ -173,6 +173,21 @@ describe('webdav on real servers', () => {
     });
   }
 
+  for (const kind of ['nginx', 'apache'] as const) {
+    it(`${kind}: a target's folder is made, with those that it lies in`, async () => {
+      const server = await startDavServer(kind);
+      const options = davOptions(server);
+      const target = makeTarget(webdav, { ...options, url: `${options.url}/this year/in/all` });
+      try {
+        await target.write(outgoing(sample(1000)), 'day/a.ulg', 0, never, new Events());
+        assert.equal((await target.stat('day/a.ulg', 'token', never)).size, 1000);
+      } finally {
+        await target.close();
+        await server.stop();
+      }
+    });
+  }
+
   it('a file that has just changed can be deleted, also where its ETag is weak yet', async () => {
     const server = await startDavServer('apache');
     const bench = await davSourceBench(server);

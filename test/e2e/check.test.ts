@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { startFtpServer } from '../../src/demo/ftp-server.js';
 import { makeCertificates } from '../servers/certificates.js';
+import { startDavServer } from '../servers/dav-servers.js';
 import { Place } from './program.js';
 
 /** Where a connection to a target can fail, and what is then said of it. */
@@ -81,5 +82,23 @@ describe('filesync check, of targets on a network', function () {
         assert.match(message, WORDS[step], device);
         assert.doesNotMatch(message, /wrong/);
       }
+    }));
+
+  it('asks a target nothing but what a target needs: its folder is made with the first file', () =>
+    Place.with(async place => {
+      const server = await startDavServer('nginx');
+      place.use({ close: () => server.stop() });
+      const { url, user } = server;
+      await mkdir(place.path('in'));
+      const config = await place.configure({
+        devices: {
+          folder: { type: 'directory', path: './in' },
+          cloud: { type: 'webdav', url: `${url}/new`, user, password: { env: 'DAV_PASSWORD' } },
+        },
+        rules: [{ from: 'folder', to: ['cloud'] }],
+      });
+      const { code, stdout } = await place.run(['check', '-c', config], { DAV_PASSWORD: server.password });
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^ok +cloud .*the folder is made with the first file/m);
     }));
 });

@@ -29,6 +29,8 @@ export interface DavRequest {
   readonly method: string;
   /** Names below the root. */
   readonly names: readonly string[];
+  /** Asks for the folder so many levels above the root instead. */
+  readonly above?: number;
   /** The address ends with a slash then, which some servers want. */
   readonly folder?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
@@ -98,6 +100,16 @@ export class DavClient {
     return new URL(this.#site.url.origin + path + (folder || names.length === 0 ? '/' : ''));
   }
 
+  /** How many folders there can be above the root. */
+  get depth(): number {
+    return Math.max(0, this.#root.length - 1);
+  }
+
+  #above(levels: number): URL {
+    const path = this.#root.slice(0, -levels).map(name => `/${encodeName(name)}`);
+    return new URL(`${this.#site.url.origin}${path.join('')}/`);
+  }
+
   /** The answer of a server that is content; its refusal is thrown. */
   async send(request: DavRequest): Promise<DavReply> {
     const reply = await this.ask(request);
@@ -108,7 +120,7 @@ export class DavClient {
   /** The answer, whatever its status. */
   async ask(request: DavRequest): Promise<DavReply> {
     const credentials = (this.#credentials ??= this.#readCredentials());
-    const url = this.urlOf(request.names, request.folder);
+    const url = request.above ? this.#above(request.above) : this.urlOf(request.names, request.folder);
     const sent = credentials.header(request.method, url);
     const reply = await this.#exchange(url, request, sent);
     if (reply.status !== 401) return reply;

@@ -17,7 +17,7 @@ import { pollAvailability } from '../availability.js';
 import { partName } from '../directory/names.js';
 import { checkTargetPath } from '../target-path.js';
 import { UploadBody, watchedBytes } from './body.js';
-import type { DavClient, DavReply } from './client.js';
+import type { DavClient, DavReply, DavRequest } from './client.js';
 import { statOf } from './folder.js';
 import { takesRanges } from './ranges.js';
 
@@ -206,15 +206,23 @@ export class DavTarget implements Target {
   async #makeFolder(names: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<void> {
     const key = names.join('/');
     if (this.#folders.has(key)) return;
-    const make = (): Promise<DavReply> =>
-      this.#client.ask({ method: 'MKCOL', names, folder: true, signal, details });
     const there = await statOf(this.#client, names, { signal, details });
     if (!there) {
       if (names.length > 0) await this.#makeFolder(names.slice(0, -1), signal, details);
-      const reply = await make();
+      const above = names.length === 0 ? this.#client.depth : 0;
+      const reply = await this.#make({ method: 'MKCOL', names, folder: true, signal, details }, above);
       if (reply.status >= 300 && reply.status !== 405) throw this.#client.refusal(reply, details);
     }
     this.#folders.add(key);
+  }
+
+  /** The root may lie in folders that are missing, too (409): as many of them are made, and no more is asked for. */
+  async #make(mkcol: DavRequest, levels: number): Promise<DavReply> {
+    const reply = await this.#client.ask(mkcol);
+    const above = (mkcol.above ?? 0) + 1;
+    if (reply.status !== 409 || above > levels) return reply;
+    const made = await this.#make({ ...mkcol, above }, levels);
+    return made.status < 300 ? this.#client.ask(mkcol) : reply;
   }
 
   async #partial(
