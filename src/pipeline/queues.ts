@@ -76,7 +76,7 @@ export class Queues {
   }
 
   look(device: string): void {
-    this.#finds.add({ key: device });
+    this.#finds.ask({ key: device });
   }
 
   /** Resolves when every source that was asked for has been looked at. */

@@ -79,6 +79,8 @@ export class Worker<T extends Task> {
   readonly #tools: WorkerTools;
   readonly #lanes = new Map<string, OpenLane<T>>();
   readonly #entries = new Map<string, Entry<T>>();
+  /** Left for another run: that something else about the file changed is no reason to try once more in this one. */
+  readonly #left = new Set<string>();
   readonly #stopping = new AbortController();
   readonly #count = new BehaviorSubject(0);
 
@@ -93,14 +95,21 @@ export class Worker<T extends Task> {
   }
 
   add(task: T): void {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopping.signal.aborted || this.#left.has(task.key)) return;
     const known = this.#entries.get(task.key);
     if (known) known.again ||= known.running !== undefined;
     else this.#enter(task);
   }
 
+  /** As `add`, also for what was left for another run: it is asked for anew. */
+  ask(task: T): void {
+    this.#left.delete(task.key);
+    this.add(task);
+  }
+
   /** Forgets a task; aborts it if it runs. One that is added again meanwhile begins when the former run has ended. */
   remove(key: string): void {
+    this.#left.delete(key);
     const entry = this.#entries.get(key);
     if (!entry?.running) return entry && this.#leave(entry);
     entry.removed = true;
@@ -213,8 +222,8 @@ export class Worker<T extends Task> {
     const { policy, random, logger } = this.#tools;
     const interrupted = signal.aborted;
     if (!interrupted) entry.failures += 1;
-    const tooLong = (error.retryAfterMs ?? 0) > policy.patienceMs;
-    const final = !error.temporary || tooLong || entry.lane.tired || entry.failures >= policy.maxTries;
+    const final = !error.temporary || this.#isEnough(entry, error);
+    if (final && error.temporary && !interrupted) this.#left.add(entry.task.key);
     await this.#work
       .failed(entry.task, error, final && !interrupted)
       .catch((thrown: unknown) =>
@@ -222,6 +231,12 @@ export class Worker<T extends Task> {
       );
     if (interrupted) return this.#stopping.signal.aborted ? undefined : 0;
     return final ? undefined : retryDelay(policy, entry.failures, random, error.retryAfterMs);
+  }
+
+  /** Whether what is temporary is left for another run. */
+  #isEnough({ lane, failures }: Entry<T>, { retryAfterMs = 0 }: FileSyncError): boolean {
+    const { maxTries, patienceMs } = this.#tools.policy;
+    return lane.tired || failures >= maxTries || retryAfterMs > patienceMs;
   }
 
   #finish(entry: Entry<T>): void {

@@ -25,14 +25,17 @@ async function closed(server: Server): Promise<void> {
   await once(server.close(), 'close');
 }
 
-/** One pass with one file of 300 kB for that address. */
-async function syncTo(place: Place, url: string) {
+/** One pass with one file of 300 kB for that address, which is that of each of these targets. */
+async function syncTo(place: Place, url: string, sites = ['site']) {
   await mkdir(place.path('in'));
   await writeFile(place.path('in/a.bin'), sample(300_000));
   const config = await place.configure({
     local: './data',
-    devices: { in: { type: 'directory', path: './in' }, site: { type: 'http', url } },
-    rules: [{ from: 'in', to: ['site'], settle: 0 }],
+    devices: {
+      in: { type: 'directory', path: './in' },
+      ...Object.fromEntries(sites.map(name => [name, { type: 'http', url }])),
+    },
+    rules: [{ from: 'in', to: sites, settle: 0 }],
   });
   return place.run(['sync', '-c', config]);
 }
@@ -47,6 +50,14 @@ describe('filesync sync to a web page', function () {
       assert.equal(code, 1, stdout + stderr);
       assert.equal(seen.uploads, 6);
       assert.match(stdout + stderr, /cannot take it now: 503 "not now"/);
+    }));
+
+  it('that refuses them under two names does so too: what happens at one is no reason to try the other again', () =>
+    Place.with(async place => {
+      const { seen, url } = await serve(place, 503);
+      const { code, stdout, stderr } = await syncTo(place, url, ['site', 'mirror']);
+      assert.equal(code, 1, stdout + stderr);
+      assert.equal(seen.uploads, 12);
     }));
 
   it('that asks for a long pause leaves the file for the next pass', () =>

@@ -178,6 +178,24 @@ describe('Worker', () => {
     assert.equal(await pending(bench.worker), 0);
   });
 
+  it('does not take up again in this run what it left for another one, unless it is asked for', async () => {
+    const policy = { maxTries: 1 };
+    const { worker, failures } = setup(
+      async () => {
+        throw new FileSyncError('timeout', 'slow');
+      },
+      { policy },
+    );
+    for (let round = 0; round < 3; round++) {
+      worker.add({ key: 'a' });
+      await idle(worker);
+    }
+    assert.equal(failures.length, 1);
+    worker.ask({ key: 'a' });
+    await idle(worker);
+    assert.equal(failures.length, 2);
+  });
+
   it('waits at a closed gate, and does not interrupt what runs when the device merely goes away', async () => {
     const seen: string[] = [];
     let release = () => {};
