@@ -133,6 +133,23 @@ describe('webdav: what a server refuses', () => {
     });
   }
 
+  for (const status of [405, 501]) {
+    it(`a server that knows no MOVE (${status}) is said to give no file its name`, () => {
+      const answer: Answer = ({ method, url = '' }, response) => {
+        if (method === 'MOVE') response.writeHead(status).end('no');
+        else if (method === 'PUT') response.writeHead(201).end();
+        else if (url.endsWith('.ulg')) response.writeHead(404).end();
+        else response.writeHead(207).end(`<multistatus>${entry(url)}</multistatus>`);
+      };
+      return withServer(answer, async url => {
+        const target = makeTarget(webdav, { url });
+        const send = () => target.write(outgoing(sample(5)), 'a.ulg', 0, never, new Events());
+        assert.match((await failsWith(send, 'unsupported')).message, /MOVE.*dav_methods/);
+        await target.close();
+      });
+    });
+  }
+
   it('does not send the password before it is asked, nor elsewhere', async () => {
     const seen: (string | undefined)[] = [];
     const moving: Answer = ({ headers }, response) => {

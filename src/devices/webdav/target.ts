@@ -198,6 +198,7 @@ export class DavTarget implements Target {
     const headers = { Destination: this.#client.urlOf(final).href, Overwrite: 'F' };
     const reply = await this.#client.ask({ method: 'MOVE', names: part, headers, signal, details });
     if (reply.status === 412) throw this.#exists(final, details);
+    if (NO_MOVE.includes(reply.status)) throw this.#client.error('unsupported', CANNOT_MOVE, details);
     if (reply.status === 404) throw this.#client.error('changed', 'has lost the unfinished upload', details);
     if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
   }
@@ -246,5 +247,9 @@ export class DavTarget implements Target {
     return details;
   }
 }
+
+const NO_MOVE: readonly number[] = [405, 501];
+const CANNOT_MOVE =
+  'gives no file its name (MOVE): allow that there (nginx: dav_methods PUT DELETE MKCOL MOVE)';
 
 const TYPE = { 'Content-Type': 'application/octet-stream' };
