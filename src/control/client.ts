@@ -14,6 +14,7 @@ export class RemoteAdmin implements Admin {
       proxy: false,
       maxContentLength: Infinity,
     });
+    this.#http.interceptors.response.use(undefined, inDaemonsWords);
   }
 
   /** Undefined if nobody listens there. */
@@ -50,6 +51,15 @@ export class RemoteAdmin implements Admin {
   async close(): Promise<void> {
     // Each call had its own connection.
   }
+}
+
+/** What the daemon could not do it says itself; whatever else went wrong stays as it is. */
+function inDaemonsWords(thrown: unknown): never {
+  const said = axios.isAxiosError<{ message?: string } | undefined>(thrown)
+    ? thrown.response?.data
+    : undefined;
+  if (said?.message === undefined) throw thrown;
+  throw new FileSyncError('io', `the daemon says: ${said.message}`, { cause: thrown });
 }
 
 const JSON_BODY = { headers: { 'content-type': 'application/json' } };

@@ -222,6 +222,12 @@ const cases = {
     await send(bench, parcel(content(bench, 4321)));
     assert.deepEqual(await stat(), { size: 4321, partial: 0 });
   },
+  'takes a name as long as file systems have it': async (bench: TargetBench) => {
+    const longest = `${'n'.repeat(251)}.ulg`;
+    const bytes = content(bench, 5000);
+    await send(bench, parcel(bytes), longest);
+    assert.ok((await bench.read(longest))?.equals(bytes));
+  },
   'never replaces a finished file': async (bench: TargetBench) => {
     const { stat } = bench.target.capabilities;
     const bytes = content(bench, 5000, 1);

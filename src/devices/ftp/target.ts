@@ -16,6 +16,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability, type PollOptions } from '../availability.js';
+import { partName } from '../directory/names.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import type { FtpConnections } from './connections.js';
@@ -261,8 +262,6 @@ export class FtpTarget implements Target {
 
 /** Bytes that may be sent in vain: what has the file's name already is looked for once, before the rename. */
 const SMALL = 256 * 1024;
-
-const partName = (final: string, token: string): string => `${final}.${token}.part`;
 
 async function* hashed(bytes: ByteStream, hash: Hash): ByteStream {
   for await (const chunk of bytes) {
