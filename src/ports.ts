@@ -143,7 +143,10 @@ export interface Source {
    * remains the truth. Watching happens only while somebody subscribes, of what has been listed since then.
    */
   readonly changes?: Observable<void>;
-  /** Every regular file below the root. Throws if any part could not be listed: a short listing is never a success. */
+  /**
+   * Every regular file below the root. Throws if any part could not be listed: a short listing is never a success. `denied`
+   * after some files says that a folder is closed to us, and the others have been listed.
+   */
   list(signal: AbortSignal): AsyncIterable<SourceFile>;
   /**
    * A look that costs little, for sources where a whole listing is dear: what is new or other than the last listing said, as far

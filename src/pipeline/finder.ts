@@ -1,5 +1,5 @@
 import { Subject } from 'rxjs';
-import { FileSyncError } from '../errors.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
 import {
   FileState,
   type Clock,
@@ -35,7 +35,7 @@ export interface Scan {
   /** Files that may still be growing: paths, and ms until the next of them can have settled. */
   readonly growing: readonly string[];
   readonly settledIn: number;
-  /** Why the source could not be listed. */
+  /** Why the source, or a part of it, could not be listed. */
   readonly error?: FileSyncError;
 }
 
@@ -52,6 +52,8 @@ interface Look {
   readonly files: readonly SourceFile[];
   /** Paths that were looked for; undefined if everything was. Only of these it is known that they are gone. */
   readonly asked?: readonly string[];
+  /** Why not everything could be seen. What was seen is fetched all the same. */
+  readonly denied?: FileSyncError;
 }
 
 /** Looks for new files on sources. A task is one look at one device; its key is the device's name. */
@@ -62,6 +64,8 @@ export class Finder implements Work<Task> {
   /** Monotonic ms of the last look at everything, while what it saw can still be relied on. */
   readonly #lookedFully = new Map<string, number>();
   readonly #growing = new Map<string, readonly string[]>();
+  /** What was last told of a source of which a part cannot be seen. */
+  readonly #told = new Map<string, string>();
 
   constructor(tools: FindTools) {
     this.#tools = tools;
@@ -81,7 +85,8 @@ export class Finder implements Work<Task> {
     });
     const scan = await this.#take(device, listed, look.asked);
     this.#growing.set(device, scan.growing);
-    this.scans.next(scan);
+    this.#tellOf(device, look.denied);
+    this.scans.next({ ...scan, ...(look.denied && { error: look.denied }) });
   }
 
   /** The card may be another one, or anything on it: the next look is one at everything. */
@@ -103,10 +108,28 @@ export class Finder implements Work<Task> {
     // Set before, so that distrust that arises meanwhile stays.
     this.#lookedFully.set(device, this.#tools.clock.monotonic());
     const files: SourceFile[] = [];
-    for await (const file of source.list(signal)) {
-      if (this.#tools.planFor(device, file.path)) files.push(file);
+    let seen = 0;
+    try {
+      for await (const file of source.list(signal)) {
+        seen++;
+        if (this.#tools.planFor(device, file.path)) files.push(file);
+      }
+      return { files };
+    } catch (thrown) {
+      const error = toFileSyncError(thrown);
+      if (error.kind !== 'denied' || seen === 0) throw error;
+      this.distrust(device);
+      return { files, asked: [], denied: error };
     }
-    return { files };
+  }
+
+  /** Once, not with each look. */
+  #tellOf(device: string, denied: FileSyncError | undefined): void {
+    const message = denied?.message ?? '';
+    if (denied && this.#told.get(device) !== message) {
+      this.#tools.logger.log('warn', `${device}: could not be listed whole: ${message}`);
+    }
+    this.#told.set(device, message);
   }
 
   #isFullLookDue(device: string): boolean {

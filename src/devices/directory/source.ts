@@ -76,11 +76,12 @@ export class DirectorySource implements Source {
     const before = await this.#root.identity(details, signal);
     const folders = [''];
     const seen: Buffer[] = [];
+    const closed: FileSyncError[] = [];
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       seen.push(this.#absolute(folder));
       if (this.#calls.local) await this.#watches.add(this.#absolute(folder));
       const paths: string[] = [];
-      for (const entry of await this.#entries(folder, signal)) {
+      for (const entry of await this.#entries(folder, signal, closed)) {
         const path = folder + nameFromBytes(entry.name);
         if (entry.isDirectory() && path !== LOST_AND_FOUND) folders.push(`${path}/`);
         if (entry.isFile()) paths.push(path);
@@ -88,9 +89,11 @@ export class DirectorySource implements Source {
       yield* this.#files(paths, signal);
     }
     this.#watches.keepOnly(seen);
-    if ((await this.#root.identity(details, signal)) === before) return;
-    const message = `the folder ${this.#root.path} was replaced while it was listed`;
-    throw new FileSyncError('unavailable', message, details);
+    if ((await this.#root.identity(details, signal)) !== before) {
+      const message = `the folder ${this.#root.path} was replaced while it was listed`;
+      throw new FileSyncError('unavailable', message, details);
+    }
+    if (closed[0]) throw closed[0];
   }
 
   async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
@@ -143,14 +146,17 @@ export class DirectorySource implements Source {
     this.#closed.abort();
   }
 
-  /** A folder that has gone since its parent was read holds no files. */
-  async #entries(folder: string, signal: AbortSignal): Promise<Dirent<Buffer>[]> {
+  /** A folder that has gone since its parent was read holds no files. One that is closed to us does not hide the others. */
+  async #entries(folder: string, signal: AbortSignal, closed: FileSyncError[]): Promise<Dirent<Buffer>[]> {
     const asked = () => readdir(this.#absolute(folder), { withFileTypes: true, encoding: 'buffer' });
     try {
       return await this.#calls.do(asked, { signal });
     } catch (error) {
       if (folder !== '' && GONE.includes(codeOf(error) ?? '')) return [];
-      throw this.#root.error(error, join(this.#root.path, folder), { operation: 'list' });
+      const trouble = this.#root.error(error, join(this.#root.path, folder), { operation: 'list' });
+      if (folder === '' || trouble.kind !== 'denied') throw trouble;
+      closed.push(trouble);
+      return [];
     }
   }
 

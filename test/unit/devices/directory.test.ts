@@ -12,7 +12,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import promises from 'node:fs/promises';
+import promises, { chmod } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +32,13 @@ import { VirtualClock } from '../../fakes/virtual-clock.js';
 const never = new AbortController().signal;
 const bytes = sample(700_000);
 const TOKEN = '0123456789abcdef';
+
+/** Root is denied nothing. */
+async function asNobody(work: () => Promise<void>): Promise<void> {
+  if (process.getuid?.() !== 0) return work();
+  process.seteuid?.(65534);
+  await work().finally(() => process.seteuid?.(0));
+}
 
 describe('directory', () => {
   let home: string;
@@ -71,6 +78,23 @@ describe('directory', () => {
       await writeFile(join(root, 'lost+found', '#1'), bytes);
       await promisify(execFile)('mkfifo', [join(root, 'pipe')]);
       assert.deepEqual(await paths(), ['log.ulg', 'theirs.part']);
+    });
+
+    it('lists all others where a folder is closed to us, and says so at the end', async () => {
+      await mkdir(join(root, 'closed'));
+      await writeFile(join(root, 'closed/hidden.ulg'), bytes);
+      await writeFile(join(root, 'open.ulg'), bytes);
+      await chmod(home, 0o755);
+      await chmod(join(root, 'closed'), 0o000);
+      const seen: string[] = [];
+      await asNobody(async () => {
+        const all = async () => {
+          for await (const { path } of source.list(never)) seen.push(path);
+        };
+        assert.match((await failsWith(all, 'denied')).message, /closed.*no permission/);
+      });
+      await chmod(join(root, 'closed'), 0o755);
+      assert.deepEqual(seen, ['open.ulg']);
     });
 
     it('tells the time of the last change in whole milliseconds', async () => {

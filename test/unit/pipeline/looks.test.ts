@@ -43,6 +43,50 @@ async function reaches(bench: Bench, path: string, state: FileState): Promise<vo
   await eventually(async () => bench.record(path)?.state === state);
 }
 
+/** As a folder that is closed to us makes it: the listing ends with an error. */
+function closeFolder(bench: Bench): void {
+  const list = bench.source.list.bind(bench.source);
+  bench.source.list = async function* (signal) {
+    yield* list(signal);
+    throw new FileSyncError('denied', 'closed/: no permission');
+  };
+}
+
+describe('Finder, a source of which a part is closed', () => {
+  it('takes what it can see, says so once, and takes nothing for vanished', () =>
+    inVirtualTime({}, async (bench, clock) => {
+      const read = bench.source.read.bind(bench.source);
+      bench.source.read = (file, offset, signal) => {
+        if (file.path === 'a.ulg') return read(file, offset, signal);
+        throw new FileSyncError('denied', 'closed/: no permission');
+      };
+      bench.source.put('closed/b.ulg', A);
+      await nextLook(bench, clock);
+      await reaches(bench, 'closed/b.ulg', FileState.FOUND);
+      bench.source.take('closed/b.ulg');
+      bench.source.put('a.ulg', A);
+      closeFolder(bench);
+      await nextLook(bench, clock);
+      await nextLook(bench, clock);
+      await reaches(bench, 'a.ulg', FileState.UPLOADED);
+      assert.equal(bench.record('closed/b.ulg')?.state, FileState.FOUND);
+      const told = bench.logger.messages('warn').filter(text => text.includes('could not be listed whole'));
+      assert.equal(told.length, 1);
+    }));
+
+  it('is what the report of a pass tells', () =>
+    onBench({}, async bench => {
+      bench.source.put('a.ulg', A);
+      closeFolder(bench);
+      const { scans, delivered } = await bench.engine.pass();
+      assert.deepEqual(
+        delivered.map(({ path }) => path),
+        ['a.ulg'],
+      );
+      assert.equal(scans[0]?.error?.kind, 'denied');
+    }));
+});
+
 describe('Finder, looks at the changes', () => {
   it('looks at everything at the start, then at what changed, and at everything again after an hour', () =>
     onMemory(async (bench, clock) => {
