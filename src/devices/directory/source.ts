@@ -2,7 +2,7 @@ import { constants, fstatSync, lstatSync, type Dirent, type Stats } from 'node:f
 import { lstat, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Observable } from 'rxjs';
-import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
 import { checksumOf } from '../../local/digest.js';
 import { codeOf, unless } from '../../local/disk-error.js';
 import { fileBytes } from '../../local/file-bytes.js';
@@ -89,10 +89,7 @@ export class DirectorySource implements Source {
       yield* this.#files(paths, signal);
     }
     this.#watches.keepOnly(seen);
-    if ((await this.#root.identity(details, signal)) !== before) {
-      const message = `the folder ${this.#root.path} was replaced while it was listed`;
-      throw new FileSyncError('unavailable', message, details);
-    }
+    if (before !== (await this.#root.identity(details, signal))) throw this.#replaced(details);
     if (closed[0]) throw closed[0];
   }
 
@@ -144,6 +141,11 @@ export class DirectorySource implements Source {
 
   async close(): Promise<void> {
     this.#closed.abort();
+  }
+
+  #replaced(details: ErrorDetails): FileSyncError {
+    const message = `the folder ${this.#root.path} was replaced while it was listed`;
+    return new FileSyncError('unavailable', message, details);
   }
 
   /** A folder that has gone since its parent was read holds no files. One that is closed to us does not hide the others. */
