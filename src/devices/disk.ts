@@ -53,6 +53,6 @@ export const disk = defineDevice({
   summary:
     'Source and target: a drive that comes and goes, like a camera on USB, found by its UUID, label or serial number',
   options,
-  source: (given, context) => new DiskSource(driveOf(given, context), context, given.timeout),
-  target: (given, context) => new DiskTarget(driveOf(given, context), context, given.timeout),
+  source: (given, context) => new DiskSource(driveOf(given, context), context),
+  target: (given, context) => new DiskTarget(driveOf(given, context), context),
 });

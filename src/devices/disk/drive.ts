@@ -7,8 +7,8 @@ import {
   type ErrorDetails,
 } from '../../errors.js';
 import type { DeviceContext } from '../../config/definition.js';
+import { Calls, PATIENCE } from '../directory/calls.js';
 import { blockDevices, type BlockDevice } from './block-devices.js';
-import { Calls } from '../directory/calls.js';
 import type { DriveNames } from './names.js';
 import type { Kernel } from './kernel.js';
 import { topmost, uncovered, type MountEntry } from './mountinfo.js';
@@ -58,6 +58,8 @@ const RETRY = 10_000;
  * one; it is unmounted when the last of them has let go.
  */
 export class Drive {
+  /** As in `DriveOptions`. */
+  readonly timeout: number;
   readonly #options: DriveOptions;
   readonly #context: DeviceContext;
   readonly #tools: DriveTools;
@@ -72,6 +74,7 @@ export class Drive {
 
   constructor(options: DriveOptions, context: DeviceContext, tools: DriveTools) {
     const { mountPoint } = options;
+    this.timeout = options.timeout ?? PATIENCE;
     this.#options = options;
     this.#context = context;
     this.#tools = tools;
@@ -114,11 +117,11 @@ export class Drive {
   }
 
   /** A call to the mounted file system, which may hang: then it throws `timeout` or `unavailable`. */
-  ask<Value>({ id, point }: MountEntry, call: () => Promise<Value>): Promise<Value> {
+  ask<Value>({ id, point }: MountEntry, call: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     const key = `${id} ${point}`;
-    const calls = this.#calls.get(key) ?? new Calls(point, this.#context, this.#options.timeout);
+    const calls = this.#calls.get(key) ?? new Calls(point, this.#context, this.timeout);
     this.#calls.set(key, calls);
-    return calls.do(call);
+    return calls.do(call, { ...(signal && { signal }) });
   }
 
   async #ensure(need: Need): Promise<Mount> {

@@ -50,7 +50,7 @@ export class DriveEnd<Folder> {
     const details = { operation, path };
     const mount = await this.#mounted(need, signal, details);
     try {
-      await this.#drive.ask(mount.entry, () => checkInside(mount.path, path));
+      await this.#drive.ask(mount.entry, () => checkInside(mount.path, path), signal);
       const value = await work(this.#folderOf(mount));
       await this.#drive.verify(mount, details);
       return value;
@@ -69,7 +69,7 @@ export class DriveEnd<Folder> {
     const details = { operation, path };
     const mount = await this.#mounted(this.#need, signal, details);
     try {
-      await this.#drive.ask(mount.entry, () => checkInside(mount.path, path));
+      await this.#drive.ask(mount.entry, () => checkInside(mount.path, path), signal);
       yield* open(this.#folderOf(mount));
       await this.#drive.verify(mount, details);
     } catch (error) {
@@ -103,7 +103,8 @@ export class DriveEnd<Folder> {
   async #probe(signal: AbortSignal): Promise<Availability> {
     const mount = await this.#drive.mounted(this.#need, signal, { operation: 'probe' });
     const rights = this.#need === 'write' ? constants.R_OK | constants.W_OK : constants.R_OK;
-    await this.#drive.ask(mount.entry, () => new Root(mount.path, this.#device).probe(rights, false));
+    const root = new Root(mount.path, this.#device);
+    await this.#drive.ask(mount.entry, () => root.probe(rights, false), signal);
     return { available: true, reason: `${mount.title}, mounted at ${mount.path}`, armed: false };
   }
 

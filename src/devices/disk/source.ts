@@ -21,11 +21,10 @@ export class DiskSource implements Source {
   readonly #closed = new AbortController();
   readonly #end: DriveEnd<DirectorySource>;
 
-  /** @param timeout as in `DriveOptions` */
-  constructor(drive: Drive, context: DeviceContext, timeout?: number) {
+  constructor(drive: Drive, context: DeviceContext) {
     const watches = new FolderWatches(context, this.#closed.signal);
-    const folderAt = (path: string) =>
-      new DirectorySource(path, context, { watches, ...(timeout !== undefined && { timeout }) });
+    const { timeout } = drive;
+    const folderAt = (path: string) => new DirectorySource(path, context, { watches, timeout });
     this.changes = watches.changes;
     this.capabilities = folderAt('/').capabilities;
     this.#end = new DriveEnd(drive, 'read', context, folderAt);

@@ -22,9 +22,8 @@ export class DiskTarget implements Target {
   readonly #device: string;
   readonly #end: DriveEnd<DirectoryTarget>;
 
-  /** @param timeout as in `DriveOptions` */
-  constructor(drive: Drive, context: DeviceContext, timeout?: number) {
-    const folderAt = (path: string) => new DirectoryTarget(path, context, timeout);
+  constructor(drive: Drive, context: DeviceContext) {
+    const folderAt = (path: string) => new DirectoryTarget(path, context, drive.timeout);
     this.capabilities = folderAt('/').capabilities;
     this.#device = context.name;
     this.#end = new DriveEnd(drive, 'write', context, folderAt);

@@ -79,6 +79,16 @@ describe('disk: a drive that is plugged in and out', function () {
     return source;
   }
 
+  /** One that others have mounted, by a program that may hang. */
+  async function cameraOnFuse(): Promise<{ drive: TestDrive; source: Source }> {
+    const drive = await camera({ fs: 'exfat' });
+    await drive.insert();
+    await drive.mountAt(place);
+    const source = sourceOf({ uuid: drive.uuid, mount_point: undefined, timeout: '300ms' });
+    await becomes(source, true);
+    return { drive, source };
+  }
+
   /** Both ends of one device, as the engine makes them. */
   function endsOf(drive: TestDrive): { source: Source; target: Target } {
     const context = deviceContext({ name: 'camera', logger });
@@ -405,11 +415,7 @@ describe('disk: a drive that is plugged in and out', function () {
   });
 
   it('a drive whose FUSE program hangs is away in limited time, and used again when it answers', async () => {
-    const drive = await camera({ fs: 'exfat' });
-    await drive.insert();
-    await drive.mountAt(place);
-    const source = sourceOf({ uuid: drive.uuid, mount_point: undefined, timeout: '300ms' });
-    await becomes(source, true);
+    const { drive, source } = await cameraOnFuse();
     const file = await onlyFile(source);
     await drive.hang();
     afterwards(() => drive.goOn().catch(() => undefined));
@@ -424,11 +430,7 @@ describe('disk: a drive that is plugged in and out', function () {
   });
 
   it('a hanging drive that somebody has unmounted and mounted again is used there', async () => {
-    const drive = await camera({ fs: 'exfat' });
-    await drive.insert();
-    await drive.mountAt(place);
-    const source = sourceOf({ uuid: drive.uuid, mount_point: undefined, timeout: '300ms' });
-    await becomes(source, true);
+    const { drive, source } = await cameraOnFuse();
     await drive.hang();
     await becomes(source, false);
     await drive.clear();

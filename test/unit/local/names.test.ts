@@ -80,8 +80,8 @@ describe('localName', () => {
     fc.assert(
       fc.property(path, part, (path, device) => {
         const name = nameOf(path, device);
-        assert.ok(resolve('/root', name).startsWith('/root/'));
-        assert.equal(resolve('/root', name), `/root/${name}`);
+        assert.ok(resolve('/local', name).startsWith('/local/'));
+        assert.equal(resolve('/local', name), `/local/${name}`);
         assert.equal(Buffer.from(name).toString(), name);
         for (const one of name.split('/')) {
           assert.ok(Buffer.byteLength(`${one}.part`) <= 255);
