@@ -1,13 +1,27 @@
-import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { nodeDisk } from '../src/db/disk.js';
+import { emptySnapshot } from '../src/db/snapshot-format.js';
+import { writeSnapshot } from '../src/db/snapshot.js';
 import { openStore } from '../src/db/store.js';
 import type { FileRecord, Store } from '../src/ports.js';
 import { systemClock } from '../src/system/clock.js';
+import type { Start } from './db/start.js';
 import type { Row } from './run.js';
 
 const SIZES = [1000, 10_000, 100_000];
+/** Databases whose start and memory are measured, in a process of their own. */
+const STARTS: readonly Contents[] = [
+  { live: 200_000, archived: 0 },
+  { live: 10_000, archived: 1_000_000, startMs: 1000, megabytes: 60 },
+];
 /** Single changes that are timed, each awaited before the next. */
 const CHANGES = 2000;
 const ROUNDS = 3;
@@ -31,7 +45,7 @@ export async function bench(): Promise<Row[]> {
       for (const size of SIZES) sizes.set(size, await measure(join(folder, `${round}-${size}.json`), size));
       rounds.push({ bare, sizes });
     }
-    return rowsOf(rounds);
+    return [...rowsOf(rounds), ...(await startRows(folder))];
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -86,8 +100,9 @@ async function measure(path: string, size: number): Promise<Measured> {
 }
 
 async function writeDatabase(path: string, size: number): Promise<void> {
-  const records = Array.from({ length: size }, (_, index) => record(index));
-  await writeFile(path, JSON.stringify({ schema: 1, seq: 0, records }));
+  const snapshot = emptySnapshot();
+  for (let index = 0; index < size; index++) snapshot.table.set(record(index));
+  await writeSnapshot(nodeDisk, path, snapshot);
 }
 
 async function changeMany(store: Store, count: number): Promise<void> {
@@ -155,6 +170,56 @@ function rowsOfSize(size: number, runs: readonly Measured[]): Row[] {
   ];
 }
 
+// ---- start and memory -------------------------------------------------------------------------------------
+
+interface Contents {
+  readonly live: number;
+  readonly archived: number;
+  /** What is asked for, if anything is. */
+  readonly startMs?: number;
+  readonly megabytes?: number;
+}
+
+async function startRows(folder: string): Promise<Row[]> {
+  const empty = await startOf(join(folder, 'empty.json'));
+  const rows: Row[] = [];
+  for (const contents of STARTS) {
+    const path = join(folder, `${contents.live}-${contents.archived}.json`);
+    await writeDatabase(path, contents.live);
+    if (contents.archived > 0) await writeArchive(`${path}.archive`, contents);
+    const starts: Start[] = [];
+    for (let round = 0; round < ROUNDS; round++) starts.push(await startOf(path));
+    rows.push(...rowsOfStart(contents, empty, starts));
+  }
+  return rows;
+}
+
+async function startOf(path: string): Promise<Start> {
+  const script = join(import.meta.dirname, 'db', 'start.ts');
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import=tsx', script, path]);
+  return JSON.parse(stdout) as Start;
+}
+
+async function writeArchive(path: string, { live, archived }: Contents): Promise<void> {
+  const lines = function* () {
+    for (let index = live; index < live + archived; index++) yield `${JSON.stringify(record(index))}\n`;
+  };
+  await pipeline(Readable.from(lines()), createWriteStream(path));
+}
+
+function rowsOfStart(contents: Contents, empty: Start, starts: readonly Start[]): Row[] {
+  const { live, archived, startMs, megabytes } = contents;
+  const at = `${live.toLocaleString('en')} records, ${archived.toLocaleString('en')} archived`;
+  const memory = Math.min(...starts.map(start => start.megabytes)) - empty.megabytes;
+  const limit = megabytes !== undefined && { limit: `< ${megabytes} MB`, met: memory < megabytes };
+  return [
+    row(`${at}, start`, starts, 'startMs', startMs),
+    row(`${at}, start, event loop held: longest`, starts, 'heldMs'),
+    { what: `${at}, memory for them`, result: `${memory.toFixed(0)} MB`, ...limit },
+    ...(archived > 0 ? [row(`${at}, reading the archive`, starts, 'archiveMs')] : []),
+  ];
+}
+
 /** The best round, and how far they lie apart. */
 function row<Key extends string>(
   what: string,
@@ -178,11 +243,11 @@ function record(index: number): FileRecord {
     path: name,
     size: 1_000_000 + index,
     modified: 1_790_000_000_000 + index,
-    state: 2,
+    source: { state: 'removed' },
     local: `autopilot/${name}`,
+    copy: { state: 'whole' },
     sha256: index.toString(16).padStart(64, '0'),
-    kept: true,
-    description: `drone ${index}`,
+    description: `drone ${index % 10}`,
     targets: {
       review: {
         state: 'done',
@@ -190,6 +255,12 @@ function record(index: number): FileRecord {
         verified: 'reply',
       },
       archive: { state: 'done', path: `autopilot/${name}`, verified: 'size' },
+    },
+    delivered: {
+      at: 1_790_000_000_000 + index,
+      boot: '0e4c9e5e-1111-2222-3333-444455556666',
+      up: 123_456.5 + index,
+      synced: true,
     },
     foundAt: 1_790_000_000_000,
     updatedAt: 1_790_000_000_000,

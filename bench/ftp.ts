@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { ftp } from '../src/devices/ftp.js';
 import { ChunkPool } from '../src/local/chunk-pool.js';
 import { LocalStorage } from '../src/local/storage.js';
-import { hashOf, verified } from '../src/pipeline/verified.js';
+import { hashOf, verified } from '../src/local/verification.js';
 import type { Outgoing } from '../src/ports.js';
 import { Place } from '../test/e2e/program.js';
 import { makeTarget } from '../test/servers/device.js';

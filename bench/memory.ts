@@ -1,4 +1,4 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Place, type Program } from '../test/e2e/program.js';
 import { startServer } from '../test/servers/ftp-servers.js';
@@ -11,9 +11,7 @@ const LIMIT_MB = 50;
 export async function bench(): Promise<Row[]> {
   const rows: Row[] = [];
   await Place.with(async place => {
-    await mkdir(place.path('inbox'));
-    await using big = await open(place.path('inbox/big.bin'), 'w');
-    await big.truncate(SIZE);
+    await place.sparse('inbox/big.bin', SIZE);
     const ftp = await startServer('vsftpd');
     place.use({ close: () => ftp.stop() });
     const config = await place.configure({

@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { replacePart, withReference } from '../src/config/reference.js';
 import { deviceTypes } from '../src/devices/registry.js';
+import { eventTable } from './event-table.js';
 import { readInterfaces, rosReference } from './ros-reference.js';
 
-// Brings the generated parts of docs/CONFIGURATION.md and docs/ROS.md up to date.
+// Brings the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md and docs/ROS.md up to date.
 
 const at = (path: string) => new URL(`../${path}`, import.meta.url);
 
@@ -13,6 +14,8 @@ async function update(path: string, change: (document: string) => string): Promi
 
 const example = await readFile(at('config/filesync.yaml'), 'utf8');
 await update('docs/CONFIGURATION.md', document => withReference(document, example, deviceTypes));
+
+await update('docs/ARCHITECTURE.md', document => replacePart(document, 'events', eventTable()));
 
 const messages = rosReference(await readInterfaces(at('msg/')));
 const services = rosReference(await readInterfaces(at('srv/')));

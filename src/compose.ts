@@ -6,13 +6,14 @@ import { openStore } from './db/store.js';
 import type { DeviceContext } from './config/definition.js';
 import { guardSource, guardTarget, inBothTurns, limitsOf } from './devices/guard.js';
 import { LocalStorage } from './local/storage.js';
-import { Engine } from './pipeline/engine.js';
-import type { Device } from './pipeline/hub.js';
-import type { RetryPolicy } from './pipeline/retry-policy.js';
-import { Wording } from './pipeline/wording.js';
-import type { Clock, Logger, Source, Store, Target } from './ports.js';
+import { Engine } from './engine/engine.js';
+import type { Device } from './engine/devices.js';
+import type { RetryPolicy } from './system/back-off.js';
+import type { Clock, Logger, Source, Target } from './ports.js';
 import { DescriptionFile } from './rules/coex.js';
 import { Planner } from './rules/plan.js';
+import { TemplateContext } from './rules/template-context.js';
+import { isInMemory } from './system/memory-file-system.js';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,22 +22,31 @@ export interface Surroundings {
   readonly logger: Logger;
 }
 
-export interface Machine {
-  readonly engine: Engine;
-  readonly store: Store;
+/** A configuration as an engine that stands ready. Holds the database's lock until the engine is stopped. */
+export async function compose(config: Config, around: Surroundings, policy: RetryPolicy): Promise<Engine> {
+  const { clock, logger, hostname } = around;
+  for (const warning of await memoryWarnings(config)) logger.log('warn', warning);
+  const store = await openStore(config.database, { clock, logger: logger.child('database') });
+  const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
+  return new Engine({
+    ...{ store, clock, logger, policy, random: Math.random, useBoth: inBothTurns },
+    devices: makeDevices(config, around, 'without'),
+    local: new LocalStorage(config.local, { minFree: config.minFree }),
+    planner: new Planner(config.rules),
+    templates: new TemplateContext({ hostname, descriptionFile }),
+    interval: config.interval,
+    keepRecords: config.keepRecords,
+  });
 }
 
-/** A configuration as a machine that stands ready. Holds the database's lock until the engine is stopped. */
-export async function compose(config: Config, around: Surroundings, policy: RetryPolicy): Promise<Machine> {
-  const { clock, logger, hostname } = around;
-  const store = await openStore(config.database, { clock, logger: logger.child('database') });
-  const local = new LocalStorage(config.local);
-  const planner = new Planner(config.rules);
-  const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
-  const wording = new Wording({ planner, local, hostname, descriptionFile });
-  const devices = makeDevices(config, around, 'without');
-  const parts = { devices, store, local, planner, wording, clock, logger, policy, random: Math.random };
-  return { engine: new Engine({ ...parts, interval: config.interval, useBoth: inBothTurns }), store };
+/** What of the program's own files lies where a power cut takes it. */
+export async function memoryWarnings({ local, database }: Config): Promise<string[]> {
+  const places = { local, database };
+  const found: string[] = [];
+  for (const [key, path] of Object.entries(places))
+    if (await isInMemory(path))
+      found.push(`${key}: ${path} lies in memory and is lost with power: name a folder on a disk`);
+  return found;
 }
 
 /**

@@ -95,21 +95,6 @@ export function throwIfAborted(signal: AbortSignal, details: ErrorDetails = {}):
   if (signal.aborted) throw new FileSyncError('cancelled', 'cancelled', { ...details, cause: signal.reason });
 }
 
-/** The work's outcome, or `cancelled` as soon as the signal aborts. The work itself goes on. */
-export async function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  let cancel = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    cancel = () => reject(new FileSyncError('cancelled', 'cancelled', { cause: signal.reason }));
-    if (signal.aborted) cancel();
-    else signal.addEventListener('abort', cancel, { once: true });
-  });
-  try {
-    return await Promise.race([aborted, work]);
-  } finally {
-    signal.removeEventListener('abort', cancel);
-  }
-}
-
 function isAbort(thrown: unknown): boolean {
   return (
     thrown instanceof Error &&

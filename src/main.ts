@@ -1,16 +1,32 @@
 #!/usr/bin/env node
 import { homedir, hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cli } from './cli/cli.js';
+import { killChildren } from './system/child.js';
 import { systemClock } from './system/clock.js';
 
+/** ms from the first signal to the end, whatever hangs: a little less than the five seconds that it may take. */
+const LONGEST_END = 4_500;
+/** ms that calls to files may take to be through: when the work has ended, and where the user does not wait for that. */
+const LAST_CALLS = 1_000;
+const AT_ONCE = 100;
+const PACE = 10;
+/** ms in which a second signal is the first one over again: `ros2 launch` hands on to the node what all have been sent. */
+const HANDED_ON = process.argv.includes('node') ? 2_000 : 0;
+/** Calls that hold one of Node's threads: to files, and for the addresses of names. */
+const FILES = /^(FSReq|FileHandleClose)/;
+const THREADS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
+
 const stop = new AbortController();
-process.on('SIGINT', () => stop.abort(130));
-process.on('SIGTERM', () => stop.abort(143));
+let stoppedAt = Infinity;
+process.on('SIGINT', () => stopped(130));
+process.on('SIGTERM', () => stopped(143));
 
 // A reader that goes away (`filesync files | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 // Nor does the work depend on somebody who reads the log.
 process.stderr.on('error', () => undefined);
+process.on('exit', killChildren);
 
 process.exitCode = await cli({
   argv: process.argv.slice(2),
@@ -21,7 +37,7 @@ process.exitCode = await cli({
   interactive: process.stderr.isTTY,
   columns: process.stdout.columns || 100,
   print: line => void process.stdout.write(`${line}\n`),
-  complain: line => void process.stderr.write(`${line}\n`),
+  complain,
   terminal: process.stderr,
   stopped: stop.signal,
   signals: process,
@@ -30,14 +46,46 @@ process.exitCode = await cli({
 
 // What still holds the event loop when the work has ended is not waited for where a signal has ended it, or where it is a
 // call to a file system that never answers.
+if (stop.signal.aborted) await end(LAST_CALLS, process.exitCode);
+process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
 setInterval(() => {
-  if (process.getActiveResourcesInfo().some(name => /^(FSReq|FileHandleClose)/.test(name))) endBySignal();
-  if (stop.signal.aborted) process.exit();
-}, 1000).unref();
+  if (holdsThreads(FILES)) endBySignal();
+}, LAST_CALLS).unref();
 
-/** `process.exit` would wait for the thread that the call holds, a signal does not. */
+/** The first signal asks for a clean end, the second one does not wait for that. */
+function stopped(code: 130 | 143): void {
+  const now = systemClock.monotonic();
+  if (now - stoppedAt >= HANDED_ON) void end(AT_ONCE, stop.signal.reason as number);
+  if (stop.signal.aborted) return;
+  stoppedAt = now;
+  stop.abort(code);
+  setTimeout(giveUp, LONGEST_END, code);
+}
+
+function giveUp(code: number): void {
+  complain('filesync: could not end cleanly, since something hangs: is ended as it is');
+  void end(AT_ONCE, code);
+}
+
+/** Calls that are about to be answered are waited for. */
+async function end(ms: number, code: number): Promise<void> {
+  for (let left = ms; left > 0 && holdsThreads(THREADS); left -= PACE) await delay(PACE);
+  if (holdsThreads(THREADS)) endBySignal();
+  else process.exit(code);
+}
+
+function holdsThreads(calls: RegExp): boolean {
+  return process.getActiveResourcesInfo().some(name => calls.test(name));
+}
+
+/** `process.exit` would wait for the threads that such calls hold, a signal does not. */
 function endBySignal(): void {
   const signal = stop.signal.reason === 130 ? 'SIGINT' : 'SIGTERM';
+  killChildren();
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
+}
+
+function complain(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

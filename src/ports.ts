@@ -18,6 +18,8 @@ export const FileState = {
   FAILED: 12,
   /** Gone from the source before we had it. */
   VANISHED: 13,
+  /** Listed; its bytes are not wanted now, and `skipped` names the rule key that says so. */
+  SKIPPED: 14,
 } as const;
 export type FileState = (typeof FileState)[keyof typeof FileState];
 
@@ -47,56 +49,114 @@ export interface Delivery {
   /**
    * `sending`: begun. `committing`: the target may have it, we do not know yet. Where the target cannot be asked
    * (`stat`), both are on disk before the act that they announce, so that a crash leaves the truth behind: what is still
-   * `sending` is certainly not complete. Where it can, `sending` with its `path` is on disk before the file can become
-   * visible there, and after a crash the target is asked; `committing` is only noted of a stream, with its hash.
+   * `sending` is certainly not complete. Where it can be asked, the `path` is on disk before the file can become visible
+   * there, and after a crash the target is asked.
    */
   readonly state: 'pending' | 'sending' | 'committing' | 'done' | 'failed';
   /** Name on the target, once it has been chosen. */
   readonly path?: string;
+  /** An attempt may have left something on the target: it is asked before anything is sent. */
+  readonly tried?: true;
   /** Where it can be found: a URL where the target gives one. */
   readonly location?: string;
   readonly verified?: Verification;
-  /** Why it failed, or why it waits. */
+  /** Why the last attempt failed. */
   readonly reason?: string;
 }
 
 /** What proved that the target holds our bytes: a hash of them, their number, or only the target's own word. */
 export type Verification = 'hash' | 'size' | 'reply';
 
-/** One file in the database. Immutable: a change is a new object. */
+/** What of a file is in local storage. `fetching` and `partial`: unfinished, with what of it can be trusted. */
+export type LocalCopy =
+  | { readonly state: 'none' | 'whole' | 'evicted' }
+  | { readonly state: 'fetching' | 'partial'; readonly checkpoint?: Checkpoint };
+
+/** Whether the source still has the file: `gone` (a complete listing did not show it) or `removed` (by us, after delivery). */
+export interface Presence {
+  readonly state: 'present' | 'gone' | 'removed';
+}
+
+/** A point in time of which ages can be told although the wall clock may jump. */
+export interface Moment {
+  /** Wall clock, ms since the Unix epoch. */
+  readonly at: number;
+  /** The kernel's boot, as `Clock.boot`. */
+  readonly boot: string;
+  /** Monotonic ms of that boot. */
+  readonly up: number;
+  /** The wall clock was known to be right. */
+  readonly synced: boolean;
+}
+
+/**
+ * The facts about one file in the database. Its state, what is done next and why it waits are derived from them. Immutable;
+ * `apply` of record/record.ts alone makes the next one.
+ */
 export interface FileRecord extends SourceFile {
-  /** Twelve hex digits, from the identity. */
+  /** Twelve hex digits. */
   readonly id: string;
   readonly device: string;
-  readonly state: FileState;
-  /** Relative to the local root; chosen when the file is found and never changed. */
+  /** Counts files of one path, size, time and checksum: one that appears after its like was gone is another file. */
+  readonly generation?: number;
+  readonly source: Presence;
+  /** Relative to the local root; chosen when the file is found. */
   readonly local: string;
+  readonly copy: LocalCopy;
   /** Of the whole file, hex, once all of it has come from the source. */
   readonly sha256?: string;
   /** What the source itself said of the bytes that have that hash. */
   readonly proof?: Checksum;
-  /** `stream`: the file goes straight from its source to each target, and no local copy is ever made. */
+  /** `stream`: the file goes straight from its source to each target, and no local copy is made. */
   readonly via?: 'stream';
-  /** Whether the local copy is still there. */
-  readonly kept?: boolean;
   readonly description: string;
   /** By target device name, in the rule's order. */
   readonly targets: Readonly<Record<string, Delivery>>;
-  /** Why FAILED, or why the last try did not work. */
+  /** A person has chosen the targets; rules do not change them. */
+  readonly byHand?: true;
+  /** Why its bytes are not wanted now; begins with the rule key that says so. */
+  readonly skipped?: string;
+  /** A person asked for the bytes, whatever the rule's selection says. */
+  readonly asked?: true;
+  /** Moved to the front of the queues by a person; of two, the higher one goes first. */
+  readonly first?: number;
+  /** It was on the source when that was scanned for the first time. */
+  readonly atFirstScan?: true;
+  /** The record of an earlier file that this one may be the same as: contents are compared before anything is sent. */
+  readonly like?: string;
+  /** How many local copies of it were lost or damaged: what was sent of one of them is not continued from another. */
+  readonly lost?: number;
+  /** How often what arrived was not what the source says it holds. */
+  readonly mismatches?: number;
+  /** The fetch was given up, by failure or by a person: FAILED. */
+  readonly givenUp?: true;
+  /** The source's file cannot be removed, whatever the rule says; asked again after a restart. */
+  readonly removal?: 'refused';
+  /** Why FAILED, or why the last attempt failed. */
   readonly reason?: string;
-  /** How far the partial download is certainly on disk. */
-  readonly checkpoint?: Checkpoint;
+  /** When the last target got it. */
+  readonly delivered?: Moment;
   /** ms since the Unix epoch. */
   readonly foundAt: number;
   /** ms since the Unix epoch. */
   readonly updatedAt: number;
 }
 
-/** What of a `.part` file can be trusted: everything while the machine has not rebooted, else what was synced. */
+/** What is known of a source as a whole. */
+export interface SourceRecord {
+  readonly device: string;
+  /** When it was first scanned completely, ms since the Unix epoch. */
+  readonly scannedAt: number;
+  /** The volume that was last seen there, where the source can name it. */
+  readonly volume?: string;
+}
+
+/**
+ * What of a `.part` file can be trusted: everything while `boot` is the kernel's boot id, else the bytes that fsync has
+ * confirmed.
+ */
 export interface Checkpoint {
-  /** The kernel's boot id when the bytes were written. */
   readonly boot: string;
-  /** Bytes that fsync has confirmed. */
   readonly synced: number;
 }
 
@@ -164,8 +224,29 @@ export interface Source {
   checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum>;
   /** A file that is gone already is a success; one that is not of that size and time any more rejects with `changed`. */
   remove(file: SourceFile, signal: AbortSignal): Promise<void>;
+  /**
+   * Which of the paths a process of this machine has open for writing. Absent, or undefined: that cannot be seen here
+   * (a device behind a protocol, a network drive, processes of other users).
+   */
+  writers?(paths: readonly string[], signal: AbortSignal): Promise<Writers>;
+  /** Free space where the files lie; absent where the source cannot tell. */
+  space?(signal: AbortSignal): Promise<Space>;
+  /** Names the medium (a file system's UUID, a disk's serial number): another one means other files. */
+  volume?(signal: AbortSignal): Promise<string | undefined>;
   /** Ends probing and frees everything; a second call does nothing. */
   close(): Promise<void>;
+}
+
+export interface Writers {
+  readonly open: ReadonlySet<string>;
+  /** All processes could be looked at: what is not in `open` is certainly open nowhere on this machine. */
+  readonly complete: boolean;
+}
+
+/** Bytes. */
+export interface Space {
+  readonly free: number;
+  readonly total: number;
 }
 
 export interface TargetCapabilities {
@@ -261,7 +342,7 @@ export interface Change {
   readonly previous?: FileRecord;
 }
 
-/** The database of records. Reads see a change at once; a promise resolves when the change is safe on disk. */
+/** The database. Reads see a change at once; a promise resolves when it is safe on disk. Only record/records.ts writes. */
 export interface Store {
   get(id: string): FileRecord | undefined;
   /** All records, in the order in which they were found. */
@@ -269,7 +350,18 @@ export interface Store {
   /** Every record of one path on one device, oldest first. */
   versions(device: string, path: string): readonly FileRecord[];
   put(record: FileRecord): Promise<void>;
+  /**
+   * As `put`, but nobody waits for the disk: it is written with the record's next `put`, at `close`, or, with `soon`, within
+   * a second. A crash loses it.
+   */
+  note(record: FileRecord, soon?: 'soon'): void;
   delete(id: string): Promise<void>;
+  /** Moves records out of memory to the archive beside the database. Safe on disk when it resolves. */
+  archive(ids: readonly string[]): Promise<void>;
+  /** Archived records, oldest first, read from disk one by one. */
+  archived(): AsyncIterable<FileRecord>;
+  source(device: string): SourceRecord | undefined;
+  putSource(source: SourceRecord): Promise<void>;
   /** Emits after the change is visible to reads. Ends when the store is closed. */
   readonly changes: Observable<Change>;
   /** Makes everything durable and lets go of the files; a second call does nothing. */
@@ -279,8 +371,12 @@ export interface Store {
 export interface Clock {
   /** Wall time, ms since the Unix epoch. */
   now(): number;
-  /** Never goes back, ms. */
+  /** ms since the machine's boot: never goes back, and goes on across restarts of the program. */
   monotonic(): number;
+  /** Names the machine's boot. */
+  readonly boot: string;
+  /** Whether the wall clock is known to be right (set by a network, a GPS or a battery-backed clock). */
+  readonly synchronised: boolean;
   /** Resolves after `ms`; rejects with kind `cancelled` when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

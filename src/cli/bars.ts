@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { groupBy, mergeMap, Subscription, throttleTime, asyncScheduler, type Observable } from 'rxjs';
-import type { Progress } from '../pipeline/progress.js';
+import type { Progress } from '../record/progress.js';
 import { humanSize, plain } from './print.js';
 import type { Shell } from './shell.js';
 

@@ -1,13 +1,14 @@
 import { firstValueFrom, takeUntil, timer, type Observable } from 'rxjs';
-import { makeDevices, type Surroundings } from '../compose.js';
+import { makeDevices, memoryWarnings, type Surroundings } from '../compose.js';
 import { toFileSyncError } from '../errors.js';
-import { closeDevices, UNKNOWN, type Device } from '../pipeline/hub.js';
+import { closeDevices, UNKNOWN, type Device } from '../engine/devices.js';
 import type { Availability, Source } from '../ports.js';
+import { withDeadline } from '../system/deadline.js';
 import { common, defineCommand } from './command.js';
 import { withMavrosDevices, type OnGraph } from './on-graph.js';
 import { plain, table } from './print.js';
 import { configFor, loggerFor } from './setup.js';
-import { ExitCode } from './shell.js';
+import { ExitCode, type Shell } from './shell.js';
 
 /** ms; a device takes less to find out that it is away. */
 const PATIENCE = 12_000;
@@ -39,15 +40,20 @@ export const check = defineCommand({
     const findings = await withMavrosDevices(config, shell, found => lookAt(found, { ...shell, logger }));
     if (args.json) shell.print(JSON.stringify(findings));
     else for (const line of report(config.file, findings)) shell.print(line);
+    for (const warning of await memoryWarnings(config)) shell.complain(`warning: ${warning}`);
     if (findings.some(finding => finding.misconfigured)) return ExitCode.USAGE;
     return findings.every(finding => finding.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },
 });
 
-async function lookAt({ config, running }: OnGraph, around: Surroundings): Promise<Finding[]> {
+type Around = Surroundings & Pick<Shell, 'stopped'>;
+
+/** Rejects with `cancelled` when it is stopped. In any case the devices are closed: a drive may have been mounted. */
+async function lookAt({ config, running }: OnGraph, around: Around): Promise<Finding[]> {
   const devices = makeDevices(config, around, 'to look at');
-  const findings = await Promise.all(devices.map(probe));
-  await closeDevices(devices);
+  const looks = (over: AbortSignal) => Promise.all(devices.map(device => probe(device, over)));
+  const looking = withDeadline(looks, { signal: around.stopped });
+  const findings = await looking.finally(() => closeDevices(devices));
   const seen = running.map(({ name, type, available, reason, misconfigured = false }) => {
     return {
       device: name,
@@ -71,9 +77,9 @@ function report(file: string, findings: readonly Finding[]): string[] {
 }
 
 /** Watched all the while, so that a device is asked once. */
-async function probe(device: Device): Promise<Finding> {
+async function probe(device: Device, over: AbortSignal): Promise<Finding> {
   const watching = device.source?.availability.subscribe();
-  const verdict = await verdictOn(device).catch((thrown: unknown) => ({
+  const verdict = await verdictOn(device, over).catch((thrown: unknown) => ({
     ok: false,
     message: toFileSyncError(thrown).message,
   }));
@@ -81,11 +87,11 @@ async function probe(device: Device): Promise<Finding> {
   return { device: device.name, type: device.type, misconfigured: false, ...verdict };
 }
 
-async function verdictOn({ source, target }: Device): Promise<Verdict> {
+async function verdictOn({ source, target }: Device, over: AbortSignal): Promise<Verdict> {
   const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
   const away = ends.find(end => !end.available);
   if (away) return { ok: false, message: away.reason, misconfigured: away.misconfigured ?? false };
-  if (source) await firstListed(source);
+  if (source) await firstListed(source, over);
   // Once it has been used, it may know more of how it is reached.
   const now = source ? await settled(source.availability) : ends[0];
   return { ok: true, message: now?.reason ?? 'nothing to look at' };
@@ -97,8 +103,6 @@ function settled(availability: Observable<Availability>): Promise<Availability> 
 }
 
 /** A device may answer and still not hand out its folder. */
-async function firstListed(source: Source): Promise<void> {
-  const stop = new AbortController();
-  for await (const _file of source.list(stop.signal)) break;
-  stop.abort();
+async function firstListed(source: Source, over: AbortSignal): Promise<void> {
+  for await (const _file of source.list(over)) break;
 }

@@ -1,20 +1,41 @@
-import yargs, { type Argv } from 'yargs';
+import yargs, { type ArgumentsCamelCase, type Argv } from 'yargs';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import { splitArguments } from '../ros/arguments.js';
+import { withinTime } from '../system/deadline.js';
+import { adopt } from './adopt.js';
 import { check } from './check.js';
 import type { Command } from './command.js';
 import { demo } from './demo.js';
+import { fetchFiles } from './fetch.js';
 import { files } from './files.js';
+import { first } from './first.js';
 import { forget } from './forget.js';
 import { node } from './node.js';
 import { retry } from './retry.js';
 import { run } from './run.js';
-import { ExitCode, type Shell } from './shell.js';
+import { ExitCode, isStop, signalExitCode, untilStopped, type Shell } from './shell.js';
 import { sim } from './sim.js';
 import { status } from './status.js';
 import { sync } from './sync.js';
 
-const commands: readonly Command[] = [run, node, sync, check, status, files, retry, forget, sim, demo];
+const commands: readonly Command[] = [
+  run,
+  node,
+  sync,
+  check,
+  status,
+  files,
+  retry,
+  forget,
+  first,
+  fetchFiles,
+  adopt,
+  sim,
+  demo,
+];
+
+/** ms that a command may take after the first signal to leave things in order. */
+const MOMENT = 1_000;
 
 /** Runs the command line; resolves to the exit code and never throws. */
 export async function cli(shell: Shell): Promise<number> {
@@ -31,6 +52,7 @@ export async function cli(shell: Shell): Promise<number> {
     );
     return exit.code;
   } catch (thrown) {
+    if (isStop(shell.stopped, thrown)) return signalExitCode(shell.stopped);
     const error = toFileSyncError(thrown);
     shell.complain(`filesync: ${error.message}`);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
@@ -61,6 +83,16 @@ function base(shell: Shell): Argv {
 function add(program: Argv, command: Command, shell: Shell, exit: { code: number }): void {
   const build = (args: Argv) => (command.build?.(args) ?? args).options(command.options);
   program.command(command.usage, command.summary, build, async args => {
-    exit.code = await command.run(args, shell);
+    exit.code = await obeying(command, args, shell);
   });
+}
+
+/** Does what the command does, but obeys the first signal, whatever hangs. */
+async function obeying(command: Command, args: ArgumentsCamelCase, shell: Shell): Promise<number> {
+  const { stopped, clock } = shell;
+  const work = command.run(args, shell);
+  const ended = await untilStopped(stopped, work);
+  if (ended !== undefined) return ended;
+  const ms = command.endsCleanly ? Infinity : MOMENT;
+  return (await withinTime(work, { ms, clock })) ?? signalExitCode(stopped);
 }

@@ -11,6 +11,11 @@ export interface Command<O extends OptionTable = OptionTable> {
   readonly options: O;
   /** Further words: positionals, examples. */
   build?(yargs: Argv): Argv;
+  /**
+   * It ends by itself when `shell.stopped` aborts, and needs its time to do so cleanly. Any other command is given a moment
+   * and then left as it is.
+   */
+  readonly endsCleanly?: true;
   /** Resolves to the exit code. Throws FileSyncError: `config` ends with 2, everything else with 1. */
   run(args: ArgumentsCamelCase<InferredOptionTypes<O>>, shell: Shell): Promise<number>;
 }

@@ -1,13 +1,14 @@
-import type { Machine } from '../compose.js';
 import type { Config } from '../config/config.js';
 import type { Admin } from '../control/admin.js';
 import { serveControl } from '../control/server.js';
 import { controlSocket } from '../control/socket.js';
+import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
 import { misconfiguration } from './setup.js';
 import { untilStopped } from './shell.js';
 
-export interface DaemonParts extends Pick<Machine, 'engine'> {
+export interface DaemonParts {
+  readonly engine: Engine;
   readonly config: Pick<Config, 'file' | 'database'>;
   /** What commands reach over the socket. */
   readonly admin: Admin;
@@ -30,7 +31,7 @@ export async function workUntilStopped({
     await using _control = await serveControl(controlSocket(config.database), admin);
     logger.log('info', `working with ${config.file}`);
     await engine.start();
-    await Promise.race([untilStopped(stopped), misconfiguration(engine.devices)]);
+    await untilStopped(stopped, misconfiguration(engine.devices));
     logger.log('info', 'stopping');
   } finally {
     await engine.stop();

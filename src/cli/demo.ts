@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { filter, firstValueFrom, map, merge, of, takeUntil, timer } from 'rxjs';
-import { compose, type Machine } from '../compose.js';
+import { compose } from '../compose.js';
 import { loadConfig } from '../config/load.js';
 import { setStage, type Flight, type Stage } from '../demo/stage.js';
 import { deviceTypes } from '../devices/registry.js';
 import { FileSyncError } from '../errors.js';
-import { daemonPolicy } from '../pipeline/retry-policy.js';
-import { FileState } from '../ports.js';
+import type { Engine } from '../engine/engine.js';
+import { daemonPolicy } from '../system/back-off.js';
+import { isDelivered } from '../record/state.js';
 import { common, defineCommand } from './command.js';
 import { humanSize, table } from './print.js';
 import { loggerFor } from './setup.js';
@@ -22,6 +23,7 @@ export const demo = defineCommand({
   usage: 'demo',
   summary:
     'the main job on embedded parts: simulated autopilot -> local -> FTP server and Flight Review page',
+  endsCleanly: true,
   options: {
     logs: {
       type: 'string',
@@ -39,8 +41,8 @@ export const demo = defineCommand({
       if (stage.flights.length === 0) throw new FileSyncError('config', `no .ulg files in ${args.logs}`);
       for (const line of stage.cast) shell.print(line);
       const config = await loadConfig(stage.configFile, { env: stage.env, deviceTypes });
-      const machine = await compose(config, { ...shell, env: stage.env, logger }, daemonPolicy);
-      await deliver(machine, stage.flights.length, shell);
+      const engine = await compose(config, { ...shell, env: stage.env, logger }, daemonPolicy);
+      await deliver(engine, stage.flights.length, shell);
       if (shell.stopped.aborted) return signalExitCode(shell.stopped);
       return await report(stage, shell);
     } finally {
@@ -49,16 +51,17 @@ export const demo = defineCommand({
   },
 });
 
-async function deliver({ engine, store }: Machine, wanted: number, shell: Shell): Promise<void> {
-  const delivered = () => [...store.all()].filter(({ state }) => state === FileState.UPLOADED).length;
-  const all = merge(of(undefined), store.changes).pipe(
+async function deliver(engine: Engine, wanted: number, shell: Shell): Promise<void> {
+  const { records } = engine;
+  const delivered = () => [...records.all()].filter(isDelivered).length;
+  const all = merge(of(undefined), records.changes).pipe(
     map(delivered),
     filter(count => count === wanted),
     takeUntil(timer(PATIENCE)),
   );
   const done = firstValueFrom(all, { defaultValue: 0 });
   await engine.start();
-  await Promise.race([done, untilStopped(shell.stopped)]);
+  await untilStopped(shell.stopped, done);
   await engine.stop();
 }
 

@@ -1,6 +1,7 @@
 import { FileSyncError } from '../errors.js';
-import type { FileRecord, FileState } from '../ports.js';
-import { parseState, stateName } from '../pipeline/state-name.js';
+import type { ListedFile } from '../control/admin.js';
+import type { FileState } from '../ports.js';
+import { parseState, stateName } from '../record/state.js';
 import { withAdmin } from './admin.js';
 import { common, defineCommand } from './command.js';
 import { humanSize, plain, table } from './print.js';
@@ -14,11 +15,16 @@ export const files = defineCommand({
     json: common.json,
     state: { type: 'string', requiresArg: true, describe: 'only this state, by name or number' },
     device: { type: 'string', requiresArg: true, describe: 'only this source' },
+    all: { type: 'boolean', default: false, describe: 'with the archive: files delivered and gone long ago' },
   },
   async run(args, shell) {
     const { device } = args;
     const state = wantedState(args.state);
-    const filter = { ...(state !== undefined && { state }), ...(device !== undefined && { device }) };
+    const filter = {
+      ...(args.all && { all: true }),
+      ...(state !== undefined && { state }),
+      ...(device !== undefined && { device }),
+    };
     const records = await withAdmin(shell, args.config, admin => admin.files(filter));
     if (args.json) shell.print(JSON.stringify(records));
     else for (const line of table([HEADING, ...records.map(row)])) shell.print(line);
@@ -28,8 +34,8 @@ export const files = defineCommand({
 
 const HEADING = ['ID', 'STATE', 'SIZE', 'DEVICE', 'PATH', 'REASON'];
 
-function row(record: FileRecord): string[] {
-  const { id, state, size, device, path, reason = '' } = record;
+function row(file: ListedFile): string[] {
+  const { id, state, size, device, path, waits = '', reason = waits } = file;
   return [id, stateName(state), humanSize(size), device, plain(path), plain(reason)];
 }
 

@@ -1,14 +1,8 @@
-import { reportEdit, withAdmin } from './admin.js';
-import { common, defineCommand } from './command.js';
+import { editCommand } from './admin.js';
 
-export const forget = defineCommand({
+export const forget = editCommand({
   usage: 'forget <id..>',
-  summary: 'delete records from the database (files stay; what is still on a source is found anew)',
-  options: { config: common.config, json: common.json },
-  build: yargs =>
-    yargs.positional('id', { type: 'string', array: true, describe: 'ids, or unique beginnings of them' }),
-  async run(args, shell) {
-    const result = await withAdmin(shell, args.config, admin => admin.forget(args['id'] as string[]));
-    return reportEdit(shell, args.json, 'forgotten', result);
-  },
+  summary: 'delete records from the database (files stay; what is still on a source is found again)',
+  verb: 'forgotten',
+  edit: (admin, ids) => admin.forget(ids),
 });

@@ -1,8 +1,9 @@
-import { compose, type Machine } from '../compose.js';
+import { compose } from '../compose.js';
 import type { Config } from '../config/config.js';
 import { StoreAdmin } from '../control/store-admin.js';
 import { deviceTypes } from '../devices/registry.js';
-import { daemonPolicy } from '../pipeline/retry-policy.js';
+import type { Engine } from '../engine/engine.js';
+import { daemonPolicy } from '../system/back-off.js';
 import { splitArguments } from '../ros/arguments.js';
 import { withMavros } from '../ros/mavros.js';
 import { declareConfig, exposeEngine } from '../ros/node.js';
@@ -16,6 +17,7 @@ import { ExitCode, type Shell } from './shell.js';
 export const node = defineCommand({
   usage: 'node',
   summary: 'the ROS 2 node; takes --ros-args',
+  endsCleanly: true,
   options: { config: common.config },
   async run(args, shell) {
     const rosArguments = splitArguments(shell.argv).ros;
@@ -32,19 +34,18 @@ export const node = defineCommand({
 async function work(graph: Graph, shell: Shell, explicit: string | undefined): Promise<void> {
   const types = withMavros(deviceTypes, graph, { clock: shell.clock });
   const config = await configFor(shell, declareConfig(graph) ?? explicit, types);
-  const machine = await compose(config, { ...shell, logger: graph.logger }, daemonPolicy);
+  const engine = await compose(config, { ...shell, logger: graph.logger }, daemonPolicy);
   try {
-    await serve(graph, shell, config, machine);
+    await serve(graph, shell, config, engine);
   } finally {
-    await machine.engine.stop();
+    await engine.stop();
   }
 }
 
-async function serve(graph: Graph, shell: Shell, config: Config, machine: Machine): Promise<void> {
-  const { engine, store } = machine;
+async function serve(graph: Graph, shell: Shell, config: Config, engine: Engine): Promise<void> {
   const { logger } = graph;
-  const admin = new StoreAdmin(store, shell.clock, engine.devices);
-  const exposed = exposeEngine({ ...shell, ...machine, graph, admin, interval: config.interval });
+  const admin = new StoreAdmin(engine.records, engine);
+  const exposed = exposeEngine({ ...shell, engine, graph, admin, interval: config.interval });
   try {
     await workUntilStopped({ ...shell, engine, config, admin, logger });
   } finally {

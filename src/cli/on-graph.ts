@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.js';
 import { RemoteAdmin } from '../control/client.js';
 import { controlSocket } from '../control/socket.js';
-import type { DeviceStatus } from '../pipeline/hub.js';
+import type { DeviceStatus } from '../engine/devices.js';
 import { splitArguments } from '../ros/arguments.js';
 import { isMavros, mavrosDevice } from '../ros/mavros.js';
 import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';

@@ -1,6 +1,6 @@
 import { compose } from '../compose.js';
 import { StoreAdmin } from '../control/store-admin.js';
-import { daemonPolicy } from '../pipeline/retry-policy.js';
+import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand } from './command.js';
 import { workUntilStopped } from './daemon.js';
 import { configFor, loggerFor } from './setup.js';
@@ -9,12 +9,13 @@ import { signalExitCode } from './shell.js';
 export const run = defineCommand({
   usage: 'run',
   summary: 'the daemon, without a ROS graph: finds, fetches and delivers until it is stopped',
+  endsCleanly: true,
   options: { config: common.config, 'log-level': common.logLevel },
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
     const config = await configFor(shell, args.config);
-    const { engine, store } = await compose(config, { ...shell, logger }, daemonPolicy);
-    const admin = new StoreAdmin(store, shell.clock, engine.devices);
+    const engine = await compose(config, { ...shell, logger }, daemonPolicy);
+    const admin = new StoreAdmin(engine.records, engine);
     await workUntilStopped({ ...shell, engine, config, admin, logger });
     return signalExitCode(shell.stopped);
   },

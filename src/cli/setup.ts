@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js';
 import type { DeviceType } from '../config/definition.js';
 import { deviceTypes } from '../devices/registry.js';
 import { FileSyncError } from '../errors.js';
-import { UNKNOWN, type DeviceStatus } from '../pipeline/hub.js';
+import { UNKNOWN, type DeviceStatus } from '../engine/devices.js';
 import type { Logger, LogLevel } from '../ports.js';
 import { createLogger } from '../system/logger.js';
 import type { Shell } from './shell.js';

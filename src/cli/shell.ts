@@ -1,5 +1,7 @@
 import type { EventEmitter } from 'node:events';
+import { toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
+import { withDeadline } from '../system/deadline.js';
 
 /** What the commands need of the process; src/main.ts fills it in. */
 export interface Shell {
@@ -33,8 +35,18 @@ export function signalExitCode(stopped: AbortSignal): number {
   return typeof stopped.reason === 'number' ? stopped.reason : ExitCode.DONE;
 }
 
-/** Resolves when the user wants the program to end. */
-export async function untilStopped(stopped: AbortSignal): Promise<void> {
-  if (stopped.aborted) return;
-  await new Promise<void>(resolve => stopped.addEventListener('abort', () => resolve(), { once: true }));
+/** What the work gives; undefined as soon as the user wants the program to end, and without work only then. */
+export async function untilStopped<Value>(
+  stopped: AbortSignal,
+  work: Promise<Value> = new Promise(() => undefined),
+): Promise<Value | undefined> {
+  return withDeadline<Value | undefined>(work, { signal: stopped }).catch((thrown: unknown) => {
+    if (isStop(stopped, thrown)) return undefined;
+    throw thrown;
+  });
+}
+
+/** Something was cut off since the user wants the program to end. */
+export function isStop(stopped: AbortSignal, thrown: unknown): boolean {
+  return stopped.aborted && toFileSyncError(thrown).kind === 'cancelled';
 }

@@ -9,6 +9,7 @@ const share = (describe: string) => ({ type: 'number' as const, default: 0, requ
 export const sim = defineCommand({
   usage: 'sim <dir>',
   summary: 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)',
+  endsCleanly: true,
   options: {
     listen: {
       type: 'string',

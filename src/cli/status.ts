@@ -17,7 +17,7 @@ export const status = defineCommand({
       now.running ? 'daemon: running' : 'daemon: not running (`filesync check` looks at the devices)',
     );
     const devices = now.devices.map(({ name, type, available, armed, reason }) => {
-      return [name, type, available ? 'available' : 'away', armed ? 'ARMED' : '', plain(reason)];
+      return [name, type, available ? 'available' : 'offline', armed ? 'ARMED' : '', plain(reason)];
     });
     for (const line of table(devices)) shell.print(`  ${line}`);
     const counts = Object.entries(now.counts).map(([state, count]) => `${count} ${state}`);

@@ -1,7 +1,8 @@
 import { compose } from '../compose.js';
-import type { PassReport } from '../pipeline/engine.js';
-import { passPolicy } from '../pipeline/retry-policy.js';
-import { stateName } from '../pipeline/state-name.js';
+import { StoreAdmin } from '../control/store-admin.js';
+import type { Engine, PassReport } from '../engine/engine.js';
+import { passPolicy } from '../system/back-off.js';
+import { stateName } from '../record/state.js';
 import { TransferBars } from './bars.js';
 import { common, defineCommand } from './command.js';
 import { plain } from './print.js';
@@ -11,49 +12,50 @@ import { ExitCode, signalExitCode, untilStopped, type Shell } from './shell.js';
 export const sync = defineCommand({
   usage: 'sync',
   summary: 'one pass: find, fetch, deliver everything, then exit',
+  endsCleanly: true,
   options: { config: common.config, json: common.json, 'log-level': common.logLevel },
   async run(args, shell) {
     const config = await configFor(shell, args.config);
     const bars = shell.interactive ? new TransferBars(shell) : undefined;
     const logger = loggerFor(bars ? { ...shell, complain: line => bars.above(line) } : shell, args.logLevel);
-    const machine = await compose(config, { ...shell, logger }, passPolicy);
-    bars?.watch(machine.engine.progress);
+    const engine = await compose(config, { ...shell, logger }, passPolicy);
+    bars?.watch(engine.progress);
     try {
-      const { engine } = machine;
-      const ends = [engine.pass(), untilStopped(shell.stopped), misconfiguration(engine.devices)];
-      const report = await Promise.race(ends);
-      return report ? tell(shell, report, args.json) : signalExitCode(shell.stopped);
+      const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
+      const report = await untilStopped(shell.stopped, pass);
+      return report ? tell(shell, engine, report, args.json) : signalExitCode(shell.stopped);
     } finally {
       bars?.stop();
-      await machine.engine.stop();
+      await engine.stop();
     }
   },
 });
 
-function tell(shell: Shell, report: PassReport, json: boolean): number {
-  if (json) shell.print(JSON.stringify(summary(report)));
-  else for (const line of lines(report)) shell.print(line);
+function tell(shell: Shell, engine: Engine, report: PassReport, json: boolean): number {
+  const result = summary(engine, report);
+  if (json) shell.print(JSON.stringify(result));
+  else for (const line of lines(result)) shell.print(line);
   const failed = report.scans.some(scan => scan.error);
   return failed || report.unfinished.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
 }
 
-function summary({ scans, delivered, unfinished }: PassReport) {
+function summary(engine: Engine, { scans, delivered, unfinished }: PassReport) {
+  const { view } = new StoreAdmin(engine.records, engine);
   const unreachable = scans.flatMap(({ device, error }) =>
     error ? [{ device, reason: error.message }] : [],
   );
   const growing = scans.flatMap(scan => scan.growing.map(path => ({ device: scan.device, path })));
-  return { delivered, unfinished, growing, unreachable };
+  return { delivered: delivered.map(view), unfinished: unfinished.map(view), growing, unreachable };
 }
 
-function lines(report: PassReport): string[] {
-  const { delivered, unfinished, growing, unreachable } = summary(report);
+function lines({ delivered, unfinished, growing, unreachable }: ReturnType<typeof summary>): string[] {
   return [
     ...unreachable.map(({ device, reason }) => `${device}: could not be listed: ${plain(reason)}`),
     ...growing.map(
       ({ device, path }) => `${device}:${plain(path)}: may still be growing, left for the next pass`,
     ),
     ...unfinished.map(record => {
-      const { device, path, state, reason = 'waits for the next pass' } = record;
+      const { device, path, state, waits = 'waits for the next pass', reason = waits } = record;
       return `${device}:${plain(path)}: ${stateName(state)}: ${plain(reason)}`;
     }),
     `${delivered.length} delivered, ${unfinished.length} unfinished`,

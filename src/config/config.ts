@@ -16,9 +16,16 @@ export interface Config {
   readonly rules: readonly Rule[];
   /** ms between two listings of a source. */
   readonly interval: number;
+  /** What must stay free of the file system under `local`. */
+  readonly minFree: MinFree;
+  /** ms after which the record of a file that is delivered and gone moves to the archive. */
+  readonly keepRecords: number;
   /** What is allowed but not wise, a sentence each. */
   readonly warnings: readonly string[];
 }
+
+/** A share of the file system, or an amount. */
+export type MinFree = { readonly percent: number } | { readonly bytes: number };
 
 export interface DeviceConfig {
   readonly name: string;

@@ -28,6 +28,8 @@ export interface DeviceType<Options = unknown> {
   /** One line for the docs. */
   readonly summary: string;
   readonly options: z.ZodType<Options> & { readonly shape: Readonly<Record<string, z.ZodType>> };
+  /** Whether its sources can report free space (`Source.space`); absent: that shows only at work. */
+  readonly tellsSpace?: boolean;
   source?(options: Options, context: DeviceContext): Source;
   target?(options: Options, context: DeviceContext): Target;
 }

@@ -18,18 +18,21 @@ export function bare(schema: z.ZodType): z.ZodType {
   return inner;
 }
 
-/** A map's own keys; undefined where any key, or none, is allowed. */
+/** A map's own keys, also where other values may stand in its place; undefined where any key, or none, is allowed. */
 export function shapeOf(schema: z.ZodType): Shape | undefined {
   const inner = bare(schema);
-  return inner instanceof z.ZodObject ? inner.shape : undefined;
+  if (inner instanceof z.ZodObject) return inner.shape;
+  if (!(inner instanceof z.ZodUnion)) return undefined;
+  const [map, another] = inner.options.filter(option => option instanceof z.ZodObject);
+  return another ? undefined : map?.shape;
 }
 
 /** The schema of one key or item of a map or list. */
 export function childOf(schema: z.ZodType, key: PropertyKey): z.ZodType | undefined {
   const inner = bare(schema);
+  const shape = shapeOf(inner);
   // Own keys only: a user may write `__proto__`.
-  if (inner instanceof z.ZodObject)
-    return Object.hasOwn(inner.shape, key) ? (inner.shape as Shape)[String(key)] : undefined;
+  if (shape) return Object.hasOwn(shape, key) ? shape[String(key)] : undefined;
   if (inner instanceof z.ZodRecord) return inner.valueType as z.ZodType;
   return inner instanceof z.ZodArray ? (inner.element as z.ZodType) : undefined;
 }

@@ -59,6 +59,8 @@ function assemble(
     devices,
     rules,
     interval: top.interval,
+    minFree: top.min_free,
+    keepRecords: top.keep_records,
   };
 }
 

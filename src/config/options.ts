@@ -2,8 +2,9 @@ import bytes from 'bytes';
 import ms, { type StringValue } from 'ms';
 import picomatch from 'picomatch';
 import { z } from 'zod';
-import type { Retention } from '../rules/rule.js';
+import type { Begin, Retention } from '../rules/rule.js';
 import { checkTemplate, parseTemplate, PLACEHOLDERS } from '../rules/template.js';
+import type { MinFree } from './config.js';
 import { suggest } from './nearest.js';
 
 // The small types that options are made of. Every option of the program is built from these, so that one table
@@ -15,6 +16,8 @@ const SECRET = 'secret';
 
 const NOT_A_DURATION = 'must be a time span like 10s, 5m or 30d';
 const NOT_A_SIZE = 'must be a size like 512KB or 10GB';
+const NOT_A_MIN_FREE = 'must be 0, a share like 5% or a size like 2GB';
+const NOT_A_BEGIN = 'must be all, new, a date like 2026-08-01 or 2026-08-01T12:30:00Z, or an age like 30d';
 const NOT_A_RETENTION = 'must be keep, delete, an age like 30d or a size like 10GB';
 
 /** A time span: `250ms`, `10s`, `30d`; a bare number is seconds. Becomes milliseconds. */
@@ -30,6 +33,20 @@ export const size = () =>
     .union([z.number(), z.string()], { error: NOT_A_SIZE })
     .transform((value, context) => parseSize(value) ?? refuse(context, NOT_A_SIZE))
     .meta({ title: SIZE });
+
+/** `5%` of a file system, or a size; of bare numbers only 0, as nobody would know what others mean. */
+export const minFree = () =>
+  z
+    .union([z.literal(0), z.string()], { error: NOT_A_MIN_FREE })
+    .transform((value, context) => parseMinFree(String(value)) ?? refuse(context, NOT_A_MIN_FREE))
+    .meta({ title: 'share or size' });
+
+/** `all`, `new`, a date, with or without a time (UTC where it names no zone), or an age (`30d`). */
+export const begin = () =>
+  z
+    .union([z.string(), z.date()], { error: NOT_A_BEGIN })
+    .transform((value, context) => parseBegin(value) ?? refuse(context, NOT_A_BEGIN))
+    .meta({ title: 'all, new, date or time span' });
 
 /** A secret: `{ env: NAME }`, `{ file: PATH }` or (with a warning) the value itself. */
 export const secret = () =>
@@ -128,9 +145,41 @@ function parseSize(value: number | string): number | undefined {
   return /^\d+(\.\d+)? ?([KMGTP]?B)?$/i.test(value) ? (bytes.parse(value) ?? undefined) : undefined;
 }
 
+function parseMinFree(text: string): MinFree | undefined {
+  const [, share] = /^(\d{1,2}(?:\.\d+)?) ?%$/.exec(text) ?? [];
+  if (share !== undefined) return { percent: Number(share) };
+  const amount = text === '0' || hasUnit(text) ? parseSize(text) : undefined;
+  return amount === undefined ? undefined : { bytes: amount };
+}
+
+/** YAML 1.1 makes dates of some texts. */
+function parseBegin(value: string | Date): Begin | undefined {
+  if (value === 'all' || value === 'new') return { kind: value };
+  const from = typeof value === 'string' ? parseDate(value) : value.getTime();
+  if (from !== undefined) return { kind: 'date', from };
+  const text = String(value);
+  const age = hasUnit(text) ? parseDuration(text) : undefined;
+  return age === undefined ? undefined : { kind: 'age', ms: age };
+}
+
+const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+
+/** ms since the Unix epoch. */
+function parseDate(text: string): number | undefined {
+  const [, day, time = '00:00', zone = 'Z'] = DATE.exec(text) ?? [];
+  if (!z.iso.date().safeParse(day).success) return undefined;
+  const at = Date.parse(`${day}T${time}${zone}`);
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** Where several kinds of value may stand, a bare number might mean any of them. */
+function hasUnit(text: string): boolean {
+  return /[a-z]/i.test(text);
+}
+
 function parseRetention(text: string): Retention | undefined {
   if (text === 'keep' || text === 'delete') return { kind: text };
-  if (!/[a-z]/i.test(text)) return undefined;
+  if (!hasUnit(text)) return undefined;
   const age = parseDuration(text);
   if (age !== undefined) return { kind: 'age', ms: age };
   const limit = parseSize(text);

@@ -47,23 +47,34 @@ function table(shape: Shape): string {
 }
 
 /** Keys of a map within a map are written with a dot. */
-function rows(shape: Shape, prefix: string): string[] {
+function rows(shape: Shape, prefix: string, required = '**required**'): string[] {
   return Object.entries(shape).flatMap(([key, schema]) => {
     const cells = [
       `\`${prefix}${key}\``,
       typeName(bare(schema)),
-      defaultCell(schema),
+      isRequired(schema) ? required : defaultCell(schema),
       schema.description ?? '',
     ];
     const row = `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-    return [row, ...rows(shapeOf(schema) ?? {}, `${prefix}${key}.`)];
+    return [row, ...rows(innerShape(bare(schema)), `${prefix}${key}.`, isUnion(schema) ? '' : required)];
   });
 }
 
+/** A type that has a title is known by that. */
+function innerShape(schema: z.ZodType): Shape {
+  return (schema.meta()?.title === undefined && shapeOf(schema)) || {};
+}
+
+/** A map that may be given in place of another value: its keys are needed only then. */
+function isUnion(schema: z.ZodType): boolean {
+  return bare(schema) instanceof z.ZodUnion;
+}
+
 function defaultCell(schema: z.ZodType): string {
-  if (isRequired(schema)) return '**required**';
   const value = defaultOf(schema);
-  return value === undefined || shapeOf(schema) ? '' : `\`${showDefault(bare(schema), value)}\``;
+  return value === undefined || bare(schema) instanceof z.ZodObject
+    ? ''
+    : `\`${showDefault(bare(schema), value)}\``;
 }
 
 function typeName(schema: z.ZodType): string {

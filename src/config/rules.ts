@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
 import { parseTemplate } from '../rules/template.js';
@@ -27,8 +28,27 @@ function checkRule(raw: unknown, devices: KnownDevices, locks: Locks, place: Pla
   if (isRecord(raw)) checkDevicesOf(raw, devices, place);
   if (!rule) return undefined;
   if (rule.via === 'stream') checkLocks(rule, locks, place.at('via'));
+  checkSizes(rule, place.at('smaller_than'));
+  checkSpace(rule, devices.get(rule.from), place.at('after', 'source'));
   if (!namesTheFile(rule.path)) place.at('path').warn(ALL_ALIKE);
   return toRule(rule);
+}
+
+type RuleOptions = z.output<typeof ruleSchema>;
+
+function checkSizes({ larger_than = -1, smaller_than = Infinity }: RuleOptions, place: Place): void {
+  if (smaller_than > larger_than + 1) return;
+  place.error(
+    'no file is larger than larger_than and smaller than this; raise it, or leave out one of the two',
+  );
+}
+
+/** Where nobody knows how much is free, nothing would ever be removed. */
+function checkSpace({ from, after }: RuleOptions, type: DeviceType | undefined, place: Place): void {
+  if (typeof after.source === 'string' || type?.tellsSpace !== false) return;
+  place
+    .at('keep_free')
+    .error(`"${from}" (type ${type.type}) cannot tell how much space is free; say keep or delete`);
 }
 
 /** A stream needs both ends at once, which one lock over both would never let it have. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Rule } from '../rules/rule.js';
-import { duration, glob, retention, template } from './options.js';
+import { isRecord } from './introspect.js';
+import { begin, duration, glob, minFree, retention, size, template } from './options.js';
 
 const KEEP = 'keep';
 
@@ -30,7 +31,31 @@ export const topSchema = z.strictObject({
     .refine(ms => ms >= SHORTEST_INTERVAL, { error: `must be at least ${SHORTEST_INTERVAL}ms` })
     .prefault('10s')
     .describe('pause between two listings of a source'),
+  min_free: minFree()
+    .prefault('5%')
+    .describe(
+      'what must stay free of the file system under `local`: nothing is fetched into it; `0`: all may be filled',
+    ),
+  keep_records: duration()
+    .prefault('1y')
+    .describe(
+      'records of files that are delivered and gone from the source and from here move to an archive after that time',
+    ),
 });
+
+/** A source that cannot report its free space takes no `keep_free`: rules.ts. */
+const sourceRemoval = () =>
+  z.union(
+    [
+      z.enum([KEEP, 'delete']),
+      z.strictObject({
+        keep_free: size().describe(
+          'the oldest files go, and only while less than that is free on the source',
+        ),
+      }),
+    ],
+    { error: ({ input }) => (isRecord(input) ? undefined : 'must be keep, delete or { keep_free: 2GB }') },
+  );
 
 export const ruleSchema = z.strictObject({
   from: z.string().min(1).describe('source device'),
@@ -43,6 +68,21 @@ export const ruleSchema = z.strictObject({
       'files to take; `**` spans folders, upper and lower case are alike, names that begin with a dot must be asked for',
     ),
   exclude: z.array(glob()).default([]).describe('files to leave'),
+  order: z
+    .enum(['newest', 'oldest', 'smallest'])
+    .default('newest')
+    .describe('which of the files that wait goes first'),
+  begin: begin()
+    .prefault('all')
+    .describe(
+      'which of the files that are on the source at its first scan are wanted: all, none, those changed since a date, or those no older than an age; what comes later is always wanted',
+    ),
+  larger_than: size().optional().describe('only files of more bytes are wanted'),
+  smaller_than: size().optional().describe('only files of fewer bytes are wanted'),
+  fetch: z
+    .enum(['all', 'asked'])
+    .default('all')
+    .describe('fetch every file, or only list them and fetch those that are asked for (`filesync fetch ID`)'),
   settle: duration().prefault('10s').describe('a file must not have changed for so long before it is taken'),
   description: template(['description'])
     .default('')
@@ -58,9 +98,18 @@ export const ruleSchema = z.strictObject({
     .describe(
       'through local storage, or straight from the source to each target without a local copy (then `after: local` means nothing); a file that several rules take streams only if all of them say so',
     ),
+  delete_after: duration()
+    .prefault('10m')
+    .describe(
+      'a file of which nobody can see whether it is still being written must not have changed for so long before it is removed from the source',
+    ),
   after: z
     .strictObject({
-      source: z.enum([KEEP, 'delete']).default(KEEP).describe("the source's file, once every target has it"),
+      source: sourceRemoval()
+        .default(KEEP)
+        .describe(
+          "the source's file, once every target has it: it stays, goes, or goes only when space is short (`{ keep_free: 2GB }`)",
+        ),
       local: retention()
         .prefault(KEEP)
         .describe(
@@ -71,6 +120,15 @@ export const ruleSchema = z.strictObject({
     .describe('what becomes of delivered files'),
 });
 
-export function toRule({ while_armed: whileArmed, ...rule }: z.output<typeof ruleSchema>): Rule {
-  return { ...rule, whileArmed };
+export function toRule(options: z.output<typeof ruleSchema>): Rule {
+  const { while_armed, delete_after, larger_than, smaller_than, after, ...rule } = options;
+  const { source, local } = after;
+  return {
+    ...rule,
+    whileArmed: while_armed,
+    deleteAfter: delete_after,
+    ...(larger_than !== undefined && { largerThan: larger_than }),
+    ...(smaller_than !== undefined && { smallerThan: smaller_than }),
+    after: { source: typeof source === 'string' ? source : { keepFree: source.keep_free }, local },
+  };
 }

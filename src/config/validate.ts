@@ -21,12 +21,26 @@ export function reportUnknownKeys(keys: readonly string[], known: readonly strin
 
 function report(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown, place: Place): void {
   const path = issue.path.map(part => (typeof part === 'number' ? part : String(part)));
+  const meant = issuesOfMeantBranch(issue);
+  if (meant) {
+    for (const inner of meant) report({ ...inner, path: [...path, ...inner.path] }, schema, value, place);
+    return;
+  }
   if (issue.code !== 'unrecognized_keys') {
     place.at(...path).error(inWords(issue, path.reduce(valueAt, value)));
     return;
   }
   const owner = path.reduce<z.ZodType | undefined>((parent, key) => parent && childOf(parent, key), schema);
   reportUnknownKeys(issue.keys, Object.keys((owner && shapeOf(owner)) ?? {}), place.at(...path));
+}
+
+/** What is wrong within the only kind of value that a union's value can be meant as; undefined if that is not clear. */
+function issuesOfMeantBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | undefined {
+  if (issue.code !== 'invalid_union' || issue.message !== UNION_WITHOUT_WORDS) return undefined;
+  const [meant, another] = issue.errors.filter(branch =>
+    branch.every(({ code, path }) => code === 'unrecognized_keys' || path.length > 0),
+  );
+  return another ? undefined : meant;
 }
 
 function valueAt(parent: unknown, key: string | number): unknown {

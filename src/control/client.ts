@@ -1,7 +1,6 @@
 import axios, { type AxiosInstance } from 'axios';
 import { FileSyncError } from '../errors.js';
-import type { FileRecord } from '../ports.js';
-import type { Admin, EditResult, FileFilter, Status } from './admin.js';
+import type { Admin, EditResult, FileFilter, ListedFile, Status } from './admin.js';
 
 /** The Admin of a daemon that runs elsewhere, over its socket. */
 export class RemoteAdmin implements Admin {
@@ -36,20 +35,32 @@ export class RemoteAdmin implements Admin {
     return (await this.#http.get<Status>('/status')).data;
   }
 
-  async files(filter: FileFilter): Promise<readonly FileRecord[]> {
-    return (await this.#http.get<FileRecord[]>('/files', { params: filter })).data;
+  async files(filter: FileFilter): Promise<readonly ListedFile[]> {
+    return (await this.#http.get<ListedFile[]>('/files', { params: filter })).data;
   }
 
   async retry(ids: readonly string[] | 'failed'): Promise<EditResult> {
-    return (await this.#http.post<EditResult>('/retry', JSON.stringify(ids), JSON_BODY)).data;
+    return this.#post('/retry', ids);
   }
 
   async forget(ids: readonly string[]): Promise<EditResult> {
-    return (await this.#http.post<EditResult>('/forget', JSON.stringify(ids), JSON_BODY)).data;
+    return this.#post('/forget', ids);
+  }
+
+  async first(ids: readonly string[]): Promise<EditResult> {
+    return this.#post('/first', ids);
+  }
+
+  async fetch(ids: readonly string[]): Promise<EditResult> {
+    return this.#post('/fetch', ids);
   }
 
   async close(): Promise<void> {
     // Each call had its own connection.
+  }
+
+  async #post(path: string, ids: readonly string[] | string): Promise<EditResult> {
+    return (await this.#http.post<EditResult>(path, JSON.stringify(ids), JSON_BODY)).data;
   }
 }
 

@@ -8,6 +8,7 @@ import type { Admin, FileFilter } from './admin.js';
 
 const ids = z.array(z.string());
 const filter = z.object({
+  all: z.stringbool().optional(),
   state: z.coerce.number().pipe(z.enum(FileState)).optional(),
   device: z.string().optional(),
 });
@@ -18,6 +19,8 @@ const routes: Record<string, (admin: Admin, input: unknown) => Promise<unknown>>
   'GET /files': (admin, input) => admin.files(filter.parse(input) as FileFilter),
   'POST /retry': (admin, input) => admin.retry(z.union([ids, z.literal('failed')]).parse(input)),
   'POST /forget': (admin, input) => admin.forget(ids.parse(input)),
+  'POST /first': (admin, input) => admin.first(ids.parse(input)),
+  'POST /fetch': (admin, input) => admin.fetch(ids.parse(input)),
 };
 
 /**
@@ -29,7 +32,7 @@ export async function serveControl(path: string, admin: Admin): Promise<AsyncDis
   const server = createServer((request, response) => void answer(admin, request, response));
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
   await chmod(path, 0o600);
-  return { [Symbol.asyncDispose]: () => closeServer(server) };
+  return { [Symbol.asyncDispose]: () => closeServer(server, path) };
 }
 
 async function answer(admin: Admin, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -48,7 +51,9 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server, path: string): Promise<void> {
   server.closeAllConnections();
+  // The server would do that itself, but hold up the whole program where the file system hangs.
+  await rm(path, { force: true });
   await new Promise<void>(resolve => server.close(() => resolve()));
 }

@@ -1,63 +1,86 @@
 import { firstValueFrom, type Observable } from 'rxjs';
-import { FileState, type Clock, type FileRecord, type Store } from '../ports.js';
-import type { DeviceStatus } from '../pipeline/hub.js';
-import { edited, type Edit } from '../pipeline/edit.js';
-import { retried } from '../pipeline/record.js';
-import { stateName } from '../pipeline/state-name.js';
-import type { Admin, EditResult, FileFilter, Status } from './admin.js';
+import type { DeviceStatus } from '../engine/devices.js';
+import type { Edit, FileEvent } from '../record/events.js';
+import type { Records } from '../record/records.js';
+import { stateName, stateOf, viewOf } from '../record/state.js';
+import type { Wait } from '../engine/steps.js';
+import { FileState, type FileRecord } from '../ports.js';
+import type { Admin, EditResult, FileFilter, ListedFile, Status } from './admin.js';
+import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from './edit.js';
 
 type Refusal = EditResult['refused'][number];
 
+/** What only a running daemon knows. */
+export interface Daemon {
+  readonly devices: Observable<readonly DeviceStatus[]>;
+  explain(record: FileRecord): Wait | undefined;
+}
+
 /** The Admin of the process that holds the database: the daemon, or a command when no daemon runs. */
 export class StoreAdmin implements Admin {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #devices: Observable<readonly DeviceStatus[]> | undefined;
+  readonly #records: Records;
+  readonly #daemon: Daemon | undefined;
 
-  /** `devices` is there only in a running daemon. */
-  constructor(store: Store, clock: Clock, devices?: Observable<readonly DeviceStatus[]>) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#devices = devices;
+  constructor(records: Records, daemon?: Daemon) {
+    this.#records = records;
+    this.#daemon = daemon;
   }
 
   async status(): Promise<Status> {
-    const devices = this.#devices ? await firstValueFrom(this.#devices) : [];
+    const devices = this.#daemon ? await firstValueFrom(this.#daemon.devices) : [];
     const counts: Record<string, number> = {};
-    for (const { state } of this.#store.all()) counts[stateName(state)] = (counts[stateName(state)] ?? 0) + 1;
-    return { running: this.#devices !== undefined, devices, counts };
+    for (const record of this.#records.all()) {
+      const name = stateName(stateOf(record));
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return { running: this.#daemon !== undefined, devices, counts };
   }
 
-  async files({ state, device }: FileFilter): Promise<readonly FileRecord[]> {
-    return [...this.#store.all()].filter(
-      record =>
-        (state === undefined || record.state === state) && (device === undefined || record.device === device),
-    );
+  async files({ state, device, all = false }: FileFilter): Promise<readonly ListedFile[]> {
+    const files: ListedFile[] = [];
+    const take = (record: FileRecord) => {
+      if (state !== undefined && stateOf(record) !== state) return;
+      if (device === undefined || record.device === device) files.push(this.view(record));
+    };
+    if (all) for await (const record of this.#records.archived()) take(record);
+    for (const record of this.#records.all()) take(record);
+    return files;
   }
+
+  /** The record as people see it. */
+  readonly view = (record: FileRecord): ListedFile => {
+    const waits = this.#daemon?.explain(record)?.reason;
+    return { ...viewOf(record), ...(waits !== undefined && { waits }) };
+  };
 
   async retry(ids: readonly string[] | 'failed'): Promise<EditResult> {
     const failed = () =>
-      [...this.#store.all()].filter(record => record.state === FileState.FAILED).map(one => one.id);
-    return this.#edit(ids === 'failed' ? failed() : ids, async record => {
-      if (record.state !== FileState.FAILED)
-        return `it is ${stateName(record.state)}; only FAILED files can be retried`;
-      await this.#store.put({ ...retried(record), updatedAt: this.#clock.now() });
-      return undefined;
-    });
+      [...this.#records.all()].filter(record => stateOf(record) === FileState.FAILED).map(({ id }) => id);
+    return this.#each(ids === 'failed' ? failed() : ids, retryRefusal, () => ({ type: 'Retried' }));
+  }
+
+  async first(ids: readonly string[]): Promise<EditResult> {
+    let first =
+      1 + ids.length + [...this.#records.all()].reduce((most, one) => Math.max(most, one.first ?? 0), 0);
+    return this.#each(ids, firstRefusal, () => ({ type: 'Prioritised', first: first-- }));
+  }
+
+  async fetch(ids: readonly string[]): Promise<EditResult> {
+    return this.#each(ids, fetchRefusal, () => ({ type: 'Asked' }));
   }
 
   async forget(ids: readonly string[]): Promise<EditResult> {
     return this.#edit(ids, async record => {
-      await this.#store.delete(record.id);
+      await this.#records.forget(record.id);
       return undefined;
     });
   }
 
   /** The one record whose id begins so, or why there is none. */
   look(id: string): FileRecord | string {
-    const exact = this.#store.get(id);
+    const exact = this.#records.get(id);
     if (exact) return exact;
-    const alike = id === '' ? [] : [...this.#store.all()].filter(record => record.id.startsWith(id));
+    const alike = id === '' ? [] : [...this.#records.all()].filter(record => record.id.startsWith(id));
     if (alike[0] && alike.length === 1) return alike[0];
     return alike.length === 0
       ? 'no such file; `filesync files` lists them'
@@ -67,15 +90,25 @@ export class StoreAdmin implements Admin {
   /** The record after the edit, or why it is refused; then nothing is changed. */
   async edit(id: string, edit: Edit, isTarget: (device: string) => boolean): Promise<FileRecord | string> {
     const record = this.look(id);
-    const wanted = typeof record === 'string' ? record : edited(record, edit, isTarget);
-    if (typeof wanted === 'string') return wanted;
-    const changed = { ...wanted, updatedAt: this.#clock.now() };
-    await this.#store.put(changed);
-    return changed;
+    const refusal = typeof record === 'string' ? record : refusalOf(record, edit, isTarget);
+    if (refusal !== undefined || typeof record === 'string') return refusal ?? '';
+    return (await this.#records.commit(record.id, { type: 'Edited', edit })) ?? 'it has just been forgotten';
   }
 
   async close(): Promise<void> {
-    await this.#store.close();
+    await this.#records.close();
+  }
+
+  #each(
+    ids: readonly string[],
+    refusal: (record: FileRecord) => string | undefined,
+    event: () => FileEvent,
+  ): Promise<EditResult> {
+    return this.#edit(ids, async record => {
+      const reason = refusal(record);
+      if (reason === undefined) await this.#records.commit(record.id, event());
+      return reason;
+    });
   }
 
   /** `change` answers why it refuses, or nothing when it is done. */

@@ -6,7 +6,7 @@ import type { CommittedChange } from './schema.js';
 
 interface Pending {
   readonly change: CommittedChange;
-  readonly undo: () => Change;
+  readonly undo: () => Change | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -49,8 +49,10 @@ export class CommitQueue {
     return this.#seq;
   }
 
-  /** Resolves when the change is durable; when it rejects, `undo` has been called. */
-  add(change: CommittedChange, undo: () => Change): Promise<void> {
+  /**
+   * Resolves when the change is durable; when it rejects, `undo` has been called, which returns what that did to a record.
+   */
+  add(change: CommittedChange, undo: () => Change | undefined): Promise<void> {
     this.#seq += 1;
     const done = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ change, undo, resolve, reject });
@@ -96,7 +98,7 @@ export class CommitQueue {
   #takeBack(lost: Pending[], error: unknown): void {
     this.#seq -= lost.length;
     this.#generation += 1;
-    this.#events.takenBack(lost.toReversed().map(pending => pending.undo()));
+    this.#events.takenBack(lost.toReversed().flatMap(pending => pending.undo() ?? []));
     for (const pending of lost) pending.reject(error);
   }
 }

@@ -4,13 +4,13 @@ import type { CommitQueue } from './commit-queue.js';
 import type { Disk } from './disk.js';
 import type { JournalFile } from './journal-file.js';
 import type { DatabasePaths } from './paths.js';
+import type { Snapshot } from './snapshot-format.js';
 import { writeSnapshot } from './snapshot.js';
-import type { RecordTable } from './table.js';
 
 export interface CompactorParts {
   readonly disk: Disk;
   readonly paths: DatabasePaths;
-  readonly table: RecordTable;
+  readonly content: Pick<Snapshot, 'table' | 'sources'>;
   readonly journal: JournalFile;
   readonly commits: CommitQueue;
   readonly logger: Logger;
@@ -27,7 +27,8 @@ const SHARE = 0.25;
  *
  * 1. `journal` becomes `oldJournal`, a new `journal` begins;
  * 2. the records go to a temporary file. They are as of change N, when that begins, or of a later one: replaying all
- *    changes after N on top of them gives the right end in any case, for a change holds a whole record;
+ *    changes after N on top of them gives the right end in any case, for a change holds a whole record. A note that is
+ *    among them is kept unless a change of its record follows;
  * 3. when each change that may be among them is durable (if one was taken back, all of this is given up): the snapshot
  *    becomes the backup, the temporary file the snapshot;
  * 4. `oldJournal`, which leads from the backup to N, becomes `backupJournal`.
@@ -67,17 +68,17 @@ export class Compactor {
   }
 
   #nextDue(seq: number): number {
-    const { table, compactAfter } = this.#parts;
-    return seq + Math.max(compactAfter, Math.ceil(table.size * SHARE));
+    const { content, compactAfter } = this.#parts;
+    return seq + Math.max(compactAfter, Math.ceil(content.table.size * SHARE));
   }
 
   /** Resolves to the number of the last change in the new snapshot. */
   async #compact(): Promise<number> {
-    const { disk, paths, table, journal, commits } = this.#parts;
+    const { disk, paths, content, journal, commits } = this.#parts;
     await commits.between(() => journal.rotate());
     const { seq, generation } = commits;
     let backedUp = false;
-    await writeSnapshot(disk, paths.snapshot, { seq, records: table.all() }, async () => {
+    await writeSnapshot(disk, paths.snapshot, { ...content, seq }, async () => {
       await commits.settled();
       if (commits.generation !== generation) throw new FileSyncError('io', 'a change could not be written');
       backedUp = await disk.rename(paths.snapshot, paths.backup);

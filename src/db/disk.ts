@@ -5,14 +5,22 @@ import { FileSyncError } from '../errors.js';
 import { codeOf, diskError, unless } from '../local/disk-error.js';
 import { syncFolder } from '../local/folders.js';
 
-/** A file opened for writing. */
-export interface DiskFile {
+/** A file opened for reading. */
+export interface DiskReader {
+  /** Bytes. */
+  size(): Promise<number>;
+  /** Fills the buffer from `position` on; resolves to the number of bytes, fewer only at the end of the file. */
+  read(buffer: Buffer, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A file opened for writing, too. */
+export interface DiskFile extends DiskReader {
   /** Writes all of it, at `position` bytes from the start. */
   write(bytes: Uint8Array, position: number): Promise<void>;
   truncate(size: number): Promise<void>;
   /** Resolves when content and size are on the medium. */
   sync(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** What the database needs of a file system. Every call rejects with a FileSyncError that names the cure. */
@@ -23,6 +31,8 @@ export interface Disk {
   makeFolder(path: string): Promise<void>;
   /** The whole content; undefined if there is no such file. */
   read(path: string): Promise<Buffer | undefined>;
+  /** Undefined if there is no such file. */
+  openToRead(path: string): Promise<DiskReader | undefined>;
   /** Makes the file if there is none. */
   open(path: string): Promise<DiskFile>;
   /** Replaces `to`; durable after `syncFolder`. Resolves to whether there was a `from`. */
@@ -37,6 +47,7 @@ export const nodeDisk: Disk = {
   resolve: path => translated('find', path, () => resolvePath(path)),
   makeFolder: path => translated('make a folder for', path, () => makeFolder(path)),
   read: path => translated('read', path, () => unless(['ENOENT'], readFile(path))),
+  openToRead: path => translated('read', path, () => openToRead(path)),
   open: path => translated('write', path, async () => new NodeFile(path, await open(path, OPEN_OR_CREATE))),
   rename: (from, to) => translated('replace', to, () => renameIfThere(from, to)),
   remove: path => translated('remove', path, () => rm(path, { force: true })),
@@ -64,6 +75,21 @@ class NodeFile implements DiskFile {
     });
   }
 
+  size(): Promise<number> {
+    return translated('read', this.#path, async () => (await this.#handle.stat()).size);
+  }
+
+  read(buffer: Buffer, position: number): Promise<number> {
+    return translated('read', this.#path, async () => {
+      for (let done = 0; done < buffer.length;) {
+        const { bytesRead } = await this.#handle.read(buffer, done, buffer.length - done, position + done);
+        if (bytesRead === 0) return done;
+        done += bytesRead;
+      }
+      return buffer.length;
+    });
+  }
+
   truncate(size: number): Promise<void> {
     return translated('write', this.#path, () => this.#handle.truncate(size));
   }
@@ -75,6 +101,11 @@ class NodeFile implements DiskFile {
   close(): Promise<void> {
     return translated('close', this.#path, () => this.#handle.close());
   }
+}
+
+async function openToRead(path: string): Promise<DiskReader | undefined> {
+  const handle = await unless(['ENOENT'], open(path, constants.O_RDONLY));
+  return handle && new NodeFile(path, handle);
 }
 
 async function resolvePath(path: string): Promise<string> {

@@ -1,5 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { commit, problemOf, type Commit } from './schema.js';
+import { crcHex } from './crc.js';
+import { split } from './lines.js';
+import { Pacer } from './pacer.js';
+import { fromSchema1, isSchema1 } from './schema-1.js';
+import { commit, problemOf, type Commit, type CommittedChange } from './schema.js';
 
 // A line of the journal is a commit: {"crc":"3f2a9c01","seq":17,"changes":[…]}. The CRC-32 (zlib's) is that of the
 // bytes behind its own comma, the line end not counted. One commit is one line and one write, so that a power cut
@@ -10,8 +14,11 @@ const PADDING: readonly (number | undefined)[] = [0x20, 0x00];
 /** `{"crc":"3f2a9c01",` */
 const PREFIX = /^\{"crc":"([0-9a-f]{8})",$/;
 const PREFIX_LENGTH = 18;
+const CRC_START = 8;
 const SEQ = /^"seq":(\d+),/;
 const MAX_SEQ_LENGTH = 24;
+/** Bytes that are unpacked between two turns of the event loop: some milliseconds' work. */
+const PART = 256 * 1024;
 
 export interface JournalContent {
   /** What holds changes later than the asked ones, in the order of the file. */
@@ -25,16 +32,25 @@ export interface JournalContent {
 }
 
 export function encodeCommit(content: Commit): Buffer {
-  const body = Buffer.from(JSON.stringify(content).slice(1));
-  const prefix = `{"crc":"${hex(crc32(body))}",`;
-  return Buffer.concat([Buffer.from(prefix), body, Buffer.of(NEWLINE)]);
+  const line = Buffer.from(`{"crc":"00000000",${JSON.stringify(content).slice(1)}\n`);
+  line.write(crcHex(crc32(line.subarray(PREFIX_LENGTH, -1))), CRC_START, 'latin1');
+  return line;
 }
 
-/** Reads the commits that hold any change after number `after`; earlier ones are checked but not unpacked. */
-export function decodeJournal(bytes: Buffer, after: number): JournalContent {
+/**
+ * Reads the commits that hold any change after number `after`; earlier ones are checked but not unpacked. What a version
+ * with schema 1 wrote is given as of the present schema.
+ */
+export async function decodeJournal(bytes: Buffer, after: number): Promise<JournalContent> {
   const scan: Scan = { commits: [], size: 0, bad: 0, badBetween: false };
   const used = bytes.subarray(0, usedLength(bytes));
-  for (const { line, end } of linesOf(used)) note(scan, decodeLine(line, after), end);
+  const pacer = new Pacer(PART);
+  let end = 0;
+  for (const line of split(used)) {
+    end += line.length;
+    take(scan, decodeLine(line, after), end);
+    await pacer.after(line.length);
+  }
   const damaged = scan.badBetween || scan.bad > 1;
   return { commits: scan.commits, size: scan.size, torn: used.length - scan.size, damaged };
 }
@@ -47,7 +63,7 @@ interface Scan {
   badBetween: boolean;
 }
 
-function note(scan: Scan, line: Commit | 'old' | 'bad', end: number): void {
+function take(scan: Scan, line: Commit | 'old' | 'bad', end: number): void {
   if (line === 'bad') {
     scan.bad += 1;
     return;
@@ -66,19 +82,9 @@ function usedLength(bytes: Buffer): number {
   return length;
 }
 
-/** The whole lines; what follows the last line end counts as one, too. */
-function* linesOf(bytes: Buffer): Generator<{ line: Buffer; end: number }> {
-  for (let start = 0; start < bytes.length;) {
-    const newline = bytes.indexOf(NEWLINE, start);
-    const end = newline < 0 ? bytes.length : newline + 1;
-    yield { line: bytes.subarray(start, end), end };
-    start = end;
-  }
-}
-
 function decodeLine(line: Buffer, after: number): Commit | 'old' | 'bad' {
   const expected = PREFIX.exec(line.toString('latin1', 0, PREFIX_LENGTH))?.[1];
-  if (line.at(-1) !== NEWLINE || expected !== hex(crc32(line.subarray(PREFIX_LENGTH, -1)))) return 'bad';
+  if (line.at(-1) !== NEWLINE || expected !== crcHex(crc32(line.subarray(PREFIX_LENGTH, -1)))) return 'bad';
   const seq = SEQ.exec(line.toString('latin1', PREFIX_LENGTH, PREFIX_LENGTH + MAX_SEQ_LENGTH))?.[1];
   if (Number(seq) <= after) return 'old';
   return unpack(`{${line.toString('utf8', PREFIX_LENGTH)}`) ?? 'bad';
@@ -86,11 +92,15 @@ function decodeLine(line: Buffer, after: number): Commit | 'old' | 'bad' {
 
 function unpack(json: string): Commit | undefined {
   try {
-    const content: unknown = JSON.parse(json);
-    return problemOf(commit, content) === undefined ? (content as Commit) : undefined;
+    const { seq, changes } = JSON.parse(json) as Commit;
+    const content = { seq, changes: changes.map(migrated) };
+    return problemOf(commit, content) === undefined ? content : undefined;
   } catch {
     return undefined;
   }
 }
 
-const hex = (value: number) => value.toString(16).padStart(8, '0');
+function migrated(change: CommittedChange): CommittedChange {
+  if (!('put' in change) || !isSchema1(change.put)) return change;
+  return { put: fromSchema1(change.put) };
+}

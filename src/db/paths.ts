@@ -10,6 +10,8 @@ export interface DatabasePaths {
   readonly oldJournal: string;
   /** The changes between `backup` and `snapshot`: with it, a lost snapshot costs nothing. */
   readonly backupJournal: string;
+  /** Records that were moved out of the database; only grows. */
+  readonly archive: string;
 }
 
 export function databasePaths(path: string): DatabasePaths {
@@ -19,5 +21,6 @@ export function databasePaths(path: string): DatabasePaths {
     journal: `${path}.journal`,
     oldJournal: `${path}.journal.old`,
     backupJournal: `${path}.journal.bak`,
+    archive: `${path}.archive`,
   };
 }

@@ -5,9 +5,9 @@ import type { Disk } from './disk.js';
 /** Keeps damaged files for a person to look at, under names that say when they were found. */
 export class Quarantine {
   readonly #disk: Disk;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
 
-  constructor(disk: Disk, clock: Clock) {
+  constructor(disk: Disk, clock: Pick<Clock, 'now'>) {
     this.#disk = disk;
     this.#clock = clock;
   }

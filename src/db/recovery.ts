@@ -3,11 +3,13 @@ import type { Logger } from '../ports.js';
 import type { Disk } from './disk.js';
 import { decodeJournal, type JournalContent } from './journal-format.js';
 import type { JournalState } from './journal-file.js';
+import { Pacer } from './pacer.js';
 import type { DatabasePaths } from './paths.js';
 import type { Quarantine } from './quarantine.js';
-import { EMPTY, readSnapshot } from './snapshot.js';
-import type { Commit, CommittedChange, Snapshot } from './schema.js';
-import { RecordTable } from './table.js';
+import { SCHEMA, type Commit, type CommittedChange } from './schema.js';
+import { SharedStrings } from './shared-strings.js';
+import { emptySnapshot, type Snapshot } from './snapshot-format.js';
+import { readSnapshot } from './snapshot.js';
 
 export interface RecoveryContext {
   readonly disk: Disk;
@@ -18,13 +20,12 @@ export interface RecoveryContext {
 
 /** What the files on disk say. */
 export interface Recovered {
-  readonly table: RecordTable;
-  /** The number of the last change. */
-  readonly seq: number;
+  /** As of the last change. */
+  readonly content: Snapshot;
   /** The number of the last change that the snapshot holds (once it has been written, where it must). */
   readonly snapshotSeq: number;
   readonly journalState: JournalState;
-  /** The files would not give this state once more: a new snapshot must be written before anything else. */
+  /** The files would not give this state once more, or not in this schema: a new snapshot must be written first. */
   readonly needsSnapshot: boolean;
 }
 
@@ -33,13 +34,19 @@ export interface Recovered {
  * set aside, never deleted. Rejects with `config`, and touches nothing, if a later version wrote them.
  */
 export async function recover(context: RecoveryContext): Promise<Recovered> {
-  const base = await chooseBase(context);
-  const journals = await readJournals(context, base.snapshot.seq);
-  const { table, seq, lost } = replay(base.snapshot, journals.commits);
+  const { snapshot, intact } = await chooseBase(context);
+  const journals = await readJournals(context, snapshot.seq);
+  const { content, lost } = await replay(snapshot, journals.commits);
   if (lost > 0) context.logger.log('error', lostMessage(context.paths, lost));
-  const needsSnapshot = !base.intact || journals.damaged || lost > 0;
-  const snapshotSeq = needsSnapshot ? seq : base.snapshot.seq;
-  return { table, seq, snapshotSeq, needsSnapshot, journalState: journals.state };
+  if (snapshot.schema !== SCHEMA)
+    context.logger.log('info', convertedMessage(context.paths, snapshot.schema));
+  const needsSnapshot = !intact || snapshot.schema !== SCHEMA || journals.damaged || lost > 0;
+  const snapshotSeq = needsSnapshot ? content.seq : snapshot.seq;
+  return { content, snapshotSeq, needsSnapshot, journalState: journals.state };
+}
+
+function convertedMessage({ snapshot, backup }: DatabasePaths, schema: number): string {
+  return `converting the database ${snapshot} from schema ${schema} to ${SCHEMA}; as it was, it stays as ${backup}`;
 }
 
 function lostMessage({ snapshot }: DatabasePaths, lost: number): string {
@@ -70,7 +77,7 @@ async function chooseBase(context: RecoveryContext): Promise<Base> {
   if (backup.snapshot)
     logger.log('warn', `the database now comes from its backup ${paths.backup} and its journal`);
   else if (aside.length > 0) logger.log('error', noBackupMessage(paths, aside.join(' and ')));
-  return { snapshot: backup.snapshot ?? EMPTY, intact: false };
+  return { snapshot: backup.snapshot ?? emptySnapshot(), intact: false };
 }
 
 async function tryRead(disk: Disk, path: string): Promise<Candidate> {
@@ -129,7 +136,7 @@ interface Journal extends JournalContent {
 
 async function readJournal(disk: Disk, path: string, after: number): Promise<Journal> {
   const bytes = await disk.read(path);
-  return { path, bytes, ...decodeJournal(bytes ?? Buffer.alloc(0), after) };
+  return { path, bytes, ...(await decodeJournal(bytes ?? Buffer.alloc(0), after)) };
 }
 
 async function keepCopy({ quarantine, logger }: RecoveryContext, { path, bytes }: Journal): Promise<void> {
@@ -144,28 +151,36 @@ function tornMessage({ path, torn }: Journal): string {
   return `dropped ${torn} bytes of an unfinished write at the end of ${path}; nothing that was confirmed is missing`;
 }
 
+/** Changes that are replayed between two turns of the event loop. */
+const PART = 1000;
+
 interface Replayed {
-  readonly table: RecordTable;
-  readonly seq: number;
+  readonly content: Snapshot;
   /** How many changes are missing between those that were there. */
   readonly lost: number;
 }
 
-function replay(base: Snapshot, commits: readonly Commit[]): Replayed {
-  const table = new RecordTable();
-  for (const record of base.records) table.set(record);
+async function replay(base: Snapshot, commits: readonly Commit[]): Promise<Replayed> {
+  const strings = new SharedStrings();
+  const pacer = new Pacer(PART);
   let { seq } = base;
   let lost = 0;
   for (const commit of commits) {
     const before = commit.seq - commit.changes.length;
     lost += Math.max(0, before - seq);
-    for (const change of commit.changes.slice(Math.max(0, seq - before))) apply(table, change);
+    const changes = commit.changes.slice(Math.max(0, seq - before));
+    for (const change of changes) apply(base, change, strings);
     seq = Math.max(seq, commit.seq);
+    await pacer.after(changes.length);
   }
-  return { table, seq, lost };
+  return { content: { ...base, seq }, lost };
 }
 
-function apply(table: RecordTable, change: CommittedChange): void {
-  if ('put' in change) table.set(change.put);
-  else table.delete(change.delete);
+function apply({ table, sources }: Snapshot, change: CommittedChange, strings: SharedStrings): void {
+  if ('delete' in change) table.delete(change.delete);
+  else if ('source' in change) sources.set(change.source.device, change.source);
+  else {
+    strings.replaceIn(change.put);
+    table.add(change.put);
+  }
 }

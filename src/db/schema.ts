@@ -1,68 +1,93 @@
 import { z } from 'zod';
-import { FileState, type FileRecord } from '../ports.js';
+import type { FileRecord, SourceRecord } from '../ports.js';
 
 // What the database accepts: both what it is given and what it reads back. The types in ports.ts are the truth; the
 // compiler refuses a table here that says something else or leaves a field out.
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
-const count = z.int().nonnegative();
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
+export const recordId = z.string().regex(/^[0-9a-f]{12}$/, 'not twelve hex digits');
+export const count = z.int().nonnegative();
 
-const checksum = z.object({
+export const checksum = z.object({
   algorithm: z.enum(['crc32-mavlink', 'md5', 'sha256']),
   value: z.string().regex(/^[0-9a-f]+$/, 'not lower-case hex'),
 });
 
-const delivery = z.object({
+export const checkpoint = z.object({ boot: z.string(), synced: count });
+
+export const delivery = z.object({
   state: z.enum(['pending', 'sending', 'committing', 'done', 'failed']),
   path: z.string().exactOptional(),
+  tried: z.literal(true).exactOptional(),
   location: z.string().exactOptional(),
   verified: z.enum(['hash', 'size', 'reply']).exactOptional(),
   reason: z.string().exactOptional(),
 });
 
-export const fileRecord: z.ZodType<FileRecord> = z.object({
-  id: z.string().regex(/^[0-9a-f]{12}$/, 'not twelve hex digits'),
+const presence = z.object({
+  state: z.enum(['present', 'gone', 'removed']),
+});
+
+const localCopy = z.discriminatedUnion('state', [
+  z.object({ state: z.enum(['none', 'whole', 'evicted']) }),
+  z.object({ state: z.enum(['fetching', 'partial']), checkpoint: checkpoint.exactOptional() }),
+]);
+
+const moment = z.object({ at: z.number(), boot: z.string(), up: z.number(), synced: z.boolean() });
+
+const fields = {
+  id: recordId,
   device: z.string().min(1),
   path: z.string().min(1),
   size: count,
   modified: z.number().exactOptional(),
   checksum: checksum.exactOptional(),
-  state: z.enum(FileState),
+  generation: count.exactOptional(),
+  source: presence,
   local: z.string(),
+  copy: localCopy,
   sha256: sha256.exactOptional(),
   proof: checksum.exactOptional(),
   via: z.literal('stream').exactOptional(),
-  kept: z.boolean().exactOptional(),
   description: z.string(),
   targets: z.record(z.string(), delivery),
+  byHand: z.literal(true).exactOptional(),
+  skipped: z.string().exactOptional(),
+  asked: z.literal(true).exactOptional(),
+  first: z.number().exactOptional(),
+  atFirstScan: z.literal(true).exactOptional(),
+  like: z.string().exactOptional(),
+  mismatches: count.exactOptional(),
+  lost: count.exactOptional(),
+  givenUp: z.literal(true).exactOptional(),
+  removal: z.literal('refused').exactOptional(),
   reason: z.string().exactOptional(),
-  checkpoint: z.object({ boot: z.string(), synced: count }).exactOptional(),
+  delivered: moment.exactOptional(),
   foundAt: z.number(),
   updatedAt: z.number(),
-} satisfies Record<keyof FileRecord, z.ZodType>);
+} satisfies Record<keyof FileRecord, z.ZodType>;
+
+export const fileRecord: z.ZodType<FileRecord> = z.object(fields);
+
+export const sourceRecord: z.ZodType<SourceRecord> = z.object({
+  device: z.string().min(1),
+  scannedAt: z.number(),
+  volume: z.string().exactOptional(),
+} satisfies Record<keyof SourceRecord, z.ZodType>);
 
 /** The schema that this version writes. It rises when an older version could not read the files rightly any more. */
-export const SCHEMA = 1;
+export const SCHEMA = 2;
 
-/** Every record, in the order in which they were found; change number `seq` and all before it are in them. */
-export interface Snapshot {
-  readonly schema: typeof SCHEMA;
-  readonly seq: number;
-  readonly records: Iterable<FileRecord>;
-}
-export const snapshot: z.ZodType<Snapshot> = z.object({
-  schema: z.literal(SCHEMA),
-  seq: count,
-  records: z.array(fileRecord),
-});
+const change = z.union([
+  z.object({ put: fileRecord }),
+  z.object({ delete: z.string() }),
+  z.object({ source: sourceRecord }),
+]);
+export type CommittedChange = z.output<typeof change>;
 
 /** What became durable together, in order. `seq` is the number of the last of the changes; the first ever has 1. */
-export const commit = z.object({
-  seq: count,
-  changes: z.array(z.union([z.object({ put: fileRecord }), z.object({ delete: z.string() })])).readonly(),
-});
+export const commit = z.object({ seq: count, changes: z.array(change).readonly() });
 export type Commit = z.output<typeof commit>;
-export type CommittedChange = Commit['changes'][number];
 
 /**
  * What is wrong with a value, in a few words; undefined if it is of that shape. Whoever goes on with the value itself
@@ -72,3 +97,17 @@ export function problemOf(shape: z.ZodType, value: unknown): string | undefined 
   const issue = shape.safeParse(value).error?.issues[0];
   return issue && `${issue.path.join('.') || 'content'}: ${issue.message}`;
 }
+
+/** As `problemOf(fileRecord, record)`, where `previous` is known to be right: only what differs from it is looked at. */
+export function problemOfNext(record: FileRecord, previous: FileRecord | undefined): string | undefined {
+  if (!previous) return problemOf(fileRecord, record);
+  const changed = FIELDS.filter(field => record[field] !== previous[field]);
+  if (changed.some(field => record[field] === undefined)) return problemOf(fileRecord, record);
+  for (const field of changed) {
+    const problem = problemOf(fields[field], record[field]);
+    if (problem !== undefined) return `${field}: ${problem.replace(/^content: /, '')}`;
+  }
+  return undefined;
+}
+
+const FIELDS = Object.keys(fields) as (keyof FileRecord)[];

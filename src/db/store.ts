@@ -1,21 +1,25 @@
+import { Mutex } from 'async-mutex';
 import { dirname, resolve } from 'node:path';
 import { FileSyncError } from '../errors.js';
-import type { Clock, FileRecord, Logger, Store } from '../ports.js';
+import type { Clock, FileRecord, Logger, SourceRecord, Store } from '../ports.js';
+import { Archive } from './archive.js';
 import { ChangeFeed, describeChange } from './change-feed.js';
 import { CommitQueue } from './commit-queue.js';
 import { Compactor, type CompactorParts } from './compactor.js';
 import { nodeDisk, type Disk } from './disk.js';
 import { JournalFile } from './journal-file.js';
 import { acquireLock, type Lock } from './lock.js';
+import { Notes } from './notes.js';
 import { databasePaths, type DatabasePaths } from './paths.js';
 import { Quarantine } from './quarantine.js';
 import { recover, type Recovered } from './recovery.js';
-import { fileRecord, problemOf, type CommittedChange } from './schema.js';
+import { problemOf, problemOfNext, sourceRecord, type CommittedChange } from './schema.js';
+import type { Snapshot } from './snapshot-format.js';
 import { temporaryPath, writeSnapshot } from './snapshot.js';
-import type { RecordTable, Undo } from './table.js';
+import type { Undo } from './table.js';
 
 export interface StoreOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
   readonly logger: Logger;
   /** Changes after which the journal is made into a new snapshot, at least. */
   readonly compactAfter?: number;
@@ -23,9 +27,11 @@ export interface StoreOptions {
 }
 
 const COMPACT_AFTER = 2000;
+/** Records that are archived at a time: bounds the work done in one go, and what a crash leaves in both places. */
+const PORTION = 256;
 
 /**
- * Opens the database at `path`, or makes it. Beside it lie its backup and its journal; see `databasePaths`.
+ * Opens the database at `path`, or makes it. Beside it lie its backup, its journal and its archive; see `databasePaths`.
  * Rejects with `config` if another process has it open, a later version wrote it or the folder cannot be written.
  */
 export async function openStore(path: string, options: StoreOptions): Promise<Store> {
@@ -46,82 +52,152 @@ async function openLocked(path: string, disk: Disk, options: StoreOptions, lock:
   const paths = databasePaths(path);
   const recovered = await recover({ disk, paths, logger, quarantine: new Quarantine(disk, clock) });
   await disk.remove(temporaryPath(path));
-  if (recovered.needsSnapshot) await writeRecovered(disk, paths, recovered);
+  if (recovered.needsSnapshot) await writeRecovered(disk, paths, recovered.content);
   const journal = await JournalFile.open(disk, paths, recovered.journalState);
-  return new FileStore({ ...recovered, disk, paths, journal, lock, logger, compactAfter });
+  return new FileStore({ ...recovered, disk, paths, journal, lock, clock, logger, compactAfter });
 }
 
-async function writeRecovered(disk: Disk, paths: DatabasePaths, { seq, table }: Recovered): Promise<void> {
-  await writeSnapshot(disk, paths.snapshot, { seq, records: table.all() }, async () => {
+async function writeRecovered(disk: Disk, paths: DatabasePaths, content: Snapshot): Promise<void> {
+  await writeSnapshot(disk, paths.snapshot, content, async () => {
     await disk.rename(paths.snapshot, paths.backup);
   });
 }
 
 type Parts = Omit<CompactorParts, 'commits'> &
-  Pick<Recovered, 'seq' | 'snapshotSeq'> & { readonly lock: Lock };
+  Pick<Recovered, 'content' | 'snapshotSeq'> &
+  Pick<StoreOptions, 'clock'> & { readonly lock: Lock };
 
+/**
+ * When a change fails, memory goes back to what it was before that change. Notes made of the record since are dropped with
+ * it, for they were made on top of it; a note that the change had replaced waits again, as it did.
+ */
 class FileStore implements Store {
-  readonly #table: RecordTable;
+  readonly #content: Snapshot;
   readonly #journal: JournalFile;
   readonly #lock: Lock;
   readonly #commits: CommitQueue;
   readonly #compactor: Compactor;
+  readonly #notes: Notes;
+  readonly #archive: Archive;
+  readonly #archiving = new Mutex();
   readonly #feed = new ChangeFeed();
   readonly changes = this.#feed.changes;
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
-    this.#table = parts.table;
-    this.#journal = parts.journal;
-    this.#lock = parts.lock;
-    this.#commits = new CommitQueue(parts.journal, parts.seq, {
+    const { content, journal, lock, disk, paths, clock, logger } = parts;
+    this.#content = content;
+    this.#journal = journal;
+    this.#lock = lock;
+    this.#archive = new Archive(disk, paths.archive, logger);
+    const commits = new CommitQueue(journal, content.seq, {
       committed: () => this.#compactor.consider(),
       takenBack: changes => changes.forEach(change => this.#feed.emit(change)),
     });
-    this.#compactor = new Compactor({ ...parts, commits: this.#commits }, parts.snapshotSeq);
+    this.#commits = commits;
+    this.#compactor = new Compactor({ ...parts, commits }, parts.snapshotSeq);
+    this.#notes = new Notes({ clock, logger, commits, path: paths.snapshot, get: id => this.get(id) });
   }
 
   get(id: string): FileRecord | undefined {
-    return this.#table.get(id);
+    return this.#content.table.get(id);
   }
 
   all(): Iterable<FileRecord> {
-    return this.#table.all();
+    return this.#content.table.all();
   }
 
   versions(device: string, path: string): readonly FileRecord[] {
-    return this.#table.versions(device, path);
+    return this.#content.table.versions(device, path);
+  }
+
+  source(device: string): SourceRecord | undefined {
+    return this.#content.sources.get(device);
   }
 
   async put(record: FileRecord): Promise<void> {
-    const problem = problemOf(fileRecord, record);
-    if (problem !== undefined) throw refused(`a record cannot be stored: ${problem}`);
-    await this.#apply(record.id, { put: record }, () => this.#table.set(record));
+    this.#check(problemOfNext(record, this.get(record.id)));
+    await this.#change(record.id, { put: record }, () => this.#content.table.set(record));
+  }
+
+  note(record: FileRecord, soon?: 'soon'): void {
+    const previous = this.get(record.id);
+    this.#check(problemOfNext(record, previous));
+    this.#content.table.add(record);
+    this.#notes.add(record.id, soon ?? 'later');
+    this.#feed.emit(describeChange(record.id, record, previous));
   }
 
   async delete(id: string): Promise<void> {
-    await this.#apply(id, { delete: id }, () => this.#table.delete(id));
+    this.#check();
+    await this.#delete(id);
+  }
+
+  async putSource(source: SourceRecord): Promise<void> {
+    this.#check(problemOf(sourceRecord, source));
+    const { sources } = this.#content;
+    const previous = sources.get(source.device);
+    sources.set(source.device, source);
+    await this.#commits.add({ source }, () => {
+      if (previous) sources.set(source.device, previous);
+      else sources.delete(source.device);
+      return undefined;
+    });
+  }
+
+  /** A record that changes meanwhile stays, and so do those behind a failure. */
+  async archive(ids: readonly string[]): Promise<void> {
+    this.#check();
+    await this.#archiving.runExclusive(async () => {
+      for (let start = 0; start < ids.length; start += PORTION)
+        await this.#archivePortion(ids.slice(start, start + PORTION));
+    });
+  }
+
+  archived(): AsyncIterable<FileRecord> {
+    return { [Symbol.asyncIterator]: () => this.#archive.records(id => this.get(id) !== undefined) };
   }
 
   close(): Promise<void> {
     return (this.#closing ??= this.#shutDown());
   }
 
-  #apply(id: string, change: CommittedChange, act: () => Undo): Promise<void> {
+  /** The archive has the records for certain before the database loses them. */
+  async #archivePortion(ids: readonly string[]): Promise<void> {
+    const records = [...new Set(ids)].flatMap(id => this.get(id) ?? []);
+    if (records.length === 0) return;
+    await this.#archive.append(records);
+    const unchanged = records.filter(record => this.get(record.id) === record);
+    await Promise.all(unchanged.map(({ id }) => this.#delete(id)));
+  }
+
+  #delete(id: string): Promise<void> {
+    return this.#change(id, { delete: id }, () => this.#content.table.delete(id));
+  }
+
+  /** Throws if the database is closed, or there is a problem with what is to be stored. */
+  #check(problem?: string): void {
     if (this.#closing) throw refused('the database is closed');
+    if (problem !== undefined) throw refused(`a record cannot be stored: ${problem}`);
+  }
+
+  #change(id: string, change: CommittedChange, act: () => Undo): Promise<void> {
     const previous = this.get(id);
+    const note = this.#notes.take(id);
     const undo = act();
-    const record = this.get(id);
     const durable = this.#commits.add(change, () => {
+      const current = this.get(id);
       undo();
-      return describeChange(id, previous, record);
+      this.#notes.restore(id, note);
+      return describeChange(id, this.get(id), current);
     });
-    this.#feed.emit(describeChange(id, record, previous));
+    this.#feed.emit(describeChange(id, this.get(id), previous));
     return durable;
   }
 
   async #shutDown(): Promise<void> {
-    await this.#commits.settled();
+    await this.#archiving.runExclusive(() => this.#commits.settled());
+    await this.#notes.close();
     await this.#compactor.idle();
     this.#feed.complete();
     try {

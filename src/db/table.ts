@@ -1,7 +1,10 @@
 import type { FileRecord } from '../ports.js';
 
-/** Takes one change back. Changes are taken back in reverse order. */
+/** Takes one change back, and what was noted of its record since. Changes are taken back in reverse order. */
 export type Undo = () => void;
+
+/** A path has one record as a rule: an array for each would cost as much as the index itself. */
+type Versions = FileRecord | readonly FileRecord[];
 
 /** The records in memory, in the order in which they were added, with an index by device and path. */
 export class RecordTable {
@@ -12,7 +15,7 @@ export class RecordTable {
   /** Whether `#byId` goes by `#order`: a deletion that is taken back disturbs it. */
   #inOrder = true;
   /** By device, then path. */
-  readonly #versions = new Map<string, Map<string, readonly FileRecord[]>>();
+  readonly #versions = new Map<string, Map<string, Versions>>();
 
   get size(): number {
     return this.#byId.size;
@@ -28,51 +31,73 @@ export class RecordTable {
   }
 
   versions(device: string, path: string): readonly FileRecord[] {
-    return this.#versions.get(device)?.get(path) ?? [];
+    return listOf(this.#versions.get(device)?.get(path));
+  }
+
+  /** As `set`, for what is never taken back. */
+  add(record: FileRecord): void {
+    this.#place(record, this.#order.get(record.id) ?? this.#nextOrder++);
   }
 
   set(record: FileRecord): Undo {
-    const before = this.#byId.get(record.id);
-    const order = this.#order.get(record.id) ?? this.#nextOrder++;
-    if (before) this.#unindex(before);
-    this.#insert(record, order);
-    return () => {
-      this.#remove(record);
-      if (before) this.#reinsert(before, order);
-    };
+    const undo = this.#undo(record.id);
+    this.add(record);
+    return undo;
   }
 
   delete(id: string): Undo {
-    const before = this.#byId.get(id);
+    const undo = this.#undo(id);
+    this.#remove(id);
+    return undo;
+  }
+
+  /** Brings back what is there now, whatever is there by then. */
+  #undo(id: string): Undo {
+    const record = this.#byId.get(id);
     const order = this.#order.get(id);
-    if (!before || order === undefined) return () => undefined;
-    this.#remove(before);
-    return () => this.#reinsert(before, order);
+    if (!record || order === undefined) return () => this.#remove(id);
+    return () => this.#place(record, order);
   }
 
-  #insert(record: FileRecord, order: number): void {
+  /** Makes it the record of its id, at its place among the others. */
+  #place(record: FileRecord, order: number): void {
+    const { id } = record;
+    const before = this.#byId.get(id);
+    if (before && this.#order.get(id) === order) return this.#replace(before, record);
+    if (before) this.#remove(id);
+    this.#inOrder &&= order === this.#nextOrder - 1;
+    this.#byId.set(id, record);
+    this.#order.set(id, order);
+    this.#index(record);
+  }
+
+  #replace(before: FileRecord, record: FileRecord): void {
+    const paths = this.#versions.get(before.device);
+    const alone = paths?.get(before.path) === before;
+    const moved = before.device !== record.device || before.path !== record.path;
     this.#byId.set(record.id, record);
-    this.#order.set(record.id, order);
-    const paths = this.#versions.get(record.device) ?? new Map<string, readonly FileRecord[]>();
-    const others = paths.get(record.path);
-    paths.set(record.path, others ? [...others, record].sort(this.#byOrder) : [record]);
+    if (alone && !moved) return void paths.set(record.path, record);
+    this.#unindex(before);
+    this.#index(record);
+  }
+
+  #remove(id: string): void {
+    const record = this.#byId.get(id);
+    if (record) this.#unindex(record);
+    this.#byId.delete(id);
+    this.#order.delete(id);
+  }
+
+  #index(record: FileRecord): void {
+    const paths = this.#versions.get(record.device) ?? new Map<string, Versions>();
+    const others = listOf(paths.get(record.path));
+    paths.set(record.path, others.length > 0 ? [...others, record].sort(this.#byOrder) : record);
     this.#versions.set(record.device, paths);
-  }
-
-  #reinsert(record: FileRecord, order: number): void {
-    this.#insert(record, order);
-    this.#inOrder = false;
-  }
-
-  #remove(record: FileRecord): void {
-    this.#byId.delete(record.id);
-    this.#order.delete(record.id);
-    this.#unindex(record);
   }
 
   #unindex({ id, device, path }: FileRecord): void {
     const paths = this.#versions.get(device);
-    const others = paths?.get(path)?.filter(other => other.id !== id) ?? [];
+    const others = listOf(paths?.get(path)).filter(other => other.id !== id);
     if (others.length > 0) paths?.set(path, others);
     else paths?.delete(path);
   }
@@ -86,4 +111,9 @@ export class RecordTable {
 
   readonly #byOrder = (a: FileRecord, b: FileRecord) =>
     (this.#order.get(a.id) ?? 0) - (this.#order.get(b.id) ?? 0);
+}
+
+function listOf(versions: Versions | undefined): readonly FileRecord[] {
+  if (!versions) return [];
+  return 'id' in versions ? [versions] : versions;
 }

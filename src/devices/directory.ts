@@ -11,6 +11,7 @@ import { DirectoryTarget } from './directory/target.js';
 export const directory = defineDevice({
   type: 'directory',
   summary: 'Source and target: a folder on this machine, on a mounted drive or on a mounted share',
+  tellsSpace: true,
   options: z.object({
     path: z
       .string()

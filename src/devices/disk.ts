@@ -3,7 +3,7 @@ import { defineDevice, type DeviceContext } from '../config/definition.js';
 import { duration } from '../config/options.js';
 import { PATIENCE } from './directory/calls.js';
 import { DriveNames } from './disk/names.js';
-import { Drive, type DriveOptions } from './disk/drive.js';
+import { Drive, type DriveOptions, type DriveTools } from './disk/drive.js';
 import { Kernel } from './disk/kernel.js';
 import { runProgram } from './disk/programs.js';
 import { DiskSource } from './disk/source.js';
@@ -41,8 +41,8 @@ function toDriveOptions(given: z.output<typeof options>, context: DeviceContext)
   return { ...marks, mountPoint: place === undefined ? undefined : context.resolvePath(place) };
 }
 
-const toolsFor = ({ logger }: DeviceContext) => ({
-  run: runProgram,
+const toolsFor = ({ logger, env }: DeviceContext): DriveTools => ({
+  run: (program, args, signal) => runProgram(program, args, signal, env['PATH']),
   kernel: new Kernel(),
   names: new DriveNames(logger),
 });
@@ -52,6 +52,7 @@ export const disk = defineDevice({
   type: 'disk',
   summary:
     'Source and target: a drive that comes and goes, like a camera on USB, found by its UUID, label or serial number',
+  tellsSpace: true,
   options,
   source: (given, context) => new DiskSource(driveOf(given, context), context),
   target: (given, context) => new DiskTarget(driveOf(given, context), context),

@@ -42,6 +42,7 @@ const POLL = 30_000;
 export const ftp = defineDevice({
   type: 'ftp',
   summary: 'Source and target: an FTP server, plain or encrypted (FTPS)',
+  tellsSpace: false,
   options,
   source: (options, context) => {
     const { clock, logger } = context;

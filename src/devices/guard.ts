@@ -1,6 +1,6 @@
 import { Semaphore, type MutexInterface, type SemaphoreInterface } from 'async-mutex';
-import { orAborted } from '../errors.js';
 import type { ByteStream, Source, SourceFile, Target } from '../ports.js';
+import { withDeadline } from '../system/deadline.js';
 
 /** How much a device bears. Both ends of one device are given the same limits. */
 export interface Limits {
@@ -38,6 +38,7 @@ export function guardSource(source: Source, limits: Limits): Source & Guarded<So
       streamInTurn(limits, signal, () => source.read(file, offset, signal)),
     checksum: (file, signal) => inTurn(limits, signal, () => source.checksum(file, signal)),
     remove: (file, signal) => inTurn(limits, signal, () => source.remove(file, signal)),
+    ...questionsTo(source, limits),
     close: () => source.close(),
   };
 }
@@ -61,6 +62,18 @@ const changesInTurn =
   (source: Source, limits: Limits): NonNullable<Source['listChanges']> =>
   (unsettled, signal) =>
     inTurn(limits, signal, async () => source.listChanges?.(unsettled, signal));
+
+/** What the kernel of this machine answers needs no turn: who writes, which medium, and of such a source the space as well. */
+function questionsTo(source: Source, limits: Limits): Pick<Source, 'writers' | 'volume' | 'space'> {
+  const writers = source.writers?.bind(source);
+  const volume = source.volume?.bind(source);
+  const space = source.space?.bind(source);
+  return {
+    ...(writers && { writers }),
+    ...(volume && { volume }),
+    ...(space && { space: writers ? space : signal => inTurn(limits, signal, () => space(signal)) }),
+  };
+}
 
 /**
  * Work that uses a source and a target at the same time: it waits for a turn at both and is given them unguarded, since
@@ -126,15 +139,10 @@ async function turn(limits: readonly Limits[], signal: AbortSignal): Promise<Rel
   const releaseAll = () => held.reverse().forEach(release => release());
   try {
     for (const slots of inOrder(limits.map(one => one.slots))) {
-      held.push(
-        await orGivenBack(
-          slots.acquire().then(([, release]) => release),
-          signal,
-        ),
-      );
+      held.push(await orGivenBack(slots.isLocked(), releaseOf(slots.acquire()), signal));
     }
     for (const lock of inOrder(limits.flatMap(one => one.lock ?? []))) {
-      held.push(await orGivenBack(lock.acquire(), signal));
+      held.push(await orGivenBack(lock.isLocked(), lock.acquire(), signal));
     }
     return releaseAll;
   } catch (error) {
@@ -153,10 +161,11 @@ function inOrder<Place extends object>(wanted: readonly Place[]): Place[] {
   return [...new Set(wanted)].sort((a, b) => numberOf(a) - numberOf(b));
 }
 
-/** A turn that comes after the abort is given back at once. */
-async function orGivenBack(acquiring: Promise<Release>, signal: AbortSignal): Promise<Release> {
-  return orAborted(acquiring, signal).catch((error: unknown) => {
-    void acquiring.then(release => release());
-    throw error;
-  });
+const releaseOf = (acquiring: Promise<[unknown, Release]>): Promise<Release> =>
+  acquiring.then(([, release]) => release);
+
+/** A turn that comes after the abort is given back at once; one that is free comes without waiting. */
+function orGivenBack(waits: boolean, acquiring: Promise<Release>, signal: AbortSignal): Promise<Release> {
+  if (!waits && !signal.aborted) return acquiring;
+  return withDeadline(acquiring, { signal, discard: release => release() });
 }

@@ -1,8 +1,8 @@
-import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../errors.js';
 import type { ByteStream } from '../ports.js';
 import { ChunkPool } from './chunk-pool.js';
 import { unless } from './disk-error.js';
+import type { FileAccess } from './open-file.js';
 
 /** Large enough that the calls cost nothing beside the copying, small enough to stay in the processor's cache. */
 const CHUNK_BYTES = 512 * 1024;
@@ -13,7 +13,7 @@ const CHUNK_BYTES = 512 * 1024;
  * are given back to the `pool` are filled again.
  */
 export async function* fileBytes(
-  handle: FileHandle,
+  handle: FileAccess,
   offset: number,
   signal?: AbortSignal,
   size = Infinity,
@@ -39,7 +39,7 @@ export async function* fileBytes(
 }
 
 /** Its error is thrown to who awaits it, or to nobody if the reader has left. */
-function readAhead(handle: FileHandle, position: number, size: number, pool: ChunkPool): Promise<Uint8Array> {
+function readAhead(handle: FileAccess, position: number, size: number, pool: ChunkPool): Promise<Uint8Array> {
   const rest = size - position;
   const length = rest >= 0 ? Math.min(CHUNK_BYTES, rest + 1) : CHUNK_BYTES;
   const reading = readChunk(handle, position, pool.take(length));
@@ -47,13 +47,13 @@ function readAhead(handle: FileHandle, position: number, size: number, pool: Chu
   return reading;
 }
 
-async function readChunk(handle: FileHandle, position: number, buffer: Buffer): Promise<Uint8Array> {
+async function readChunk(handle: FileAccess, position: number, buffer: Buffer): Promise<Uint8Array> {
   const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
   return buffer.subarray(0, bytesRead);
 }
 
 /** Writes all of it; a single call may write less than it was given. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+export async function writeAll(handle: FileAccess, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;
@@ -64,7 +64,7 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: 
  * Sets the time of the last change, ms since the epoch, where it is known. FAT lets only the mount's owner do so, though
  * others may write: the bytes matter more than their date.
  */
-export async function setModified(handle: FileHandle, modified: number | undefined): Promise<void> {
+export async function setModified(handle: FileAccess, modified: number | undefined): Promise<void> {
   if (modified === undefined) return;
   await unless(['EPERM'], handle.utimes(modified / 1000, modified / 1000));
 }

@@ -1,32 +1,39 @@
 import type { PathLike } from 'node:fs';
-import { mkdir, open, realpath } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { unless } from './disk-error.js';
+import { found, placeOf } from './looks.js';
+import { OpenFile } from './open-file.js';
 
 /** By folder: the sync that has not begun yet, which everybody shares who comes before it does. */
 const waiting = new Map<string, Promise<void>>();
 const running = new Map<string, Promise<void>>();
 
-/** Makes what is new or renamed in a folder survive a power cut. Calls at the same time share one sync that begins after them. */
-export function syncFolder(folder: string | Buffer): Promise<void> {
+/**
+ * Makes what is new or renamed in a folder survive a power cut. Calls at the same time share one sync that begins after them.
+ * `local`: see looks.ts.
+ */
+export function syncFolder(folder: string | Buffer, local = false): Promise<void> {
   const key = Buffer.from(folder).toString('latin1');
   const shared = waiting.get(key);
   if (shared) return shared;
-  const next = (running.get(key) ?? Promise.resolve()).catch(() => undefined).then(() => begin(key, folder));
+  const next = (running.get(key) ?? Promise.resolve())
+    .catch(() => undefined)
+    .then(() => begin(key, folder, local));
   waiting.set(key, next);
   return next;
 }
 
-async function begin(key: string, folder: PathLike): Promise<void> {
-  const syncing = syncOne(folder);
+async function begin(key: string, folder: PathLike, local: boolean): Promise<void> {
+  const syncing = syncOne(folder, local);
   waiting.delete(key);
   running.set(key, syncing);
   await syncing.finally(() => running.get(key) === syncing && running.delete(key));
 }
 
-async function syncOne(folder: PathLike): Promise<void> {
-  const handle = await open(folder, 'r');
+async function syncOne(folder: PathLike, local: boolean): Promise<void> {
+  const handle = await (local ? OpenFile.openAtOnce(folder) : open(folder, 'r'));
   try {
     // Some file systems (FUSE, network) cannot sync a folder and say so with these.
     await unless(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'], handle.sync());
@@ -35,25 +42,64 @@ async function syncOne(folder: PathLike): Promise<void> {
   }
 }
 
+/** What a folder that is not ours answers to a sync: others have made it, or nobody can write there. */
+const NOT_OURS = ['EACCES', 'EPERM', 'EROFS'];
+
+/** Makes the names of a folder and of all above it survive a power cut, as far as its file system reaches. */
+async function syncAbove(path: string): Promise<void> {
+  let folder = await realpath(path);
+  const { dev } = await lstat(folder);
+  while (folder !== dirname(folder)) {
+    folder = dirname(folder);
+    if ((await lstat(folder)).dev !== dev) return;
+    await unless(NOT_OURS, syncFolder(folder));
+  }
+}
+
+/** Another name for a file in its folder, durably. False, and nothing is changed, if something of that name is there. */
+export async function renameIfFree(from: string, to: string, local: boolean): Promise<boolean> {
+  if (await found(to, local)) return false;
+  await rename(from, to);
+  await syncFolder(dirname(to), local);
+  return true;
+}
+
+/** Makes the folder. False if something of that name is there. */
+async function make(path: string): Promise<boolean> {
+  const making = mkdir(path).then(() => true);
+  return (await unless(['EEXIST'], making)) ?? false;
+}
+
 /** Makes folders below one root, durably, and never through a symbolic link that leads out of it. */
 export class Folders {
   readonly #root: string;
+  readonly #isLocal: () => boolean;
   /** Folders whose own names are certainly on disk, as far as this process knows. */
   readonly #durable = new Set<string>();
   /** Where folders that were made, or found inside the root, really lie. */
   readonly #places = new Map<string, string>();
 
-  constructor(root: string) {
+  /** @param isLocal see looks.ts */
+  constructor(root: string, isLocal: () => boolean = () => false) {
     this.#root = root;
+    this.#isLocal = isLocal;
+  }
+
+  /** Makes the root where it is missing and, if `recursive`, what is missing above it; `make` makes it durable. Throws raw errors. */
+  async makeRoot({ recursive }: { readonly recursive: boolean }): Promise<void> {
+    const created = recursive
+      ? (await mkdir(this.#root, { recursive })) !== undefined
+      : await make(this.#root);
+    if (created) this.#durable.delete(this.#root);
   }
 
   /** Whether `make` has made it, or found it, and it still lies in that very place. */
   async has(folder: string): Promise<boolean> {
     const place = this.#places.get(folder);
-    return place !== undefined && place === (await unless(['ENOENT'], realpath(join(this.#root, folder))));
+    return place !== undefined && place === (await placeOf(join(this.#root, folder), this.#isLocal()));
   }
 
-  /** `folder` is relative to the root, without `..`. Throws `denied` where it would leave the root, else raw errors. */
+  /** `folder` is relative to the root, which is there, and without `..`. Throws `denied` where it would leave the root, else raw errors. */
   async make(folder: string): Promise<void> {
     if (await this.has(folder)) return;
     await this.#makeAll(folder);
@@ -61,6 +107,7 @@ export class Folders {
   }
 
   async #makeAll(folder: string): Promise<void> {
+    await this.#syncRoot();
     let path = this.#root;
     for (const part of folder.split(sep).filter(part => part !== '' && part !== '.')) {
       path = join(path, part);
@@ -68,12 +115,14 @@ export class Folders {
     }
   }
 
+  async #syncRoot(): Promise<void> {
+    if (this.#durable.has(this.#root)) return;
+    await syncAbove(this.#root);
+    this.#durable.add(this.#root);
+  }
+
   async #makeOne(path: string): Promise<void> {
-    const created =
-      (await unless(
-        ['EEXIST'],
-        mkdir(path).then(() => true),
-      )) ?? false;
+    const created = await make(path);
     if (!created) await this.#checkInside(path);
     if (!created && this.#durable.has(path)) return;
     await syncFolder(dirname(path));

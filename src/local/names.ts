@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 
 /** Ends the name of an unfinished local copy. */
 export const PART_SUFFIX = '.part';
 
-/** File systems take 255 bytes a part; `.part` and two tags of `~<twelve hex digits>` must still fit behind. */
-const MAX_BYTES = 255 - PART_SUFFIX.length - 2 * 13;
+/** Ends the name of a finished local copy that was found corrupt; a number may follow. */
+const CORRUPT_SUFFIX = '.corrupt';
+
+/** Bytes of a part that every file system takes. */
+const MAX_PART = 255;
+/** `.part` and two tags of `~<twelve hex digits>` must still fit behind. */
+const MAX_BYTES = MAX_PART - PART_SUFFIX.length - 2 * 13;
+/** As must this suffix with a number. */
+const MAX_CORRUPT_BYTES = MAX_PART - CORRUPT_SUFFIX.length - 4;
 
 /** Names that Windows and FAT keep for devices, with or without an extension. */
 const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
@@ -14,13 +22,14 @@ const HOSTILE = /\p{Cc}|\p{Cs}|[<>:"|?*\\/]/gu;
 const LIKE_AN_ESCAPE = /%(?=[0-9a-f]{2}|_)/gi;
 /** Windows drops these at the end. */
 const LOOSE_END = /[. ]$/;
-const LIKE_A_PART = /\.(?=part$)/i;
+/** Such names are given by us. */
+const LIKE_OURS = /\.(?=(?:part|corrupt\d*)$)/i;
 const EMPTY = '%_';
 
 /**
  * Where a source's file lies below the local root: `<device>/<path as on the source>`. Hostile characters become `%XX`,
  * parts that are too long are cut and carry a hash. The result never leads out of the root, no part of it ends in
- * `.part`, and different files get different names.
+ * `.part` or `.corrupt`, and different files get different names.
  * @param taken whether another file has that name; it should look past case, as FAT does
  * @param tag tells this file from others of that name (`name~tag.ext`); twelve characters at most
  */
@@ -36,7 +45,37 @@ export function localName(
   return freeName(join(folder, file), taken, tag);
 }
 
+/**
+ * Names that are in use; such that differ only in case count as the same. Only their hashes are kept: a name that is taken for
+ * used although it is free gets a tag that it would not need.
+ */
+export class TakenNames {
+  readonly #hashes = new Set<number>();
+
+  add(name: string): void {
+    this.#hashes.add(crc32(name.toLowerCase()));
+  }
+
+  has(name: string): boolean {
+    return this.#hashes.has(crc32(name.toLowerCase()));
+  }
+}
+
 const join = (folder: string, name: string): string => `${folder}/${name}`;
+
+/** What a copy is called in its folder once it is set aside as corrupt, for the `count`th time: `log.ulg.corrupt2`. */
+export const corruptName = (name: string, count: number): string =>
+  corruptStem(name) + (count > 1 ? count : '');
+
+/** Whether `name` is such a name of the copy. */
+export const isCorruptNameOf = (name: string, copy: string): boolean =>
+  name.startsWith(corruptStem(copy)) && /^\d*$/.test(name.slice(corruptStem(copy).length));
+
+/** Whether a finished copy may be called so, in any folder: not like an unfinished one, nor like one that was set aside. */
+export const isCopyName = (name: string): boolean => !LIKE_OURS.test(name);
+
+const corruptStem = (name: string): string =>
+  (Buffer.byteLength(name) <= MAX_CORRUPT_BYTES ? name : shortened(name)) + CORRUPT_SUFFIX;
 
 function freeName(name: string, taken: (candidate: string) => boolean, tag: string): string {
   let free = name;
@@ -58,7 +97,7 @@ function neutral(part: string): string {
     .replace(LIKE_AN_ESCAPE, escaped)
     .replace(HOSTILE, escaped)
     .replace(LOOSE_END, escaped)
-    .replace(LIKE_A_PART, escaped)
+    .replace(LIKE_OURS, escaped)
     .replace(RESERVED, name => escaped(name.slice(0, 1)) + name.slice(1));
 }
 

@@ -1,12 +1,13 @@
 import { constants } from 'node:fs';
-import { lstat, open, rename, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Checkpoint, ChecksumAlgorithm } from '../ports.js';
 import { newDigest, type Digest } from './digest.js';
-import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
+import { diskError, onDisk, whileWriting } from './disk-error.js';
 import { fileBytes, setModified, writeAll } from './file-bytes.js';
-import { syncFolder } from './folders.js';
+import { renameIfFree, syncFolder } from './folders.js';
+import { OpenFile, type FileAccess } from './open-file.js';
 
 /** Bytes that may wait for the disk before `append` does. */
 const MAX_GATHERED = 1024 * 1024;
@@ -19,12 +20,14 @@ export interface PartialFileOptions {
   readonly part: string;
   /** Absolute, in the same folder. */
   readonly final: string;
-  /** The kernel's present boot id. */
+  /** The kernel's present boot id; empty where nobody knows it, and only what was synced can be trusted. */
   readonly boot: string;
   /** What was recorded of the part; without it the part begins anew. */
   readonly checkpoint?: Checkpoint | undefined;
   /** What `digests` gives besides SHA-256. */
   readonly algorithms?: readonly ChecksumAlgorithm[];
+  /** See looks.ts. */
+  readonly local?: boolean;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface PartialFileOptions {
  * piece. A killed process loses no more than has come since the last write began.
  */
 export class PartialFile {
-  readonly #handle: FileHandle;
+  readonly #handle: FileAccess;
   readonly #options: PartialFileOptions;
   readonly #digests: ReadonlyMap<ChecksumAlgorithm, Digest>;
   #offset = 0;
@@ -49,7 +52,7 @@ export class PartialFile {
   #dropped = false;
   #sealed = false;
 
-  private constructor(handle: FileHandle, options: PartialFileOptions, synced: number) {
+  private constructor(handle: FileAccess, options: PartialFileOptions, synced: number) {
     this.#handle = handle;
     this.#options = options;
     this.#synced = synced;
@@ -61,7 +64,7 @@ export class PartialFile {
     return onWriting(options.part, async () => {
       const { O_RDWR, O_CREAT, O_NOFOLLOW, O_TRUNC } = constants;
       const flags = O_RDWR | O_CREAT | O_NOFOLLOW | (options.checkpoint ? 0 : O_TRUNC);
-      const handle = await open(options.part, flags, 0o666);
+      const handle = await openPart(options, flags);
       try {
         const trusted = options.checkpoint ? await cutToTrusted(handle, options) : 0;
         const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
@@ -123,14 +126,16 @@ export class PartialFile {
     this.#sealed = true;
   }
 
-  /** Gives the whole file its final name, durably, sealed before. Rejects with `exists` if something of that name is there. */
-  async commit(modified?: number): Promise<void> {
-    const { part, final } = this.#options;
-    if (!this.#sealed) await this.seal(modified);
+  /**
+   * Gives the whole file its final name, or another one in the same folder, durably, sealed before. Rejects with `exists` if
+   * something of that name is there.
+   */
+  async commit(name?: string): Promise<void> {
+    const { part, local = false } = this.#options;
+    const final = name === undefined ? this.#options.final : join(dirname(this.#options.final), name);
+    if (!this.#sealed) await this.seal();
     await onWriting(final, async () => {
-      if (await unless(['ENOENT'], lstat(final))) throw exists(final);
-      await rename(part, final);
-      await syncFolder(dirname(final));
+      if (!(await renameIfFree(part, final, local))) throw exists(final);
     });
   }
 
@@ -197,7 +202,8 @@ export class PartialFile {
   /** The first time, the part's own name as well. */
   async #syncData(): Promise<void> {
     await this.#handle.datasync();
-    if (this.#synced === 0) await syncFolder(dirname(this.#options.part));
+    const { part, local } = this.#options;
+    if (this.#synced === 0) await syncFolder(dirname(part), local);
   }
 
   #throwFailure(): void {
@@ -205,8 +211,11 @@ export class PartialFile {
   }
 }
 
+const openPart = ({ part, local }: PartialFileOptions, flags: number): Promise<FileAccess> =>
+  local ? OpenFile.open(part, flags, 0o666) : open(part, flags, 0o666);
+
 /** Leaves only bytes that are certainly those that were received; gives their number. */
-async function cutToTrusted(handle: FileHandle, options: PartialFileOptions): Promise<number> {
+async function cutToTrusted(handle: FileAccess, options: PartialFileOptions): Promise<number> {
   const { size } = await handle.stat();
   const trusted = trustedBytes(size, options);
   if (size > trusted) await handle.truncate(trusted);
@@ -217,7 +226,7 @@ async function cutToTrusted(handle: FileHandle, options: PartialFileOptions): Pr
 function trustedBytes(size: number, { checkpoint, boot }: PartialFileOptions): number {
   // A part that is shorter than what was synced is not the part that the record speaks of.
   if (!checkpoint || size < checkpoint.synced) return 0;
-  return checkpoint.boot === boot ? size : checkpoint.synced;
+  return boot !== '' && checkpoint.boot === boot ? size : checkpoint.synced;
 }
 
 const exists = (path: string) =>

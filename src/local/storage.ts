@@ -1,38 +1,45 @@
-import bytes from 'bytes';
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readFile, rmdir, statfs, unlink } from 'node:fs/promises';
-import { dirname, relative, resolve, sep } from 'node:path';
+import { open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import type { MinFree } from '../config/config.js';
 import { FileSyncError } from '../errors.js';
-import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm } from '../ports.js';
+import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
+import { bootId } from '../system/boot-id.js';
 import type { ChunkPool } from './chunk-pool.js';
 import { checksumOf } from './digest.js';
-import { codeOf, diskError, onDisk, unless } from './disk-error.js';
+import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
 import { fileBytes } from './file-bytes.js';
-import { Folders } from './folders.js';
-import { PART_SUFFIX } from './names.js';
+import { filesBelow, type LocalFile } from './files-below.js';
+import { Folders, renameIfFree, syncFolder } from './folders.js';
+import { corruptName, isCorruptNameOf, PART_SUFFIX } from './names.js';
+import { found } from './looks.js';
+import { OpenFile, type FileAccess } from './open-file.js';
 import { PartialFile } from './partial-file.js';
+import { Room } from './room.js';
 
-/** One boot of the machine, as the kernel names it (random(4), proc). */
-const readBootId = async (): Promise<string> =>
-  (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+const GONE = ['ENOENT', 'ENOTDIR'];
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
 
-/** Bytes that may be fetched before what is free is counted anew: what others write meanwhile is noticed in time. */
-const MAX_SPARE = 1024 * 1024;
+export interface LocalStorageOptions {
+  /** The kernel's boot id; empty where nobody knows it. Default: this machine's. */
+  readonly boot?: string;
+  /** What stays free. Default: nothing. */
+  readonly minFree?: MinFree | undefined;
+}
 
 /** The local copies. Names are those of `localName`, relative to the root; the root is made when it is needed. */
 export class LocalStorage {
   readonly #root: string;
   readonly #folders: Folders;
-  readonly #bootId: () => Promise<string>;
-  #boot: string | undefined;
-  /** Bytes that were free when they were last counted, and that nobody has asked for since. */
-  #spare = 0;
+  readonly #room: Room;
+  readonly #boot: string;
 
   /** @param root absolute */
-  constructor(root: string, bootId: () => Promise<string> = readBootId) {
+  constructor(root: string, { boot = bootId, minFree }: LocalStorageOptions = {}) {
     this.#root = root;
-    this.#folders = new Folders(root);
-    this.#bootId = bootId;
+    this.#room = new Room(root, minFree);
+    this.#folders = new Folders(root, () => this.#room.local);
+    this.#boot = boot;
   }
 
   /** Opens the unfinished copy, at the end of what can be trusted of it. It digests in SHA-256 and what else is asked for. */
@@ -43,10 +50,17 @@ export class LocalStorage {
     algorithms: readonly ChecksumAlgorithm[] = [],
   ): Promise<PartialFile> {
     const final = this.#absolute(local);
-    await onDisk(final, { operation: 'write' }, () => this.#makeFolder(dirname(final)));
-    const boot = (this.#boot ??= await this.#bootId());
+    await onDisk(final, { operation: 'write' }, () => this.#makeFolder(dirname(final))).catch(
+      (error: FileSyncError) => {
+        throw whileWriting(error, final);
+      },
+    );
     const part = final + PART_SUFFIX;
-    return PartialFile.begin({ part, final, boot, checkpoint, algorithms }, signal);
+    const { local: isLocal } = this.#room;
+    return PartialFile.begin(
+      { part, final, boot: this.#boot, checkpoint, algorithms, local: isLocal },
+      signal,
+    );
   }
 
   /** The finished copy from `offset` to its end; see `fileBytes` for `size` and `pool`. */
@@ -59,7 +73,7 @@ export class LocalStorage {
   ): ByteStream {
     const path = this.#absolute(local);
     try {
-      await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      await using file = await this.#open(path);
       yield* fileBytes(file, offset, signal, size, pool);
     } catch (error) {
       throw diskError(error, path, { operation: 'read' });
@@ -74,35 +88,89 @@ export class LocalStorage {
   /** What lies under the name, of whatever kind it is; undefined if the name is free. */
   async stat(local: string): Promise<{ size: number } | undefined> {
     const path = this.#absolute(local);
-    const found = await onDisk(path, { operation: 'stat' }, () => unless(['ENOENT', 'ENOTDIR'], lstat(path)));
-    return found && { size: found.size };
+    const there = await onDisk(path, { operation: 'stat' }, () => found(path, this.#room.local));
+    return there && { size: there.size };
   }
 
-  /** Removes the finished copy, and folders that are empty then. A copy that is gone already is a success. */
+  /**
+   * Whether the finished copy has these bytes; false if there is none. If it has them, it is on disk under its name: a crash
+   * may have come between its renaming and the sync.
+   */
+  async sameAs(local: string, size: number, sha256: string, signal?: AbortSignal): Promise<boolean> {
+    const path = this.#absolute(local);
+    return onDisk(path, { operation: 'read' }, async () => {
+      const there = await found(path, this.#room.local);
+      if (!there?.isFile() || there.size !== size) return false;
+      await using file = await this.#open(path);
+      const { value } = await checksumOf(fileBytes(file, 0, signal, size), 'sha256');
+      if (value !== sha256) return false;
+      await file.sync();
+      await syncFolder(dirname(path));
+      return true;
+    });
+  }
+
+  /** Every regular file below the root, unfinished copies and what others have put there included; see `filesBelow`. */
+  list(): AsyncIterable<LocalFile> {
+    return filesBelow(this.#root);
+  }
+
+  /**
+   * Removes the finished copy, and folders that are empty then, durably: it must not come back after a power cut. A copy that
+   * is gone already is a success.
+   */
   async remove(local: string): Promise<void> {
-    await this.#unlink(this.#absolute(local));
+    const path = this.#absolute(local);
+    await onDisk(path, { operation: 'remove' }, async () => {
+      await this.#unlink(path);
+      await this.#syncNearest(dirname(path));
+    });
   }
 
-  /** Removes the unfinished copy, as `remove` does. */
+  /** Removes the unfinished copy, as `remove` does, but not durably. */
   async discard(local: string): Promise<void> {
-    await this.#unlink(this.#absolute(local) + PART_SUFFIX);
+    const path = this.#absolute(local) + PART_SUFFIX;
+    await onDisk(path, { operation: 'remove' }, () => this.#unlink(path));
   }
 
-  /** Bytes that this user may still write. */
+  /**
+   * Gives the finished copy, which is corrupt, another name, durably: `<name>.corrupt`, or with a number where there is one.
+   * Gives the new name. Rejects with `not-found` if there is no copy.
+   */
+  async setAside(local: string): Promise<string> {
+    const path = this.#absolute(local);
+    return onDisk(path, { operation: 'write' }, async () => {
+      for (let count = 1; ; count++) {
+        const aside = join(dirname(local), corruptName(basename(local), count));
+        if (await renameIfFree(path, this.#absolute(aside), this.#room.local)) return aside;
+      }
+    });
+  }
+
+  /** Removes what `setAside` has made of the finished copy of that name. */
+  async dropAside(local: string): Promise<void> {
+    const path = this.#absolute(local);
+    const folder = dirname(path);
+    await onDisk(path, { operation: 'remove' }, async () => {
+      const names = (await unless(GONE, readdir(folder))) ?? [];
+      for (const name of names.filter(name => isCorruptNameOf(name, basename(local))))
+        await this.#unlink(join(folder, name));
+    });
+  }
+
+  /** Bytes that may still be fetched. */
   async free(): Promise<number> {
-    return onDisk(this.#root, { operation: 'stat' }, () => freeBytes(this.#root));
+    return (await this.room()).free;
+  }
+
+  /** What may still be fetched, and all that the file system holds. */
+  room(): Promise<Space> {
+    return this.#room.space();
   }
 
   /** Rejects with `no-space` if `size` more bytes do not fit. Small files are not counted one by one. */
-  async ensureSpace(size: number): Promise<void> {
-    if (size <= this.#spare) return void (this.#spare -= size);
-    const free = await this.free();
-    this.#spare = Math.min(MAX_SPARE, Math.max(0, free - size));
-    if (free >= size) return;
-    const [has, needs, lacks] = [free, size, size - free].map(amount => bytes.format(amount));
-    const cure = `free ${lacks} there, let rules delete local copies (after: local), or set another \`local\``;
-    const message = `${this.#root}: the disk has ${has} free and the file needs ${needs}: ${cure}`;
-    throw new FileSyncError('no-space', message, { operation: 'write', path: this.#root });
+  ensureSpace(size: number): Promise<void> {
+    return this.#room.ensure(size);
   }
 
   #absolute(local: string): string {
@@ -111,18 +179,29 @@ export class LocalStorage {
     throw new FileSyncError('bad-name', `${JSON.stringify(local)} does not lie below the local folder`);
   }
 
+  #open(path: string): Promise<FileAccess> {
+    return this.#room.local ? OpenFile.open(path, READ_FLAGS) : open(path, READ_FLAGS);
+  }
+
   async #makeFolder(path: string): Promise<void> {
     const folder = relative(this.#root, path);
     if (await this.#folders.has(folder)) return;
-    await mkdir(this.#root, { recursive: true });
+    await this.#folders.makeRoot({ recursive: true });
     await this.#folders.make(folder);
   }
 
   async #unlink(path: string): Promise<void> {
-    await onDisk(path, { operation: 'remove' }, async () => {
-      await unless(['ENOENT', 'ENOTDIR'], unlink(path));
-      await this.#removeEmpty(dirname(path));
-    });
+    await unless(GONE, unlink(path));
+    await this.#removeEmpty(dirname(path));
+  }
+
+  /** The folder may be gone, and be made again or not. */
+  async #syncNearest(folder: string): Promise<void> {
+    const synced = await unless(
+      GONE,
+      syncFolder(folder).then(() => true),
+    );
+    if (!synced && folder !== this.#root) await this.#syncNearest(dirname(folder));
   }
 
   /** A folder that cannot go harms nobody. */
@@ -137,14 +216,3 @@ export class LocalStorage {
 }
 
 const withSeparator = (folder: string): string => (folder.endsWith(sep) ? folder : folder + sep);
-
-/** Of the file system that holds the folder, or will hold it once it is made. */
-async function freeBytes(folder: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize;
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
-    return freeBytes(dirname(folder));
-  }
-}

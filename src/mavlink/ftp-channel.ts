@@ -1,5 +1,6 @@
 import { FileSyncError, throwIfAborted } from '../errors.js';
 import type { Clock } from '../ports.js';
+import { withinTime } from '../system/deadline.js';
 import { Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
 import { RetransmissionTimer } from './retransmission.js';
 import type { Vehicle } from './vehicle.js';
@@ -114,20 +115,14 @@ export class FtpChannel {
    * the abort or the vehicle's close.
    */
   async request(request: FtpRequest, { limit, signal }: Waiting): Promise<Answer> {
-    throwIfAborted(signal);
-    throwIfAborted(this.#vehicle.closed);
-    const over = new AbortController();
-    const stop = () => over.abort();
-    signal.addEventListener('abort', stop);
-    this.#vehicle.closed.addEventListener('abort', stop);
+    const ends = [signal, this.#vehicle.closed];
+    for (const end of ends) throwIfAborted(end);
     const payload = this.#numbered(request);
     const key = (payload.sequence + 1) & 0xffff;
     try {
       const reply = new Promise<FtpPayload>(answer => this.#exchanges.set(key, { request: payload, answer }));
-      return await this.#insist(payload, reply, limit, over.signal);
+      return await this.#insist(payload, reply, limit, ends);
     } finally {
-      signal.removeEventListener('abort', stop);
-      this.#vehicle.closed.removeEventListener('abort', stop);
       this.#exchanges.delete(key);
     }
   }
@@ -136,34 +131,21 @@ export class FtpChannel {
     request: FtpPayload,
     reply: Promise<FtpPayload>,
     limit: number,
-    signal: AbortSignal,
+    ends: readonly AbortSignal[],
   ): Promise<Answer> {
     const begin = this.#clock.monotonic();
     const past = () => this.#clock.monotonic() - begin;
     const isOver = () => past() >= (this.#vehicle.absence ? Math.min(limit, AWAY_LIMIT) : limit);
     for (let sent = 1; !isOver(); sent++) {
-      throwIfAborted(signal);
+      for (const end of ends) throwIfAborted(end);
       this.#vehicle.sendFtp(request);
-      const wait = Math.max(SHORTEST_WAIT, Math.min(this.#timer.timeout(sent), limit - past()));
-      const answer = await this.#within(reply, wait, signal);
+      const ms = Math.max(SHORTEST_WAIT, Math.min(this.#timer.timeout(sent), limit - past()));
+      const answer = await withinTime(reply, { ms, clock: this.#clock, signal: ends });
       if (!answer) continue;
       this.#timer.answered(sent, past());
       return { reply: answer, repeated: sent > 1 };
     }
     throw this.#vehicle.absence ?? noAnswer(request, limit);
-  }
-
-  /**
-   * Undefined when the time is over. After a stall of this program the reply may lie unread in the socket when that is
-   * noticed: a second short wait lets it be read. A timer that lost the race runs out by itself, which is cheaper than to end it.
-   */
-  #within(reply: Promise<FtpPayload>, ms: number, signal: AbortSignal): Promise<FtpPayload | undefined> {
-    const over = async () => {
-      await this.#clock.sleep(ms, signal);
-      await this.#clock.sleep(0, signal);
-      return undefined;
-    };
-    return Promise.race([reply, over()]);
   }
 
   #numbered({ opcode, session = 0, offset = 0, size = 0, data = NO_DATA }: FtpRequest): FtpPayload {

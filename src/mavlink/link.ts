@@ -1,5 +1,6 @@
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
+import { withDeadline } from '../system/deadline.js';
 
 /** A way to a vehicle that can be connected again and again. */
 export interface Transport {
@@ -78,36 +79,28 @@ export class Link {
 
   /** Connects and stays connected as long as it goes well. Gives the reason why it ended. */
   async #serve(): Promise<FileSyncError> {
-    const over = new AbortController();
-    const stop = () => over.abort();
-    this.#closing.signal.addEventListener('abort', stop);
+    const { signal } = this.#closing;
     try {
-      this.#connection = await this.#connect(over.signal);
+      const connection = (this.#connection = await this.#connect(signal));
       this.#heard = this.#clock.monotonic();
       this.#events.changed(undefined);
-      return await Promise.race([this.#connection.ended, this.#silence(over.signal)]);
+      const end = (over: AbortSignal) => Promise.race([connection.ended, this.#silence(over)]);
+      return await withDeadline(end, { signal });
     } finally {
-      this.#closing.signal.removeEventListener('abort', stop);
-      over.abort();
       await this.#connection?.close();
       this.#connection = undefined;
     }
   }
 
-  async #connect(signal: AbortSignal): Promise<Connection> {
-    const attempt = new AbortController();
-    const stop = () => attempt.abort();
-    signal.addEventListener('abort', stop);
-    const limit = this.#clock.sleep(CONNECT_LIMIT, attempt.signal).then(() => {
-      throw this.#dead(`does not answer within ${CONNECT_LIMIT / 1000} s`);
-    });
+  #connect(signal: AbortSignal): Promise<Connection> {
     const receive = (bytes: Uint8Array) => this.#receive(bytes);
-    try {
-      return await Promise.race([this.#transport.connect(receive, attempt.signal), limit]);
-    } finally {
-      signal.removeEventListener('abort', stop);
-      attempt.abort();
-    }
+    return withDeadline(over => this.#transport.connect(receive, over), {
+      signal,
+      clock: this.#clock,
+      ms: CONNECT_LIMIT,
+      late: () => this.#dead(`does not answer within ${CONNECT_LIMIT / 1000} s`),
+      discard: connection => connection.close(),
+    });
   }
 
   #receive(bytes: Uint8Array): void {

@@ -1,9 +1,9 @@
 import { defer, repeat, Subscription } from 'rxjs';
-import { UNKNOWN, type DeviceStatus } from '../pipeline/hub.js';
-import type { Pending } from '../pipeline/queues.js';
-import { after } from '../pipeline/rx.js';
-import { stateName } from '../pipeline/state-name.js';
+import { UNKNOWN, type DeviceStatus } from '../engine/devices.js';
+import type { Pending } from '../engine/backlog.js';
+import { stateName } from '../record/state.js';
 import { FileState } from '../ports.js';
+import { after } from '../system/rx.js';
 import { RELIABLE } from './graph.js';
 import { topics, type DiagnosticStatusMessage } from './interfaces.js';
 import { toTime } from './messages.js';
@@ -79,7 +79,7 @@ export function deviceStatus(
 ): DiagnosticStatusMessage {
   const { name, type, available, armed, reason } = device;
   const away = absences.note(device, now);
-  const facts = { type, available, armed, 'away for, s': Math.round(away / 1000) };
+  const facts = { type, available, armed, 'offline for, s': Math.round(away / 1000) };
   return {
     level: deviceLevel(device, away > absences.usual(device)),
     name: `${node.slice(1)}: ${name}`,
@@ -96,11 +96,11 @@ function deviceLevel({ available, reason }: DeviceStatus, tooLong: boolean): Lev
 }
 
 export function queueStatus(
-  { graph, engine, store }: Publishing,
+  { graph, engine }: Publishing,
   { finds, downloads, uploads, total }: Pending,
   hostname: string,
 ): DiagnosticStatusMessage {
-  const counts = countStates(store);
+  const counts = countStates(engine.records);
   const states = [...counts].map(([state, count]) => [`files ${stateName(state)}`, count] as const);
   const queues = { paused: engine.paused, looks: finds, downloads, uploads };
   const [level, message] = queueVerdict(counts.get(FileState.FAILED) ?? 0, engine.paused, total - finds);

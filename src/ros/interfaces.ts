@@ -143,6 +143,8 @@ export const services = {
   setFile: service<SetFileRequest, FileResponse>('filesync/srv/SetFile'),
   forgetFile: service<FileId, Answer>('filesync/srv/ForgetFile'),
   retry: service<FileId, RetryResponse>('filesync/srv/Retry'),
+  fetchFile: service<FileId, Answer>('filesync/srv/FetchFile'),
+  first: service<{ readonly ids: readonly string[] }, Answer>('filesync/srv/First'),
   trigger: service<object, Answer>('std_srvs/srv/Trigger'),
   setBool: service<{ readonly data: boolean }, Answer>('std_srvs/srv/SetBool'),
 } as const;

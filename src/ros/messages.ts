@@ -1,4 +1,5 @@
-import type { DeviceStatus } from '../pipeline/hub.js';
+import type { DeviceStatus } from '../engine/devices.js';
+import { viewOf, type FileView } from '../record/state.js';
 import type { Delivery, FileRecord } from '../ports.js';
 import type { DeliveryMessage, DeviceStateMessage, FileStateMessage, Time } from './interfaces.js';
 
@@ -24,8 +25,12 @@ export function toTime(ms = 0): Time {
 }
 
 export function toFileState(record: FileRecord, deleted = false): FileStateMessage {
-  const { id, device, path, size, modified, state, local, sha256 = '', kept = false } = record;
-  const { description, reason = '', targets, foundAt, updatedAt } = record;
+  return viewToFileState(viewOf(record), deleted);
+}
+
+export function viewToFileState(view: FileView, deleted = false): FileStateMessage {
+  const { id, device, path, size, modified, state, local, sha256 = '', kept } = view;
+  const { description, reason = '', targets, foundAt, updatedAt } = view;
   return {
     ...{ id, device, path, size: BigInt(size), modified: toTime(modified), state, deleted },
     ...{ local, kept, sha256, description, reason },

@@ -1,6 +1,6 @@
 import type { StoreAdmin } from '../control/store-admin.js';
-import type { Engine } from '../pipeline/engine.js';
-import type { Clock, Store } from '../ports.js';
+import type { Engine } from '../engine/engine.js';
+import type { Clock } from '../ports.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { publishDiagnostics } from './diagnostics.js';
 import type { Closable, Graph } from './graph.js';
@@ -14,7 +14,6 @@ const MODES: readonly string[] = ['upload-only', 'pause', 'continue'] satisfies 
 export interface NodeParts {
   readonly graph: Graph;
   readonly engine: Engine;
-  readonly store: Store;
   readonly admin: StoreAdmin;
   /** What the configuration says, ms. */
   readonly interval: number;

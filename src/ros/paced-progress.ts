@@ -1,4 +1,4 @@
-import type { Progress } from '../pipeline/progress.js';
+import type { Progress } from '../record/progress.js';
 import type { Clock } from '../ports.js';
 import type { ProgressMessage } from './interfaces.js';
 import { toTime } from './messages.js';

@@ -1,5 +1,6 @@
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Clock, Logger, LogLevel } from '../ports.js';
+import { withDeadline } from '../system/deadline.js';
 import { oneLine } from '../system/logger.js';
 import { sortRosArguments } from './arguments.js';
 import type {
@@ -15,7 +16,6 @@ import type {
   Qos,
   ServiceType,
 } from './graph.js';
-import { LATE, limited } from './limited.js';
 import { guardedNodeClass, toParameter, type GuardedNode } from './guarded-node.js';
 import { overridesFor, readOverrides } from './overrides.js';
 import {
@@ -157,7 +157,7 @@ export class RclnodejsGraph implements Graph {
 
   async shutdown(): Promise<void> {
     if (this.#closed.signal.aborted) return;
-    this.#closed.abort(new FileSyncError('unavailable', 'the node has left the graph'));
+    this.#closed.abort(new FileSyncError('cancelled', 'the node has left the graph'));
     this.#rcl.shutdown(this.#context);
   }
 
@@ -189,19 +189,23 @@ export class RclnodejsGraph implements Graph {
   }
 
   async #call(client: RclClient, name: string, request: object, options: CallOptions): Promise<object> {
-    const { timeout, signal } = options;
-    const limits = { clock: this.#clock, timeout, ends: [signal, this.#closed.signal] };
-    return limited(limits, async over => {
-      let served = false;
-      try {
-        await this.#server(client, over);
-        served = true;
-        // Without its own timeout: the library would keep the answer until that has passed.
-        return await client.sendRequestAsync(request, { signal: over });
-      } catch (thrown) {
-        throw over.reason === LATE ? lateError(name, served, thrown) : callError(thrown);
-      }
-    });
+    let served = false;
+    const call = async (over: AbortSignal) => {
+      await this.#server(client, over);
+      served = true;
+      // Without its own timeout: the library would keep the answer until that has passed.
+      return client.sendRequestAsync(request, { signal: over });
+    };
+    try {
+      return await withDeadline(call, {
+        signal: [options.signal, this.#closed.signal],
+        clock: this.#clock,
+        ms: options.timeout,
+        late: () => lateError(name, served),
+      });
+    } catch (thrown) {
+      throw toFileSyncError(thrown, { operation: 'call' });
+    }
   }
 
   async #server(client: RclClient, signal: AbortSignal): Promise<void> {
@@ -237,10 +241,8 @@ function refusal(why: string, cause: unknown): FileSyncError {
   return new FileSyncError('config', `ROS refuses to start: ${why}${cure}`, { cause });
 }
 
-const callError = (thrown: unknown) => toFileSyncError(thrown, { operation: 'call' });
-
-function lateError(service: string, served: boolean, cause: unknown): FileSyncError {
-  const details = { operation: 'call', cause };
+function lateError(service: string, served: boolean): FileSyncError {
+  const details = { operation: 'call' };
   return served
     ? new FileSyncError('timeout', `${service} did not answer in time`, details)
     : new FileSyncError('unavailable', `nobody serves ${service}`, details);

@@ -1,8 +1,10 @@
+import type { EditResult } from '../control/admin.js';
 import type { StoreAdmin } from '../control/store-admin.js';
-import type { Edit } from '../pipeline/edit.js';
-import type { Engine } from '../pipeline/engine.js';
-import { parseState } from '../pipeline/state-name.js';
-import { FileState, type FileRecord } from '../ports.js';
+import type { Edit } from '../record/events.js';
+import { newRecord } from '../record/record.js';
+import type { Engine } from '../engine/engine.js';
+import { parseState } from '../record/state.js';
+import type { FileRecord } from '../ports.js';
 import type { Closable, Graph } from './graph.js';
 import {
   services,
@@ -14,7 +16,7 @@ import {
   type RetryResponse,
   type SetFileRequest,
 } from './interfaces.js';
-import { toFileState } from './messages.js';
+import { toFileState, viewToFileState } from './messages.js';
 
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1000;
@@ -28,8 +30,10 @@ export function serveDatabase(graph: Graph, engine: Engine, admin: StoreAdmin): 
     graph.serve(services.listFiles, '~/list_files', request => listFiles(admin, request)),
     graph.serve(services.getFile, '~/get_file', ({ id }) => fileResponse(admin.look(id))),
     graph.serve(services.setFile, '~/set_file', request => setFile(engine, admin, request)),
-    graph.serve(services.forgetFile, '~/forget_file', ({ id }) => forgetFile(admin, id)),
+    graph.serve(services.forgetFile, '~/forget_file', async ({ id }) => answerTo(await admin.forget([id]))),
     graph.serve(services.retry, '~/retry', ({ id }) => retry(admin, id)),
+    graph.serve(services.fetchFile, '~/fetch_file', async ({ id }) => answerTo(await admin.fetch([id]))),
+    graph.serve(services.first, '~/first', async ({ ids }) => answerTo(await admin.first(ids))),
     graph.serve(services.trigger, '~/rescan', () => rescan(engine)),
     graph.serve(services.setBool, '~/pause', ({ data }) => pause(engine, data)),
   ];
@@ -42,9 +46,9 @@ async function listFiles(admin: StoreAdmin, request: ListFilesRequest): Promise<
   const unknown = [...states].find(state => parseState(String(state)) === undefined);
   if (unknown !== undefined) return { ...refused(`there is no state ${unknown}`), files: [], total: 0 };
   const all = await admin.files(device === '' ? {} : { device });
-  const matching = states.size === 0 ? all : all.filter(({ state }) => states.has(state));
+  const matching = states.size === 0 ? all : all.filter(record => states.has(record.state));
   const end = offset + Math.min(limit || DEFAULT_PAGE, LARGEST_PAGE);
-  const files = matching.slice(offset, end).map(record => toFileState(record));
+  const files = matching.slice(offset, end).map(record => viewToFileState(record));
   return { ...DONE, files, total: matching.length };
 }
 
@@ -78,9 +82,9 @@ function fileResponse(found: FileRecord | string): FileResponse {
   return { ...DONE, file: toFileState(found) };
 }
 
-async function forgetFile(admin: StoreAdmin, id: string): Promise<Answer> {
-  const result = await admin.forget([id]);
-  return result.refused[0] ? refused(result.refused[0].reason) : DONE;
+/** What was refused; the others are done. */
+function answerTo({ refused: not }: EditResult): Answer {
+  return not[0] ? refused(not.map(({ id, reason }) => `${id}: ${reason}`).join('; ')) : DONE;
 }
 
 async function retry(admin: StoreAdmin, id: string): Promise<RetryResponse> {
@@ -98,9 +102,6 @@ function pause(engine: Engine, on: boolean): Answer {
   return { ...DONE, message: on ? 'paused' : 'resumed' };
 }
 
-const NO_FILE: FileStateMessage = toFileState({
-  ...{ id: '', device: '', path: '', size: 0, local: '', description: '', targets: {} },
-  state: FileState.FOUND,
-  foundAt: 0,
-  updatedAt: 0,
-});
+const NO_FILE: FileStateMessage = toFileState(
+  newRecord({ id: '', device: '', path: '', size: 0, local: '', description: '', foundAt: 0 }, {}),
+);

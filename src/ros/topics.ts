@@ -1,7 +1,9 @@
 import { Subscription, throttle } from 'rxjs';
-import { isUnfinished, type Engine } from '../pipeline/engine.js';
-import { after } from '../pipeline/rx.js';
-import type { Clock, FileState, Store } from '../ports.js';
+import type { Engine } from '../engine/engine.js';
+import type { Records } from '../record/records.js';
+import { isUnfinished, stateOf } from '../record/state.js';
+import type { Clock, FileState } from '../ports.js';
+import { after } from '../system/rx.js';
 import { LATCHED, RELIABLE, type Graph } from './graph.js';
 import { topics, type FileStateArrayMessage } from './interfaces.js';
 import { toDeviceState, toFileState, toTime } from './messages.js';
@@ -17,7 +19,6 @@ const CHANGES_KEPT = 100;
 export interface Publishing {
   readonly graph: Graph;
   readonly engine: Engine;
-  readonly store: Store;
   readonly clock: Clock;
 }
 
@@ -31,36 +32,35 @@ export function publishTopics(parts: Publishing): Subscription {
   return all;
 }
 
-function publishChanges({ graph, store }: Publishing): Subscription {
+function publishChanges({ graph, engine: { records } }: Publishing): Subscription {
   const publisher = graph.advertise(topics.fileState, '~/file_state', { ...RELIABLE, depth: CHANGES_KEPT });
-  return store.changes.subscribe(({ record, previous }) => {
+  return records.changes.subscribe(({ record, previous }) => {
     if (record) publisher.publish(toFileState(record));
     else if (previous) publisher.publish(toFileState(previous, true));
   });
 }
 
-function publishSummary({ graph, store, clock }: Publishing): Subscription {
+function publishSummary({ graph, engine: { records }, clock }: Publishing): Subscription {
   const publisher = graph.advertise(topics.files, '~/files', LATCHED);
-  const publish = () => publisher.publish(summary(store, clock));
+  const publish = () => publisher.publish(summary(records, clock));
   publish();
-  const paced = store.changes.pipe(
+  const paced = records.changes.pipe(
     throttle(() => after(clock, SUMMARY_GAP), { leading: true, trailing: true }),
   );
   return paced.subscribe(publish);
 }
 
-export function summary(store: Store, clock: Clock): FileStateArrayMessage {
-  const records = [...store.all()];
-  const unfinished = records.filter(isUnfinished);
-  const counts = [...countStates(store)].map(([state, count]) => ({ state, count }));
+export function summary(records: Records, clock: Clock): FileStateArrayMessage {
+  const unfinished = [...records.all()].filter(isUnfinished);
+  const counts = [...countStates(records)].map(([state, count]) => ({ state, count }));
   const files = unfinished.slice(0, SUMMARY_FILES).map(record => toFileState(record));
   return { stamp: toTime(clock.now()), files, unfinished: unfinished.length, counts };
 }
 
 /** Number of records by state, smaller numbers first; states without records are left out. */
-export function countStates(store: Store): ReadonlyMap<FileState, number> {
+export function countStates(records: Records): ReadonlyMap<FileState, number> {
   const counts = new Map<FileState, number>();
-  for (const { state } of store.all()) counts.set(state, (counts.get(state) ?? 0) + 1);
+  for (const record of records.all()) counts.set(stateOf(record), (counts.get(stateOf(record)) ?? 0) + 1);
   return new Map([...counts].sort(([a], [b]) => a - b));
 }
 

@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Logger } from '../ports.js';
 
 export type DescriptionValues = Readonly<Record<string, string>>;
@@ -63,7 +64,7 @@ export class DescriptionFile {
 
   async #refresh(): Promise<DescriptionValues> {
     // Taken before reading, so that a change in between is seen the next time.
-    const version = await this.#currentVersion();
+    const version = this.#currentVersion();
     if (version !== this.#version) {
       this.#values = await this.#read();
       this.#version = version;
@@ -73,11 +74,13 @@ export class DescriptionFile {
   }
 
   /** Its times (with the inode's own, which a chmod changes), size and inode, or why they cannot be had. */
-  #currentVersion(): Promise<string> {
-    return stat(this.#path).then(
-      ({ mtimeMs, ctimeMs, size, ino }) => `${mtimeMs} ${ctimeMs} ${size} ${ino}`,
-      (error: unknown) => codeOf(error),
-    );
+  #currentVersion(): string {
+    try {
+      const found = statSync(this.#path, { throwIfNoEntry: false });
+      return found ? `${found.mtimeMs} ${found.ctimeMs} ${found.size} ${found.ino}` : 'ENOENT';
+    } catch (error) {
+      return codeOf(error);
+    }
   }
 
   async #read(): Promise<DescriptionValues> {

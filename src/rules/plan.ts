@@ -1,5 +1,7 @@
 import picomatch from 'picomatch';
-import type { Retention, Rule, WhileArmed } from './rule.js';
+import { companionOf } from './companion.js';
+import type { Order, Retention, Rule, SourceRemoval, WhileArmed } from './rule.js';
+import { refusal, type Selectable } from './selection.js';
 
 /** What to do with one file: all rules that match it, united. */
 export interface Plan {
@@ -9,12 +11,18 @@ export interface Plan {
   readonly description: string;
   /** ms, the longest. */
   readonly settle: number;
+  /** Of the first rule. */
+  readonly order: Order;
+  /** ms, the longest. */
+  readonly deleteAfter: number;
   /** The strictest. */
   readonly whileArmed: WhileArmed;
   /** `stream` only where every rule says so. */
   readonly via: Rule['via'];
   /** The source's file goes only where every rule lets it; the local copy stays as long as any rule wants it. */
   readonly after: Rule['after'];
+  /** Why no rule wants the file's bytes now: begins with the key of the first rule that says so, and names the remedy. */
+  readonly skip?: string;
 }
 
 type Matcher = (path: string) => boolean;
@@ -24,9 +32,15 @@ type Matcher = (path: string) => boolean;
  * only where the pattern names the dot, but an exclude pattern catches them too.
  */
 export class Planner {
+  /** A rule limits the total size of local copies. */
+  readonly limitsLocal: boolean;
+  /** A rule removes files from their source when that needs space. */
+  readonly keepsFree: boolean;
   readonly #rules = new Map<string, { readonly rule: Rule; readonly matches: Matcher }[]>();
 
   constructor(rules: readonly Rule[]) {
+    this.limitsLocal = rules.some(({ after }) => after.local.kind === 'size');
+    this.keepsFree = rules.some(({ after }) => typeof after.source === 'object');
     for (const rule of rules) {
       const ofDevice = this.#rules.get(rule.from) ?? [];
       ofDevice.push({ rule, matches: matcher(rule) });
@@ -34,18 +48,36 @@ export class Planner {
     }
   }
 
-  /** `undefined`: no rule wants the file. `path` is relative to the device's root. */
+  /** All rules that match the path, united. `undefined`: none does. `path` is relative to the device's root. */
   plan(device: string, path: string): Plan | undefined {
-    if (isPartial(path)) return undefined;
-    const matching = (this.#rules.get(device) ?? []).filter(({ matches }) => matches(path));
-    const [first, ...rest] = matching.map(({ rule }) => rule);
-    return first && unite([first, ...rest]);
+    return unite(this.#matching(device, path));
+  }
+
+  /**
+   * Those of the matching rules that select the file, united; where none of them does, all of them, with `skip`.
+   * `undefined`: no rule matches its path.
+   * @param main the record of the file that this one is a companion of (`companionOf`), where there is one: a companion is
+   * selected together with it
+   */
+  planFor(file: Selectable, main?: Selectable): Plan | undefined {
+    const matching = this.#matching(file.device, file.path);
+    const reasons = matching.map(rule => refusal(rule, file, main));
+    const selecting = unite(matching.filter((_, index) => reasons[index] === undefined));
+    if (selecting) return selecting;
+    const [skip = ''] = reasons;
+    const all = unite(matching);
+    return all && { ...all, skip };
   }
 
   /** What decides whether the device may be listed while its vehicle is armed: the mildest of its rules. */
   mildest(device: string): WhileArmed {
     const modes = (this.#rules.get(device) ?? []).map(({ rule }) => rule.whileArmed);
     return modes.reduce((a, b) => (STRICTNESS[b] < STRICTNESS[a] ? b : a), 'pause');
+  }
+
+  #matching(device: string, path: string): Rule[] {
+    if (isPartial(path)) return [];
+    return (this.#rules.get(device) ?? []).filter(({ matches }) => matches(path)).map(({ rule }) => rule);
   }
 }
 
@@ -54,22 +86,33 @@ function isPartial(path: string): boolean {
   return /\.part$/i.test(path);
 }
 
+/** A rule that takes a database takes its companions, too: without them the database is not complete. */
 function matcher(rule: Rule): Matcher {
   // `s`: a folder's name may hold a line break.
   const included = picomatch([...rule.include], { flags: 'is' });
   const excluded = picomatch([...rule.exclude], { flags: 'is', dot: true });
-  return path => included(path) && !excluded(path);
+  const takes: Matcher = path => included(path) && !excluded(path);
+  return path => takes(path) || (!excluded(path) && takesMain(path, takes));
 }
 
-function unite(rules: readonly [Rule, ...Rule[]]): Plan {
+function takesMain(path: string, takes: Matcher): boolean {
+  const main = companionOf(path);
+  return main !== undefined && takes(main);
+}
+
+function unite(rules: readonly Rule[]): Plan | undefined {
+  const [first] = rules;
+  if (!first) return undefined;
   return {
     targets: targetsOf(rules),
-    description: rules[0].description,
+    description: first.description,
     settle: Math.max(...rules.map(({ settle }) => settle)),
+    order: first.order,
+    deleteAfter: Math.max(...rules.map(({ deleteAfter }) => deleteAfter)),
     whileArmed: rules.map(({ whileArmed }) => whileArmed).reduce(stricter),
     via: rules.every(({ via }) => via === 'stream') ? 'stream' : 'local',
     after: {
-      source: rules.every(({ after }) => after.source === 'delete') ? 'delete' : 'keep',
+      source: rules.map(({ after }) => after.source).reduce(laterRemoval),
       local: rules.map(({ after }) => after.local).reduce(moreKeeping),
     },
   };
@@ -88,6 +131,13 @@ const STRICTNESS: Readonly<Record<WhileArmed, number>> = { continue: 0, 'upload-
 
 function stricter(a: WhileArmed, b: WhileArmed): WhileArmed {
   return STRICTNESS[b] > STRICTNESS[a] ? b : a;
+}
+
+/** Of two amounts of free space the smaller one is reached later. */
+function laterRemoval(a: SourceRemoval, b: SourceRemoval): SourceRemoval {
+  if (a === 'keep' || b === 'delete') return a;
+  if (b === 'keep' || a === 'delete') return b;
+  return b.keepFree < a.keepFree ? b : a;
 }
 
 const KEEPING: Readonly<Record<Retention['kind'], number>> = { delete: 0, size: 1, age: 2, keep: 3 };

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { LocalStorage } from '../../src/local/storage.js';
-import { Engine } from '../../src/pipeline/engine.js';
-import { daemonPolicy } from '../../src/pipeline/retry-policy.js';
-import { Wording } from '../../src/pipeline/wording.js';
+import { Engine } from '../../src/engine/engine.js';
+import { daemonPolicy } from '../../src/system/back-off.js';
 import type { Source } from '../../src/ports.js';
 import { DescriptionFile } from '../../src/rules/coex.js';
 import { Planner } from '../../src/rules/plan.js';
+import { TemplateContext } from '../../src/rules/template-context.js';
 import { systemClock } from '../../src/system/clock.js';
 import { MemoryStore } from '../fakes/memory-store.js';
 import { MemoryTarget } from '../fakes/memory-target.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
-import { rule } from '../unit/pipeline/bench.js';
+import { rule } from '../unit/engine/bench.js';
 
 /** An engine that looks at the source once, and then only when it has a reason to. */
 export function engineOn(source: Source, folder: string): { engine: Engine; target: MemoryTarget } {
@@ -19,12 +19,12 @@ export function engineOn(source: Source, folder: string): { engine: Engine; targ
   const local = new LocalStorage(folder);
   const planner = new Planner([rule()]);
   const descriptionFile = new DescriptionFile(join(folder, 'coex.conf'), logger);
-  const wording = new Wording({ planner, local, descriptionFile, hostname: 'pi' });
+  const templates = new TemplateContext({ descriptionFile, hostname: 'pi' });
   const devices = [
     { name: 'cam', type: 'vehicle', source },
     { name: 'ftp', type: 'memory', target },
   ];
   const tools = { clock: systemClock, logger, random: Math.random, policy: daemonPolicy };
-  const parts = { ...tools, devices, store: new MemoryStore(), local, planner, wording };
-  return { engine: new Engine({ ...parts, interval: 3_600_000 }), target };
+  const parts = { ...tools, devices, store: new MemoryStore(), local, planner, templates };
+  return { engine: new Engine({ ...parts, interval: 3_600_000, keepRecords: Infinity }), target };
 }

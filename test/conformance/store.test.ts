@@ -20,7 +20,7 @@ const onDisk = async (compactAfter?: number): Promise<StoreBench> => {
 const inMemory = async (): Promise<StoreBench> => {
   let last: MemoryStore | undefined;
   return {
-    open: async () => (last = new MemoryStore(last?.all())),
+    open: async () => (last = last?.reopened() ?? new MemoryStore()),
     close: async () => last?.close(),
   };
 };

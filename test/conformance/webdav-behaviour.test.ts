@@ -92,6 +92,54 @@ describe('webdav: what a server lists', () => {
   });
 });
 
+describe('webdav: how much space a server tells', () => {
+  const quota =
+    (props: string, status = '200 OK'): Answer =>
+    (_request, response) => {
+      const propstat = `<d:propstat><d:prop>${props}</d:prop><d:status>HTTP/1.1 ${status}</d:status></d:propstat>`;
+      const body = `<d:response><d:href>/dav/</d:href>${propstat}</d:response>`;
+      response.writeHead(207).end(`<d:multistatus xmlns:d="DAV:">${body}</d:multistatus>`);
+    };
+  const told = (available: string, used: string): string =>
+    `<d:quota-available-bytes>${available}</d:quota-available-bytes><d:quota-used-bytes>${used}</d:quota-used-bytes>`;
+
+  const ask = (answer: Answer, work: (space: () => Promise<unknown>) => Promise<void>): Promise<void> =>
+    withServer(answer, async url => {
+      const source = makeSource(webdav, { url });
+      await work(async () => source.space?.(never));
+      await source.close();
+    });
+
+  it('is what is available, of that and what is used', () =>
+    ask(quota(told('5000000000000', '1000')), async space => {
+      assert.deepEqual(await space(), { free: 5_000_000_000_000, total: 5_000_000_001_000 });
+    }));
+
+  it('is none where the quota is used up', () =>
+    ask(quota(told('0', '1000')), async space => {
+      assert.deepEqual(await space(), { free: 0, total: 1000 });
+    }));
+
+  const silent: [string, Answer][] = [
+    ['does not know of it', quota(told('', ''), '404 Not Found')],
+    ['has no limit (Nextcloud)', quota(told('-3', '1000'))],
+    ['leaves it out', quota('')],
+  ];
+  for (const [what, answer] of silent) {
+    it(`is nothing where the server ${what}`, () =>
+      ask(answer, async space => {
+        assert.match((await failsWith(space, 'unsupported')).message, /does not tell how much space/);
+      }));
+  }
+
+  it('is asked of the folder, which may be missing, or be no folder of WebDAV', async () => {
+    const missing: Answer = (_, response) => void response.writeHead(404).end();
+    await ask(missing, async space => void (await failsWith(space, 'unavailable')));
+    const page: Answer = (_, response) => void response.end('<html>log in</html>');
+    await ask(page, async space => void (await failsWith(space, 'protocol')));
+  });
+});
+
 describe('webdav: what a server refuses', () => {
   const answers: [status: number, kind: ErrorKind, cure: RegExp][] = [
     [301, 'protocol', /set url to that one/],
@@ -200,6 +248,19 @@ describe('webdav on real servers', () => {
         assert.equal((await target.stat('day/a.ulg', 'token', never)).size, 1000);
       } finally {
         await target.close();
+        await server.stop();
+      }
+    });
+  }
+
+  for (const kind of ['nginx', 'apache'] as const) {
+    it(`${kind}: does not tell how much space is free, and says so`, async () => {
+      const server = await startDavServer(kind);
+      const source = makeSource(webdav, davOptions(server));
+      try {
+        await failsWith(async () => source.space?.(never), 'unsupported');
+      } finally {
+        await source.close();
         await server.stop();
       }
     });

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 
@@ -15,16 +15,19 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** The real program as a child process, as `npm run build` has made it. */
+/** The real program as a child process: `main`, or what `npm run build` has made. */
 export class Program {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+  constructor(
+    args: readonly string[],
+    options: { cwd?: string; env?: Record<string, string>; main?: string } = {},
+  ) {
     const env = { PATH: process.env['PATH'], HOME: options.cwd, ...options.env };
-    this.child = spawn(process.execPath, [MAIN, ...args], {
+    this.child = spawn(process.execPath, [options.main ?? MAIN, ...args], {
       cwd: options.cwd,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -50,15 +53,24 @@ export class Program {
   async says(text: string | RegExp): Promise<void> {
     const said = () => (this.stdout + this.stderr).search(text) >= 0;
     while (!said()) {
-      const event = await Promise.race([
-        once(this.child.stdout!, 'data'),
-        once(this.child.stderr!, 'data'),
-        this.ended,
-      ]);
+      const waited = new AbortController();
+      const more = [this.child.stdout!, this.child.stderr!].map(async stream => {
+        return once(stream, 'data', { signal: waited.signal });
+      });
+      const event = await Promise.race([...more, this.ended]);
+      waited.abort();
+      await Promise.allSettled(more);
       if ('code' in event && !said())
         throw new Error(`ended without saying ${text}: ${event.stdout}${event.stderr}`);
     }
   }
+}
+
+/** The disk of a test machine may be nearly full, and what a rule deletes from its source goes without delay. */
+function forTests(config: object): object {
+  const { rules } = config as { readonly rules?: readonly object[] };
+  const hurried = rules?.map(rule => ({ delete_after: 0, ...rule }));
+  return { min_free: 0, ...config, ...(hurried && { rules: hurried }) };
 }
 
 /** A folder of its own for one test, with a way to run the program in it. Whatever still runs is killed at the end. */
@@ -95,14 +107,23 @@ export class Place {
     return resource;
   }
 
-  async configure(config: unknown, name = 'filesync.yaml'): Promise<string> {
+  /** Makes a file of zeros that takes no space. Nobody has it open afterwards: what is open for writing would not be taken. */
+  async sparse(path: string, size: number): Promise<void> {
+    const file = this.path(path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, '');
+    await truncate(file, size);
+  }
+
+  /** Writes the configuration, text or a value; a value gets what tests need, unless it says otherwise. */
+  async configure(config: string | object, name = 'filesync.yaml'): Promise<string> {
     const file = this.path(name);
-    await writeFile(file, typeof config === 'string' ? config : stringify(config));
+    await writeFile(file, typeof config === 'string' ? config : stringify(forTests(config)));
     return file;
   }
 
-  start(args: readonly string[], env: Record<string, string> = {}): Program {
-    const program = new Program(args, { cwd: this.folder, env });
+  start(args: readonly string[], env: Record<string, string> = {}, main = MAIN): Program {
+    const program = new Program(args, { cwd: this.folder, env, main });
     this.#programs.push(program);
     return program;
   }

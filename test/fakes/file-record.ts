@@ -1,4 +1,4 @@
-import { FileState, type FileRecord } from '../../src/ports.js';
+import type { FileRecord } from '../../src/ports.js';
 
 /** A valid record, another one for every number. */
 export function fileRecord(number: number, changes: Partial<FileRecord> = {}): FileRecord {
@@ -8,8 +8,9 @@ export function fileRecord(number: number, changes: Partial<FileRecord> = {}): F
     device: 'autopilot',
     path,
     size: 1000 + number,
-    state: FileState.FOUND,
+    source: { state: 'present' },
     local: `autopilot/${path}`,
+    copy: { state: 'none' },
     description: '',
     targets: {},
     foundAt: 1_790_000_000_000 + number,

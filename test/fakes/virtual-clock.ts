@@ -9,8 +9,13 @@ interface Sleeper {
 
 /** A clock whose time only the test moves. */
 export class VirtualClock implements Clock {
+  /** Set by the test. */
+  synchronised = true;
   #wall: number;
   #monotonic = 0;
+  /** In monotonic time of the first boot, ms. */
+  #bootedAt = 0;
+  #boots = 1;
   #sleepers: Sleeper[] = [];
 
   constructor(wall = Date.UTC(2026, 0, 1)) {
@@ -22,7 +27,18 @@ export class VirtualClock implements Clock {
   }
 
   monotonic(): number {
-    return this.#monotonic;
+    return this.#monotonic - this.#bootedAt;
+  }
+
+  get boot(): string {
+    return this.#boots.toString(16).padStart(8, '0');
+  }
+
+  /** Another boot begins: its monotonic time starts anew, and the wall clock goes on unless it is told otherwise. */
+  reboot(wall = this.#wall): void {
+    this.#boots++;
+    this.#bootedAt = this.#monotonic;
+    this.#wall = wall;
   }
 
   /** How many sleeps are under way. */
@@ -39,6 +55,11 @@ export class VirtualClock implements Clock {
   /** Sets the wall clock alone, as a time server or a person would. */
   setWall(ms: number): void {
     this.#wall = ms;
+  }
+
+  /** The process that sleeps is killed: nobody wakes any more. */
+  forgetSleepers(): void {
+    this.#sleepers = [];
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

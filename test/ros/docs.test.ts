@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { replacePart } from '../../src/config/reference.js';
 import { FileState } from '../../src/ports.js';
@@ -116,20 +117,28 @@ describe('docs/ROS.md on a real ROS 2', function () {
     return [...found].map(([, block = '']) => block);
   }
 
-  /** A node with one delivered file, and that file's id. */
-  async function delivered(place: Place): Promise<string> {
+  /** A node with one delivered file and one that is only listed, and their ids. */
+  async function started(place: Place): Promise<{ delivered: string; skipped: string }> {
     for (const folder of ['inbox', 'out']) await mkdir(place.path(folder));
     await writeFile(place.path('inbox/flight.ulg'), 'the bytes of a log');
+    await writeFile(place.path('inbox/film.mov'), 'the bytes of a film');
     const devices = {
       inbox: { type: 'directory', path: './inbox' },
       out: { type: 'directory', path: './out' },
     };
-    const rules = [{ from: 'inbox', to: ['out'], settle: 0 }];
+    const rule = { from: 'inbox', to: ['out'], settle: 0 };
+    const rules = [
+      { ...rule, include: ['*.ulg'] },
+      { ...rule, include: ['*.mov'], fetch: 'asked' },
+    ];
     const config = await place.configure({ local: './data', devices, rules, interval: '1h' });
     const node = ros.start('ros2', ['run', 'filesync', 'filesync', '-c', config]);
     place.use({ close: () => end(node) });
     await node.says('delivered to');
-    return uploadedId(place, config);
+    return {
+      delivered: await idOf(place, config, 'UPLOADED'),
+      skipped: await idOf(place, config, 'SKIPPED'),
+    };
   }
 
   async function end(node: RosProgram): Promise<void> {
@@ -137,15 +146,18 @@ describe('docs/ROS.md on a real ROS 2', function () {
     await node.ended;
   }
 
-  async function uploadedId(place: Place, config: string): Promise<string> {
+  async function idOf(place: Place, config: string, state: string): Promise<string> {
     let id = '';
     await eventually(async () => {
-      const { stdout } = await place.run(['files', '-c', config, '--json', '--state', 'UPLOADED']);
+      const { stdout } = await place.run(['files', '-c', config, '--json', '--state', state]);
       id = /"id":\s*"([0-9a-f]{12})"/.exec(stdout)?.[1] ?? '';
       return id !== '';
     });
     return id;
   }
+
+  const arrives = (place: Place, name: string): Promise<void> =>
+    eventually(async () => existsSync(place.path('out/inbox', name)));
 
   it('names the launch arguments', async () => {
     const shown = await ros.ros2('launch', 'filesync', 'sync.launch.py', '--show-args');
@@ -156,8 +168,9 @@ describe('docs/ROS.md on a real ROS 2', function () {
 
   it('has shell examples that work, one for each service', () =>
     Place.with(async place => {
-      const id = await delivered(place);
-      const script = (await blocks('From the shell', 'bash')).join('').replace('id=4f0c2a', `id=${id}`);
+      const { delivered, skipped } = await started(place);
+      const text = (await blocks('From the shell', 'bash')).join('');
+      const script = text.replace('id=4f0c2a', `id=${delivered}`).replace('=77e1b9', `=${skipped}`);
       for (const [service = ''] of rows(await section('Services')))
         assert.ok(script.includes(`/filesync/${service.slice(3, -1)} `), `${service} is called`);
       const { code, output } = await ros.start('bash', ['-ec', script]).ended;
@@ -167,20 +180,22 @@ describe('docs/ROS.md on a real ROS 2', function () {
       assert.doesNotMatch(output, /success=False/);
       assert.match(output, /description='first flight'/);
       assert.match(output, /String value is: pause/);
+      await arrives(place, 'film.mov');
     }));
 
   it('has Python examples that work, one for each service', () =>
     Place.with(async place => {
-      const id = await delivered(place);
+      const { delivered } = await started(place);
       const [operator = '', listener = '', ...rest] = await blocks('From Python', 'python');
       assert.deepEqual(rest, []);
       for (const [service = ''] of rows(await section('Services')))
         assert.ok(operator.includes(`'${service.slice(3, -1)}'`), `${service} is called`);
       const heard = await ros.start('python3', ['-c', listener]).ended;
-      assert.deepEqual([heard.code, heard.output], [0, '{2: 1} 0 unfinished\n']);
+      assert.deepEqual([heard.code, heard.output], [0, '{2: 1, 14: 1} 0 unfinished\n']);
       const { code, output } = await ros.start('python3', ['-c', operator]).ended;
       assert.equal(code, 0, output);
-      assert.ok(output.startsWith(`${id} inbox flight.ulg 18 bytes ['`), output);
+      assert.ok(output.startsWith(`${delivered} inbox flight.ulg 18 bytes ['`), output);
       assert.match(output, /^brought back: \[\]\npaused\nresumed\n/m);
+      await arrives(place, 'film.mov');
     }));
 });

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/system/clock.js';
 import { exposeEngine } from '../../src/ros/node.js';
 import { RELIABLE, LATCHED, type Message, type MessageType, type ServiceType } from '../../src/ros/graph.js';
 import { MemoryGraph, MemoryNetwork } from '../fakes/memory-graph.js';
-import { makeBench, type BenchOptions } from '../unit/pipeline/bench.js';
+import { makeBench, type BenchOptions } from '../unit/engine/bench.js';
 
 export interface NodeBenchOptions extends BenchOptions {
   readonly parameters?: Readonly<Record<string, unknown>>;
@@ -18,7 +18,7 @@ export async function makeNodeBench(options: NodeBenchOptions = {}) {
   const { parameters = {} } = options;
   const graph = options.graph ?? new MemoryGraph({ network, namespace: '/d1', parameters });
   const peer = new MemoryGraph({ network, name: 'peer' });
-  const admin = new StoreAdmin(bench.store, systemClock, bench.engine.devices);
+  const admin = new StoreAdmin(bench.engine.records, bench.engine);
   const parts = { ...bench, graph, admin, clock: systemClock, interval: 5, hostname: 'pi' };
   const exposed = exposeEngine(parts);
   return {

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { FileSyncError } from '../../src/errors.js';
+import { stateOf } from '../../src/record/state.js';
 import { FileState } from '../../src/ports.js';
 import { services, topics, type FileStateMessage, type SetFileRequest } from '../../src/ros/interfaces.js';
 import { eventually, failsWith, sample } from '../conformance/support.js';
-import { rule } from '../unit/pipeline/bench.js';
+import { fileRecord } from '../fakes/file-record.js';
+import { rule } from '../unit/engine/bench.js';
 import { makeNodeBench, onNode, type NodeBench } from './node-bench.js';
 
 const A = sample(10_000, 1);
 
-const stateOf = (bench: NodeBench, path: string) => bench.record(path)?.state;
+function stateIn(bench: NodeBench, path: string): FileState | undefined {
+  const record = bench.record(path);
+  return record && stateOf(record);
+}
 
 async function reaches(bench: NodeBench, path: string, state: FileState): Promise<string> {
-  await eventually(async () => stateOf(bench, path) === state);
+  await eventually(async () => stateIn(bench, path) === state);
   return bench.record(path)?.id ?? '';
 }
 
@@ -35,6 +40,9 @@ const rejecting = {
     },
   },
 };
+
+/** What there is is only listed; newer files go first, one after the other. */
+const onRequest = { rules: [rule({ fetch: 'asked' })], source: { capabilities: { connections: 1 } } };
 
 const failed = async (bench: NodeBench): Promise<string> => {
   bench.source.put('a.ulg', A);
@@ -77,6 +85,7 @@ describe('Node: topics', () => {
   it('tells whoever comes late how the devices are', () =>
     onNode({}, async bench => {
       bench.source.availability.next({ available: false, reason: 'no heartbeat', armed: false });
+      await bench.engine.start();
       const heard = bench.hear(topics.devices, '/d1/filesync/devices', true);
       await eventually(async () => heard.at(-1)?.devices[0]?.reason === 'no heartbeat');
       assert.deepEqual(
@@ -122,7 +131,7 @@ describe('Node: services', () => {
       for (const name of ['a', 'b', 'c']) bench.source.put(name, A);
       await bench.engine.start();
       await eventually(
-        async () => bench.records().filter(({ state }) => state === FileState.UPLOADED).length === 3,
+        async () => bench.records().filter(record => stateOf(record) === FileState.UPLOADED).length === 3,
       );
       const ask = { states: [FileState.UPLOADED], device: 'cam', offset: 0, limit: 2 };
       const first = await bench.call(services.listFiles, 'list_files', ask);
@@ -134,6 +143,16 @@ describe('Node: services', () => {
       assert.deepEqual([none.success, none.total], [true, 0]);
       const elsewhere = await bench.call(services.listFiles, 'list_files', { ...ask, device: 'else' });
       assert.deepEqual([elsewhere.success, elsewhere.total], [true, 0]);
+    }));
+
+  it('says of a listed file the same as of one that is asked for', () =>
+    onNode(rejecting, async bench => {
+      const id = await failed(bench);
+      const ask = { states: [FileState.FAILED], device: '', offset: 0, limit: 0 };
+      const { files } = await bench.call(services.listFiles, 'list_files', ask);
+      const { file } = await bench.call(services.getFile, 'get_file', { id });
+      assert.deepEqual(files, [file]);
+      assert.equal(file.reason, 'ftp: not that one');
     }));
 
   it('says that there is no such state', () =>
@@ -190,16 +209,16 @@ describe('Node: services', () => {
       bench.engine.pause(true);
       bench.source.put('a.ulg', A);
       await bench.store.put({
-        ...{ id: 'abcdef012345', device: 'cam', path: 'a.ulg', size: A.length, local: 'cam/a.ulg' },
-        ...{ state: FileState.FOUND, description: '', foundAt: 0, updatedAt: 0 },
+        ...{ ...fileRecord(1), device: 'cam', path: 'a.ulg', size: A.length, local: 'cam/a.ulg' },
         targets: { ftp: { state: 'pending' } },
       });
-      const giveUp = { ...EDIT, id: 'abcdef012345', set_state: true, state: FileState.FAILED };
+      const { id } = fileRecord(1);
+      const giveUp = { ...EDIT, id, set_state: true, state: FileState.FAILED };
       const answer = await bench.call(services.setFile, 'set_file', giveUp);
       assert.deepEqual([answer.success, answer.file.state], [true, FileState.FAILED]);
       const back = await bench.call(services.retry, 'retry', { id: '' });
-      assert.deepEqual([back.success, back.ids], [true, ['abcdef012345']]);
-      assert.equal(stateOf(bench, 'a.ulg'), FileState.FOUND);
+      assert.deepEqual([back.success, back.ids], [true, [id]]);
+      assert.equal(stateIn(bench, 'a.ulg'), FileState.FOUND);
     }));
 
   const refusals: Readonly<Record<string, [Partial<SetFileRequest>, RegExp]>> = {
@@ -237,6 +256,49 @@ describe('Node: services', () => {
       const retry = await bench.call(services.retry, 'retry', { id });
       assert.equal(retry.success, false);
       assert.match(retry.message, /it is UPLOADED/);
+    }));
+
+  it('fetches on request what the rules only list, and nothing else', () =>
+    onNode(onRequest, async bench => {
+      bench.source.put('a.ulg', A);
+      await bench.engine.start();
+      const id = await reaches(bench, 'a.ulg', FileState.SKIPPED);
+      const fetch = (which: string) => bench.call(services.fetchFile, 'fetch_file', { id: which });
+      const { file } = await bench.call(services.getFile, 'get_file', { id });
+      assert.deepEqual([file.state, file.kept], [FileState.SKIPPED, false]);
+      assert.match(file.reason, /^fetch: asked/);
+      assert.deepEqual(bench.source.reads, []);
+      assert.deepEqual(await fetch(id.slice(0, 6)), { success: true, message: '' });
+      await reaches(bench, 'a.ulg', FileState.UPLOADED);
+      assert.deepEqual(bench.target().files.get('cam/a.ulg'), Buffer.from(A));
+      assert.deepEqual(await fetch(id), {
+        success: false,
+        message: `${id}: it is UPLOADED; only SKIPPED files can be fetched on request`,
+      });
+      assert.match((await fetch('zz')).message, /^zz: no such file/);
+    }));
+
+  it('moves files to the front, the first named first, and says which it could not', () =>
+    onNode(onRequest, async bench => {
+      for (const path of ['a.ulg', 'b.ulg', 'c.ulg', 'd.ulg']) bench.source.put(path, A);
+      await bench.engine.start();
+      const [a = '', b = '', c = '', d = ''] = await Promise.all(
+        ['a.ulg', 'b.ulg', 'c.ulg', 'd.ulg'].map(path => reaches(bench, path, FileState.SKIPPED)),
+      );
+      bench.engine.pause(true);
+      for (const id of [a, b, c, d]) await bench.call(services.fetchFile, 'fetch_file', { id });
+      const first = (...ids: string[]) => bench.call(services.first, 'first', { ids });
+      assert.deepEqual(await first(c), { success: true, message: '' });
+      const { success, message } = await first(a, 'zz', b);
+      assert.equal(success, false);
+      assert.match(message, /^zz: no such file/);
+      bench.engine.pause(false);
+      await reaches(bench, 'd.ulg', FileState.UPLOADED);
+      assert.deepEqual(
+        bench.source.reads.map(({ path }) => path),
+        ['a.ulg', 'b.ulg', 'c.ulg', 'd.ulg'],
+      );
+      assert.match((await first(d)).message, /it is UPLOADED; nothing of it waits/);
     }));
 
   it('looks at the sources at once when asked', () =>

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { UNKNOWN } from '../../src/engine/devices.js';
 import { Absences, deviceStatus, Level } from '../../src/ros/diagnostics.js';
 import type { ProgressMessage } from '../../src/ros/interfaces.js';
 import { PacedProgress } from '../../src/ros/paced-progress.js';
@@ -76,7 +77,6 @@ describe('Diagnostics of a device', () => {
   });
 
   it('is stale before it has been looked at', () => {
-    const unknown = { ...away, reason: 'not looked at yet' };
-    assert.equal(deviceStatus('/filesync', unknown, new Absences(), 0).level, Level.STALE);
+    assert.equal(deviceStatus('/filesync', { ...away, ...UNKNOWN }, new Absences(), 0).level, Level.STALE);
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { eventually } from '../conformance/support.js';
 import { Place } from '../e2e/program.js';
 import { startStandIn } from './real-mavros.js';
@@ -55,6 +55,8 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
           '/filesync/progress: filesync/msg/Progress',
           '/parameter_events: rcl_interfaces/msg/ParameterEvent',
           '/rosout: rcl_interfaces/msg/Log',
+          '/filesync/fetch_file: filesync/srv/FetchFile',
+          '/filesync/first: filesync/srv/First',
           '/filesync/forget_file: filesync/srv/ForgetFile',
           '/filesync/get_file: filesync/srv/GetFile',
           '/filesync/list_files: filesync/srv/ListFiles',
@@ -133,6 +135,38 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       const retry = await user.call('retry', 'filesync/srv/Retry', '{}');
       assert.match(retry, new RegExp(`success=True.*ids=\\['${id}']`));
       await eventually(downloaded);
+      await ros.endAll();
+    }));
+
+  it('ros2 service call: fetch_file brings what the rules only list, first moves it to the front', () =>
+    Place.with(async place => {
+      const devices = {
+        inbox: { type: 'directory', path: './inbox', connections: 1 },
+        out: { type: 'directory', path: './out' },
+      };
+      const rules = [{ from: 'inbox', to: ['out'], settle: 0, fetch: 'asked', order: 'newest' }];
+      const config = await configured(place, { devices, rules });
+      for (const [index, name] of ['old.ulg', 'new.ulg'].entries()) {
+        await writeFile(place.path('inbox', name), CONTENT);
+        await utimes(place.path('inbox', name), index, index);
+      }
+      const node = run(config);
+      await node.says(READY);
+      const skipped = async () => user.call('list_files', LIST, '{states: [14]}');
+      await eventually(async () => (await skipped()).includes('total=2'));
+      assert.match(await skipped(), /reason='fetch: asked/);
+      const [old, recent] = [await idOf('old.ulg'), await idOf('new.ulg')];
+      const fetch = (id: string) => user.call('fetch_file', 'filesync/srv/FetchFile', `{id: '${id}'}`);
+      const pause = (on: boolean) => user.call('pause', 'std_srvs/srv/SetBool', `{data: ${on}}`);
+      await pause(true);
+      for (const id of [old, recent]) assert.match(await fetch(id), /success=True/);
+      assert.match(await fetch(old), /success=False, message='.*it is FOUND; only SKIPPED/);
+      const first = (ids: string) => user.call('first', 'filesync/srv/First', `{ids: ${ids}}`);
+      assert.match(await first(`['${old}']`), /success=True/);
+      assert.match(await first(`['zz']`), /success=False, message='zz: no such file/);
+      await pause(false);
+      for (const name of ['old.ulg', 'new.ulg']) await arrived(place, name);
+      assert.match(node.output, /old\.ulg: downloaded[^]*new\.ulg: downloaded/);
       await ros.endAll();
     }));
 

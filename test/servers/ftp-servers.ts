@@ -183,13 +183,21 @@ async function hashed(password: string): Promise<string> {
   return (await runProgram(openssl, ['passwd', '-5', password])).trim();
 }
 
+export interface ServerOptions {
+  readonly tls?: boolean;
+  readonly settings?: Settings;
+  /** Variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts a server. Throws with the cure if it is not there, and with what it says if it does not come up. */
 export async function startServer(
   kind: ServerKind,
-  { tls = false, settings = {} }: { tls?: boolean; settings?: Settings } = {},
+  { tls = false, settings = {}, env = {} }: ServerOptions = {},
 ): Promise<FtpServer> {
   const recipe = RECIPES[kind];
-  const program = await findProgram(recipe.packageName, recipe.path);
+  const found = await findProgram(recipe.packageName, recipe.path);
+  const program = { ...found, env: { ...found.env, ...env } };
   const plan = { ...(await makePremises({ tls })), user: recipe.user, password: PASSWORD, settings };
   const served = await serve(program, await recipe.configure(plan, program), plan, greets);
   return {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { makeDevices } from '../../src/compose.js';
 import { loadConfig } from '../../src/config/load.js';
 import { deviceTypes } from '../../src/devices/registry.js';
-import { closeDevices, type Device } from '../../src/pipeline/hub.js';
+import { closeDevices, type Device } from '../../src/engine/devices.js';
 import type { Source } from '../../src/ports.js';
 import { systemClock } from '../../src/system/clock.js';
 import { listed } from '../conformance/support.js';

@@ -1,9 +1,13 @@
 import { Semaphore, type SemaphoreInterface } from 'async-mutex';
+import type { PathLike, Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Subject, type Observable } from 'rxjs';
-import { FileSyncError } from '../../errors.js';
+import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { found } from '../../local/looks.js';
+import { OpenFile, type FileAccess } from '../../local/open-file.js';
 import type { Clock } from '../../ports.js';
-import { isLocal } from './file-system.js';
+import { withDeadline } from '../../system/deadline.js';
+import { isLocal } from '../../system/local-file-system.js';
 
 export interface CallOptions<Value> {
   /** Ends the waiting, not the call. */
@@ -12,6 +16,11 @@ export interface CallOptions<Value> {
   readonly flushes?: boolean;
   /** Disposes of an answer for which nobody waits any more. */
   readonly discard?: (value: Value) => unknown;
+}
+
+interface Call {
+  /** It is in the kernel, or was. */
+  begun: boolean;
 }
 
 /** ms without an answer after which a file system counts as hanging. */
@@ -35,7 +44,7 @@ export class Calls {
   readonly #turns = new Subject<void>();
   #local: boolean | undefined;
   #slots: SemaphoreInterface = new Semaphore(OWN_CALLS);
-  #unanswered = new Set<object>();
+  #unanswered = new Set<Call>();
   #probing = false;
 
   /** @param path of the device's folder, for the messages. @param patience ms */
@@ -80,10 +89,16 @@ export class Calls {
   }
 
   /** Closed by its own `close`, which waits for calls that have no answer yet, but lets nobody wait for them. */
-  async open(path: string | Buffer, flags: number, signal: AbortSignal, mode?: number): Promise<FileHandle> {
-    const discard = (handle: FileHandle) => handle.close();
-    const handle = await this.do(() => open(path, flags, mode), { signal, discard });
-    return this.#local ? handle : this.#careful(handle, signal);
+  async open(path: string | Buffer, flags: number, signal: AbortSignal, mode?: number): Promise<FileAccess> {
+    const discard = (file: FileAccess) => file.close();
+    const opened = () => (this.#local ? OpenFile.open(path, flags, mode) : open(path, flags, mode));
+    const file = await this.do<FileHandle | OpenFile>(opened, { signal, discard });
+    return file instanceof OpenFile ? file : this.#careful(file, signal);
+  }
+
+  /** What lies under the name, of whatever kind it is; undefined if nothing does. */
+  found(path: PathLike, signal: AbortSignal): Promise<Stats | undefined> {
+    return this.do(() => found(path, this.local), { signal });
   }
 
   /** Each of its methods is a call of ours. */
@@ -112,29 +127,28 @@ export class Calls {
     });
   }
 
-  /** Settles with the work, the signal's abort or the end of our patience, whichever is first. */
+  /** The call, waited for until the signal's abort or the end of our patience. */
   #limited<Value>(
     work: () => Promise<Value>,
     slots: readonly SemaphoreInterface[],
     { signal, flushes = false, discard }: CallOptions<Value>,
   ): Promise<Value> {
-    const call = new Call(discard);
-    const ended = new AbortController();
-    const cancel = () => call.giveUp(new FileSyncError('cancelled', 'cancelled', { cause: signal?.reason }));
-    if (signal?.aborted) cancel();
-    signal?.addEventListener('abort', cancel, { signal: ended.signal });
-    this.#clock.sleep(this.#patience * (flushes ? FLUSH_FACTOR : 1), ended.signal).then(
-      () => call.giveUp(this.#missed(call)),
-      () => undefined,
-    );
-    void call.run(work, slots).finally(() => {
-      ended.abort();
-      this.#answered(call);
+    const call: Call = { begun: false };
+    const made = (over: AbortSignal) =>
+      inSlots(slots, over, () => {
+        call.begun = true;
+        return work();
+      }).finally(() => this.#answered(call));
+    return withDeadline(made, {
+      signal,
+      clock: this.#clock,
+      ms: this.#patience * (flushes ? FLUSH_FACTOR : 1),
+      late: () => this.#missed(call),
+      discard,
     });
-    return call.answer;
   }
 
-  #missed(call: { readonly begun: boolean }): FileSyncError {
+  #missed(call: Call): FileSyncError {
     if (!call.begun) return this.#hangs('unavailable');
     this.#local = false;
     this.#unanswered.add(call);
@@ -142,7 +156,7 @@ export class Calls {
     return this.#hangs('timeout');
   }
 
-  #answered(call: object): void {
+  #answered(call: Call): void {
     if (this.#unanswered.delete(call) && this.#unanswered.size === 0) this.#turns.next();
   }
 
@@ -161,47 +175,21 @@ export class Calls {
   }
 }
 
-/** One call, from the wait for its turn to its answer. */
-class Call<Value> {
-  readonly answer: Promise<Value>;
-  readonly #discard: CallOptions<Value>['discard'];
-  #resolve: (value: Value) => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
-  #begun = false;
-  #abandoned = false;
-
-  constructor(discard: CallOptions<Value>['discard']) {
-    this.#discard = discard;
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-  }
-
-  /** It is in the kernel, or was. */
-  get begun(): boolean {
-    return this.#begun;
-  }
-
-  giveUp(error: FileSyncError): void {
-    this.#abandoned = true;
-    this.#reject(error);
-  }
-
-  /** Never rejects. */
-  async run(work: () => Promise<Value>, slots: readonly SemaphoreInterface[]): Promise<void> {
-    const held: (() => void)[] = [];
-    try {
-      for (const slot of slots) if (!this.#abandoned) held.push((await slot.acquire())[1]);
-      if (this.#abandoned) return;
-      this.#begun = true;
-      const value = await work();
-      if (this.#abandoned) await this.#discard?.(value);
-      else this.#resolve(value);
-    } catch (error) {
-      this.#reject(error);
-    } finally {
-      for (const release of held.reverse()) release();
+/** Holds all the slots while it works, which it does not begin any more once the wait for it is over. */
+async function inSlots<Value>(
+  slots: readonly SemaphoreInterface[],
+  over: AbortSignal,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  const held: (() => void)[] = [];
+  try {
+    for (const slot of slots) {
+      throwIfAborted(over);
+      held.push((await slot.acquire())[1]);
     }
+    throwIfAborted(over);
+    return await work();
+  } finally {
+    for (const release of held.reverse()) release();
   }
 }

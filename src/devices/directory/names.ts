@@ -12,6 +12,7 @@ export function nameFromBytes(bytes: Buffer): string {
 
 /** The path as its file system has it: undoes `nameFromBytes` in each part. */
 export function pathToBytes(path: string): Buffer {
+  if (!/\p{Cs}/u.test(path)) return Buffer.from(path);
   const parts = path
     .split('/')
     .map(part => (/\p{Cs}/u.test(part) ? surrogatesToBytes(part) : Buffer.from(part)));

@@ -1,5 +1,5 @@
-import { constants, fstatSync, lstatSync, type Dirent, type Stats } from 'node:fs';
-import { lstat, readdir, unlink, type FileHandle } from 'node:fs/promises';
+import { constants, type Dirent, type Stats } from 'node:fs';
+import { lstat, readdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
@@ -7,6 +7,7 @@ import { checksumOf } from '../../local/digest.js';
 import { codeOf, unless } from '../../local/disk-error.js';
 import { fileBytes } from '../../local/file-bytes.js';
 import { syncFolder } from '../../local/folders.js';
+import type { FileAccess } from '../../local/open-file.js';
 import type {
   Availability,
   ByteStream,
@@ -14,13 +15,18 @@ import type {
   Source,
   SourceCapabilities,
   SourceFile,
+  Space,
+  Writers,
 } from '../../ports.js';
+import { fileSystemUuid } from '../../system/file-system-uuid.js';
+import { spaceOf } from '../../system/statfs.js';
 import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { Calls } from './calls.js';
 import { isUnfinishedUpload, nameFromBytes, pathToBytes } from './names.js';
 import { Root } from './root.js';
 import { FolderWatches } from './watches.js';
+import { writersOf } from './writers.js';
 
 /** No pipe is waited for, no link followed. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -106,7 +112,7 @@ export class DirectorySource implements Source {
       }
       const after = await this.#checkSame(file, handle);
       if (position !== file.size || wasTouched(before, after)) throw this.#changed(file, 'read');
-      const now = await this.#named(file, signal);
+      const now = await this.#calls.found(this.#absolute(file.path), signal);
       if (now && wasReplaced(after, now)) throw this.#changed(file, 'read');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'read');
@@ -139,8 +145,37 @@ export class DirectorySource implements Source {
     }
   }
 
+  /** Of a file system that other machines or programs may write to unseen, nothing is known. */
+  async writers(paths: readonly string[], signal: AbortSignal): Promise<Writers> {
+    const details = { device: this.#device, operation: 'stat' };
+    throwIfAborted(signal, details);
+    await this.#root.identity(details, signal);
+    if (!this.#calls.local) return { open: new Set(), complete: false };
+    return writersOf(paths, path => this.#absolute(path), signal);
+  }
+
+  space(signal: AbortSignal): Promise<Space> {
+    return this.#ofRoot(async root => spaceOf(await statfs(root)), signal);
+  }
+
+  /** The UUID of its file system, where udev tells it. */
+  volume(signal: AbortSignal): Promise<string | undefined> {
+    return this.#ofRoot(async root => fileSystemUuid((await stat(root)).dev), signal);
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
+  }
+
+  async #ofRoot<Value>(ask: (path: string) => Promise<Value>, signal: AbortSignal): Promise<Value> {
+    const details = { device: this.#device, operation: 'stat' };
+    throwIfAborted(signal, details);
+    const { path } = this.#root;
+    return this.#calls
+      .do(() => ask(path), { signal })
+      .catch((error: unknown) => {
+        throw this.#root.error(error, path, details);
+      });
   }
 
   #replaced(details: ErrorDetails): FileSyncError {
@@ -187,23 +222,15 @@ export class DirectorySource implements Source {
     }
   }
 
-  async #checkSame(file: SourceFile, handle: FileHandle): Promise<Stats> {
-    // Of an open file, a kernel that asks nobody else answers from memory, long before another thread is awake.
-    const found = this.#calls.local ? fstatSync(handle.fd) : await handle.stat();
+  async #checkSame(file: SourceFile, handle: FileAccess): Promise<Stats> {
+    const found = await handle.stat();
     if (isSame(file, found)) return found;
     throw this.#changed(file, 'read');
   }
 
-  /** What has the name of the file that has just been read; so is this known to the kernel without a look at the drive. */
-  async #named({ path }: SourceFile, signal: AbortSignal): Promise<Stats | undefined> {
-    const name = this.#absolute(path);
-    const asked = this.#calls.do(async () => (this.#calls.local ? lstatSync(name) : lstat(name)), { signal });
-    return unless(GONE, asked);
-  }
-
   /** As bytes, for names that are not UTF-8. */
   #absolute(path: string): Buffer {
-    if (path.split('/').includes('..')) {
+    if (path.includes('..') && path.split('/').includes('..')) {
       throw new FileSyncError('bad-name', `${JSON.stringify(path)} leads out of the folder`, { path });
     }
     return Buffer.concat([Buffer.from(`${this.#root.path}/`), pathToBytes(path)]);

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { link, lstat, mkdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { link, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
@@ -7,6 +7,7 @@ import { checksumOf, newDigest, type Digest } from '../../local/digest.js';
 import { codeOf, unless, whileWriting } from '../../local/disk-error.js';
 import { fileBytes, setModified, writeAll } from '../../local/file-bytes.js';
 import { Folders, syncFolder } from '../../local/folders.js';
+import type { FileAccess } from '../../local/open-file.js';
 import type {
   Availability,
   Checksum,
@@ -63,7 +64,7 @@ export class DirectoryTarget implements Target {
     this.#calls = new Calls(path, context, timeout);
     this.#root = new Root(path, name, this.#calls);
     this.#device = name;
-    this.#folders = new Folders(path);
+    this.#folders = new Folders(path, () => this.#calls.local);
     const probe = () => this.#root.probe(constants.W_OK, true);
     this.availability = pollAvailability(probe, {
       clock,
@@ -75,17 +76,23 @@ export class DirectoryTarget implements Target {
   async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
     return this.#do('stat', path, signal, async final => {
       const part = partName(final, token);
-      const [done, unfinished] = await Promise.all([final, part].map(name => this.#found(name, signal)));
+      const [done, unfinished] = await Promise.all(
+        [final, part].map(name => this.#calls.found(name, signal)),
+      );
       if (done && done.ino === unfinished?.ino) await this.#calls.do(() => unlink(part), { signal }); // a crash between link and unlink left both names
       if (done) return { size: done.size, partial: 0 };
       return { partial: unfinished?.size ?? 0 };
     });
   }
 
+  /** What has that checksum counts as delivered, so it is on disk then: a crash may have come between its name and the sync. */
   async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
     return this.#do('checksum', path, signal, async final => {
       await using handle = await this.#calls.open(final, O_RDONLY | O_NOFOLLOW, signal);
-      return await checksumOf(fileBytes(handle, 0, signal), 'sha256');
+      const checksum = await checksumOf(fileBytes(handle, 0, signal), 'sha256');
+      await handle.sync();
+      await this.#calls.do(() => syncFolder(dirname(final), this.#calls.local), { signal, flushes: true });
+      return checksum;
     });
   }
 
@@ -98,7 +105,7 @@ export class DirectoryTarget implements Target {
   ): Promise<Receipt> {
     return this.#do('write', path, signal, async final => {
       const upload = { file, final, part: partName(final, file.token), offset, signal, events };
-      if (await this.#found(final, signal)) throw this.#exists(final);
+      if (await this.#calls.found(final, signal)) throw this.#exists(final);
       await this.#makeFolders(path, signal);
       await this.#fill(upload);
       await events.committing();
@@ -111,16 +118,9 @@ export class DirectoryTarget implements Target {
     this.#closed.abort();
   }
 
-  #found(path: string, signal: AbortSignal) {
-    return unless(
-      ['ENOENT', 'ENOTDIR'],
-      this.#calls.do(() => lstat(path), { signal }),
-    );
-  }
-
   async #makeFolders(path: string, signal: AbortSignal): Promise<void> {
-    const made = this.#calls.do(() => mkdir(this.#root.path), { signal });
-    await unless(['EEXIST'], made).catch((error: unknown) => {
+    const makeRoot = () => this.#folders.makeRoot({ recursive: false });
+    await this.#calls.do(makeRoot, { signal }).catch((error: unknown) => {
       throw this.#root.error(error, this.#root.path, { operation: 'write', path });
     });
     await this.#calls.do(() => this.#folders.make(dirname(path)), { signal, flushes: true });
@@ -133,7 +133,7 @@ export class DirectoryTarget implements Target {
     const sent = await this.#receive(upload, handle);
     await setModified(handle, file.source.modified);
     await handle.sync().catch((error: unknown) => this.#discardDropped(upload, error));
-    const { value } = await checksumOf(fileBytes(handle, 0, signal), 'sha256');
+    const { value } = await checksumOf(fileBytes(handle, 0, signal, file.source.size), 'sha256');
     if (value === (file.sha256 ?? sent.hex())) return;
     await this.#calls.do(() => unlink(part), { signal });
     throw this.#error('corrupt', `${part}: what was written is not what was sent; it will be written anew`);
@@ -147,7 +147,7 @@ export class DirectoryTarget implements Target {
   }
 
   /** Gives the digest of what the file consists of. */
-  async #receive(upload: Upload, handle: FileHandle): Promise<Digest> {
+  async #receive(upload: Upload, handle: FileAccess): Promise<Digest> {
     const { file, offset, signal, events } = upload;
     const digest = newDigest('sha256');
     await this.#keep(handle, upload, file.sha256 === undefined ? digest : undefined);
@@ -166,7 +166,7 @@ export class DirectoryTarget implements Target {
 
   /** Leaves the part with the bytes up to `offset`, and digests them where somebody wants to know. */
   async #keep(
-    handle: FileHandle,
+    handle: FileAccess,
     { part, offset, signal }: Upload,
     digest: Digest | undefined,
   ): Promise<void> {
@@ -183,9 +183,9 @@ export class DirectoryTarget implements Target {
       ['EEXIST', ...NO_LINKS],
       this.#calls.do(() => link(part, final).then(() => true), { signal }),
     );
-    if (!linked && (await this.#found(final, signal))) throw this.#exists(final);
+    if (!linked && (await this.#calls.found(final, signal))) throw this.#exists(final);
     await this.#calls.do(() => (linked ? unlink(part) : rename(part, final)), { signal });
-    await this.#calls.do(() => syncFolder(dirname(final)), { signal, flushes: true });
+    await this.#calls.do(() => syncFolder(dirname(final), this.#calls.local), { signal, flushes: true });
   }
 
   /** `work` is given the absolute name; what it throws is put into the engine's words. */

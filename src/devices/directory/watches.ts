@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { fromEvent, Observable, share, takeUntil, type Subscriber } from 'rxjs';
 import { codeOf } from '../../local/disk-error.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { isLocal } from './file-system.js';
+import { isLocal } from '../../system/local-file-system.js';
 import { isUnfinishedUpload, nameFromBytes } from './names.js';
 
 interface Watched {

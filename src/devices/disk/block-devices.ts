@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { FileSyncError } from '../../errors.js';
-import type { RunProgram } from './programs.js';
+import { FileSyncError, toFileSyncError } from '../../errors.js';
+import type { Outcome, RunProgram } from './programs.js';
 
 /** A disk or partition that may hold a file system. */
 export interface BlockDevice {
@@ -88,12 +88,18 @@ function flatten(one: Node, disk: Node): Listed[] {
 
 /** Adds what the disk itself says. */
 async function probed(run: RunProgram, device: BlockDevice): Promise<BlockDevice> {
-  const { stdout, stderr } = await run('blkid', ['-p', '-o', 'udev', device.path]);
+  const { stdout, stderr } = await run('blkid', ['-p', '-o', 'udev', device.path]).catch(nothing);
   const values = new Map(stdout.split('\n').map(line => splitAt(line, line.indexOf('='))));
   const fstype = values.get('ID_FS_TYPE');
   const uuid = decoded(values.get('ID_FS_UUID_ENC'));
   const label = decoded(values.get('ID_FS_LABEL_ENC'));
   return { ...device, ...known({ fstype, uuid, label }), denied: /permission denied/i.test(stderr) };
+}
+
+/** A disk that hangs keeps nobody from the others. */
+function nothing(thrown: unknown): Outcome {
+  if (toFileSyncError(thrown).kind !== 'timeout') throw thrown;
+  return { code: -1, stdout: '', stderr: '' };
 }
 
 const splitAt = (line: string, at: number): [string, string] => [line.slice(0, at), line.slice(at + 1)];

@@ -1,12 +1,7 @@
 import { Mutex } from 'async-mutex';
-import {
-  FileSyncError,
-  orAborted,
-  throwIfAborted,
-  toFileSyncError,
-  type ErrorDetails,
-} from '../../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorDetails } from '../../errors.js';
 import type { DeviceContext } from '../../config/definition.js';
+import { withDeadline, type Deadline } from '../../system/deadline.js';
 import { Calls, PATIENCE } from '../directory/calls.js';
 import { blockDevices, type BlockDevice } from './block-devices.js';
 import type { DriveNames } from './names.js';
@@ -52,6 +47,10 @@ export interface Mount {
  */
 const FIRST_RETRY = 1_000;
 const RETRY = 10_000;
+/** ms at the end for a look at the mount, and for unmounting it; and for all, which has to fit into a program's last seconds. */
+const LAST_LOOK = 1_000;
+const UNMOUNT = 1_500;
+const RELEASE = 3_500;
 
 /**
  * A drive that comes and goes, found by its marks and mounted where nobody else has done so. Both ends of a device share
@@ -63,46 +62,54 @@ export class Drive {
   readonly #options: DriveOptions;
   readonly #context: DeviceContext;
   readonly #tools: DriveTools;
-  readonly #mounter: Mounter | undefined;
   readonly #mutex = new Mutex();
   /** By mount. */
   readonly #calls = new Map<string, Calls>();
+  /** Aborted when the last user lets go. */
+  #use = new AbortController();
   #users = 0;
   #writers = 0;
   #mount: Mount | undefined;
+  /** What we mount at our place, or have begun to: it is ours also where nobody has seen the end of that. */
+  #begun: BlockDevice | undefined;
   #failure: { readonly stamp: string; readonly until: number; readonly error: FileSyncError } | undefined;
 
   constructor(options: DriveOptions, context: DeviceContext, tools: DriveTools) {
-    const { mountPoint } = options;
     this.timeout = options.timeout ?? PATIENCE;
     this.#options = options;
     this.#context = context;
     this.#tools = tools;
-    this.#mounter = mountPoint === undefined ? undefined : new Mounter(mountPoint, tools.run);
   }
 
   /** Says that it will be used. A drive that is only read from is mounted read-only. */
   attach(need: Need): void {
-    this.#users++;
+    if (this.#users++ === 0) this.#use = new AbortController();
     if (need === 'write') this.#writers++;
   }
 
-  /** To be called once for each `attach`. */
+  /**
+   * To be called once for each `attach`. The last one cuts off what is under way and unmounts what is ours. It resolves within
+   * seconds, also where that hangs.
+   */
   async release(need: Need): Promise<void> {
     this.#users--;
     if (need === 'write') this.#writers--;
-    if (this.#users === 0) await this.#mutex.runExclusive(() => this.#leave());
+    if (this.#users > 0) return;
+    this.#use.abort();
+    const { clock, logger, name } = this.#context;
+    await this.#inTurn(over => this.#leave(over), { clock, ms: RELEASE }).catch((thrown: unknown) => {
+      logger.log('warn', `what was mounted of ${name} may still be: ${toFileSyncError(thrown).message}`);
+    });
   }
 
   /** Where the drive is mounted now, after mounting it if need be. Throws `unavailable`, `denied`, `busy` or `io`. */
   async mounted(need: Need, signal: AbortSignal, details: ErrorDetails): Promise<Mount> {
     const all = { device: this.#context.name, ...details };
     throwIfAborted(signal, all);
+    if (this.#users === 0) throw new FileSyncError('unavailable', 'the drive is not used any more', all);
     try {
-      return await orAborted(
-        this.#mutex.runExclusive(() => this.#ensure(need)),
-        signal,
-      );
+      const ends = [signal, this.#use.signal];
+      return await this.#inTurn(over => this.#ensure(need, over), { signal: ends });
     } catch (thrown) {
       const { kind, message, temporary } = toFileSyncError(thrown);
       throw new FileSyncError(kind, message, { ...all, temporary, cause: thrown });
@@ -124,12 +131,29 @@ export class Drive {
     return calls.do(call, { ...(signal && { signal }) });
   }
 
-  async #ensure(need: Need): Promise<Mount> {
-    if (this.#users === 0) throw new FileSyncError('unavailable', 'the drive is not used any more');
-    if (this.#mount && !(await this.#isLive(this.#mount))) await this.#forget(this.#mount);
-    const mount = (this.#mount ??= await this.#settle());
+  /** Work that nobody waits for any more holds up nobody: the next one has its turn. What it awaits has to end with `over`. */
+  #inTurn<Value>(work: (over: AbortSignal) => Promise<Value>, deadline: Deadline<Value>): Promise<Value> {
+    const turn = (signal: AbortSignal) => this.#mutex.runExclusive(() => withDeadline(work, { signal }));
+    return withDeadline(turn, deadline);
+  }
+
+  /** A program that hangs ends with `over`, as far as we are concerned. */
+  #runner(over: AbortSignal): RunProgram {
+    const { run } = this.#tools;
+    return (program, args) => withDeadline(signal => run(program, args, signal), { signal: over });
+  }
+
+  #mounter(over: AbortSignal): Mounter | undefined {
+    const { mountPoint } = this.#options;
+    return mountPoint === undefined ? undefined : new Mounter(mountPoint, this.#runner(over));
+  }
+
+  async #ensure(need: Need, over: AbortSignal): Promise<Mount> {
+    if (this.#mount && !(await this.#isLive(this.#mount))) await this.#forget(this.#mount, over);
+    const mount = this.#mount ?? (await this.#settle(over));
+    this.#mount = stillWanted(mount, over);
     if (need === 'read' || !mount.entry.readOnly) return mount;
-    return (this.#mount = await this.#writable(mount));
+    return (this.#mount = stillWanted(await this.#writable(mount, over), over));
   }
 
   async #isLive({ drive, presence, entry }: Mount): Promise<boolean> {
@@ -148,40 +172,49 @@ export class Drive {
   }
 
   /** It was removed, or unmounted by somebody: what is left of our mount is cleaned up. */
-  async #forget(mount: Mount): Promise<void> {
-    this.#mount = undefined;
+  async #forget(mount: Mount, over: AbortSignal): Promise<void> {
+    throwIfAborted(over);
+    this.#mount = this.#begun = undefined;
     this.#calls.clear();
     const { path, title, ours, entry } = mount;
     this.#context.logger.log('info', `${title} was removed from ${path}`);
     const left = topmost(await this.#tools.kernel.mounts(), path);
-    if (ours && left?.id === entry.id) await this.#mounter?.detach(path);
+    if (ours && left?.id === entry.id) await this.#mounter(over)?.detach(path);
   }
 
   /** Finds the drive and its mount. What failed is not tried again at once: the logs of kernel and user stay readable. */
-  async #settle(): Promise<Mount> {
+  async #settle(over: AbortSignal): Promise<Mount> {
     const now = this.#context.clock.monotonic();
     const stamp = await this.#tools.kernel.stamp();
     const last = this.#failure?.stamp === stamp ? this.#failure : undefined;
     if (last && now < last.until) throw last.error;
     try {
-      return await this.#findMount();
+      return await this.#findMount(over);
     } catch (thrown) {
-      const error = toFileSyncError(thrown);
+      const error = toFileSyncError(stillWanted(thrown, over));
       this.#failure = { stamp, until: now + (last ? RETRY : FIRST_RETRY), error };
       throw error;
     }
   }
 
-  async #findMount(): Promise<Mount> {
-    const { run, kernel, names } = this.#tools;
+  async #findMount(over: AbortSignal): Promise<Mount> {
+    const { kernel, names } = this.#tools;
+    const run = this.#runner(over);
     const drive = choose(this.#options, await blockDevices(run));
     const presence = await kernel.presence(drive.number);
-    const name = (await names.all()).get(drive.disk) || (drive.model ?? drive.label);
+    const name = (await names.all(run)).get(drive.disk) || (drive.model ?? drive.label);
     const title = name ? `${name} (${drive.path})` : `the drive ${drive.path}`;
     const theirs = await this.#entryOf(drive);
-    const entry = theirs ?? (await this.#mountHere(drive, title));
+    const entry = theirs ?? (await this.#mountHere(drive, title, over));
     if (presence === undefined) throw new FileSyncError('unavailable', `${title} was removed`);
-    return { path: entry.point, title, drive, presence, entry, ours: !theirs };
+    return {
+      path: entry.point,
+      title,
+      drive,
+      presence,
+      entry,
+      ours: !theirs || (await this.#isOurs(theirs, drive, over)),
+    };
   }
 
   /** Where the whole drive is mounted. */
@@ -196,13 +229,24 @@ export class Drive {
     return usable.find(({ readOnly }) => !readOnly) ?? usable[0];
   }
 
-  async #mountHere(drive: BlockDevice, title: string): Promise<MountEntry> {
-    if (!this.#mounter) {
+  /** We have begun to mount it there, and have not seen the end of that. */
+  async #isOurs({ point }: MountEntry, drive: BlockDevice, over: AbortSignal): Promise<boolean> {
+    return this.#begun?.number === drive.number && point === (await this.#mounter(over)?.place());
+  }
+
+  async #mountHere(drive: BlockDevice, title: string, over: AbortSignal): Promise<MountEntry> {
+    const mounter = this.#mounter(over);
+    if (!mounter) {
       const cure = 'mount it, or say by `mount_point` where this program shall do so';
       throw new FileSyncError('unavailable', `${title} is plugged in, but not mounted: ${cure}`);
     }
-    await this.#clear(this.#mounter);
-    await this.#mounter.mount(drive, this.#writers > 0);
+    await this.#clear(mounter);
+    this.#begun = stillWanted(drive, over);
+    await mounter.mount(drive, this.#writers > 0).catch((thrown: unknown) => {
+      const ended = toFileSyncError(stillWanted(thrown, over)).kind !== 'timeout';
+      if (ended) this.#begun = undefined;
+      throw thrown;
+    });
     const entry = await this.#entryOf(drive);
     if (!entry) throw new FileSyncError('unavailable', `${title} was mounted, but is gone again`);
     this.#context.logger.log(
@@ -225,28 +269,57 @@ export class Drive {
     this.#context.logger.log('info', `${place} was freed of ${there.source}, which is gone`);
   }
 
-  async #writable(mount: Mount): Promise<Mount> {
+  async #writable(mount: Mount, over: AbortSignal): Promise<Mount> {
     const { drive, path, title, ours, entry } = mount;
+    const mounter = this.#mounter(over);
     const refuse = (cure: string) => new FileSyncError('denied', `${title} is read-only: ${cure}`);
     if (drive.readOnly) throw refuse('move its write protection switch');
-    if (!ours || !this.#mounter) throw refuse(`run "mount -o remount,rw ${path}", or unmount it`);
-    await this.#mounter.makeWritable(drive, path, entry.fstype.startsWith('fuse'));
+    if (!ours || !mounter) throw refuse(`run "mount -o remount,rw ${path}", or unmount it`);
+    await mounter.makeWritable(drive, path, entry.fstype.startsWith('fuse'));
     const now = await this.#entryOf(drive);
     if (!now || now.readOnly) throw refuse('its file system cannot be written to here; repair it with fsck');
     return { ...mount, entry: now };
   }
 
-  async #leave(): Promise<void> {
+  async #leave(over: AbortSignal): Promise<void> {
     const mount = this.#mount;
-    if (!mount) return;
-    const live = await this.#isLive(mount).catch((hanging: unknown) => toFileSyncError(hanging));
-    if (live === false) return this.#forget(mount);
-    this.#mount = undefined;
-    if (!mount.ours || !this.#mounter) return;
-    const unmounted = live === true ? this.#mounter.unmount(mount.path) : Promise.reject(live);
+    if (!mount) return this.#undo(over);
+    const { clock } = this.#context;
+    const late = () => new FileSyncError('timeout', `${mount.path} does not answer and is not unmounted`);
+    const look = withDeadline(this.#isLive(mount), { signal: over, clock, ms: LAST_LOOK, late });
+    const live = await look.catch((hanging: unknown) => toFileSyncError(hanging));
+    if (live === false) return this.#forget(mount, over);
+    this.#mount = this.#begun = undefined;
+    if (!mount.ours) return;
+    const unmounted = live === true ? this.#unmount(mount.path, over) : Promise.reject(live);
     await unmounted.catch(async ({ message }: FileSyncError) => {
       this.#context.logger.log('warn', `${message}; it will be once nobody uses it any more`);
-      await this.#mounter?.detach(mount.path);
+      await this.#mounter(over)?.detach(mount.path);
     });
   }
+
+  async #unmount(path: string, over: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    const late = () => new FileSyncError('timeout', `${path} is not unmounted after ${UNMOUNT / 1000} s`);
+    await withDeadline(async signal => this.#mounter(signal)?.unmount(path), {
+      ...{ signal: over, clock, ms: UNMOUNT, late },
+    });
+  }
+
+  /** Takes away what was mounted although the mounting was cut off. */
+  async #undo(over: AbortSignal): Promise<void> {
+    const begun = this.#begun;
+    const mounter = this.#mounter(over);
+    if (!begun || !mounter) return;
+    this.#begun = undefined;
+    const place = await mounter.place();
+    const there = topmost(await this.#tools.kernel.mounts(), place);
+    if (there?.number === begun.number || there?.source === begun.path) await mounter.detach(place);
+  }
+}
+
+/** What came of a step. Throws if nobody waits for the work of which it is part: its turn is over. */
+function stillWanted<Value>(value: Value, over: AbortSignal): Value {
+  throwIfAborted(over);
+  return value;
 }

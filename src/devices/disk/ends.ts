@@ -9,6 +9,7 @@ import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { pathToBytes } from '../directory/names.js';
 import { Root } from '../directory/root.js';
+import type { BlockDevice } from './block-devices.js';
 import type { Drive, Mount, Need } from './drive.js';
 
 /** ms. An absent drive is asked for at the least every fourth time, so it is found within 2 s. */
@@ -57,6 +58,11 @@ export class DriveEnd<Folder> {
     } catch (error) {
       throw await this.#explained(error, mount, details);
     }
+  }
+
+  /** The drive that is mounted now, after mounting it if need be. */
+  async drive(signal: AbortSignal): Promise<BlockDevice> {
+    return (await this.#mounted(this.#need, signal, { operation: 'stat' })).drive;
   }
 
   /** As `do`, for what comes bit by bit: a drive that left in the middle must not pass for a short list. */

@@ -1,4 +1,5 @@
 import { readFile, readlink, stat } from 'node:fs/promises';
+import { deviceNumber } from '../../system/device-number.js';
 import { parseMountinfo, type MountEntry } from './mountinfo.js';
 
 /** No drive has this number. */
@@ -44,7 +45,7 @@ export class Kernel {
     const { point, number, fstype } = mount;
     const top = await ask(() => stat(point).catch(() => undefined));
     // Each of btrfs' subvolumes has a number of its own.
-    if (!top || (fstype !== 'btrfs' && numberOf(top.dev) !== number)) return false;
+    if (!top || (fstype !== 'btrfs' && deviceNumber(top.dev) !== number)) return false;
     const drive = await driveBelow(mount);
     return drive === undefined || (await this.presence(drive)) !== undefined;
   }
@@ -63,12 +64,5 @@ async function driveBelow({ number, source }: MountEntry): Promise<string | unde
   if (!number.startsWith('0:')) return number;
   if (!source.startsWith('/dev/')) return undefined;
   const node = await stat(source).catch(() => undefined);
-  return node?.isBlockDevice() ? numberOf(node.rdev) : GONE;
-}
-
-/** Linux packs major and minor number into one (glibc's makedev). */
-function numberOf(device: number): string {
-  const major = (device >>> 8) & 0xfff;
-  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
-  return `${major}:${minor}`;
+  return node?.isBlockDevice() ? deviceNumber(node.rdev) : GONE;
 }

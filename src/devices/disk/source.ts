@@ -6,6 +6,8 @@ import type {
   Source,
   SourceCapabilities,
   SourceFile,
+  Space,
+  Writers,
 } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { DirectorySource } from '../directory/source.js';
@@ -45,6 +47,20 @@ export class DiskSource implements Source {
 
   remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     return this.#end.do(folder => folder.remove(file, signal), file.path, signal, 'remove', 'write');
+  }
+
+  writers(paths: readonly string[], signal: AbortSignal): Promise<Writers> {
+    return this.#end.do(folder => folder.writers(paths, signal), '', signal, 'stat');
+  }
+
+  space(signal: AbortSignal): Promise<Space> {
+    return this.#end.do(folder => folder.space(signal), '', signal, 'stat');
+  }
+
+  /** The UUID of its file system: a card reader keeps its serial number, whatever card is in it. */
+  async volume(signal: AbortSignal): Promise<string | undefined> {
+    const { uuid, serial } = await this.#end.drive(signal);
+    return uuid ?? serial;
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
-import { FileSyncError, orAborted, throwIfAborted, type ErrorDetails } from '../../errors.js';
+import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
+import { withDeadline } from '../../system/deadline.js';
 import { toFtpError, type Peer } from './errors.js';
 import { FtpSession, type Login } from './session.js';
 
@@ -33,7 +34,7 @@ export class FtpConnections {
   ): Promise<T> {
     const session = this.#lend(details, signal);
     try {
-      const result = await orAborted(this.#begin(session, work), signal);
+      const result = await withDeadline(this.#begin(session, details, work), { signal });
       this.#keep(session);
       return result;
     } catch (error) {
@@ -52,7 +53,7 @@ export class FtpConnections {
     const session = this.#lend(details, signal);
     let whole = false;
     try {
-      const items = await orAborted(this.#begin(session, work), signal);
+      const items = await withDeadline(this.#begin(session, details, work), { signal });
       yield* untilAborted(items, signal);
       whole = true;
     } catch (error) {
@@ -71,8 +72,8 @@ export class FtpConnections {
   }
 
   /** The work, begun on a connection that stands. */
-  async #begin<T>(session: FtpSession, work: (session: FtpSession) => T): Promise<T> {
-    if (!(await session.answers())) await this.#inTime(session.open());
+  async #begin<T>(session: FtpSession, details: ErrorDetails, work: (session: FtpSession) => T): Promise<T> {
+    if (!(await session.answers())) await this.#inTime(session.open(), details);
     return work(session);
   }
 
@@ -98,17 +99,12 @@ export class FtpConnections {
   }
 
   /** A server can be silent in the middle of a TLS handshake, where basic-ftp waits without a limit. */
-  async #inTime(opening: Promise<void>): Promise<void> {
-    const { clock, timeout } = this.#settings.login;
-    const opened = new AbortController();
-    const late = clock.sleep(timeout, opened.signal).then(() => {
-      throw new Error(`no login within ${timeout / 1000} s`);
-    });
-    try {
-      await Promise.race([opening, late]);
-    } finally {
-      opened.abort();
-    }
+  async #inTime(opening: Promise<void>, details: ErrorDetails): Promise<void> {
+    const { host, login, device } = this.#settings;
+    const { clock, timeout: ms } = login;
+    const message = `${host} gave no login within ${ms / 1000} s: check the port, and what keeps the server busy`;
+    const late = () => new FileSyncError('unavailable', message, { ...details, device });
+    await withDeadline(opening, { clock, ms, late });
   }
 
   #cancelled(details: ErrorDetails, cause?: unknown): FileSyncError {
@@ -122,7 +118,7 @@ async function* untilAborted<T>(
   signal: AbortSignal,
 ): AsyncGenerator<T, void> {
   for (;;) {
-    const next = await orAborted(items.next(), signal);
+    const next = await withDeadline(items.next(), { signal });
     if (next.done) return;
     yield next.value;
     throwIfAborted(signal);

@@ -1,6 +1,7 @@
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
+import type { Space } from '../../ports.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
-import { PROPERTIES, readMultistatus, type Entry } from './multistatus.js';
+import { PROPERTIES, QUOTA, readMultistatus, readQuota, type Entry } from './multistatus.js';
 
 /** A file or folder below the root. */
 export interface Found extends Entry {
@@ -16,12 +17,12 @@ export interface Errand {
 
 type Names = readonly string[];
 
-const propfind = (names: Names, depth: 0 | 1, errand: Errand): DavRequest => ({
+const propfind = (names: Names, depth: 0 | 1, errand: Errand, body = PROPERTIES): DavRequest => ({
   method: 'PROPFIND',
   names,
   folder: depth === 1,
   headers: { 'Content-Type': 'application/xml; charset=utf-8', Depth: String(depth) },
-  body: PROPERTIES,
+  body,
   ...errand,
 });
 
@@ -55,11 +56,29 @@ export async function contentOf(
   );
 }
 
-async function entriesIn(client: DavClient, reply: DavReply, details: ErrorDetails): Promise<Found[]> {
+/** What may still be written to the root folder, `untold` if the server does not say; undefined if there is no such folder. */
+export async function quotaOf(client: DavClient, errand: Errand): Promise<Space | 'untold' | undefined> {
+  const reply = await client.ask(propfind([], 0, errand, QUOTA));
+  if (reply.status === 404) return undefined;
+  return (await understood(client, reply, errand.details, readQuota)) ?? 'untold';
+}
+
+function entriesIn(client: DavClient, reply: DavReply, details: ErrorDetails): Promise<Found[]> {
+  return understood(client, reply, details, async text => {
+    const entries = await readMultistatus(text, client.url);
+    return entries.map(entry => ({ ...entry, names: belowRoot(client, entry, details) }));
+  });
+}
+
+async function understood<Value>(
+  client: DavClient,
+  reply: DavReply,
+  details: ErrorDetails,
+  read: (text: string) => Promise<Value>,
+): Promise<Value> {
   if (reply.status !== 207) throw notWebDav(client, reply, details);
   try {
-    const entries = await readMultistatus(reply.text, client.url);
-    return entries.map(entry => ({ ...entry, names: belowRoot(client, entry, details) }));
+    return await read(reply.text);
   } catch (error) {
     if (!(error instanceof FileSyncError) || error.device !== undefined) throw error;
     throw client.error(error.kind, `gave a list that cannot be trusted: ${error.message}`, details);

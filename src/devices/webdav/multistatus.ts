@@ -2,6 +2,7 @@
 import { parseXML } from 'webdav/dist/node/tools/dav.js';
 import { z } from 'zod';
 import { FileSyncError } from '../../errors.js';
+import type { Space } from '../../ports.js';
 import { namesInHref } from './address.js';
 
 /** A file or folder as the server tells of it (RFC 4918 section 15). */
@@ -23,6 +24,11 @@ export const PROPERTIES =
   '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/>' +
   '<getlastmodified/><getetag/></prop></propfind>';
 
+/** Asks for what is free in a folder (RFC 4331). */
+export const QUOTA =
+  '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><quota-available-bytes/><quota-used-bytes/>' +
+  '</prop></propfind>';
+
 const text = z.coerce.string();
 const property = z.object({
   resourcetype: z.unknown(),
@@ -35,21 +41,36 @@ const response = z.object({
   status: text.default(''),
   propstat: z.object({ prop: property, status: text }).optional(),
 });
-const answer = z.object({ multistatus: z.object({ response: z.array(response) }) });
 type Response = z.output<typeof response>;
+
+const quota = z.object({ 'quota-available-bytes': text.default(''), 'quota-used-bytes': text.default('') });
+const quotaResponse = z.object({
+  propstat: z.object({ prop: z.union([quota, z.literal('')]), status: text }).optional(),
+});
 
 /** The library takes 1e5 for a number, also where it is a name. */
 const AS_TEXT = { attributeNamePrefix: '@', attributeParsers: [], tagParsers: [(): void => undefined] };
 
 /** Throws `protocol` for what is no such answer, or what names files elsewhere. */
 export async function readMultistatus(xml: string, server: URL): Promise<Entry[]> {
-  const { multistatus } = await parsed(xml);
-  return multistatus.response.flatMap(each => entryOf(each, server) ?? []);
+  const responses = await responsesIn(xml, response);
+  return responses.flatMap(each => entryOf(each, server) ?? []);
 }
 
-async function parsed(xml: string): Promise<z.output<typeof answer>> {
+/** Undefined if the server does not tell it; Nextcloud has negative numbers for that. Throws `protocol` for what is no such answer. */
+export async function readQuota(xml: string): Promise<Space | undefined> {
+  const [root] = await responsesIn(xml, quotaResponse);
+  const { prop, status = '' } = root?.propstat ?? {};
+  if (!prop || codeIn(status) !== 200) return undefined;
+  const { 'quota-available-bytes': available, 'quota-used-bytes': used } = prop;
+  if (![available, used].every(bytes => /^\d+$/.test(bytes))) return undefined;
+  return { free: Number(available), total: Number(available) + Number(used) };
+}
+
+async function responsesIn<Kind extends z.ZodType>(xml: string, kind: Kind): Promise<z.output<Kind>[]> {
+  const answer = z.object({ multistatus: z.object({ response: z.array(kind) }) });
   try {
-    return answer.parse(await parseXML(xml, AS_TEXT));
+    return answer.parse(await parseXML(xml, AS_TEXT)).multistatus.response;
   } catch (cause) {
     throw new FileSyncError('protocol', 'the answer is not the list that WebDAV asks for', { cause });
   }

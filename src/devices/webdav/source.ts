@@ -7,12 +7,13 @@ import type {
   Source,
   SourceCapabilities,
   SourceFile,
+  Space,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
 import { isUnfinishedUpload } from '../directory/names.js';
 import { watchedBytes } from './body.js';
 import type { DavClient, DavReply } from './client.js';
-import { contentOf, statOf, type Errand, type Found } from './folder.js';
+import { contentOf, quotaOf, statOf, type Errand, type Found } from './folder.js';
 import { isStrong } from './multistatus.js';
 
 /** Folders in one another; more of them are a link that leads in a circle. */
@@ -83,6 +84,16 @@ export class DavSource implements Source {
     if (reply.status === 404) return;
     if (reply.status === 412) throw this.#changed(file, details);
     if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
+  }
+
+  /** Rejects with `unsupported` where the server does not tell it, as Apache and nginx do not. */
+  async space(signal: AbortSignal): Promise<Space> {
+    const details = this.#details('stat');
+    throwIfAborted(signal, details);
+    const space = await quotaOf(this.#client, { signal, details });
+    if (!space) throw this.#noRoot(details);
+    if (space !== 'untold') return space;
+    throw this.#client.error('unsupported', 'does not tell how much space is free there', details);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../../errors.js';
+import { withinTime } from '../../system/deadline.js';
 import type { BurstPacket } from '../ftp-client.js';
 import { FtpNak } from '../ftp-errors.js';
 import type { Span } from '../read-strategy.js';
@@ -75,16 +76,8 @@ export class BurstRead {
 
   /** Resolves when there is something for the reader, when the burst is over, or after a time of silence. */
   async #packets(): Promise<void> {
-    const over = new AbortController();
-    const stop = () => over.abort();
     const woken = new Promise<void>(resolve => (this.#wake = resolve));
-    for (const signal of this.#ends) signal.addEventListener('abort', stop);
-    try {
-      await Promise.race([woken, this.#tools.clock.sleep(SILENCE, over.signal)]);
-    } finally {
-      for (const signal of this.#ends) signal.removeEventListener('abort', stop);
-      stop();
-    }
+    await withinTime(woken, { ms: SILENCE, clock: this.#tools.clock, signal: this.#ends });
   }
 
   get #ends(): readonly AbortSignal[] {

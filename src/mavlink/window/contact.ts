@@ -1,5 +1,5 @@
-import { throwIfAborted } from '../../errors.js';
 import type { Clock } from '../../ports.js';
+import { withDeadline } from '../../system/deadline.js';
 import type { RemoteFile } from '../remote-file.js';
 import type { BlockSize } from './block-size.js';
 import type { Block } from './blocks.js';
@@ -25,30 +25,14 @@ export async function contact(
   { clock, blockSize }: ContactTools,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const data = await untilSettled(signal, async settled => {
+  const first = (settled: AbortSignal) => {
     const smaller = SMALLER.filter(({ size }) => size < block.size).map(async ({ size, after }) => {
       await clock.sleep(after, settled);
       return file.read(block.offset, size, settled);
     });
     return Promise.race([file.read(block.offset, block.size, settled), ...smaller]);
-  });
+  };
+  const data = await withDeadline(first, { signal });
   if (data.length > 0) blockSize.answered(block.size, data.length);
   return data;
-}
-
-/** Gives the work a signal that is aborted with the outer one and at its own end. */
-async function untilSettled<Value>(
-  signal: AbortSignal,
-  work: (settled: AbortSignal) => Promise<Value>,
-): Promise<Value> {
-  throwIfAborted(signal);
-  const over = new AbortController();
-  const stop = () => over.abort();
-  signal.addEventListener('abort', stop);
-  try {
-    return await work(over.signal);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    stop();
-  }
 }

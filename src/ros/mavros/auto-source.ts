@@ -18,8 +18,8 @@ import {
   type Observable,
 } from 'rxjs';
 import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorKind } from '../../errors.js';
-import { aborted, after } from '../../pipeline/rx.js';
 import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceFile } from '../../ports.js';
+import { aborted, after } from '../../system/rx.js';
 
 /** ms that an endpoint may need to come up once the vehicle is on MAVROS: its link looks every 5 s. */
 const GRACE = 6_000;

@@ -1,6 +1,7 @@
 import { Mutex } from 'async-mutex';
-import { orAborted, throwIfAborted } from '../../errors.js';
+import { throwIfAborted } from '../../errors.js';
 import type { Clock } from '../../ports.js';
+import { withDeadline } from '../../system/deadline.js';
 
 /**
  * ms in which a call of a former run of ours that was killed has certainly ended at MAVROS: the 5 s of its listing, and
@@ -33,7 +34,7 @@ export class FtpLock {
       throwIfAborted(signal);
       return work();
     });
-    return orAborted(held, signal);
+    return withDeadline(held, { signal });
   }
 
   /** Nobody begins for so many ms from now on. To be called by the holder. */

@@ -1,5 +1,6 @@
 import { FileSyncError, throwIfAborted } from '../../errors.js';
 import type { Clock } from '../../ports.js';
+import { withinTime } from '../../system/deadline.js';
 import type { Client, Graph } from '../graph.js';
 import { Errno, FtpRefusal, isUnsettled, lostPacket } from './ftp-errors.js';
 import type { FtpLock } from './ftp-lock.js';
@@ -182,10 +183,7 @@ export class FtpServices {
   /** Resolves when the files that were given up are closed, or cannot be soon. */
   async settle(): Promise<void> {
     const { clock } = this.#options;
-    const enough = new AbortController();
-    const limit = clock.sleep(SETTLE_LIMIT, enough.signal).catch(() => undefined);
-    await Promise.race([Promise.all(this.#releases), limit]);
-    enough.abort();
+    await withinTime(Promise.all(this.#releases), { ms: SETTLE_LIMIT, clock });
   }
 
   #hold<Value>(signal: AbortSignal, work: () => Promise<Value>): Promise<Value> {

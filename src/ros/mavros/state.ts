@@ -12,8 +12,8 @@ import {
   takeUntil,
 } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
-import { after } from '../../pipeline/rx.js';
 import type { Availability, Clock } from '../../ports.js';
+import { after } from '../../system/rx.js';
 import { LATCHED, type Graph } from '../graph.js';
 import { stateType, type StateMessage } from './interfaces.js';
 

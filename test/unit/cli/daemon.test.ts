@@ -3,26 +3,12 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workUntilStopped } from '../../../src/cli/daemon.js';
 import { StoreAdmin } from '../../../src/control/store-admin.js';
-import { FileSyncError } from '../../../src/errors.js';
-import { FileState, type FileRecord } from '../../../src/ports.js';
-import { systemClock } from '../../../src/system/clock.js';
 import { failsWith } from '../../conformance/support.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
-import { makeBench } from '../pipeline/bench.js';
+import { makeBench, type Bench } from '../engine/bench.js';
 
-/** What a process left behind that died while it fetched: the next one has to write that down at its start. */
-const interrupted: FileRecord = {
-  ...{ id: '0123456789ab', device: 'cam', path: 'a.ulg', size: 1, local: 'cam/a.ulg' },
-  ...{ state: FileState.DOWNLOADING, description: '', targets: { ftp: { state: 'pending' } } },
-  ...{ foundAt: 0, updatedAt: 0 },
-};
-
-class FullStore extends MemoryStore {
+class ClosingStore extends MemoryStore {
   closed = false;
-
-  override put(): Promise<void> {
-    return Promise.reject(new FileSyncError('no-space', 'the disk is full'));
-  }
 
   override async close(): Promise<void> {
     this.closed = true;
@@ -30,17 +16,38 @@ class FullStore extends MemoryStore {
   }
 }
 
+/** Why the daemon refuses to work; fails unless it leaves neither its database nor its socket open. `prepare` may name a database. */
+async function refusal(prepare: (bench: Bench) => { readonly database?: string }): Promise<Error> {
+  const store = new ClosingStore();
+  const bench = await makeBench({ store });
+  const { engine, folder, logger, remove } = bench;
+  const { database = join(folder, 'filesync.json') } = prepare(bench);
+  const config = { file: 'filesync.yaml', database };
+  const admin = new StoreAdmin(engine.records, engine);
+  const stopped = new AbortController().signal;
+  const error = await workUntilStopped({ engine, config, admin, logger, stopped }).then(
+    () => assert.fail('the daemon has ended without an error'),
+    (thrown: Error) => thrown,
+  );
+  assert.ok(store.closed);
+  await assert.rejects(stat(`${database}.sock`), { code: 'ENOENT' });
+  await remove();
+  return error;
+}
+
 describe('daemon', () => {
-  it('leaves nothing open when it cannot start, so that the process ends', async () => {
-    const store = new FullStore([interrupted]);
-    const { engine, folder, logger, remove } = await makeBench({ store });
-    const database = join(folder, 'filesync.json');
-    const config = { file: 'filesync.yaml', database };
-    const admin = new StoreAdmin(store, systemClock, engine.devices);
-    const stopped = new AbortController().signal;
-    await failsWith(() => workUntilStopped({ engine, config, admin, logger, stopped }), 'no-space');
-    assert.ok(store.closed);
-    await assert.rejects(stat(`${database}.sock`), { code: 'ENOENT' });
-    await remove();
+  it('leaves nothing open when a device is misconfigured, so that the process ends', async () => {
+    const error = await refusal(({ source }) => {
+      const reason = 'UDP port 14540 is taken';
+      source.availability.next({ available: false, reason, armed: false, misconfigured: true });
+      return {};
+    });
+    await failsWith(() => Promise.reject(error), 'config');
+    assert.match(error.message, /devices\.cam: UDP port 14540 is taken/);
+  });
+
+  it('leaves nothing open when its socket cannot be made', async () => {
+    const error = await refusal(({ folder }) => ({ database: join(folder, 'nowhere/filesync.json') }));
+    assert.match(error.message, /nowhere/);
   });
 });

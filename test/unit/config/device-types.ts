@@ -7,13 +7,21 @@ function neverMade(): never {
   throw new FileSyncError('internal', 'loading a configuration makes no device');
 }
 
-/** Two small kinds of device, one for each end. */
+/** Small kinds of device, two sources and a target. */
 export const testTypes: readonly DeviceType[] = [
   defineDevice({
     type: 'camera',
     summary: 'Source: a camera',
     options: z.strictObject({ root: z.string().default('/').describe('folder of the pictures') }),
     source: neverMade,
+    tellsSpace: true,
+  }),
+  defineDevice({
+    type: 'mute',
+    summary: 'Source: a device that cannot tell its free space',
+    options: z.strictObject({}),
+    source: neverMade,
+    tellsSpace: false,
   }),
   defineDevice({
     type: 'ftp',

@@ -8,10 +8,11 @@ import { loadConfig } from '../../../src/config/load.js';
 import { FileSyncError } from '../../../src/errors.js';
 import { testTypes } from './device-types.js';
 
+const DAY = 86_400_000;
 const FILE = '/etc/filesync/filesync.yaml';
 
 const KEYS =
-  'local database devices rules interval cam archive type host password headers lock from to include settle path after source __proto__ constructor'.split(
+  'local database devices rules interval cam archive type host password headers lock from to include settle path after source keep_free begin min_free order __proto__ constructor'.split(
     ' ',
   );
 
@@ -54,7 +55,7 @@ describe('loadConfig', () => {
           name,
           {
             name,
-            type: testTypes[1],
+            type: testTypes[2],
             options: { host: 'h', port: 21, password: '', headers: {}, fields: {}, tls: false },
           },
         ]),
@@ -65,6 +66,10 @@ describe('loadConfig', () => {
           to: ['archive'],
           include: ['**'],
           exclude: [],
+          order: 'newest',
+          begin: { kind: 'all' },
+          fetch: 'all',
+          deleteAfter: 600_000,
           settle: 10_000,
           description: '',
           path: '{device}/{file.path}',
@@ -74,6 +79,8 @@ describe('loadConfig', () => {
         },
       ],
       interval: 10_000,
+      minFree: { percent: 5 },
+      keepRecords: 365.25 * DAY,
       warnings: [],
     });
   });
@@ -84,6 +91,8 @@ local: ~/flights
 database: /var/lib/filesync.json
 description_file: ../coex.conf
 interval: 500ms
+min_free: 2GB
+keep_records: 90d
 devices:
   cam: { type: camera, root: /dcim, lock: usb, connections: 2 }
   archive: { type: ftp, host: 1.2.3.4, port: 2121, tls: implicit, password: { env: PW } }
@@ -92,17 +101,25 @@ rules:
     to: [archive]
     include: ["**/*.jpg"]
     exclude: ["tmp/**"]
+    order: smallest
+    begin: 2026-08-01
+    larger_than: 100kB
+    smaller_than: 2GB
+    fetch: asked
     settle: 2
     description: "{coex.drone} {file.name}"
     path: "{hostname}/{file.name}"
     while_armed: pause
     via: local
-    after: { source: delete, local: 10GB }
+    delete_after: 0
+    after: { source: { keep_free: 2GB }, local: 10GB }
 `);
     assert.equal(config.local, '/home/pilot/flights');
     assert.equal(config.database, '/var/lib/filesync.json');
     assert.equal(config.descriptionFile, '/etc/coex.conf');
     assert.equal(config.interval, 500);
+    assert.deepEqual(config.minFree, { bytes: 2 * 2 ** 30 });
+    assert.equal(config.keepRecords, 90 * DAY);
     const camera = config.devices.get('cam');
     assert.deepEqual(
       { lock: camera?.lock, connections: camera?.connections, options: camera?.options },
@@ -122,15 +139,34 @@ rules:
         to: ['archive'],
         include: ['**/*.jpg'],
         exclude: ['tmp/**'],
+        order: 'smallest',
+        begin: { kind: 'date', from: Date.UTC(2026, 7, 1) },
+        largerThan: 100 * 1024,
+        smallerThan: 2 * 2 ** 30,
+        fetch: 'asked',
         settle: 2000,
         description: '{coex.drone} {file.name}',
         path: '{hostname}/{file.name}',
         whileArmed: 'pause',
         via: 'local',
-        after: { source: 'delete', local: { kind: 'size', bytes: 10 * 2 ** 30 } },
+        deleteAfter: 0,
+        after: { source: { keepFree: 2 * 2 ** 30 }, local: { kind: 'size', bytes: 10 * 2 ** 30 } },
       },
     ]);
     assert.deepEqual(config.warnings, []);
+  });
+
+  it('deletes from the source where the rule says so', async () => {
+    const { rules } = await load(withRule('{ from: cam, to: [archive], after: { source: delete } }'));
+    assert.equal(rules[0]?.after.source, 'delete');
+  });
+
+  it('takes the dates that YAML 1.1 makes of texts', async () => {
+    const text = `%YAML 1.1\n---\n${withRule('{ from: cam, to: [archive], begin: 2026-08-01 12:30:00 }')}`;
+    assert.deepEqual((await load(text)).rules[0]?.begin, {
+      kind: 'date',
+      from: Date.UTC(2026, 7, 1, 12, 30),
+    });
   });
 
   it('knows YAML anchors and merges', async () => {
@@ -186,7 +222,7 @@ rules: [{ from: cam, to: [archive, site] }]
       'a key that objects have anyway',
       `${DEVICES}rules: []\n__proto__: { polluted: true }\n`,
       [
-        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval"',
+        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "keep_records"',
       ],
     ],
     [
@@ -308,6 +344,74 @@ rules: [{ from: cam, to: [archive, site] }]
       'no retention',
       withRule('{ from: cam, to: [archive], after: { local: 10G } }'),
       ['6:42: rules[0].after.local: must be keep, delete, an age like 30d or a size like 10GB'],
+    ],
+    [
+      'an unknown order',
+      withRule('{ from: cam, to: [archive], order: newst }'),
+      ['6:33: rules[0].order: unknown value "newst"; did you mean "newest"?'],
+    ],
+    [
+      'an unknown key that is like a known one of several words',
+      withRule('{ from: cam, to: [archive], delete_afer: 5m, larger_then: 5kB }'),
+      [
+        '6:33: rules[0].delete_afer: unknown key; did you mean "delete_after"?',
+        '6:50: rules[0].larger_then: unknown key; did you mean "larger_than"?',
+      ],
+    ],
+    [
+      'no beginning',
+      withRule('{ from: cam, to: [archive], begin: 2026-02-30 }'),
+      [
+        '6:33: rules[0].begin: must be all, new, a date like 2026-08-01 or 2026-08-01T12:30:00Z, or an age like 30d',
+      ],
+    ],
+    [
+      'sizes that leave no file',
+      withRule('{ from: cam, to: [archive], larger_than: 1kB, smaller_than: 1025 }'),
+      [
+        '6:51: rules[0].smaller_than: no file is larger than larger_than and smaller than this; raise it, or leave out one of the two',
+      ],
+    ],
+    [
+      'no way to leave the source',
+      withRule('{ from: cam, to: [archive], after: { source: kep } }'),
+      ['6:42: rules[0].after.source: must be keep, delete or { keep_free: 2GB }'],
+    ],
+    [
+      'a way to leave the source that has no value',
+      withRule('{ from: cam, to: [archive], after: { source: } }'),
+      ['6:42: rules[0].after.source: has no value; must be keep, delete or { keep_free: 2GB }'],
+    ],
+    [
+      'an unknown key in place of a word',
+      withRule('{ from: cam, to: [archive], after: { source: { keep_free: 1GB, keep_fre: 1GB } } }'),
+      ['6:68: rules[0].after.source.keep_fre: unknown key; did you mean "keep_free"?'],
+    ],
+    [
+      'no size in place of a word',
+      withRule('{ from: cam, to: [archive], after: { source: { keep_free: 10% } } }'),
+      ['6:52: rules[0].after.source.keep_free: must be a size like 512KB or 10GB'],
+    ],
+    [
+      'an empty map in place of a word',
+      withRule('{ from: cam, to: [archive], after: { source: {} } }'),
+      ['6:42: rules[0].after.source.keep_free: missing; must be a size like 512KB or 10GB'],
+    ],
+    [
+      'space that is to stay free on a source that cannot tell',
+      'devices: { cam: { type: mute }, archive: { type: ftp, host: h } }\n' +
+        'rules:\n  - { from: cam, to: [archive], after: { source: { keep_free: 1GB } } }\n',
+      [
+        '3:52: rules[0].after.source.keep_free: "cam" (type mute) cannot tell how much space is free; say keep or delete',
+      ],
+    ],
+    [
+      'no share of the storage',
+      `${DEVICES}rules: []\nmin_free: 5\nkeep_records: ever\n`,
+      [
+        '6:1: min_free: must be 0, a share like 5% or a size like 2GB',
+        '7:1: keep_records: must be a time span like 10s, 5m or 30d',
+      ],
     ],
     [
       'an unknown placeholder of a rule',
@@ -477,7 +581,7 @@ rules:
   }
 
   describe('with devices that are both ends', () => {
-    const both = testTypes.map(type => ({ ...testTypes[0], ...testTypes[1], ...type }));
+    const both = testTypes.map(type => ({ ...testTypes[0], ...testTypes[2], ...type }));
     const warningsOf = async (...rules: [string, string][]) => {
       const list = rules.map(([from, to]) => `{ from: ${from}, to: [${to}] }`).join(', ');
       const text = `devices: { a: { type: camera }, b: { type: camera }, c: { type: camera } }\nrules: [${list}]\n`;

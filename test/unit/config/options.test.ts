@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import type { z } from 'zod';
-import { duration, retention, showDefault, size, webUrl } from '../../../src/config/options.js';
+import {
+  begin,
+  duration,
+  minFree,
+  retention,
+  showDefault,
+  size,
+  webUrl,
+} from '../../../src/config/options.js';
 
 function check(schema: z.ZodType, good: [unknown, unknown][], bad: unknown[], message: string) {
   for (const [value, expected] of good) {
@@ -28,6 +36,7 @@ describe('the option type', () => {
         ['10s', 10_000],
         ['1.5 h', 5_400_000],
         ['30d', 30 * DAY],
+        ['1y', 365.25 * DAY],
       ],
       [-1, '-5s', '', ' ', 'soon', '10 potatoes', '10GB', '9'.repeat(400), Infinity, NaN, null, {}, true],
       'must be a time span like 10s, 5m or 30d',
@@ -47,6 +56,62 @@ describe('the option type', () => {
       ],
       [-1, '-5KB', '', '10G', '10 potatoes', 'KB', '10s', Infinity, null, []],
       'must be a size like 512KB or 10GB',
+    );
+  });
+
+  describe('share or size', () => {
+    check(
+      minFree(),
+      [
+        ['5%', { percent: 5 }],
+        ['2.5 %', { percent: 2.5 }],
+        ['0%', { percent: 0 }],
+        ['2GB', { bytes: 2 * 2 ** 30 }],
+        ['5B', { bytes: 5 }],
+        [0, { bytes: 0 }],
+        ['0', { bytes: 0 }],
+      ],
+      [5, '5', 2e9, '100%', '-5%', '%', '10G', '', '5% ', -1, NaN, null, {}],
+      'must be 0, a share like 5% or a size like 2GB',
+    );
+  });
+
+  describe('beginning', () => {
+    const noon = Date.UTC(2026, 7, 1, 12);
+    check(
+      begin(),
+      [
+        ['all', { kind: 'all' }],
+        ['new', { kind: 'new' }],
+        ['2026-08-01', { kind: 'date', from: noon - DAY / 2 }],
+        ['2024-02-29', { kind: 'date', from: Date.UTC(2024, 1, 29) }],
+        ['2026-08-01T12:00', { kind: 'date', from: noon }],
+        ['2026-08-01 12:00:00', { kind: 'date', from: noon }],
+        ['2026-08-01T12:00:00.250Z', { kind: 'date', from: noon + 250 }],
+        ['2026-08-01T14:00+02:00', { kind: 'date', from: noon }],
+        [new Date(noon), { kind: 'date', from: noon }],
+        ['30d', { kind: 'age', ms: 30 * DAY }],
+        ['1y', { kind: 'age', ms: 365.25 * DAY }],
+      ],
+      [
+        '2026-02-30',
+        '2023-02-29',
+        '2026-08-01T25:00',
+        '2026-08-01T12:00+99:99',
+        '2026-08-01Z',
+        '2026-8-1',
+        '01.08.2026',
+        '2026',
+        2026,
+        '',
+        '10GB',
+        '-30d',
+        'yesterday',
+        new Date(NaN),
+        null,
+        [],
+      ],
+      'must be all, new, a date like 2026-08-01 or 2026-08-01T12:30:00Z, or an age like 30d',
     );
   });
 

@@ -21,6 +21,11 @@ describe('the options reference', () => {
       '| `login` | map |  | who |\n| `login.user` | text |  |  |\n',
       '### `camera`',
       '| `interval` | time span | `10s` | pause between two listings of a source |',
+      '| `larger_than` | size |  | only files of more bytes are wanted |',
+      '| `min_free` | share or size | `5%` | what must',
+      '| `keep_records` | time span | `1y` | records',
+      '| `after.source` | `keep` or `delete` or map | `keep` | ',
+      '| `after.source.keep_free` | size |  | the oldest',
       '| `after.local` | keep, delete, time span or size | `keep` |',
     ]) {
       assert.ok(reference.includes(row), `${row}\nis not in\n${reference}`);
@@ -63,11 +68,15 @@ describe('the devices of the outer contract', () => {
       to: ['review', 'archive'],
       include: ['**/*.ulg'],
       exclude: [],
+      order: 'newest',
+      begin: { kind: 'all' },
+      fetch: 'all',
       settle: 10_000,
       description: '{coex.drone} {file.name}',
       path: '{device}/{file.path}',
       whileArmed: 'upload-only',
       via: 'local',
+      deleteAfter: 600_000,
       after: { source: 'keep', local: { kind: 'keep' } },
     });
   });

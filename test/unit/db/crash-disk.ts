@@ -1,5 +1,5 @@
 import { FileSyncError } from '../../../src/errors.js';
-import type { Disk, DiskFile } from '../../../src/db/disk.js';
+import type { Disk, DiskFile, DiskReader } from '../../../src/db/disk.js';
 
 const SECTOR = 512;
 
@@ -83,6 +83,12 @@ export class CrashDisk implements Disk {
     return this.#names.get(path)?.content;
   }
 
+  async openToRead(path: string): Promise<DiskReader | undefined> {
+    this.#step('open', path);
+    const inode = this.#names.get(path);
+    return inode && this.#file(path, inode);
+  }
+
   async open(path: string): Promise<DiskFile> {
     this.#step('open', path);
     const inode = this.#names.get(path) ?? durableInode(Buffer.alloc(0));
@@ -113,6 +119,14 @@ export class CrashDisk implements Disk {
 
   #file(path: string, inode: Inode): DiskFile {
     return {
+      size: async () => {
+        this.#step('read', path);
+        return inode.content.length;
+      },
+      read: async (buffer, position) => {
+        this.#step('read', path);
+        return inode.content.copy(buffer, 0, position);
+      },
       write: async (bytes, position) => {
         // The crash comes in the middle of the write: the bytes are on their way, the caller never hears of them.
         if (this.operations + 1 === this.crashAt) apply(inode, { bytes: Buffer.from(bytes), position });

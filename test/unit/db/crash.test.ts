@@ -2,27 +2,16 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { openStore } from '../../../src/db/store.js';
 import type { FileRecord, Store } from '../../../src/ports.js';
-import { fileRecord } from '../../fakes/file-record.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { CrashDisk, randomFrom } from './crash-disk.js';
+import { allows, DEVICES, statesFrom, STEPS, type Content, type State, type Step } from './crash-steps.js';
 
 const PATH = `/nowhere/${randomUUID()}.json`;
 const POWER_CUTS = 2;
 
-type Step = { readonly put: FileRecord } | { readonly delete: string };
-
-/** Some changes awaited, some side by side; long enough for several compactions. */
-const STEPS: readonly Step[] = Array.from({ length: 28 }, (_, index) => {
-  const number = index % 7;
-  return index % 5 === 4 ? { delete: fileRecord(number).id } : { put: fileRecord(number, { size: index }) };
-});
-
-/** The records after each number of steps, 0 included. */
-function statesFrom(start: readonly FileRecord[]): FileRecord[][] {
-  return [...STEPS.keys(), STEPS.length].map(count => stateAfter(start, STEPS.slice(0, count)));
-}
-const STATES = statesFrom([]);
+const EMPTY: Content = { records: [], archived: [], sources: DEVICES.map(() => undefined) };
+const STATES = statesFrom(EMPTY);
 
 describe('database: a crash at any operation', () => {
   it('the run without a crash compacts several times and keeps everything', async () => {
@@ -31,7 +20,13 @@ describe('database: a crash at any operation', () => {
     disk.hook = ({ name, path }) => name === 'rename' && renames.push(path);
     assert.equal(await run(disk), STEPS.length);
     assert.ok(renames.filter(path => path === `${PATH}.journal.bak`).length >= 3);
-    assert.deepEqual(await recordsOf(new CrashDisk(disk.files())), STATES.at(-1));
+    const content = await contentOf(new CrashDisk(disk.files()));
+    const end = STATES.at(-1);
+    assert.ok(end && allows(end, content));
+    const last = [...end.records.values()].map(versions => versions.at(-1)?.record);
+    assert.deepEqual(content.records, last, 'with every note');
+    assert.ok(last.some(record => record?.reason === 'noted'));
+    assert.deepEqual([content.archived.length, content.sources.filter(Boolean).length], [2, 2]);
   });
 
   describe('in the middle of a run', () => {
@@ -66,7 +61,7 @@ describe('database: a crash at any operation', () => {
         const random = randomFrom(index);
         const second = new CrashDisk(disk.afterPowerCut(random));
         second.crashAt = 1 + Math.floor(random() * 16);
-        await recordsOf(second).catch(() => undefined);
+        await contentOf(second).catch(() => undefined);
         await assertWhole(new CrashDisk(second.afterPowerCut(random)), confirmed);
       }
     });
@@ -75,7 +70,7 @@ describe('database: a crash at any operation', () => {
       for (const [index, { disk }] of crashes.entries()) {
         const random = randomFrom(index);
         const survived = disk.afterPowerCut(random);
-        const start = await recordsOf(new CrashDisk(survived));
+        const start = await contentOf(new CrashDisk(survived));
         const second = new CrashDisk(survived);
         second.crashAt = 1 + Math.floor(random() * crashes.length);
         const confirmed = await run(second);
@@ -87,7 +82,7 @@ describe('database: a crash at any operation', () => {
     it('the snapshot is destroyed as well: backup and journals give everything all the same', async () => {
       for (const { disk, confirmed } of crashes) {
         const files = disk.files();
-        if (files.has(PATH)) files.set(PATH, Buffer.from('{"schema":1,"seq":'));
+        if (files.has(PATH)) files.set(PATH, Buffer.from('{"schema":2,"seq":'));
         await assertWhole(new CrashDisk(files), confirmed);
       }
     });
@@ -114,56 +109,65 @@ async function crashAtEachOperation(): Promise<Crash[]> {
 
 /** Resolves to the number of steps, from the first on, that were confirmed. */
 async function run(disk: CrashDisk): Promise<number> {
-  const store = await open(disk).catch(() => undefined);
+  const clock = new VirtualClock();
+  const store = await open(disk, new RecordingLogger(), clock).catch(() => undefined);
   if (!store) return 0;
   const outcomes: boolean[] = [];
   for (const [index, step] of STEPS.entries()) {
-    const confirmed = take(store, step).then(
-      () => (outcomes[index] = true),
+    const confirmed = take(store, clock, step).then(
+      confirms => (outcomes[index] = confirms),
       () => (outcomes[index] = false),
     );
-    if (index % 4 !== 0) await confirmed;
+    if (index % 4 !== 0 || isAwaited(step) || isAwaited(STEPS[index + 1])) await confirmed;
   }
   await store.close().catch(() => undefined);
   return 1 + outcomes.lastIndexOf(true);
 }
 
-function take(store: Store, step: Step): Promise<void> {
-  return 'put' in step ? store.put(step.put) : store.delete(step.delete);
+/** Others may be side by side. A record must be there to be archived. */
+function isAwaited(step?: Step): boolean {
+  return step !== undefined && (step === 'second' || 'archive' in step);
 }
 
-function stateAfter(start: readonly FileRecord[], steps: readonly Step[]): FileRecord[] {
-  const records = new Map(start.map(record => [record.id, record]));
-  for (const step of steps) {
-    if ('put' in step) records.set(step.put.id, step.put);
-    else records.delete(step.delete);
-  }
-  return [...records.values()];
+/** Resolves to whether that confirms anything. */
+async function take(store: Store, clock: VirtualClock, step: Step): Promise<boolean> {
+  const isThere = step !== 'second' && 'archive' in step && store.get(step.archive.id) !== undefined;
+  if (step === 'second') await clock.advance(1000);
+  else if ('note' in step) store.note(step.note, step.soon);
+  else if ('put' in step) await store.put(step.put);
+  else if ('delete' in step) await store.delete(step.delete);
+  else if ('source' in step) await store.putSource(step.source);
+  else await store.archive([step.archive.id]);
+  return isThere || (step !== 'second' && !('note' in step) && !('archive' in step));
 }
 
-/** The records are those after some number of steps, at least the confirmed ones, and can be opened once more. */
+/** The content is that after some number of steps, at least the confirmed ones, and can be opened once more. */
 async function assertWhole(
   disk: CrashDisk,
   confirmed: number,
   logger = new RecordingLogger(),
-  states: readonly FileRecord[][] = STATES,
+  states: readonly State[] = STATES,
 ): Promise<void> {
-  const records = await recordsOf(disk, logger);
-  const possible = states.slice(confirmed).map(state => JSON.stringify(state));
+  const content = await contentOf(disk, logger);
   assert.ok(
-    possible.includes(JSON.stringify(records)),
-    `after ${confirmed} confirmed steps: ${JSON.stringify(records)}`,
+    states.slice(confirmed).some(state => allows(state, content)),
+    `after ${confirmed} confirmed steps: ${JSON.stringify(content)}`,
   );
-  assert.deepEqual(await recordsOf(new CrashDisk(disk.files())), records);
+  assert.deepEqual(await contentOf(new CrashDisk(disk.files())), content);
 }
 
-async function recordsOf(disk: CrashDisk, logger = new RecordingLogger()): Promise<FileRecord[]> {
+async function contentOf(disk: CrashDisk, logger = new RecordingLogger()): Promise<Content> {
   const store = await open(disk, logger);
-  const records = [...store.all()];
-  await store.close();
-  return records;
+  try {
+    const archived: FileRecord[] = [];
+    for await (const record of store.archived()) archived.push(record);
+    const sources = DEVICES.map(device => store.source(device));
+    return { records: [...store.all()], archived, sources };
+  } finally {
+    await store.close();
+  }
 }
 
-function open(disk: CrashDisk, logger = new RecordingLogger()): Promise<Store> {
-  return openStore(PATH, { clock: new VirtualClock(), logger, disk, compactAfter: 3 });
+function open(disk: CrashDisk, logger = new RecordingLogger(), clock = new VirtualClock()): Promise<Store> {
+  return openStore(PATH, { clock, logger, disk, compactAfter: 3 });
 }

@@ -26,8 +26,20 @@ describe('database files on a real disk', () => {
     assert.equal((await nodeDisk.read(at('a')))?.toString(), '012xy56');
   });
 
+  it('reads parts, fewer bytes only at the end', async () => {
+    await writeFile(at('a'), '0123456789');
+    const file = await nodeDisk.openToRead(at('a'));
+    assert.ok(file);
+    const buffer = Buffer.alloc(4);
+    const part = async (position: number) => buffer.toString('latin1', 0, await file.read(buffer, position));
+    assert.equal(await file.size(), 10);
+    assert.deepEqual([await part(3), await part(8), await part(10), await part(99)], ['3456', '89', '', '']);
+    await file.close();
+  });
+
   it('what is missing is no error for read, rename and remove', async () => {
     assert.equal(await nodeDisk.read(at('a')), undefined);
+    assert.equal(await nodeDisk.openToRead(at('a')), undefined);
     assert.equal(await nodeDisk.rename(at('a'), at('b')), false);
     await nodeDisk.remove(at('a'));
     assert.deepEqual(await readdir(folder.path), []);

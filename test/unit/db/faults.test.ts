@@ -59,6 +59,27 @@ describe('database: a disk that fails', () => {
     );
   });
 
+  it('a full disk: what is known of a source is taken back, too', async () => {
+    const [first, second] = [1, 2].map(scannedAt => ({ device: 'autopilot', scannedAt }));
+    assert.ok(first && second);
+    disk.hook = failing({ name: 'write', path: JOURNAL });
+    await failsWith(() => store.putSource(first), 'no-space');
+    assert.equal(store.source('autopilot'), undefined);
+    disk.hook = () => undefined;
+    await store.putSource(first);
+    disk.hook = failing({ name: 'write', path: JOURNAL });
+    const failed = failsWith(() => store.putSource(second), 'no-space');
+    assert.equal(store.source('autopilot'), second, 'visible until it fails');
+    await failed;
+    assert.equal(store.source('autopilot'), first);
+  });
+
+  it('a source that could not be read back is refused and never enters', async () => {
+    const error = await failsWith(() => store.putSource({ device: 'a', scannedAt: NaN }), 'internal');
+    assert.match(error.message, /scannedAt/);
+    assert.equal(store.source('a'), undefined);
+  });
+
   it('when there is room again, changes are taken again', async () => {
     disk.hook = failing({ name: 'write', path: JOURNAL });
     await failsWith(() => store.put(fileRecord(4)), 'no-space');

@@ -18,32 +18,45 @@ describe('journal format', () => {
     assert.deepEqual(line, { crc: 'b212a9a4', seq: 3, changes: [{ delete: '000000000001' }] });
   });
 
-  it('gives back what was written', () => {
-    assert.deepEqual(decodeJournal(WHOLE, 0), {
+  it('gives back what was written', async () => {
+    assert.deepEqual(await decodeJournal(WHOLE, 0), {
       commits: COMMITS,
       size: WHOLE.length,
       torn: 0,
       damaged: false,
     });
-    assert.deepEqual(decodeJournal(Buffer.alloc(0), 0), { commits: [], size: 0, torn: 0, damaged: false });
+    assert.deepEqual(await decodeJournal(Buffer.alloc(0), 0), {
+      commits: [],
+      size: 0,
+      torn: 0,
+      damaged: false,
+    });
   });
 
-  it('leaves out commits whose changes are all known', () => {
-    assert.deepEqual(decodeJournal(WHOLE, 1).commits, COMMITS);
-    assert.deepEqual(decodeJournal(WHOLE, 2).commits, COMMITS.slice(1));
-    assert.deepEqual(decodeJournal(WHOLE, 4), { commits: [], size: WHOLE.length, torn: 0, damaged: false });
+  it('leaves out commits whose changes are all known', async () => {
+    assert.deepEqual((await decodeJournal(WHOLE, 1)).commits, COMMITS);
+    assert.deepEqual((await decodeJournal(WHOLE, 2)).commits, COMMITS.slice(1));
+    assert.deepEqual(await decodeJournal(WHOLE, 4), {
+      commits: [],
+      size: WHOLE.length,
+      torn: 0,
+      damaged: false,
+    });
   });
 
-  it('room behind the last line is not damage', () => {
+  it('room behind the last line is not damage', async () => {
     for (const padding of [' '.repeat(1000), '\0'.repeat(1000), '\0'.repeat(10) + ' '.repeat(10)]) {
-      const { commits, size, torn, damaged } = decodeJournal(Buffer.concat([WHOLE, Buffer.from(padding)]), 0);
+      const { commits, size, torn, damaged } = await decodeJournal(
+        Buffer.concat([WHOLE, Buffer.from(padding)]),
+        0,
+      );
       assert.deepEqual([commits, size, torn, damaged], [COMMITS, WHOLE.length, 0, false]);
     }
   });
 
-  it('cut off at any byte, it gives the whole lines before', () => {
+  it('cut off at any byte, it gives the whole lines before', async () => {
     for (let length = 0; length <= WHOLE.length; length++) {
-      const { commits, size, torn, damaged } = decodeJournal(WHOLE.subarray(0, length), 0);
+      const { commits, size, torn, damaged } = await decodeJournal(WHOLE.subarray(0, length), 0);
       assert.deepEqual(commits, COMMITS.slice(0, commits.length));
       assert.equal(size, lengthOf(commits.length));
       assert.ok(length < lengthOf(commits.length + 1) || commits.length === COMMITS.length);
@@ -52,23 +65,23 @@ describe('journal format', () => {
     }
   });
 
-  it('any changed byte of the last line is noticed', () => {
+  it('any changed byte of the last line is noticed', async () => {
     for (let at = lengthOf(2); at < WHOLE.length; at++) {
-      const { commits, size } = decodeJournal(flipped(at), 0);
+      const { commits, size } = await decodeJournal(flipped(at), 0);
       assert.deepEqual(commits, COMMITS.slice(0, 2), `byte ${at}`);
       assert.equal(size, lengthOf(2));
     }
   });
 
-  it('a changed byte before good lines is damage, and the good lines are given', () => {
-    const { commits, size, damaged } = decodeJournal(flipped(lengthOf(1) + 30), 0);
+  it('a changed byte before good lines is damage, and the good lines are given', async () => {
+    const { commits, size, damaged } = await decodeJournal(flipped(lengthOf(1) + 30), 0);
     assert.deepEqual(commits, [COMMITS[0], COMMITS[2]]);
     assert.equal(size, WHOLE.length);
     assert.equal(damaged, true);
   });
 
-  it('damage before lines that are known already is of no interest', () => {
-    assert.equal(decodeJournal(flipped(lengthOf(1) + 30), 4).damaged, false);
+  it('damage before lines that are known already is of no interest', async () => {
+    assert.equal((await decodeJournal(flipped(lengthOf(1) + 30), 4)).damaged, false);
   });
 });
 

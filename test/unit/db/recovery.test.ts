@@ -54,7 +54,8 @@ describe('database: opening what is not as it should be', () => {
   it('a new database makes its folder, its snapshot and its journal, and says nothing', async () => {
     path = join(folder.path, 'a', 'b', 'filesync.json');
     assert.deepEqual(await records(), []);
-    assert.deepEqual(JSON.parse(await readFile(path, 'utf8')), { schema: 1, seq: 0, records: [] });
+    const { crc: _crc, ...content } = JSON.parse(await readFile(path, 'utf8')) as { crc: string };
+    assert.deepEqual(content, { schema: 2, seq: 0, sources: [], records: [] });
     assert.deepEqual(await readdir(join(folder.path, 'a', 'b')), ['filesync.json', 'filesync.json.journal']);
     assert.deepEqual(logger.entries, []);
   });
@@ -91,12 +92,15 @@ describe('database: opening what is not as it should be', () => {
   });
 
   for (const [title, content] of [
-    ['torn', '{"schema":1,"seq":12,"records":[\n{"id":"00000'],
+    ['torn', '{"schema":2,"seq":12,"sources":[],"records":[\n{"id":"00000'],
     ['empty', ''],
     ['not ours', '{"name":"another program"}'],
     ['not an object', '[1, 2, 3]'],
     ['of a schema that never was', '{"schema":0,"seq":1,"records":[]}'],
-    ['with a record that is none', '{"schema":1,"seq":1,"records":[{"id":"000000000001"}]}'],
+    ['with a record that is none', '{"schema":2,"seq":1,"sources":[],"records":[{"id":"000000000001"}]}'],
+    ['with a source that is none', '{"schema":2,"seq":1,"sources":[{}],"records":[]}'],
+    ['without sources', '{"schema":2,"seq":1,"records":[]}'],
+    ['of schema 1, with a record that is none', '{"schema":1,"seq":1,"records":[{"id":"000000000001"}]}'],
     ['binary', '\u0000\u0000\u0000\u0000'],
   ] as const) {
     it(`a snapshot that is ${title} is set aside, and the backup gives all`, async () => {
@@ -148,7 +152,7 @@ describe('database: opening what is not as it should be', () => {
 
   it('a snapshot of a later version is refused, and nothing is touched', async () => {
     await fill(1, 20, 3);
-    await writeSnapshot({ schema: 2, seq: 5, files: {} });
+    await writeSnapshot({ schema: 3, seq: 5, files: {} });
     await appendFile(`${path}.journal`, 'torn');
     const before = await contents(folder.path);
     const error = await failsWith(() => open(), 'config');
@@ -159,14 +163,14 @@ describe('database: opening what is not as it should be', () => {
 
   it('a backup of a later version is refused, too, and a damaged snapshot stays where it is', async () => {
     await writeFile(path, 'x');
-    await writeFile(`${path}.bak`, '{"schema":2}');
+    await writeFile(`${path}.bak`, '{"schema":3}');
     await failsWith(() => open(), 'config');
     assert.deepEqual(await names(), ['filesync.json', 'filesync.json.bak']);
   });
 
   it('what a later version added to a record of this schema stays', async () => {
     const richer = { ...fileRecord(1), thumbnail: 'a.png' } as FileRecord;
-    await writeSnapshot({ schema: 1, seq: 0, records: [richer] });
+    await writeSnapshot({ schema: 2, seq: 0, sources: [], records: [richer] });
     await fill(2, 9, 3);
     assert.deepEqual((await records())[0], richer);
   });
@@ -197,14 +201,14 @@ describe('database: opening what is not as it should be', () => {
   it('a line whose record is none counts as unreadable even if its checksum is right', async () => {
     const bad = { seq: 1, changes: [{ put: { ...fileRecord(1), size: -1 } }] };
     const good = { seq: 2, changes: [{ put: fileRecord(2) }] };
-    await writeSnapshot({ schema: 1, seq: 0, records: [] });
+    await writeSnapshot({ schema: 2, seq: 0, sources: [], records: [] });
     await writeFile(`${path}.journal`, Buffer.concat([encodeCommit(bad), encodeCommit(good)]));
     assert.deepEqual(await records(), numbers(2));
     assert.match(logger.messages('error').join(), /unreadable/);
   });
 
   it('an unfinished snapshot that a crash left is cleared away', async () => {
-    await writeFile(`${path}.tmp`, '{"schema":1,"se');
+    await writeFile(`${path}.tmp`, '{"schema":2,"se');
     await fill(1, 2);
     assert.deepEqual(await names(), ['filesync.json', 'filesync.json.journal']);
   });
@@ -242,7 +246,7 @@ describe('database: opening what is not as it should be', () => {
   });
 
   it('a database that could not be opened is not locked', async () => {
-    await writeFile(path, '{"schema":2}');
+    await writeFile(path, '{"schema":3}');
     await failsWith(() => open(), 'config');
     await rm(path);
     assert.deepEqual(await records(), []);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
 import { DirectorySource } from '../../../src/devices/directory/source.js';
 import { DirectoryTarget } from '../../../src/devices/directory/target.js';
@@ -58,6 +60,30 @@ describe('directory on a mount that hangs', function () {
     assert.ok((await readFile(join(mount.behind, 'day/copy.ulg'))).equals(bytes));
   });
 
+  it('may be written to unseen, and tells the space that its server tells', async () => {
+    const writer = spawn('sh', ['-c', 'exec 3>>log.ulg; echo ready; read line'], { cwd: mount.path });
+    await once(writer.stdout, 'data');
+    assert.deepEqual(await source.writers(['log.ulg'], never), { open: new Set(), complete: false });
+    writer.kill('SIGKILL');
+    await once(writer, 'close');
+    const { total } = await source.space(never);
+    const { blocks, bsize } = await statfs(mount.behind);
+    assert.equal(total, blocks * bsize);
+    assert.equal(await source.volume(never), undefined);
+  });
+
+  it('below a folder of this machine its files may be written to unseen, too, and others may not', async () => {
+    const outside = new DirectorySource(dirname(mount.path), deviceContext());
+    await writeFile(join(dirname(mount.path), 'own'), bytes);
+    const writer = spawn('sh', ['-c', 'exec 3>>../own; echo ready; read line'], { cwd: mount.behind });
+    await once(writer.stdout, 'data');
+    const { open, complete } = await outside.writers(['own', 'mount/log.ulg'], never);
+    assert.deepEqual([[...open], complete], [['own'], false]);
+    writer.kill('SIGKILL');
+    await once(writer, 'close');
+    await outside.close();
+  });
+
   it('says so in limited time, whatever is asked, and leaves threads to all other files', async () => {
     const file = await only();
     mount.hang();
@@ -66,6 +92,9 @@ describe('directory on a mount that hangs', function () {
       () => collect(source.read(file, 0, never)),
       () => source.checksum(file, never),
       () => source.remove(file, never),
+      () => source.writers(['log.ulg'], never),
+      () => source.space(never),
+      () => source.volume(never),
       () => target.stat('a', '0123456789abcdef', never),
       () => target.write(outgoing(bytes), 'copy.ulg', 0, never, new Events()),
     ];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   link,
   mkdir,
@@ -20,25 +21,22 @@ import { firstValueFrom } from 'rxjs';
 import { directory } from '../../../src/devices/directory.js';
 import { DirectorySource } from '../../../src/devices/directory/source.js';
 import { DirectoryTarget } from '../../../src/devices/directory/target.js';
+import { writersOf } from '../../../src/devices/directory/writers.js';
 import { unless } from '../../../src/local/disk-error.js';
 import { localName } from '../../../src/local/names.js';
 import type { Outgoing, SourceFile, WriteEvents } from '../../../src/ports.js';
+import { fileSystemUuid } from '../../../src/system/file-system-uuid.js';
 import { checksumOf, collect, failsWith, listed, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { deviceContext } from '../../fakes/device-context.js';
 import { whileSyncsFail } from '../../fakes/failing-sync.js';
+import { asNobody } from '../../fakes/nobody.js';
+import { whileRecordingSyncs } from '../../fakes/recorded-syncs.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const never = new AbortController().signal;
 const bytes = sample(700_000);
 const TOKEN = '0123456789abcdef';
-
-/** Root is denied nothing. */
-async function asNobody(work: () => Promise<void>): Promise<void> {
-  if (process.getuid?.() !== 0) return work();
-  process.seteuid?.(65534);
-  await work().finally(() => process.seteuid?.(0));
-}
 
 describe('directory', () => {
   let home: string;
@@ -133,6 +131,58 @@ describe('directory', () => {
         }
       }, 'changed');
       assert.deepEqual(await only(), file);
+    });
+
+    it('tells which files some process writes, under the names by which they were listed', async () => {
+      await mkdir(join(root, 'day'));
+      const names = ['idle', 'day/busy', 'caf\udce9', 'gone'];
+      await writeFile(join(root, 'idle'), bytes);
+      const script = `exec 3>>day/busy 4>>"caf$(printf '\\351')"; echo ready; read line`;
+      const writer = spawn('sh', ['-c', script], { cwd: root });
+      try {
+        await once(writer.stdout, 'data');
+        assert.deepEqual([...(await source.writers(names, never)).open].sort(), ['caf\udce9', 'day/busy']);
+      } finally {
+        writer.kill('SIGKILL');
+        await once(writer, 'close');
+      }
+      assert.deepEqual([...(await source.writers(names, never)).open], []);
+    });
+
+    it('knows nothing of who writes to what cannot be looked at; what is gone is written by nobody', async () => {
+      await writeFile(join(root, 'file'), bytes);
+      const absolute = (path: string) => Buffer.from(join(root, path));
+      const nobody = async () => ({ open: new Set<string>(), complete: true });
+      const known = async (path: string) =>
+        (await writersOf(['file', path], absolute, never, nobody)).complete;
+      assert.equal(await known('gone'), true);
+      assert.equal(await known('file/below'), true);
+      assert.equal(await known('x'.repeat(256)), false);
+    });
+
+    it('tells the space of its file system, as df does, and the medium, where udev names it', async () => {
+      const { stdout } = await promisify(execFile)('df', ['-B1', '--output=size,avail', root]);
+      const [size, available] = (stdout.split('\n')[1] ?? '').trim().split(/\s+/).map(Number);
+      const { free, total } = await source.space(never);
+      assert.equal(total, size);
+      // Others write meanwhile.
+      assert.ok(Math.abs(free - Number(available)) < 1e9, `${free} ${available}`);
+      assert.equal(await source.volume(never), await fileSystemUuid((await stat(root)).dev));
+    });
+
+    it('tells none of this while its folder is not there, or under an aborted signal', async () => {
+      const questions = [
+        (signal: AbortSignal) => source.writers([], signal),
+        (signal: AbortSignal) => source.space(signal),
+        (signal: AbortSignal) => source.volume(signal),
+      ];
+      for (const ask of questions) await failsWith(() => ask(AbortSignal.abort()), 'cancelled');
+      await rm(root, { recursive: true });
+      for (const ask of questions) {
+        const { device, message } = await failsWith(() => ask(never), 'unavailable');
+        assert.equal(device, 'inbox');
+        assert.match(message, /plug in or mount/);
+      }
     });
 
     it('has read a file that is gone by the end', async () => {
@@ -283,6 +333,19 @@ describe('directory', () => {
       await unmounted.close();
     });
 
+    it('its folder is on disk with the first file in it, also one that somebody else made', async () => {
+      for (const making of [async () => undefined, () => mkdir(root)]) {
+        await making();
+        const fresh = new DirectoryTarget(root, deviceContext());
+        const synced: string[] = [];
+        const writing = () => fresh.write(parcel(), 'log.ulg', 0, never, quiet);
+        await whileRecordingSyncs(writing, path => synced.push(path));
+        assert.ok(synced.indexOf(home) >= 0 && synced.indexOf(home) < synced.indexOf(root));
+        await rm(root, { recursive: true });
+        await fresh.close();
+      }
+    });
+
     it('sends anew what could not be brought to the disk', async () => {
       await whileSyncsFail(async () => void (await failsWith(() => write(parcel()), 'io')));
       assert.deepEqual(await target.stat('log.ulg', TOKEN, never), { partial: 0 });
@@ -294,6 +357,16 @@ describe('directory', () => {
       const receipt = await write(parcel({ sha256: checksumOf('sha256', bytes).value }), 'a/log.ulg');
       assert.deepEqual(receipt, { location: join(root, 'a/log.ulg'), verified: 'hash' });
       assert.equal(Math.round((await stat(join(root, 'a/log.ulg'))).mtimeMs), 1_700_000_000_123);
+    });
+
+    it('what it proves to be there is on disk: it may be left from a crash before the sync', async () => {
+      await mkdir(join(root, 'a'), { recursive: true });
+      await writeFile(join(root, 'a/log.ulg'), bytes);
+      const synced: string[] = [];
+      const asked = async () =>
+        assert.deepEqual(await target.checksum('a/log.ulg', never), checksumOf('sha256', bytes));
+      await whileRecordingSyncs(asked, path => synced.push(path));
+      assert.deepEqual(synced, [join(root, 'a/log.ulg'), join(root, 'a')]);
     });
 
     it('bytes that are not those that were announced are thrown away', async () => {

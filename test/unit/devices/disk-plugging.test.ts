@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { filter, firstValueFrom } from 'rxjs';
-import { compose, type Machine } from '../../../src/compose.js';
+import { compose } from '../../../src/compose.js';
 import { loadConfig } from '../../../src/config/load.js';
 import { deviceTypes } from '../../../src/devices/registry.js';
-import { daemonPolicy } from '../../../src/pipeline/retry-policy.js';
+import type { Engine } from '../../../src/engine/engine.js';
+import { hasLocalCopy } from '../../../src/record/state.js';
+import { daemonPolicy } from '../../../src/system/back-off.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { disk } from '../../../src/devices/disk.js';
 import { DriveNames } from '../../../src/devices/disk/names.js';
@@ -15,13 +18,7 @@ import { Drive } from '../../../src/devices/disk/drive.js';
 import { Kernel } from '../../../src/devices/disk/kernel.js';
 import { runProgram, type RunProgram } from '../../../src/devices/disk/programs.js';
 import { DiskSource } from '../../../src/devices/disk/source.js';
-import {
-  FileState,
-  type Availability,
-  type Source,
-  type SourceFile,
-  type Target,
-} from '../../../src/ports.js';
+import type { Availability, Source, SourceFile, Target } from '../../../src/ports.js';
 import { checksumOf, collect, eventually, failsWith, listed, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { deviceContext } from '../../fakes/device-context.js';
@@ -378,6 +375,29 @@ describe('disk: a drive that is plugged in and out', function () {
     await failsWith(() => listed(source), 'unavailable');
   });
 
+  it('tells the medium, its space and who writes, wherever it is mounted, and nothing when it is pulled out', async () => {
+    const drive = await camera();
+    await drive.insert();
+    await drive.mountAt(place);
+    const source = sourceOf({ uuid: drive.uuid });
+    assert.equal(await source.volume?.(never), drive.uuid);
+    const { blocks, bsize, bavail } = await statfs(place);
+    assert.deepEqual(await source.space?.(never), { free: bavail * bsize, total: blocks * bsize });
+    const writer = spawn('sh', ['-c', 'exec 3>>DCIM/film.mov; echo ready; read line'], { cwd: place });
+    await once(writer.stdout, 'data');
+    const writers = await source.writers?.(['DCIM/film.mov', 'DCIM/other.mov'], never);
+    assert.deepEqual([...(writers?.open ?? [])], ['DCIM/film.mov']);
+    writer.kill('SIGKILL');
+    await once(writer, 'close');
+    await drive.pull();
+    for (const ask of [
+      () => source.volume?.(never),
+      () => source.space?.(never),
+      () => source.writers?.([], never),
+    ])
+      await failsWith(async () => ask(), 'unavailable');
+  });
+
   it("an exFAT drive like the camera's is mounted by the FUSE driver where the kernel has none", async () => {
     const drive = await camera({ fs: 'exfat' });
     await drive.insert();
@@ -485,15 +505,14 @@ describe('disk: a drive that is plugged in and out', function () {
         await writeFile(join(folder, `${index}.jpg`), picture(index));
     });
     await drive.insert();
-    const { engine, store } = await machine(drive.uuid);
-    const downloaded = () =>
-      [...store.all()].filter(({ state }) => state === FileState.DOWNLOADED || state === FileState.UPLOADED)
-        .length;
-    const first = firstValueFrom(store.changes.pipe(filter(() => downloaded() > 0)));
+    const engine = await engineFor(drive.uuid);
+    const { records } = engine;
+    const downloaded = () => [...records.all()].filter(hasLocalCopy).length;
+    const first = firstValueFrom(records.changes.pipe(filter(() => downloaded() > 0)));
     await engine.start();
     await first;
     await drive.pull();
-    await eventually(async () => logger.messages('info').some(message => /camera: away/.test(message)));
+    await eventually(async () => logger.messages('info').some(message => /camera: offline/.test(message)));
     assert.ok(downloaded() < COUNT, 'the drive was pulled out too late');
     await drive.insertAgain();
     await eventually(async () => downloaded() === COUNT);
@@ -508,10 +527,11 @@ describe('disk: a drive that is plugged in and out', function () {
   });
 
   /** The program with one rule, from the camera to a folder. */
-  async function machine(uuid: string): Promise<Machine> {
+  async function engineFor(uuid: string): Promise<Engine> {
     const text = JSON.stringify({
       local: join(home, 'data'),
       database: join(home, 'filesync.json'),
+      min_free: 0,
       devices: {
         camera: { type: 'disk', uuid, mount_point: place },
         archive: { type: 'directory', path: join(home, 'archive') },
@@ -525,8 +545,8 @@ describe('disk: a drive that is plugged in and out', function () {
       readFile: async () => text,
     });
     const around = { env: {}, hostname: 'drone', clock: systemClock, logger };
-    const made = await compose(config, around, { ...daemonPolicy, baseMs: 50 });
-    afterwards(() => made.engine.stop());
-    return made;
+    const engine = await compose(config, around, { ...daemonPolicy, baseMs: 50 });
+    afterwards(() => engine.stop());
+    return engine;
   }
 });

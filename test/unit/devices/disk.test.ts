@@ -10,6 +10,7 @@ import { DriveNames, type Drivelist } from '../../../src/devices/disk/names.js';
 import { runProgram, type Outcome, type RunProgram } from '../../../src/devices/disk/programs.js';
 import { DiskSource } from '../../../src/devices/disk/source.js';
 import { choose, type Wanted } from '../../../src/devices/disk/wanted.js';
+import { FileSyncError } from '../../../src/errors.js';
 import type { Availability } from '../../../src/ports.js';
 import { failsWith, listed } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
@@ -75,9 +76,13 @@ class Stage {
   readonly blkid: Record<string, Outcome> = {};
   mount: (args: readonly string[]) => Promise<Outcome> = async () =>
     output('', 32, 'mount: nothing is played');
+  /** Begin so, and never end, whatever they are told. */
+  readonly hanging: string[] = [];
 
   readonly run: RunProgram = async (program, args) => {
-    this.calls.push([program, ...args].join(' '));
+    const call = [program, ...args].join(' ');
+    this.calls.push(call);
+    if (this.hanging.some(begin => call.startsWith(begin))) return new Promise(() => undefined);
     if (program === 'lsblk') return lsblk(this.drives);
     if (program === 'blkid') return this.blkid[args.at(-1) ?? ''] ?? output('', 2);
     return program === 'mount' ? this.mount(args) : output('');
@@ -142,6 +147,16 @@ describe('disk', () => {
         await refused({ uuid: '66F8-E5D9' }, CONTAINER),
         /may not look at \(\/dev\/sdb\): run as root, .*group disk/,
       );
+    });
+
+    it('is not kept from the others by a disk that hangs', async () => {
+      stage.blkid['/dev/sda1'] = output('ID_FS_UUID_ENC=66F8-E5D9\nID_FS_TYPE=exfat\n');
+      const { run } = stage;
+      const hangs = new FileSyncError('timeout', 'blkid did not end within 10 s');
+      const hanging: RunProgram = (program, args) =>
+        args.includes('/dev/sdb') ? Promise.reject(hangs) : run(program, args);
+      stage.drives = CONTAINER;
+      assert.equal(choose({ uuid: '66F8-E5D9' }, await blockDevices(hanging)).path, '/dev/sda1');
     });
 
     it('takes no swap for a drive', async () => {
@@ -241,9 +256,9 @@ describe('disk', () => {
       return output('');
     };
 
-    function sourceOn(options: Partial<DriveOptions> = {}, load = noNames): DiskSource {
+    function sourceOn(options: Partial<DriveOptions> = {}, load = noNames, run = stage.run): DiskSource {
       const context = deviceContext({ name: 'camera', clock, logger });
-      const tools = { run: stage.run, kernel, names: new DriveNames(logger, load) };
+      const tools = { run, kernel, names: new DriveNames(logger, load) };
       const drive = new Drive({ uuid: '66F8-E5D9', mountPoint: place, ...options }, context, tools);
       return new DiskSource(drive, context);
     }
@@ -404,12 +419,19 @@ describe('disk', () => {
       await plugIn();
       await mkdir(place);
       const described = { raw: '/dev/sda', description: 'FLIR Duo Pro R' };
-      const source = sourceOn({}, async () => ({ lsblk: async () => [described] }));
+      const parse = (text: string) => (text.includes('66F8-E5D9') ? [described] : []);
+      const source = sourceOn({}, async () => ({ parse }));
       await listed(source);
       assert.deepEqual(logger.messages('info'), [
         `FLIR Duo Pro R (/dev/sda1) is mounted at ${place}, read-only`,
       ]);
       await source.close();
+    });
+
+    it('gives drivelist what lsblk says', async () => {
+      stage.drives = [node('sda', '8:0', { vendor: 'FLIR ', model: 'Duo Pro R' })];
+      const names = await new DriveNames(logger).all(stage.run);
+      assert.deepEqual([...names], [['/dev/sda', 'FLIR Duo Pro R']]);
     });
 
     it('after its end it mounts nothing any more', async () => {
@@ -419,6 +441,135 @@ describe('disk', () => {
       await source.close();
       await failsWith(() => listed(source), 'unavailable');
       assert.equal(stage.count('mount'), 0);
+    });
+
+    describe('where a program never ends', () => {
+      let source: DiskSource;
+
+      /** A listing that waits for that program, and the abort that ends the waiting. */
+      async function listing(): Promise<{ outcome: Promise<FileSyncError>; stop: AbortController }> {
+        const stop = new AbortController();
+        const outcome = failsWith(() => listed(source, stop.signal), 'cancelled');
+        await until(() => stage.calls.some(call => stage.hanging.some(begin => call.startsWith(begin))));
+        return { outcome, stop };
+      }
+
+      beforeEach(async () => {
+        stage.mount = mounting;
+        await plugIn();
+        await mkdir(place);
+        source = sourceOn();
+      });
+
+      for (const program of ['lsblk', 'mount']) {
+        it(`${program} holds up neither the abort nor the end`, async () => {
+          stage.hanging.push(program);
+          const { outcome, stop } = await listing();
+          stop.abort();
+          await outcome;
+          await source.close();
+        });
+
+        it(`${program} does not hold up the end without an abort either`, async () => {
+          stage.hanging.push(program);
+          const { outcome } = await listing();
+          await source.close();
+          await outcome;
+        });
+
+        it(`${program} that was given up leaves the turn to the next`, async () => {
+          stage.hanging.push(program);
+          const { outcome, stop } = await listing();
+          stop.abort();
+          await outcome;
+          stage.hanging.pop();
+          assert.deepEqual(await listed(source), []);
+          await source.close();
+        });
+      }
+
+      it('nor does a kernel that does not answer', async () => {
+        let asked = false;
+        kernel.mounts = () => {
+          asked = true;
+          return new Promise(() => undefined);
+        };
+        const outcome = failsWith(() => listed(source), 'cancelled');
+        await until(() => asked);
+        await source.close();
+        await outcome;
+      });
+
+      it('the program is told of the end', async () => {
+        const seen: (AbortSignal | undefined)[] = [];
+        const { run } = stage;
+        const watched: RunProgram = (program, args, signal) => {
+          seen.push(signal);
+          return run(program, args);
+        };
+        stage.hanging.push('lsblk');
+        source = sourceOn({}, noNames, watched);
+        const { outcome } = await listing();
+        assert.deepEqual(
+          seen.map(signal => signal?.aborted),
+          [false],
+        );
+        await source.close();
+        await outcome;
+        assert.equal(seen[0]?.aborted, true);
+      });
+
+      for (const [what, flags] of Object.entries({ umount: '', 'not even umount -l': '-l ' })) {
+        it(`${what} ends, but the source does`, async () => {
+          assert.deepEqual(await listed(source), []);
+          stage.hanging.push(`umount ${place}`, `umount ${flags}${place}`);
+          const closing = source.close();
+          for (const call of [`umount ${place}`, `umount -l ${place}`]) {
+            await until(() => stage.calls.at(-1) === call);
+            await clock.advance(2_000);
+          }
+          await closing;
+          assert.match(logger.messages('warn').join(), /is not unmounted after 1\.5 s; it will be once/);
+        });
+      }
+
+      /** Mounts, and is not heard of any more. */
+      const cutOff = async (args: readonly string[]): Promise<Outcome> => {
+        await mounting(args);
+        stage.calls.push('mounted');
+        return new Promise(() => undefined);
+      };
+
+      it('a mount that came about unseen is taken away at the end', async () => {
+        stage.mount = cutOff;
+        const looking = failsWith(() => listed(source), 'cancelled');
+        await until(() => stage.calls.includes('mounted'));
+        await source.close();
+        await looking;
+        assert.equal(stage.calls.at(-1), `umount -l ${place}`);
+      });
+
+      it('a mount that came about unseen is used, and unmounted at the end', async () => {
+        stage.mount = cutOff;
+        const stop = new AbortController();
+        const looking = failsWith(() => listed(source, stop.signal), 'cancelled');
+        await until(() => stage.calls.includes('mounted'));
+        stop.abort();
+        await looking;
+        assert.deepEqual(await listed(source), []);
+        assert.equal(stage.count('mount'), 1);
+        await source.close();
+        assert.equal(stage.calls.at(-1), `umount ${place}`);
+      });
+
+      it('a mount of others at our place, after one of ours that failed, is not ours', async () => {
+        stage.mount = async () => output('', 32, 'mount: bad superblock');
+        await failsWith(() => listed(source), 'io');
+        await write('proc/self/mountinfo', mountLine('rw'));
+        assert.deepEqual(await listed(source), []);
+        await source.close();
+        assert.equal(stage.count('umount'), 0);
+      });
     });
   });
 

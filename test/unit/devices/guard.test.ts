@@ -166,6 +166,51 @@ describe('guard', () => {
     assert.equal(gate.entered, 0);
   });
 
+  describe('questions besides files', () => {
+    const writers = async (paths: readonly string[]) => ({ open: new Set(paths), complete: true });
+    const volume = async () => '66F8-E5D9';
+    /** `this` is looked at, as a class does. */
+    async function space(this: MemorySource) {
+      return { free: this.capabilities.connections, total: 7 };
+    }
+
+    it('are not asked of a source that does not know them', () => {
+      const guarded = guardSource(source, limitsOf(1));
+      for (const name of ['writers', 'volume', 'space']) assert.equal(name in guarded, false);
+    });
+
+    it('pass without a turn where the kernel of this machine answers them', async () => {
+      const limits = limitsOf(1, new Mutex());
+      const guarded = guardSource(Object.assign(source, { writers, volume, space }), limits);
+      const reading = collect(guarded.read(file, 0, never));
+      await eventually(async () => gate.entered === 1);
+      assert.deepEqual(await guarded.writers?.(['a'], never), { open: new Set(['a']), complete: true });
+      assert.equal(await guarded.volume?.(never), '66F8-E5D9');
+      assert.deepEqual(await guarded.space?.(never), { free: 1, total: 7 });
+      gate.open();
+      await reading;
+    });
+
+    it('the space of another source is asked in turn, and the wait for it can be cut off', async () => {
+      const limits = limitsOf(1);
+      const guarded = guardSource(Object.assign(source, { volume, space }), limits);
+      const reading = collect(guarded.read(file, 0, never));
+      await eventually(async () => gate.entered === 1);
+      const cut = new AbortController();
+      const late = failsWith(async () => guarded.space?.(cut.signal), 'cancelled');
+      let told = false;
+      const asking = guarded.space?.(never).then(() => (told = true));
+      cut.abort();
+      await late;
+      assert.equal(await guarded.volume?.(never), '66F8-E5D9');
+      await inTurns();
+      assert.equal(told, false);
+      gate.open();
+      await Promise.all([reading, asking]);
+      assert.ok(told && !limits.slots.isLocked());
+    });
+  });
+
   describe('for work at two devices', () => {
     const device = (limits: Limits) => ({
       source: guardSource(source, limits),

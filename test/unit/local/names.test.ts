@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
-import { localName } from '../../../src/local/names.js';
+import { corruptName, localName } from '../../../src/local/names.js';
 
 const free = () => false;
 const nameOf = (path: string, device = 'autopilot') => localName(device, path, free, 'abcdef012345');
@@ -16,6 +16,7 @@ const piece = fc.oneof(
     'CON',
     'nul.txt',
     '.part',
+    '.corrupt2',
     '%',
     '%2E',
     '%_',
@@ -43,6 +44,7 @@ describe('localName', () => {
     ['CON/com1.txt/console', 'autopilot/%43ON/%63om1.txt/console'],
     ['ends./ends ', 'autopilot/ends%2E/ends%20'],
     ['log.ulg.part', 'autopilot/log.ulg%2Epart'],
+    ['log.ulg.corrupt/a.CORRUPT12/corrupt', 'autopilot/log.ulg%2Ecorrupt/a%2ECORRUPT12/corrupt'],
     ['%2E%2E/%_', 'autopilot/%252E%252E/%25_'],
     ['\u0085\ud800', 'autopilot/%C2%85%ED%A0%80'],
   ];
@@ -85,7 +87,7 @@ describe('localName', () => {
         assert.equal(Buffer.from(name).toString(), name);
         for (const one of name.split('/')) {
           assert.ok(Buffer.byteLength(`${one}.part`) <= 255);
-          assert.doesNotMatch(one, /[<>:"|?*\\\p{Cc}]|[. ]$|\.part$|^(con|nul)(\.|$)/iu);
+          assert.doesNotMatch(one, /[<>:"|?*\\\p{Cc}]|[. ]$|\.(part|corrupt\d*)$|^(con|nul)(\.|$)/iu);
         }
       }),
     );
@@ -116,5 +118,19 @@ describe('localName', () => {
       .stringMatching(/^[a-z0-9_][a-z0-9_ -]{0,30}\.ulg$/)
       .map(name => `2024-01-01/x${name}`);
     fc.assert(fc.property(harmless, path => assert.equal(nameOf(path), `autopilot/${path}`)));
+  });
+
+  it('a corrupt copy has a name that no other copy has, and that every file system takes', () => {
+    assert.deepEqual(
+      [1, 2, 13].map(count => corruptName('log.ulg', count)),
+      ['log.ulg.corrupt', 'log.ulg.corrupt2', 'log.ulg.corrupt13'],
+    );
+    const long = [...'12'].map(last => 'é'.repeat(124) + last);
+    const names = long.flatMap(name => [1, 9999].map(count => corruptName(name, count)));
+    assert.equal(new Set(names).size, 4);
+    for (const name of names) {
+      assert.ok(Buffer.byteLength(name) <= 255, name);
+      assert.match(name, /\.corrupt(9999)?$/);
+    }
   });
 });

@@ -30,7 +30,7 @@ describe('PartialFile', () => {
   afterEach(() => cleanUp());
 
   const begin = (checkpoint?: Checkpoint, boot = 'boot-1') =>
-    new LocalStorage(root, async () => boot).begin(LOCAL, checkpoint, never, ['crc32-mavlink']);
+    new LocalStorage(root, { boot }).begin(LOCAL, checkpoint, never, ['crc32-mavlink']);
 
   /** Leaves a part behind that holds `written`, of which `synced` bytes were recorded as safe in boot-1. */
   async function leftBehind(written: Uint8Array, synced: number): Promise<Checkpoint> {
@@ -103,7 +103,8 @@ describe('PartialFile', () => {
 
   it('keeps the time of the last change', async () => {
     const file = await begin();
-    await file.commit(1_700_000_000_123);
+    await file.seal(1_700_000_000_123);
+    await file.commit();
     await file.close();
     assert.equal(Math.round((await stat(final)).mtimeMs), 1_700_000_000_123);
   });
@@ -115,6 +116,11 @@ describe('PartialFile', () => {
 
   it('goes on behind all its bytes while the machine has not rebooted', async () => {
     await finishesFrom(await begin(await leftBehind(head, 5_000)), head.length);
+  });
+
+  it('trusts only what was synced where nobody knows the boot', async () => {
+    const checkpoint = { ...(await leftBehind(head, 5_000)), boot: '' };
+    await finishesFrom(await begin(checkpoint, ''), 5_000);
   });
 
   it('trusts only what was synced after a reboot', async () => {
@@ -217,7 +223,7 @@ describe('PartialFile', () => {
 
   it('reading what is trusted can be cancelled, and leaves no handle open', async () => {
     const checkpoint = await leftBehind(head, 0);
-    const storage = new LocalStorage(root, async () => 'boot-1');
+    const storage = new LocalStorage(root, { boot: 'boot-1' });
     const before = await openHandles();
     await failsWith(() => storage.begin(LOCAL, checkpoint, AbortSignal.abort()), 'cancelled');
     assert.equal(await openHandles(), before);

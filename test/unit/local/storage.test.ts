@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalStorage } from '../../../src/local/storage.js';
 import { checksumOf, collect, failsWith, openHandles, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
+import { asNobody } from '../../fakes/nobody.js';
+import { whileRecordingSyncs } from '../../fakes/recorded-syncs.js';
 
 const never = new AbortController().signal;
 const LOCAL = 'autopilot/2024/log.ulg';
@@ -92,6 +95,49 @@ describe('LocalStorage', () => {
     assert.deepEqual(await storage.stat(LOCAL), { size: bytes.length });
   });
 
+  it('a removal is on disk when it is done, with the folders that went as well', async () => {
+    await store(LOCAL, bytes);
+    await store('autopilot/2025/log.ulg', bytes);
+    const states: [string, boolean][] = [];
+    const seen = (path: string) => states.push([path, existsSync(join(root, dirname(LOCAL)))]);
+    await whileRecordingSyncs(() => storage.remove(LOCAL), seen);
+    assert.deepEqual(states, [[join(root, 'autopilot'), false]]);
+  });
+
+  it('a removal that was interrupted before it was on disk is brought there by the next', async () => {
+    await store(LOCAL, bytes);
+    await rm(join(root, 'autopilot'), { recursive: true });
+    const synced: string[] = [];
+    await whileRecordingSyncs(
+      () => storage.remove(LOCAL),
+      path => synced.push(path),
+    );
+    assert.deepEqual(synced, [root]);
+    await new LocalStorage(join(home, 'nowhere')).remove(LOCAL);
+  });
+
+  it('its root is on disk before a copy is, with all that was made above it', async () => {
+    const deep = join(home, 'a/b/data');
+    const synced: string[] = [];
+    const beginning = async () => (await new LocalStorage(deep).begin(LOCAL, undefined, never)).close();
+    await whileRecordingSyncs(beginning, path => synced.push(path));
+    for (const folder of [home, join(home, 'a'), join(home, 'a/b'), deep, join(deep, 'autopilot')])
+      assert.ok(synced.includes(folder), folder);
+  });
+
+  it('a root that was there is brought to the disk once: who made it may have crashed before', async () => {
+    await mkdir(root);
+    const synced: string[] = [];
+    await whileRecordingSyncs(
+      async () => {
+        await store(LOCAL, bytes);
+        await store('camera/log.ulg', bytes);
+      },
+      path => synced.push(path),
+    );
+    assert.equal(synced.filter(path => path === home).length, 1);
+  });
+
   it('discards the unfinished copy only', async () => {
     await store(LOCAL, bytes);
     const part = await storage.begin(LOCAL, undefined, never);
@@ -135,6 +181,114 @@ describe('LocalStorage', () => {
     await writeFile(join(root, 'autopilot'), 'not a folder');
     const error = await failsWith(() => storage.begin(LOCAL, undefined, never), 'io');
     assert.match(error.message, /move it away/);
+  });
+
+  describe('what lies there already', () => {
+    const { value: sha256 } = checksumOf('sha256', bytes);
+
+    it('is the same, and on disk then, if size and hash are', async () => {
+      await store(LOCAL, bytes);
+      const synced: string[] = [];
+      const asked = async () => assert.ok(await storage.sameAs(LOCAL, bytes.length, sha256, never));
+      await whileRecordingSyncs(asked, path => synced.push(path));
+      assert.deepEqual(synced, [join(root, LOCAL), join(root, dirname(LOCAL))]);
+    });
+
+    it('is not the same if size or hash is another, or if it is no file, or nothing', async () => {
+      await store(LOCAL, sample(bytes.length, 2));
+      assert.equal(await storage.sameAs(LOCAL, bytes.length, sha256, never), false);
+      await store('short', bytes.subarray(1));
+      assert.equal(await storage.sameAs('short', bytes.length, sha256, never), false);
+      await symlink(join(root, LOCAL), join(root, 'link'));
+      for (const name of ['link', 'autopilot', 'nothing', `${LOCAL}/below`])
+        assert.equal(await storage.sameAs(name, bytes.length, sha256, never), false, name);
+    });
+
+    it('is read only as long as it is wanted', async () => {
+      await store(LOCAL, bytes);
+      const before = await openHandles();
+      const asked = () => storage.sameAs(LOCAL, bytes.length, sha256, AbortSignal.abort());
+      await failsWith(asked, 'cancelled');
+      assert.equal(await openHandles(), before);
+    });
+  });
+
+  describe('a corrupt copy', () => {
+    const folder = () => readdir(join(root, dirname(LOCAL)));
+
+    it('is set aside durably, under a name that is free', async () => {
+      const synced: string[] = [];
+      for (const [index, name] of ['', '2', '3'].entries()) {
+        await store(LOCAL, sample(100, index));
+        const setAside = async () => assert.equal(await storage.setAside(LOCAL), `${LOCAL}.corrupt${name}`);
+        await whileRecordingSyncs(setAside, path => synced.push(path));
+        assert.ok((await readFile(join(root, `${LOCAL}.corrupt${name}`))).equals(sample(100, index)));
+      }
+      assert.deepEqual(synced, Array(3).fill(join(root, dirname(LOCAL))));
+      assert.deepEqual((await folder()).length, 3);
+      await failsWith(() => storage.setAside(LOCAL), 'not-found');
+    });
+
+    it('is dropped without touching any other', async () => {
+      const others = ['log.ulg', 'log.ulg.corrupted', 'log.corrupt', 'og.ulg.corrupt'];
+      for (const name of others) await store(join(dirname(LOCAL), name), bytes);
+      for (const _ of '12') {
+        await storage.setAside(LOCAL);
+        await store(LOCAL, bytes);
+      }
+      assert.equal((await folder()).length, 6);
+      await storage.dropAside(LOCAL);
+      await storage.dropAside(LOCAL);
+      await storage.dropAside('no/such/copy');
+      assert.deepEqual((await folder()).sort(), others.sort());
+    });
+
+    it('takes its empty folders along', async () => {
+      await store(LOCAL, bytes);
+      await storage.setAside(LOCAL);
+      await storage.dropAside(LOCAL);
+      assert.deepEqual(await readdir(root), []);
+    });
+
+    it('may have a name as long as a name can be', async () => {
+      const name = `d/${'é'.repeat(127)}`;
+      await store('d/x', bytes);
+      await writeFile(join(root, name), bytes);
+      const aside = await storage.setAside(name);
+      assert.deepEqual(await storage.stat(aside), { size: bytes.length });
+      await storage.dropAside(name);
+      assert.deepEqual(await readdir(join(root, 'd')), ['x']);
+    });
+  });
+
+  describe('its list', () => {
+    async function listed(): Promise<string[]> {
+      const found: string[] = [];
+      for await (const { local, size } of storage.list()) found.push(`${local} ${size}`);
+      return found.sort();
+    }
+
+    it('has every regular file with its size, whatever it is', async () => {
+      assert.deepEqual(await listed(), []);
+      await store(LOCAL, bytes);
+      await (await storage.begin('a/b.ulg', undefined, never)).close();
+      for (let index = 0; index < 100; index++) await writeFile(join(root, `${index}`), 'x'.repeat(index));
+      await symlink(join(root, LOCAL), join(root, 'link'));
+      await symlink(join(root, 'autopilot'), join(root, 'linked-folder'));
+      await mkdir(join(root, 'empty'));
+      const many = Array.from({ length: 100 }, (_, index) => `${index} ${index}`);
+      assert.deepEqual(await listed(), [...many, 'a/b.ulg.part 0', `${LOCAL} ${bytes.length}`].sort());
+    });
+
+    it('leaves out folders that may not be read', async () => {
+      await store(LOCAL, bytes);
+      await mkdir(join(root, 'closed'));
+      await writeFile(join(root, 'closed/x'), 'x');
+      await chmod(home, 0o755);
+      await chmod(join(root, 'closed'), 0o000);
+      await asNobody(async () => assert.deepEqual(await listed(), [`${LOCAL} ${bytes.length}`]));
+      await chmod(join(root, 'closed'), 0o755);
+    });
   });
 
   it('knows the free space before its root is made', async () => {

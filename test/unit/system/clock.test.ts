@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import type { Clock } from '../../../src/ports.js';
+import { readBootId } from '../../../src/system/boot-id.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { failsWith } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
@@ -64,6 +70,33 @@ function clockConformance(name: string, setup: () => Bench): void {
 clockConformance('system clock', () => ({ clock: systemClock, pass: async () => undefined }));
 clockConformance('virtual clock', virtualBench);
 
+describe('system clock, besides', () => {
+  it('counts from the boot, also in the next process', async () => {
+    const module = pathToFileURL(join(import.meta.dirname, '../../../src/system/clock.ts')).href;
+    const script = `console.log((await import(${JSON.stringify(module)})).systemClock.monotonic())`;
+    const args = ['--import=tsx', '--input-type=module', '--eval', script];
+    const before = systemClock.monotonic();
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    const [between, after] = [Number(stdout), systemClock.monotonic()];
+    assert.ok(before < between && between < after, `${before} ${between} ${after}`);
+    // The kernel's other clock also counts the time in which the machine was suspended.
+    const uptime = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]);
+    assert.ok(before / 1000 <= uptime + 1);
+  });
+
+  it('names the boot by the beginning of its id', async () => {
+    const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    assert.match(systemClock.boot, /^[0-9a-f]{8}$/);
+    assert.ok(id.startsWith(systemClock.boot));
+    assert.equal(readBootId(), id.trim());
+    assert.equal(readBootId('/nowhere/boot_id'), '');
+  });
+
+  it('tells whether it is right without waiting', () => {
+    assert.equal(typeof systemClock.synchronised, 'boolean');
+  });
+});
+
 describe('virtual clock, besides', () => {
   it('starts what a sleeper starts before it wakes the next', async () => {
     const clock = new VirtualClock(1000);
@@ -91,5 +124,20 @@ describe('virtual clock, besides', () => {
     await clock.advance(50);
     await Promise.all(sleeps);
     assert.equal(clock.sleeping, 0);
+  });
+
+  it('reboots: another boot, monotonic time from 0, the wall clock as it was or as it is told', async () => {
+    const clock = new VirtualClock(1000);
+    const sleeping = clock.sleep(30);
+    await clock.advance(10);
+    const { boot } = clock;
+    clock.reboot();
+    assert.notEqual(clock.boot, boot);
+    assert.deepEqual([clock.now(), clock.monotonic(), clock.nextWake], [1010, 0, 20]);
+    await clock.advance(20);
+    await sleeping;
+    assert.deepEqual([clock.now(), clock.monotonic()], [1030, 20]);
+    clock.reboot(5);
+    assert.deepEqual([clock.now(), clock.monotonic()], [5, 0]);
   });
 });

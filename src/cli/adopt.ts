@@ -1,0 +1,37 @@
+import { compose } from '../compose.js';
+import { RemoteAdmin } from '../control/client.js';
+import { controlSocket } from '../control/socket.js';
+import { FileSyncError } from '../errors.js';
+import { passPolicy } from '../system/back-off.js';
+import { viewOf } from '../record/state.js';
+import { common, defineCommand } from './command.js';
+import { plain } from './print.js';
+import { configFor, loggerFor } from './setup.js';
+import { ExitCode } from './shell.js';
+
+export const adopt = defineCommand({
+  usage: 'adopt',
+  summary: 'after a lost database: take what targets already hold as delivered; nothing is sent',
+  options: { config: common.config, json: common.json, 'log-level': common.logLevel },
+  async run(args, shell) {
+    const config = await configFor(shell, args.config);
+    if (await RemoteAdmin.connect(controlSocket(config.database)))
+      throw new FileSyncError(
+        'config',
+        'a daemon works on this database: stop it, run adopt, start it again',
+      );
+    const logger = loggerFor(shell, args.logLevel);
+    const engine = await compose(config, { ...shell, logger }, passPolicy);
+    try {
+      const { adopted, left } = await engine.adopt(shell.stopped);
+      if (args.json) shell.print(JSON.stringify({ adopted: adopted.map(viewOf), left: left.map(viewOf) }));
+      else {
+        for (const { device, path } of adopted) shell.print(`${device}:${plain(path)}: adopted`);
+        shell.print(`${adopted.length} adopted, ${left.length} still to be delivered`);
+      }
+      return ExitCode.DONE;
+    } finally {
+      await engine.stop();
+    }
+  },
+});

@@ -1,0 +1,85 @@
+import { isOpen, hasLocalCopy, stateName, stateOf } from '../record/state.js';
+import type { Edit } from '../record/events.js';
+import { FileState, type FileRecord } from '../ports.js';
+
+const { FOUND, DOWNLOADED, PARTIAL, FAILED, VANISHED, UPLOADED, REMOVED, SKIPPED } = FileState;
+const NOTHING_LEFT = 'there is nothing left to deliver';
+
+/** From which states a state can be asked for. Nothing that moves now is touched. */
+const POSSIBLE: ReadonlyMap<FileState, readonly FileState[]> = new Map([
+  [FOUND, [FOUND, DOWNLOADED, PARTIAL, FAILED, VANISHED]],
+  [DOWNLOADED, [DOWNLOADED, PARTIAL, FAILED, UPLOADED]],
+  [FAILED, [FOUND, DOWNLOADED, PARTIAL, FAILED]],
+]);
+
+/** Why an edit is refused; undefined if it may be made. `isTarget` says which devices can be delivered to. */
+export function refusalOf(
+  record: FileRecord,
+  edit: Edit,
+  isTarget: (device: string) => boolean,
+): string | undefined {
+  const ofTargets = edit.targets && targetsRefusal(record, edit.targets, isTarget);
+  return ofTargets ?? (edit.state === undefined ? undefined : stateRefusal(record, edit.state));
+}
+
+function targetsRefusal(
+  record: FileRecord,
+  wanted: readonly string[],
+  isTarget: (device: string) => boolean,
+): string | undefined {
+  const state = stateOf(record);
+  if (state === REMOVED || !hasBytes(record)) return `it is ${stateName(state)}; ${NOTHING_LEFT}`;
+  const unknown = wanted.find(name => !record.targets[name] && !isTarget(name));
+  if (unknown !== undefined) return `${unknown} is not a target of any rule in the configuration`;
+  const held = Object.entries(record.targets).find(
+    ([name, delivery]) =>
+      !wanted.includes(name) && delivery.state !== 'pending' && delivery.state !== 'failed',
+  );
+  if (held) return `${held[0]} has the file or is getting it; that target must stay`;
+  return wanted.length === 0 ? 'a file needs a target; state FAILED gives it up' : undefined;
+}
+
+function stateRefusal(record: FileRecord, wanted: FileState): string | undefined {
+  const possible = POSSIBLE.get(wanted);
+  if (!possible)
+    return `no file can be made ${stateName(wanted)}; only FOUND, DOWNLOADED or FAILED can be asked for`;
+  const state = stateOf(record);
+  if (possible.includes(state)) return lossRefusal(record, wanted);
+  const names = possible.map(stateName).join(', ');
+  return `it is ${stateName(state)}; ${stateName(wanted)} can be asked for what is ${names}`;
+}
+
+/** What was delivered stays delivered, and the only copy stays known, where the source has the file no more. */
+function lossRefusal(record: FileRecord, wanted: FileState): string | undefined {
+  if (wanted === DOWNLOADED && !hasBytes(record))
+    return `neither ${record.device} nor local storage has it any more; ${NOTHING_LEFT}`;
+  if (wanted === FOUND && record.source.state !== 'present' && hasLocalCopy(record))
+    return `${record.device} does not have it any more; DOWNLOADED delivers the local copy again`;
+  return undefined;
+}
+
+/** Its source has it, or local storage. */
+const hasBytes = (record: FileRecord): boolean => record.source.state === 'present' || hasLocalCopy(record);
+
+/** Why a file cannot be retried; undefined if it can. */
+export function retryRefusal(record: FileRecord): string | undefined {
+  const state = stateOf(record);
+  return state === FAILED ? undefined : `it is ${stateName(state)}; only FAILED files can be retried`;
+}
+
+/** Why a file cannot be asked for; undefined if it can. */
+export function fetchRefusal(record: FileRecord): string | undefined {
+  const state = stateOf(record);
+  if (state !== SKIPPED) return `it is ${stateName(state)}; only SKIPPED files can be fetched on request`;
+  if (Object.values(record.targets).some(isOpen)) return undefined;
+  return 'no rule names a target for it; add one to the configuration';
+}
+
+/** Why there is nothing to move to the front; undefined if there is. */
+export function firstRefusal(record: FileRecord): string | undefined {
+  const state = stateOf(record);
+  const isWaiting = Object.values(record.targets).some(isOpen) && state !== SKIPPED && state !== FAILED;
+  return isWaiting && hasBytes(record)
+    ? undefined
+    : `it is ${stateName(state)}; nothing of it waits in a queue`;
+}

@@ -1,0 +1,51 @@
+import type { DiskReader } from './disk.js';
+
+const NEWLINE = 0x0a;
+/** Bytes read at a time: with 256 KiB, parsing them holds the event loop for some milliseconds. */
+const CHUNK = 256 * 1024;
+
+/**
+ * The whole lines of a file up to byte `end`, each with its line end, as many at a time as were read at once. What follows
+ * the last line end is left out. The bytes of the lines are valid until the next ones are asked for.
+ */
+export async function* linesOf(file: DiskReader, end = Infinity): AsyncGenerator<Buffer[]> {
+  const buffer = Buffer.allocUnsafe(CHUNK);
+  let rest: Buffer[] = [];
+  for (let position = 0; position < end;) {
+    const length = await file.read(buffer.subarray(0, Math.min(CHUNK, end - position)), position);
+    if (length === 0) return;
+    position += length;
+    const chunk = buffer.subarray(0, length);
+    const first = chunk.indexOf(NEWLINE) + 1;
+    const whole = chunk.lastIndexOf(NEWLINE) + 1;
+    if (whole > 0) {
+      yield [Buffer.concat([...rest, chunk.subarray(0, first)]), ...split(chunk.subarray(first, whole))];
+      rest = [];
+    }
+    if (whole < length) rest.push(Buffer.from(chunk.subarray(whole)));
+  }
+}
+
+/** Bytes up to the end of the last whole line. */
+export async function lengthOfLines(file: DiskReader): Promise<number> {
+  const buffer = Buffer.allocUnsafe(CHUNK);
+  for (let end = await file.size(); end > 0; end = Math.max(0, end - CHUNK)) {
+    const start = Math.max(0, end - CHUNK);
+    const length = await file.read(buffer.subarray(0, end - start), start);
+    const newline = buffer.subarray(0, length).lastIndexOf(NEWLINE);
+    if (newline >= 0) return start + newline + 1;
+  }
+  return 0;
+}
+
+/** Lines, each with its line end; what follows the last line end counts as one, too. */
+export function split(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline < 0 ? bytes.length : newline + 1;
+    lines.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return lines;
+}

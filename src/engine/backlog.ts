@@ -1,0 +1,209 @@
+import { BehaviorSubject } from 'rxjs';
+import type { Clock, FileRecord } from '../ports.js';
+import type { Plan } from '../rules/plan.js';
+import type { WhileArmed } from '../rules/rule.js';
+import type { DeviceRegistry } from './devices.js';
+import { newEntry, Queue, rankOf, type Entry } from './queue.js';
+import type { RetryPolicy } from '../system/back-off.js';
+import type { Step, StepKind } from './steps.js';
+
+/** How many steps are queued, running or waiting for another attempt in this run. */
+export interface Pending {
+  readonly finds: number;
+  readonly downloads: number;
+  /** Streams included. */
+  readonly uploads: number;
+  readonly total: number;
+}
+
+export interface BacklogParts {
+  readonly registry: DeviceRegistry;
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+}
+
+/** Local copies that are looked through or deleted at once. */
+const LOCAL_STEPS = 4;
+const COUNTED: Readonly<Partial<Record<StepKind, 'finds' | 'downloads' | 'uploads'>>> = {
+  ...{ scan: 'finds', fetch: 'downloads', deliver: 'uploads', stream: 'uploads' },
+};
+
+/**
+ * The steps that records ask for, in the queues of the device ends that take them; those that wait for a time, or until
+ * something about them changes, are parked beside. It decides nothing.
+ */
+export class Backlog {
+  readonly pending = new BehaviorSubject<Pending>({ finds: 0, downloads: 0, uploads: 0, total: 0 });
+  /** Queues that something has changed in since `takeChanged`. */
+  readonly #changed = new Set<Queue>();
+  readonly #parts: BacklogParts;
+  readonly #wanted: () => void;
+  readonly #queues = new Map<string, Queue>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #byRecord = new Map<string, readonly Entry[]>();
+  readonly #parked = new Set<Entry>();
+  readonly #counts = { finds: 0, downloads: 0, uploads: 0, others: 0 };
+  #alarm: { readonly at: number; readonly cancel: AbortController } | undefined;
+
+  /** `wanted` is called when queues have changed, and when a time has come. */
+  constructor(parts: BacklogParts, wanted: () => void) {
+    this.#parts = parts;
+    this.#wanted = wanted;
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** What one record asks for. */
+  of(id: string): readonly Entry[] {
+    return this.#byRecord.get(id) ?? [];
+  }
+
+  get parked(): readonly Entry[] {
+    return [...this.#parked];
+  }
+
+  queues(): Iterable<Queue> {
+    return this.#queues.values();
+  }
+
+  /** `mode` stands where no plan says what may be done while a vehicle is armed. */
+  add(step: Step, mode: WhileArmed, record?: FileRecord, plan?: Plan): Entry {
+    const queue = this.#queueOf(step);
+    const entry = newEntry(step, queue, mode, this.#parts.clock.monotonic(), record, plan);
+    this.#entries.set(step.key, entry);
+    if (record) this.#byRecord.set(record.id, [...this.of(record.id), entry]);
+    this.#count(step, 1);
+    this.enqueue(entry);
+    return entry;
+  }
+
+  /** What it waited for may have changed with its record; that it has failed too often has not. */
+  refresh(entry: Entry, record: FileRecord | undefined, plan: Plan | undefined): void {
+    if (entry.parked === undefined) entry.queue.remove(entry);
+    entry.rank = rankOf(entry.step, record, plan);
+    entry.mode = plan?.whileArmed ?? entry.mode;
+    this.unpark(entry);
+  }
+
+  delete(entry: Entry): void {
+    const { step } = entry;
+    this.#entries.delete(step.key);
+    const others = this.of(step.id).filter(other => other !== entry);
+    if (others.length > 0) this.#byRecord.set(step.id, others);
+    else this.#byRecord.delete(step.id);
+    this.#parked.delete(entry);
+    entry.queue.remove(entry);
+    if (!entry.deferred) this.#count(step, -1);
+    this.touch(entry.queue);
+  }
+
+  targetQueue(target: string): Queue {
+    const { registry } = this.#parts;
+    return this.#queue(`to ${target}`, () => registry.target(target)?.capabilities.connections ?? 1);
+  }
+
+  enqueue(entry: Entry): void {
+    entry.queue.insert(entry);
+    this.touch(entry.queue);
+  }
+
+  /** Not to be looked at before `until`, monotonic ms; Infinity: until something about it changes. */
+  park(entry: Entry, until: number): void {
+    entry.queue.remove(entry);
+    entry.parked = until;
+    this.#parked.add(entry);
+    if (until - this.#parts.clock.monotonic() > this.#parts.policy.maxWaitMs) this.defer(entry, 'waits');
+    else if (until !== Infinity) this.wakeAt(until);
+  }
+
+  unpark(entry: Entry): void {
+    this.#parked.delete(entry);
+    entry.parked = undefined;
+    this.enqueue(entry);
+  }
+
+  /** Leaves a step for another run, or takes it up again. */
+  defer(entry: Entry, deferred: Entry['deferred']): void {
+    if ((entry.deferred === undefined) !== (deferred === undefined))
+      this.#count(entry.step, deferred ? -1 : 1);
+    entry.deferred = deferred;
+  }
+
+  /** Whoever waits in that queue may begin. */
+  touch(queue: Queue): void {
+    if (this.#changed.size === 0) queueMicrotask(this.#wanted);
+    this.#changed.add(queue);
+  }
+
+  /** `gates`: what was closed may be open now. */
+  touchAll(gates = false): void {
+    for (const queue of this.#queues.values()) {
+      if (gates) queue.stalled = false;
+      this.touch(queue);
+    }
+  }
+
+  takeChanged(): Queue[] {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    return changed;
+  }
+
+  wakeAt(at: number): void {
+    if (this.#alarm && this.#alarm.at <= at) return;
+    this.stop();
+    const cancel = new AbortController();
+    this.#alarm = { at, cancel };
+    const { clock } = this.#parts;
+    clock.sleep(at - clock.monotonic(), cancel.signal).then(
+      () => this.#wake(),
+      () => undefined,
+    );
+  }
+
+  /** Tells how much is pending, if that has changed. */
+  publish(): void {
+    const { finds, downloads, uploads, others } = this.#counts;
+    const total = finds + downloads + uploads + others;
+    const { value } = this.pending;
+    const isSame = value.finds === finds && value.downloads === downloads && value.uploads === uploads;
+    if (!isSame || value.total !== total) this.pending.next({ finds, downloads, uploads, total });
+  }
+
+  stop(): void {
+    this.#alarm?.cancel.abort();
+    this.#alarm = undefined;
+  }
+
+  #queueOf({ kind, source = '', target = '' }: Step): Queue {
+    const { registry } = this.#parts;
+    if (kind === 'evict' || kind === 'recover') return this.#queue('local', () => LOCAL_STEPS);
+    if (kind === 'deliver') return this.targetQueue(target);
+    return this.#queue(`from ${source}`, () => registry.source(source)?.capabilities.connections ?? 1);
+  }
+
+  #queue(name: string, slots: () => number): Queue {
+    const queue = this.#queues.get(name) ?? new Queue(name, slots);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  #wake(): void {
+    this.#alarm = undefined;
+    const now = this.#parts.clock.monotonic();
+    let next = Infinity;
+    for (const entry of this.parked) {
+      const until = entry.parked ?? Infinity;
+      if (until <= now) this.unpark(entry);
+      else if (!entry.deferred) next = Math.min(next, until);
+    }
+    if (next !== Infinity) this.wakeAt(next);
+    this.touchAll(true);
+  }
+
+  #count({ kind }: Step, change: number): void {
+    this.#counts[COUNTED[kind] ?? 'others'] += change;
+  }
+}

@@ -1,0 +1,198 @@
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import { beyondLimits } from '../local/retention.js';
+import type { LocalStorage } from '../local/storage.js';
+import { hashOf, knownChecksum } from '../local/verification.js';
+import type { Checksum, Delivery, FileRecord, Logger, Source } from '../ports.js';
+import type { Plan, Planner } from '../rules/plan.js';
+import type { DeviceRegistry } from './devices.js';
+import type { Outcome } from '../record/events.js';
+import type { Records } from '../record/records.js';
+import { hasLocalCopy, isDelivered } from '../record/state.js';
+import type { StepWorker, Step } from './steps.js';
+
+export interface CleanerParts {
+  readonly registry: DeviceRegistry;
+  readonly records: Records;
+  readonly local: LocalStorage;
+  readonly planner: Planner;
+  readonly logger: Logger;
+  /** A file of that source is not as it was listed: a full scan is due. */
+  readonly invalidate: (device: string) => void;
+}
+
+/** Deletes what every target has, where the rules say so: from the source, after comparing all copies once more, and at home. */
+export class Cleaner implements StepWorker {
+  readonly #parts: CleanerParts;
+  #beyondLimit: ReadonlySet<string> = new Set();
+  readonly #inTheWay = new Map<string, ReadonlySet<string>>();
+  /** Sources whose free space is not known. */
+  readonly #untold = new Set<string>();
+
+  constructor(parts: CleanerParts) {
+    this.#parts = parts;
+  }
+
+  async run({ kind, id }: Step, signal: AbortSignal): Promise<void> {
+    // What a target has is on disk before any other copy goes.
+    const record = await this.#parts.records.flush(id);
+    if (!record || !isDelivered(record)) return;
+    if (kind === 'evict') await this.#evict(record);
+    else await this.#remove(record, signal);
+  }
+
+  failed({ kind, id }: Step, error: FileSyncError, outcome: Outcome): void {
+    if (error.kind === 'cancelled') return;
+    const { records, logger, invalidate } = this.#parts;
+    const reason = error.message;
+    const isLocal = kind === 'evict';
+    const record = isLocal ? records.get(id) : records.apply(id, { type: 'RemovalFailed', reason, outcome });
+    if (!record) return;
+    if (!isLocal && error.kind === 'changed') invalidate(record.device);
+    const what = isLocal ? 'the local copy cannot be removed' : 'not removed from the source';
+    logger.log('warn', `${record.device}:${record.path}: ${what}: ${reason}`);
+  }
+
+  // ---- local copies -------------------------------------------------------------------------------------
+
+  /** Local copies that a size limit no longer allows. */
+  exceedsLimit(id: string): boolean {
+    return this.#beyondLimit.has(id);
+  }
+
+  /** Finds out anew which local copies exceed their limit; gives their ids. */
+  measureLocal(): ReadonlySet<string> {
+    const { records, planner } = this.#parts;
+    const plans = new Map<string, Plan | undefined>();
+    const limited = [...records.all()].filter(record => {
+      if (!hasLocalCopy(record)) return false;
+      plans.set(record.id, planner.planFor(record));
+      return plans.get(record.id)?.after.local.kind === 'size';
+    });
+    const retentionOf = ({ id }: FileRecord) => plans.get(id)?.after.local ?? { kind: 'keep' as const };
+    this.#beyondLimit = new Set(beyondLimits(limited, retentionOf).map(({ id }) => id));
+    return this.#beyondLimit;
+  }
+
+  async #evict({ id, device, path, local: name }: FileRecord): Promise<void> {
+    await this.#parts.local.remove(name);
+    await this.#parts.records.commit(id, { type: 'Evicted' });
+    this.#parts.logger.log('info', `${device}:${path}: local copy removed, as its rule says`);
+  }
+
+  // ---- the source ---------------------------------------------------------------------------------------
+
+  /** The source needs the space of this file. */
+  spaceNeeded({ id, device }: FileRecord): boolean {
+    return this.#inTheWay.get(device)?.has(id) ?? false;
+  }
+
+  /** Finds out which delivered files have to go from a source that keeps them until it needs their space: the oldest. */
+  async measureSource(device: string, signal: AbortSignal): Promise<void> {
+    const { records, planner, registry } = this.#parts;
+    const source = registry.source(device);
+    const kept = [...records.all()].flatMap(record => {
+      if (record.device !== device || !isDelivered(record) || record.source.state !== 'present') return [];
+      const removal = planner.planFor(record)?.after.source;
+      return typeof removal === 'object' ? [{ record, wanted: removal.keepFree }] : [];
+    });
+    this.#inTheWay.delete(device);
+    let free = kept.length === 0 ? undefined : await this.#freeOn(device, source, signal);
+    if (free === undefined) return;
+    const going = new Set<string>();
+    for (const { record, wanted } of kept.sort((a, b) => a.record.foundAt - b.record.foundAt)) {
+      if (free >= wanted) continue;
+      free += record.size;
+      going.add(record.id);
+    }
+    this.#inTheWay.set(device, going);
+  }
+
+  /** Bytes; undefined where nobody can tell, which is said once. */
+  async #freeOn(
+    device: string,
+    source: Source | undefined,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const unknown = new FileSyncError('unsupported', 'it cannot tell its free space');
+    const space = await Promise.resolve(source?.space?.(signal) ?? unknown).catch(toFileSyncError);
+    if (!(space instanceof FileSyncError)) return space.free;
+    if (!this.#untold.has(device))
+      this.#parts.logger.log('warn', `${device}: keep_free removes nothing: ${space.message}`);
+    this.#untold.add(device);
+    return undefined;
+  }
+
+  async #remove(record: FileRecord, signal: AbortSignal): Promise<void> {
+    const { registry, records, logger } = this.#parts;
+    const { id, device, path } = record;
+    const source = registry.source(device);
+    if (!source?.capabilities.remove) throw unproven(`${device} cannot delete files`);
+    await this.#refuseOpen(record, source, signal);
+    await this.#compare(record, source, signal);
+    const now = records.get(id);
+    if (!now || !isDelivered(now)) return;
+    await source.remove(record, signal);
+    await records.commit(id, { type: 'Removed' });
+    logger.log('info', `${device}:${path}: removed from the source, every target has it`);
+  }
+
+  async #refuseOpen({ path }: FileRecord, source: Source, signal: AbortSignal): Promise<void> {
+    const writers = await source.writers?.([path], signal);
+    if (!writers?.open.has(path)) return;
+    throw new FileSyncError('busy', 'a program has the file open for writing', { path });
+  }
+
+  /** Throws unless a whole copy is certainly elsewhere, and the source, where it can tell, still holds the same bytes. */
+  async #compare(record: FileRecord, source: Source, signal: AbortSignal): Promise<void> {
+    const theirs = source.capabilities.checksum ? await checksumOrGone(record, source, signal) : undefined;
+    if (theirs === 'gone') return;
+    const { local } = this.#parts;
+    const kept = hasLocalCopy(record) && (await local.stat(record.local)) !== undefined;
+    await (kept ? this.#checkLocal(record) : this.#checkTargets(record, signal));
+    if (!theirs) return;
+    const known = knownChecksum(record, source);
+    const ours = known ?? (kept ? (await local.checksum(record.local, theirs.algorithm)).value : undefined);
+    if (ours === undefined) throw unproven('the local copy is gone, so the file cannot be compared');
+    if (ours !== theirs.value) throw changed('the source holds other bytes by now');
+  }
+
+  async #checkLocal({ local, sha256 }: FileRecord): Promise<void> {
+    if ((await hashOf(this.#parts.local.open(local, 0))) !== sha256)
+      throw changed('the local copy has changed');
+  }
+
+  /** Without a local copy, what the targets hold is all that will be left: one at least must have proved it by a hash. */
+  async #checkTargets(record: FileRecord, signal: AbortSignal): Promise<void> {
+    const proved = await Promise.all(
+      Object.entries(record.targets).map(([name, delivery]) => this.#proves(name, delivery, record, signal)),
+    );
+    if (proved.includes(true)) return;
+    throw unproven('there is no local copy, and only the word of its targets that they have it');
+  }
+
+  /** One that took the file by its size is asked for its hash now. */
+  async #proves(name: string, delivery: Delivery, record: FileRecord, signal: AbortSignal): Promise<boolean> {
+    if (delivery.verified === 'hash') return true;
+    const target = this.#parts.registry.target(name);
+    if (!target) throw new FileSyncError('unavailable', `${name} is not in the configuration`);
+    if (delivery.path === undefined || target.capabilities.checksum !== 'sha256') return false;
+    const there = await target.checksum(delivery.path, signal);
+    if (there.value === record.sha256) return true;
+    throw changed(`${name} holds other bytes than those that were sent`);
+  }
+}
+
+async function checksumOrGone(
+  record: FileRecord,
+  source: Source,
+  signal: AbortSignal,
+): Promise<Checksum | 'gone'> {
+  return source.checksum(record, signal).catch((error: unknown) => {
+    if (error instanceof FileSyncError && error.kind === 'not-found') return 'gone' as const;
+    throw error;
+  });
+}
+
+/** Nothing that a further attempt would change. */
+const changed = (message: string) => new FileSyncError('changed', message, { temporary: false });
+const unproven = (message: string) => new FileSyncError('unsupported', message);

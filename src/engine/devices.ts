@@ -1,0 +1,162 @@
+import { BehaviorSubject, EMPTY, map, merge, Subject, Subscription, type Observable } from 'rxjs';
+import type { Availability, Clock, Logger, Source, Target } from '../ports.js';
+import { after, soonAfter } from '../system/rx.js';
+import type { EndState } from './steps.js';
+
+/** ms after disarming for which a vehicle is left alone: it closes its log then. */
+const QUIET_AFTER_DISARMING_MS = 2_000;
+
+/** A configured device with the ends that the rules use. */
+export interface Device {
+  readonly name: string;
+  readonly type: string;
+  readonly source?: Source;
+  readonly target?: Target;
+}
+
+export interface DeviceStatus extends Availability {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** Before the first probe has answered. */
+export const UNKNOWN: Availability = { available: false, reason: 'not probed yet', armed: false };
+
+type End = EndState & Pick<Availability, 'misconfigured'>;
+
+/** All devices by name, and how each of their ends is now. Probing goes on from `watch` until `close`. */
+export class DeviceRegistry {
+  /** Emits a device's name whenever something about it has changed that decisions depend on. */
+  readonly changes = new Subject<string>();
+  /** Emits a source's name when its vehicle has been disarmed and has had its time to close its log. */
+  readonly disarmed = new Subject<string>();
+  /** Emits a source's name when it has gone offline: when it is back, it may hold another medium. */
+  readonly wentOffline = new Subject<string>();
+  readonly #devices: ReadonlyMap<string, Device>;
+  readonly #sources = new Map<string, End>();
+  readonly #targets = new Map<string, End>();
+  readonly #status: BehaviorSubject<DeviceStatus[]>;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #watching = new Subscription();
+
+  constructor(devices: Iterable<Device>, clock: Clock, logger: Logger) {
+    this.#devices = new Map([...devices].map(device => [device.name, device]));
+    this.#clock = clock;
+    this.#logger = logger;
+    for (const { name, source, target } of this.#devices.values()) {
+      if (source) this.#sources.set(name, UNKNOWN);
+      if (target) this.#targets.set(name, UNKNOWN);
+    }
+    this.#status = new BehaviorSubject(this.#statusNow());
+  }
+
+  source(name: string): Source | undefined {
+    return this.#devices.get(name)?.source;
+  }
+
+  target(name: string): Target | undefined {
+    return this.#devices.get(name)?.target;
+  }
+
+  sourceNames(): string[] {
+    return [...this.#sources.keys()];
+  }
+
+  sourceState(name: string): EndState | undefined {
+    return this.#sources.get(name);
+  }
+
+  targetState(name: string): EndState | undefined {
+    return this.#targets.get(name);
+  }
+
+  get vehicleArmed(): boolean {
+    return [...this.#sources.values()].some(({ armed }) => armed);
+  }
+
+  /** The state of all devices that rules use, at once and whenever one changes. */
+  get status(): Observable<DeviceStatus[]> {
+    return this.#status;
+  }
+
+  /** Begins to probe every device. */
+  watch(): void {
+    for (const { name, source, target } of this.#devices.values()) {
+      if (source) this.#watching.add(source.availability.subscribe(now => this.#sourceIs(name, now)));
+      if (target) this.#watching.add(target.availability.subscribe(now => this.#targetIs(name, now)));
+    }
+  }
+
+  /** Emits the name of each source that something has changed on, as far as it tells: many hints at a time are one. */
+  hints(): Observable<string> {
+    const hinted = (name: string) => {
+      const changes = this.source(name)?.changes;
+      return changes ? soonAfter(changes, this.#clock).pipe(map(() => name)) : EMPTY;
+    };
+    return merge(...this.sourceNames().map(hinted));
+  }
+
+  async close(): Promise<void> {
+    this.#watching.unsubscribe();
+    await closeDevices(this.#devices.values());
+  }
+
+  /** Only a vehicle that is heard counts as armed: one that was switched off while armed does not stay so for ever. */
+  #sourceIs(name: string, now: Availability): void {
+    const before: End = this.#sources.get(name) ?? UNKNOWN;
+    const armed = now.armed && now.available;
+    const landed = before.armed && !armed;
+    const quietUntil = landed ? this.#clock.monotonic() + QUIET_AFTER_DISARMING_MS : before.quietUntil;
+    this.#sources.set(name, { ...now, armed, ...(quietUntil !== undefined && { quietUntil }) });
+    if (landed) this.#leaveAlone(name);
+    if (before.available && !now.available) this.wentOffline.next(name);
+    this.#changed(name, before, now);
+  }
+
+  #leaveAlone(name: string): void {
+    const pause = after(this.#clock, QUIET_AFTER_DISARMING_MS);
+    this.#watching.add(
+      pause.subscribe(() => {
+        const { armed, quietUntil = 0 } = this.#sources.get(name) ?? { armed: true };
+        if (armed || quietUntil > this.#clock.monotonic()) return;
+        this.disarmed.next(name);
+        this.changes.next(name);
+      }),
+    );
+  }
+
+  #targetIs(name: string, now: Availability): void {
+    const before = this.#targets.get(name) ?? UNKNOWN;
+    this.#targets.set(name, now);
+    this.#changed(name, before, now);
+  }
+
+  #changed(name: string, before: Availability, now: Availability): void {
+    if (before === UNKNOWN || before.available !== now.available) {
+      this.#logger.log('info', `${name}: ${now.available ? 'available' : 'offline'}: ${now.reason}`);
+    }
+    this.#status.next(this.#statusNow());
+    this.changes.next(name);
+  }
+
+  #statusNow(): DeviceStatus[] {
+    return [...this.#devices.values()].flatMap(({ name, type }) => {
+      const ends = [this.#sources.get(name), this.#targets.get(name)].filter(end => end !== undefined);
+      return ends.length > 0 ? [{ name, type, ...worst(ends) }] : [];
+    });
+  }
+}
+
+/** A device with two ends is as available as the lesser of them. */
+function worst(ends: readonly End[]): Availability {
+  const { available, reason, misconfigured } = ends.find(end => !end.available) ?? ends[0] ?? UNKNOWN;
+  const armed = ends.some(end => end.armed);
+  return { available, reason, armed, ...(misconfigured && { misconfigured }) };
+}
+
+/** Closes both ends of each; what cannot be closed properly is left behind. */
+export async function closeDevices(devices: Iterable<Device>): Promise<void> {
+  const ends = [...devices].flatMap(({ source, target }) => [source, target]);
+  await Promise.allSettled(ends.map(async end => end?.close()));
+}

@@ -1,0 +1,398 @@
+import {
+  BehaviorSubject,
+  defer,
+  groupBy,
+  map,
+  merge,
+  mergeMap,
+  repeat,
+  Subscription,
+  switchMap,
+  type Observable,
+} from 'rxjs';
+import { toFileSyncError } from '../errors.js';
+import { Reconciliation } from '../local/reconciliation.js';
+import type { LocalStorage } from '../local/storage.js';
+import type { Change, Clock, FileRecord, Logger, Moment, Store } from '../ports.js';
+import type { Progress } from '../record/progress.js';
+import type { Planner } from '../rules/plan.js';
+import type { WhileArmed } from '../rules/rule.js';
+import type { TemplateContext } from '../rules/template-context.js';
+import { ageOf, momentOf } from '../system/moment.js';
+import { after, HINT_REST_MS } from '../system/rx.js';
+import { Cleaner } from './cleaner.js';
+import { DeviceRegistry, type Device, type DeviceStatus } from './devices.js';
+import { Downloader } from './downloader.js';
+import { Finder, type Scan } from './finder.js';
+import type { Pending } from './backlog.js';
+import { Queues } from './queues.js';
+import { Records } from '../record/records.js';
+import { Times } from '../record/times.js';
+import type { RetryPolicy } from '../system/back-off.js';
+import { hasLocalCopy, isDelivered, isUnfinished, openTargets } from '../record/state.js';
+import { scanStep, stepsFor, waitOf, type Wait, type World } from './steps.js';
+import { Streamer, type UseBoth } from './streamer.js';
+import { Uploader } from './uploader.js';
+
+/** ms between two looks at what only time changes: limits of local storage, old records, the wall clock. */
+const UPKEEP_INTERVAL_MS = 60_000;
+/** Records that are archived at once. */
+const ARCHIVE_BATCH = 1000;
+
+export interface EngineParts {
+  readonly devices: readonly Device[];
+  readonly store: Store;
+  readonly local: LocalStorage;
+  readonly planner: Planner;
+  readonly templates: TemplateContext;
+  /** Without it, streams use both ends as they are. */
+  readonly useBoth?: UseBoth;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly policy: RetryPolicy;
+  /** ms between two scans of a source. */
+  readonly interval: number;
+  /** ms after which records of delivered files that are gone from their source move to the archive. */
+  readonly keepRecords: number;
+}
+
+/** What one pass over everything came to. */
+export interface PassReport {
+  /** The last scan of each source. */
+  readonly scans: readonly Scan[];
+  /** Records that every target has got in this pass. */
+  readonly delivered: readonly FileRecord[];
+  /** Records that are neither delivered nor gone, after the pass. */
+  readonly unfinished: readonly FileRecord[];
+}
+
+/** Finder, Downloader, Uploader and Cleaner around one database. */
+export class Engine {
+  readonly progress: Observable<Progress>;
+  /** All devices' states, at once and whenever one changes. */
+  readonly devices: Observable<DeviceStatus[]>;
+  /** How many scans, downloads and uploads are queued, running or waiting for another attempt. */
+  readonly pending: Observable<Pending>;
+  readonly records: Records;
+  readonly #parts: EngineParts;
+  readonly #interval: BehaviorSubject<number>;
+  readonly #registry: DeviceRegistry;
+  readonly #finder: Finder;
+  readonly #uploader: Uploader;
+  readonly #cleaner: Cleaner;
+  readonly #times: Times;
+  readonly #queues: Queues;
+  readonly #running = new Subscription();
+  #paused = false;
+  #whileArmed: WhileArmed | undefined;
+  /** Local copies have come or gone since limits were measured. */
+  #limitsDirty = true;
+  readonly #stopping = new AbortController();
+  /** Local storage has been compared with the records. */
+  #reconciled = Promise.resolve();
+
+  constructor(parts: EngineParts) {
+    const { clock, logger } = parts;
+    this.#parts = parts;
+    this.#interval = new BehaviorSubject(parts.interval);
+    this.#registry = new DeviceRegistry(parts.devices, clock, logger);
+    this.records = new Records(parts.store, clock);
+    this.#times = new Times(this.records, clock, logger);
+    const tools = {
+      ...{ ...parts, registry: this.#registry, records: this.records, useBoth: parts.useBoth ?? asTheyAre },
+      invalidate: (device: string) => this.#finder.invalidate(device),
+    };
+    this.#finder = new Finder(tools);
+    this.#uploader = new Uploader(tools);
+    this.#cleaner = new Cleaner(tools);
+    const downloader = new Downloader(tools);
+    const streamer = new Streamer({ ...tools, uploader: this.#uploader });
+    const workers = {
+      ...{ scan: this.#finder, recover: downloader, fetch: downloader, stream: streamer },
+      ...{ deliver: this.#uploader, remove: this.#cleaner, evict: this.#cleaner },
+    };
+    this.#queues = new Queues({ ...tools, workers, world: () => this.#world() });
+    this.progress = merge(downloader.progress, this.#uploader.progress);
+    this.devices = this.#registry.status;
+    this.pending = this.#queues.pending;
+  }
+
+  /** Works until stopped. */
+  async start(): Promise<void> {
+    this.#work();
+    this.#running.add(this.#nextScans().subscribe(device => this.#queues.scan(device)));
+    this.#running.add(this.#registry.hints().subscribe(device => this.#queues.scan(device)));
+    this.#running.add(this.#registry.disarmed.subscribe(device => this.#scanFully(device)));
+    this.#running.add(this.#upkeep().subscribe());
+    this.rescan();
+  }
+
+  /** Finds, fetches and delivers what there is now; resolves when all of it has been tried. */
+  async pass(): Promise<PassReport> {
+    const scans = new Map<string, Scan>();
+    const delivered = new Map<string, FileRecord>();
+    this.#running.add(this.#finder.scans.subscribe(scan => scans.set(scan.device, scan)));
+    this.#running.add(this.records.deliveries().subscribe(record => delivered.set(record.id, record)));
+    this.#work();
+    this.rescan();
+    await this.#queues.scanned();
+    await this.#scanGrowing([...scans.values()]);
+    await this.#queues.idle();
+    await this.#scanForRemoval();
+    await this.#reconciled;
+    this.#measure();
+    await this.#queues.idle();
+    await this.#archiveOld();
+    const unfinished = [...this.records.all()].filter(isUnfinished);
+    return { scans: [...scans.values()], delivered: [...delivered.values()], unfinished };
+  }
+
+  /** Lists everything on every source at once. */
+  rescan(): void {
+    for (const device of this.#registry.sourceNames()) this.#scanFully(device);
+  }
+
+  /** Why nothing happens to a file, and until when; undefined if something does. */
+  explain(record: FileRecord): Wait | undefined {
+    return this.#queues.explain(record);
+  }
+
+  /** Stops or resumes all work; what is under way is cut off and taken up again where it was. */
+  pause(on: boolean): void {
+    this.#paused = on;
+    this.#queues.gatesChanged();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Whether a rule delivers to that device. */
+  isTarget(device: string): boolean {
+    return this.#registry.target(device) !== undefined;
+  }
+
+  setInterval(ms: number): void {
+    this.#interval.next(ms);
+  }
+
+  /** What may be done while a vehicle is armed, whatever the rules say; without a mode they decide again. */
+  setWhileArmed(mode: WhileArmed | undefined): void {
+    this.#whileArmed = mode;
+    this.#queues.gatesChanged();
+  }
+
+  /** Ends all work cleanly, closes the devices and the database. */
+  async stop(): Promise<void> {
+    this.#running.unsubscribe();
+    this.#stopping.abort();
+    await this.#queues.stop();
+    await this.#reconciled;
+    await this.#registry.close();
+    await this.records.close();
+  }
+
+  /**
+   * Takes what targets already hold for delivered, by name and, where both ends can tell, by hash: after a lost database. Sources
+   * are listed first. Gives the files that were adopted on one target at least, and those that still wait for one.
+   */
+  async adopt(signal: AbortSignal): Promise<{ adopted: FileRecord[]; left: FileRecord[] }> {
+    await this.#list(signal);
+    const adopted: FileRecord[] = [];
+    for (const { id } of [...this.records.all()].filter(isUnfinished)) {
+      const record = this.records.get(id);
+      if (record && (await this.#adoptOne(record, signal))) adopted.push(this.records.get(id) ?? record);
+    }
+    return { adopted, left: [...this.records.all()].filter(isUnfinished) };
+  }
+
+  /** Lists every source twice, so far apart that what it holds can settle, and records what rules want; nothing is fetched. */
+  async #list(signal: AbortSignal): Promise<void> {
+    this.#begin();
+    const step = (device: string) => this.#finder.run(scanStep(device), signal);
+    const scans: Scan[] = [];
+    const watching = this.#finder.scans.subscribe(scan => scans.push(scan));
+    await Promise.all(this.#registry.sourceNames().map(step));
+    const growing = scans.filter(scan => scan.growing.length > 0);
+    if (growing.length > 0)
+      await this.#parts.clock.sleep(Math.max(...growing.map(scan => scan.settledIn)), signal);
+    await Promise.all(growing.map(({ device }) => step(device)));
+    watching.unsubscribe();
+  }
+
+  async #adoptOne(record: FileRecord, signal: AbortSignal): Promise<boolean> {
+    const source = this.#registry.source(record.device);
+    const canTell = record.sha256 === undefined && source?.capabilities.checksum === 'sha256';
+    const sha256 = canTell ? (await source.checksum(record, signal)).value : record.sha256;
+    let any = false;
+    for (const target of openTargets(record))
+      if (await this.#uploader.adopt(record, target, sha256, signal)) any = true;
+    return any;
+  }
+
+  // ---- the start ----------------------------------------------------------------------------------------
+
+  #begin(): void {
+    const { records } = this;
+    for (const record of [...records.all()]) this.#bringUpToDate(record);
+    this.#times.check();
+    this.#running.add(records.changes.subscribe(change => this.#changed(change)));
+    this.#running.add(this.#registry.wentOffline.subscribe(device => this.#finder.suspect(device)));
+    this.#registry.watch();
+  }
+
+  #work(): void {
+    this.#begin();
+    this.#running.add(this.#finder.scans.subscribe(scan => void this.#scanned(scan)));
+    this.#measure();
+    this.#queues.start();
+    const sources = this.#registry.sourceNames();
+    const reconciliation = new Reconciliation({ ...this.#parts, records: this.records, sources });
+    this.#reconciled = reconciliation.run(this.#stopping.signal);
+  }
+
+  /** Puts at rest what a process that died left in motion, and brings the record to what today's rules want. */
+  #bringUpToDate({ id }: FileRecord): void {
+    const record = this.records.apply(id, { type: 'Restarted' });
+    if (!record || isDelivered(record)) return;
+    const plan = this.#parts.planner.planFor(record);
+    const paths = Object.fromEntries((plan?.targets ?? []).map(({ device }) => [device, undefined]));
+    const skipped = plan
+      ? plan.skip
+      : `include, exclude: no rule takes files like this from ${record.device} any more`;
+    const via = plan?.via === 'stream' ? plan.via : undefined;
+    this.records.apply(id, {
+      ...{ type: 'Planned', paths },
+      ...(via && { via }),
+      ...(skipped !== undefined && { skipped }),
+    });
+  }
+
+  #changed({ record, previous }: Change): void {
+    if (!record && previous) this.#finder.invalidate(previous.device);
+    if (record && hasLocalCopy(record) !== (previous !== undefined && hasLocalCopy(previous)))
+      this.#limitsDirty = true;
+  }
+
+  // ---- scans --------------------------------------------------------------------------------------------
+
+  #scanFully(device: string): void {
+    this.#finder.invalidate(device);
+    this.#queues.scan(device);
+  }
+
+  /** What waited to be seen once more may have been; what the source needs space for is known anew. */
+  async #scanned({ device, error }: Scan): Promise<void> {
+    if (!error && this.#parts.planner.keepsFree)
+      await this.#cleaner.measureSource(device, this.#stopping.signal);
+    this.#queues.reconsider(({ step, owner }) => step.kind === 'remove' && owner === device);
+  }
+
+  /** After each scan of a device, the next one an interval later; a scan in between begins the wait again. */
+  #nextScans(): Observable<string> {
+    const wait = (scan: Scan) =>
+      this.#interval.pipe(switchMap(ms => after(this.#parts.clock, Math.min(ms, this.#growthIn(scan)))));
+    return this.#finder.scans.pipe(
+      groupBy(scan => scan.device),
+      mergeMap(scans => scans.pipe(switchMap(scan => wait(scan).pipe(map(() => scans.key))))),
+    );
+  }
+
+  /** ms until a scan of what grew is due before its turn: a source that gives hints gives none when a file has settled. */
+  #growthIn({ device, growing, settledIn }: Scan): number {
+    const isHinted = this.#registry.source(device)?.changes !== undefined;
+    return isHinted && growing.length > 0 ? Math.max(settledIn, HINT_REST_MS) : Infinity;
+  }
+
+  /** One scan says nothing of growth: a second one, when the first files can have settled, does. */
+  async #scanGrowing(scans: readonly Scan[]): Promise<void> {
+    const growing = scans.filter(scan => scan.growing.length > 0);
+    if (growing.length === 0) return;
+    await this.#parts.clock.sleep(Math.max(...growing.map(scan => scan.settledIn)));
+    for (const scan of growing) this.#queues.scan(scan.device);
+    await this.#queues.scanned();
+  }
+
+  /** What has just been delivered is listed once more before it is removed, if that can be soon. */
+  async #scanForRemoval(): Promise<void> {
+    const { clock, policy, planner } = this.#parts;
+    const now = clock.monotonic();
+    const world = { ...this.#world(), retry: () => undefined };
+    const due = [...this.records.all()].flatMap(record => {
+      const plan = planner.planFor(record);
+      const step = stepsFor(record, plan).find(({ kind }) => kind === 'remove');
+      const wait = step && waitOf(step, record, plan, world);
+      const delay = (wait?.until ?? now) - now;
+      return wait && delay <= policy.maxWaitMs && plan?.after.source === 'delete'
+        ? [{ device: record.device, delay }]
+        : [];
+    });
+    if (due.length === 0) return;
+    await clock.sleep(Math.max(...due.map(({ delay }) => delay)));
+    for (const device of new Set(due.map(one => one.device))) this.#queues.scan(device);
+    await this.#queues.idle();
+  }
+
+  // ---- upkeep -------------------------------------------------------------------------------------------
+
+  #upkeep(): Observable<void> {
+    return defer(() => after(this.#parts.clock, UPKEEP_INTERVAL_MS)).pipe(
+      mergeMap(() => this.#keepUp()),
+      repeat(),
+    );
+  }
+
+  async #keepUp(): Promise<void> {
+    this.#times.check();
+    this.#measure();
+    await this.#archiveOld();
+  }
+
+  /** Finds out which local copies exceed the limits of their rules. */
+  #measure(): void {
+    if (!this.#limitsDirty || !this.#parts.planner.limitsLocal) return;
+    this.#limitsDirty = false;
+    const going = this.#cleaner.measureLocal();
+    this.#queues.reconsider(({ step }) => step.kind === 'evict' && going.has(step.id));
+  }
+
+  async #archiveOld(): Promise<void> {
+    const now = momentOf(this.#parts.clock);
+    const old = [...this.records.all()].filter(record => this.#isOld(record, now)).map(({ id }) => id);
+    try {
+      for (let at = 0; at < old.length; at += ARCHIVE_BATCH)
+        await this.records.archive(old.slice(at, at + ARCHIVE_BATCH));
+    } catch (thrown) {
+      const { message } = toFileSyncError(thrown);
+      this.#parts.logger.log('warn', `old records stay in the database: ${message}`);
+    }
+  }
+
+  /** Gone from its source for long, and nothing is left to do for it. */
+  #isOld(record: FileRecord, now: Moment): boolean {
+    const { source, delivered, updatedAt } = record;
+    if (source.state === 'present' || isUnfinished(record)) return false;
+    const age = delivered ? ageOf(delivered, now) : now.synced ? now.at - updatedAt : 0;
+    if (age < this.#parts.keepRecords) return false;
+    return stepsFor(record, this.#parts.planner.planFor(record)).length === 0;
+  }
+
+  #world(): Omit<World, 'retry'> {
+    const registry = this.#registry;
+    const { clock } = this.#parts;
+    // To the fraction of a millisecond: a wait that is over must not count as one.
+    const now = { ...momentOf(clock), up: clock.monotonic() };
+    return {
+      ...{ now, paused: this.#paused, whileArmed: this.#whileArmed, vehicleArmed: registry.vehicleArmed },
+      source: device => registry.sourceState(device),
+      target: device => registry.targetState(device),
+      sighting: record => this.#finder.sighting(record),
+      exceedsLimit: id => this.#cleaner.exceedsLimit(id),
+      spaceNeeded: record => this.#cleaner.spaceNeeded(record),
+      age: since => ageOf(since, now),
+    };
+  }
+}
+
+const asTheyAre: UseBoth = (source, target, _signal, work) => work(source, target);

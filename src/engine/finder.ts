@@ -1,0 +1,376 @@
+import { Subject } from 'rxjs';
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import { localName, TakenNames } from '../local/names.js';
+import type { LocalStorage } from '../local/storage.js';
+import type { Clock, FileRecord, Logger, Source, SourceFile } from '../ports.js';
+import { companionOf, mainOf } from '../rules/companion.js';
+import type { Plan, Planner } from '../rules/plan.js';
+import type { TemplateContext } from '../rules/template-context.js';
+import type { DeviceRegistry } from './devices.js';
+import { holdsOtherFiles, isOtherVolume } from '../local/medium.js';
+import { match, recordId, type Match } from '../record/identity.js';
+import type { Outcome } from '../record/events.js';
+import { newRecord } from '../record/record.js';
+import type { Records } from '../record/records.js';
+import { newMemory, type SourceMemory } from '../record/sightings.js';
+import { isDelivered } from '../record/state.js';
+import type { StepWorker, Sighting, Step } from './steps.js';
+
+export interface FinderParts {
+  readonly registry: DeviceRegistry;
+  readonly records: Records;
+  readonly planner: Planner;
+  readonly templates: TemplateContext;
+  readonly local: LocalStorage;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The end of one scan of one source. */
+export interface Scan {
+  readonly device: string;
+  readonly found: number;
+  /** Files that may still be growing: paths, and ms until the next of them can have settled. */
+  readonly growing: readonly string[];
+  readonly settledIn: number;
+  /** Why the source, or a part of it, could not be listed. */
+  readonly error?: FileSyncError;
+}
+
+interface Listed {
+  readonly file: SourceFile;
+  readonly plan: Plan;
+  readonly match: Match;
+}
+
+/** What one scan showed. */
+interface Listing {
+  /** Monotonic ms. What anybody has learned of a file since then stands above it. */
+  readonly began: number;
+  readonly files: readonly SourceFile[];
+  /** Paths that were asked for; undefined if everything was listed. Only of these it is known that they are gone. */
+  readonly asked?: readonly string[];
+  /** Why not everything could be listed. What was listed is fetched all the same. */
+  readonly denied?: FileSyncError;
+}
+
+/** ms after a full scan for which scans of the changes will do. */
+const FULL_SCAN_INTERVAL_MS = 3_600_000;
+/** Files that wait to be removed and are looked at with a scan of the changes, at most. */
+const MAX_AWAITED = 100;
+
+/** Scans sources for new files, and for what has become of the known ones. */
+export class Finder implements StepWorker {
+  readonly scans = new Subject<Scan>();
+  readonly #parts: FinderParts;
+  readonly #memories = new Map<string, SourceMemory>();
+  /** Monotonic ms of the listing that last showed a delivered file as its record says, by id. */
+  readonly #confirmed = new Map<string, number>();
+  readonly #names = new TakenNames();
+
+  constructor(parts: FinderParts) {
+    this.#parts = parts;
+    for (const { local } of parts.records.all()) this.#names.add(local);
+  }
+
+  async run({ source: device = '' }: Step, signal: AbortSignal): Promise<void> {
+    const source = this.#parts.registry.source(device);
+    if (!source) throw new FileSyncError('config', `${device} cannot be read from`);
+    const listing = await this.#list(device, source, signal);
+    const memory = this.#memoryOf(device);
+    const isFull = !listing.asked && !listing.denied;
+    if (isFull) await this.#checkMedium(device, source, listing, signal);
+    if (isFull && !this.#isKnown(device)) memory.firstScan ??= listing.began;
+    const scan = await this.#take(device, source, listing, signal);
+    memory.growing = scan.growing;
+    await this.#endFirstScan(device, memory);
+    this.#report(device, listing.denied);
+    this.scans.next({ ...scan, ...(listing.denied && { error: listing.denied }) });
+  }
+
+  failed({ source: device = '' }: Step, error: FileSyncError, _outcome: Outcome, last: boolean): void {
+    this.invalidate(device);
+    if (error.kind === 'cancelled') return;
+    this.#parts.logger.log('warn', `${device}: could not be listed: ${error.message}`);
+    if (last) this.scans.next({ device, found: 0, growing: [], settledIn: 0, error });
+  }
+
+  /** What was seen of a source cannot be relied on any more: the next scan is a full one. */
+  invalidate(device: string): void {
+    this.#memoryOf(device).scannedFully = -Infinity;
+  }
+
+  /** The source may hold another medium by now. */
+  suspect(device: string): void {
+    this.#memoryOf(device).suspect = true;
+    this.invalidate(device);
+  }
+
+  sighting({ id, device }: FileRecord): Sighting {
+    return { at: this.#confirmed.get(id) ?? -Infinity, writersSeen: this.#memoryOf(device).writersSeen };
+  }
+
+  #memoryOf(device: string): SourceMemory {
+    const known = this.#memories.get(device);
+    if (known) return known;
+    const memory = newMemory(this.#parts.clock);
+    this.#memories.set(device, memory);
+    return memory;
+  }
+
+  // ---- listing ------------------------------------------------------------------------------------------
+
+  async #list(device: string, source: Source, signal: AbortSignal): Promise<Listing> {
+    const { clock } = this.#parts;
+    const memory = this.#memoryOf(device);
+    const began = clock.monotonic();
+    const asked = [...memory.growing, ...this.#awaited(device)];
+    const isDue = began - memory.scannedFully >= FULL_SCAN_INTERVAL_MS;
+    const changes = isDue ? undefined : await source.listChanges?.(asked, signal);
+    if (changes) return { began, files: changes.filter(({ path }) => this.#isOurs(device, path)), asked };
+    // Set before, so that an invalidation that comes meanwhile stays.
+    memory.scannedFully = began;
+    const files: SourceFile[] = [];
+    let seen = 0;
+    try {
+      for await (const file of source.list(signal)) {
+        seen++;
+        if (this.#isOurs(device, file.path)) files.push(file);
+      }
+      return { began, files };
+    } catch (thrown) {
+      const denied = toFileSyncError(thrown);
+      if (denied.kind !== 'denied' || seen === 0) throw denied;
+      this.invalidate(device);
+      return { began, files, asked: [], denied };
+    }
+  }
+
+  /** A rule takes it, or did: whether the source still has it is to be known of every record. */
+  #isOurs(device: string, path: string): boolean {
+    const { planner, records } = this.#parts;
+    return planner.plan(device, path) !== undefined || records.versions(device, path).length > 0;
+  }
+
+  /** Paths of files that are removed when they have been seen unchanged once more. */
+  #awaited(device: string): string[] {
+    const awaited: string[] = [];
+    for (const id of this.#confirmed.keys()) {
+      const record = this.#parts.records.get(id);
+      if (!record || !this.#awaitsRemoval(record)) this.#confirmed.delete(id);
+      else if (record.device === device && awaited.length < MAX_AWAITED) awaited.push(record.path);
+    }
+    return awaited;
+  }
+
+  #awaitsRemoval(record: FileRecord): boolean {
+    if (!isDelivered(record) || record.source.state !== 'present') return false;
+    return (this.#parts.planner.planFor(record)?.after.source ?? 'keep') !== 'keep';
+  }
+
+  /** Once, not with each scan. */
+  #report(device: string, denied: FileSyncError | undefined): void {
+    const memory = this.#memoryOf(device);
+    const message = denied?.message ?? '';
+    if (denied && memory.reported !== message)
+      this.#parts.logger.log('warn', `${device}: listing incomplete: ${message}`);
+    memory.reported = message;
+  }
+
+  // ---- the medium ---------------------------------------------------------------------------------------
+
+  /** On another medium, or an erased one, a file that looks like a known one is another file until its content says otherwise. */
+  async #checkMedium(
+    device: string,
+    source: Source,
+    { files, began }: Listing,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { records, local, logger } = this.#parts;
+    const memory = this.#memoryOf(device);
+    const known = records.source(device);
+    memory.volume = await source.volume?.(signal);
+    const isOther = isOtherVolume(known?.volume, memory.volume);
+    if (
+      isOther ||
+      (memory.suspect && (await holdsOtherFiles({ device, source, files, records, local, signal })))
+    ) {
+      logger.log('info', `${device}: another or an erased medium: known files are compared again`);
+      const alike = files.flatMap(({ path }) => records.versions(device, path));
+      for (const { id } of alike) records.apply(id, { type: 'Gone', asOf: began });
+    }
+    memory.suspect = false;
+    if (known && memory.volume !== undefined && memory.volume !== known.volume)
+      await records.putSource({ ...known, volume: memory.volume });
+  }
+
+  /** A source without a record of its own is known if its files are: an earlier version of the program has found them. */
+  #isKnown(device: string): boolean {
+    const { records } = this.#parts;
+    if (records.source(device)) return true;
+    for (const record of records.all()) if (record.device === device && !record.atFirstScan) return true;
+    return false;
+  }
+
+  /** What the first scan showed may settle in a later one. Only when all of it is recorded, new files are new for good. */
+  async #endFirstScan(
+    device: string,
+    { firstScan, growing, sightings, volume }: SourceMemory,
+  ): Promise<void> {
+    const { records, clock } = this.#parts;
+    if (records.source(device)) return;
+    if (firstScan !== undefined && growing.some(path => sightings.since(path) === firstScan)) return;
+    if (firstScan === undefined && !this.#isKnown(device)) return;
+    await records.putSource({ device, scannedAt: clock.now(), ...(volume !== undefined && { volume }) });
+  }
+
+  // ---- taking -------------------------------------------------------------------------------------------
+
+  async #take(device: string, source: Source, listing: Listing, signal: AbortSignal): Promise<Scan> {
+    const { planner, records } = this.#parts;
+    const { began, asked } = listing;
+    const { sightings } = this.#memoryOf(device);
+    const isOutdated = ({ id, source: { state } }: FileRecord) =>
+      state === 'removed' ? records.learned(id) >= began : records.learned(id) > began;
+    const listed: Listed[] = [];
+    const present = new Set<string>();
+    for (const file of listing.files) {
+      const plan = planner.plan(device, file.path);
+      const found = match(file, records.versions(device, file.path), isOutdated);
+      if (plan) listed.push({ file, plan, match: found });
+      if (found.kind === 'known') present.add(found.record.id);
+    }
+    const paths = new Set(listed.map(({ file }) => file.path));
+    if (asked) asked.filter(path => !paths.has(path)).forEach(path => sightings.drop(path));
+    else sightings.keepOnly(paths);
+    const fresh = listed.filter(one => one.match.kind === 'new' || one.match.kind === 'back');
+    for (const { file } of fresh) sightings.observe(file, began, this.#versionsOf(device, file));
+    const settled = await this.#settledOf(device, source, fresh, began, signal);
+    for (const one of settled) present.add(await this.#record(device, one, began));
+    this.#noteGone(device, listed, listing, present);
+    this.#confirm(listed, began);
+    return this.#scanOf(device, fresh, settled);
+  }
+
+  /** How often this path was taken although it was still growing. */
+  #versionsOf(device: string, { path, size }: SourceFile): number {
+    return this.#parts.records
+      .versions(device, path)
+      .filter(record => record.source.state === 'present' && record.size < size).length;
+  }
+
+  /** Those that have stood still, that nobody writes to, and of whose companions (a database and its log) the same is true. */
+  async #settledOf(
+    device: string,
+    source: Source,
+    fresh: readonly Listed[],
+    began: number,
+    signal: AbortSignal,
+  ): Promise<Listed[]> {
+    const memory = this.#memoryOf(device);
+    const still = (seen: boolean) =>
+      fresh.filter(({ file, plan }) => memory.sightings.remaining(file, plan.settle, seen) === 0);
+    const paths = still(true).map(({ file }) => file.path);
+    const writers = paths.length > 0 ? await source.writers?.(paths, signal) : undefined;
+    if (writers) memory.writersSeen = writers.complete;
+    for (const path of writers?.open ?? []) memory.sightings.hold(path, began);
+    const quiet = still(memory.writersSeen).filter(({ file }) => !writers?.open.has(file.path));
+    const taken = new Set(quiet);
+    const moving = new Set(fresh.filter(one => !taken.has(one)).map(({ file }) => mainOf(file.path)));
+    return quiet.filter(({ file }) => !moving.has(mainOf(file.path)));
+  }
+
+  #scanOf(device: string, fresh: readonly Listed[], settled: readonly Listed[]): Scan {
+    const { sightings, writersSeen } = this.#memoryOf(device);
+    const taken = new Set(settled);
+    const growing = fresh.filter(one => !taken.has(one));
+    const waits = growing.map(
+      ({ file, plan }) => sightings.remaining(file, plan.settle, writersSeen) || plan.settle,
+    );
+    const settledIn = growing.length > 0 ? Math.min(...waits) : 0;
+    return { device, found: settled.length, growing: growing.map(({ file }) => file.path), settledIn };
+  }
+
+  /** Gives the id of the record. */
+  async #record(device: string, { file, plan, match: found }: Listed, asOf: number): Promise<string> {
+    const { records, logger } = this.#parts;
+    const { sightings, firstScan } = this.#memoryOf(device);
+    const isFirst =
+      firstScan !== undefined && !records.source(device) && sightings.since(file.path) === firstScan;
+    sightings.drop(file.path);
+    if (found.kind === 'back') return records.apply(found.record.id, { type: 'SeenAgain', asOf })?.id ?? '';
+    if (found.kind !== 'new') return '';
+    const record = this.#selected(await this.#make(device, file, plan, found, isFirst));
+    const { id, skipped } = record;
+    // What was there at the first scan cannot be learned again.
+    if (isFirst && skipped !== undefined) await records.commit(id, { type: 'Found', record });
+    else records.apply(id, { type: 'Found', record });
+    const skip = skipped === undefined ? '' : `, skipped: ${skipped}`;
+    logger.log('info', `${device}:${file.path}: found, ${file.size} bytes${skip}`);
+    return id;
+  }
+
+  /** The record with what those rules want that select the file. */
+  #selected(record: FileRecord): FileRecord {
+    const plan = this.#parts.planner.planFor(record, this.#mainOf(record));
+    const wanted = new Set(plan?.targets.map(target => target.device));
+    const targets = Object.entries(record.targets).filter(([name]) => wanted.has(name));
+    return {
+      ...{ ...record, targets: Object.fromEntries(targets) },
+      ...(plan?.skip !== undefined && { skipped: plan.skip }),
+      ...(plan?.via === 'stream' && { via: plan.via }),
+    };
+  }
+
+  /** The database that a write-ahead log belongs to is selected together with it. */
+  #mainOf({ device, path }: FileRecord): FileRecord | undefined {
+    const main = companionOf(path);
+    return main === undefined ? undefined : this.#parts.records.versions(device, main).at(-1);
+  }
+
+  async #make(
+    device: string,
+    file: SourceFile,
+    plan: Plan,
+    { generation, like }: Extract<Match, { kind: 'new' }>,
+    first: boolean,
+  ): Promise<FileRecord> {
+    const { templates, clock } = this.#parts;
+    const now = clock.now();
+    const id = recordId(device, file, generation);
+    const described = { ...file, device, foundAt: now };
+    const description = await templates.describe(described, plan);
+    const paths = await templates.paths({ ...described, description }, plan);
+    const local = localName(device, file.path, candidate => this.#names.has(candidate), id);
+    this.#names.add(local);
+    return {
+      ...newRecord({ ...file, id, device, local, description, foundAt: now }, paths),
+      ...(generation > 0 && { generation }),
+      ...(like && { like: like.id }),
+      ...(first && { atFirstScan: true }),
+    };
+  }
+
+  /** Only a complete listing proves that a file is gone, or a listed one of its path that it is another file by now. */
+  #noteGone(
+    device: string,
+    listed: readonly Listed[],
+    { began, asked, denied }: Listing,
+    present: Set<string>,
+  ): void {
+    const { records } = this.#parts;
+    const replaced = listed.filter(({ match: one }) => one.kind !== 'outdated');
+    const candidates =
+      asked || denied
+        ? replaced.flatMap(({ file }) => records.versions(device, file.path))
+        : [...records.all()].filter(record => record.device === device);
+    for (const { id, source } of candidates)
+      if (source.state === 'present' && !present.has(id)) records.apply(id, { type: 'Gone', asOf: began });
+  }
+
+  #confirm(listed: readonly Listed[], began: number): void {
+    for (const { match: one } of listed)
+      if (one.kind === 'known' && this.#parts.planner.planFor(one.record)?.after.source !== 'keep')
+        this.#confirmed.set(one.record.id, began);
+  }
+}

@@ -1,0 +1,148 @@
+import type { FileRecord } from '../ports.js';
+import type { Plan } from '../rules/plan.js';
+import { compareRanks, rankIn, type Rank } from '../rules/order.js';
+import type { WhileArmed } from '../rules/rule.js';
+import type { Failures } from '../system/back-off.js';
+import type { TransferRate } from '../system/transfer-rate.js';
+import type { Step } from './steps.js';
+
+/** A step that is under way. */
+export interface Running {
+  readonly control: AbortController;
+  readonly rate: TransferRate;
+}
+
+/** A step that a record asks for. It keeps its failures as long as the record asks for it. */
+export interface Entry {
+  readonly step: Step;
+  /** Of the device end that takes it. */
+  readonly queue: Queue;
+  /** Of the file, bytes. */
+  readonly size: number;
+  /** The source whose files it is about. */
+  readonly owner: string;
+  readonly group: string;
+  rank: Rank;
+  /** What its rule allows while a vehicle is armed. */
+  mode: WhileArmed;
+  failures: Failures | undefined;
+  running: Running | undefined;
+  /** Monotonic ms before which it is not looked at again; Infinity: until something about it changes. */
+  parked: number | undefined;
+  /** Left for another run: it has failed too often, or waits for longer than this run does. */
+  deferred: 'failed' | 'waits' | undefined;
+  /** Monotonic ms since when it could have begun. */
+  waitingSince: number;
+  /** How often it was asked for: a scan that is asked for while it runs is made once more. */
+  requests: number;
+}
+
+/** `now`: monotonic ms. */
+export function newEntry(
+  step: Step,
+  queue: Queue,
+  mode: WhileArmed,
+  now: number,
+  record: FileRecord | undefined,
+  plan: Plan | undefined,
+): Entry {
+  const { device: owner = step.source ?? '', size = 0 } = record ?? {};
+  return {
+    ...{
+      step,
+      queue,
+      owner,
+      size,
+      rank: rankOf(step, record, plan),
+      mode: plan?.whileArmed ?? mode,
+      waitingSince: now,
+    },
+    group: step.kind === 'deliver' ? owner : (step.target ?? ''),
+    ...{ failures: undefined, running: undefined, parked: undefined, deferred: undefined, requests: 0 },
+  };
+}
+
+const KINDS: Readonly<Partial<Record<Step['kind'], number>>> = { scan: 0, remove: 2 };
+
+/** Scans before transfers, removals last; among them, as the rule's order has it. */
+export function rankOf({ kind }: Step, record: FileRecord | undefined, plan: Plan | undefined): Rank {
+  return rankIn(KINDS[kind] ?? 1, record, plan?.order ?? 'newest');
+}
+
+/** The steps that one end of a device has to take, in order. Groups (its targets, or the sources it gets files from) take turns. */
+export class Queue {
+  readonly name: string;
+  /** Monotonic ms until which nothing begins: the device has just failed. */
+  pausedUntil = -Infinity;
+  /** A step could begin if one that runs ended. */
+  contended = false;
+  /** Nothing that stands here can begin before a gate opens; only what has come since then is looked at. */
+  stalled = false;
+  readonly #slots: () => number;
+  readonly #groups = new Map<string, Entry[]>();
+  #fresh: Entry[] = [];
+  readonly #served = new Map<string, number>();
+  #turn = 0;
+
+  /** `slots`: how many steps the device end takes at once. */
+  constructor(name: string, slots: () => number) {
+    this.name = name;
+    this.#slots = slots;
+  }
+
+  get slots(): number {
+    return this.#slots();
+  }
+
+  insert(entry: Entry): void {
+    const entries = this.#groups.get(entry.group) ?? [];
+    this.#groups.set(entry.group, entries);
+    entries.splice(placeOf(entry, entries), 0, entry);
+    if (this.stalled) this.#fresh.push(entry);
+  }
+
+  /** What has come since the queue is stalled. */
+  takeFresh(): Entry[] {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    return fresh;
+  }
+
+  remove(entry: Entry): void {
+    const entries = this.#groups.get(entry.group) ?? [];
+    const place = placeOf(entry, entries);
+    const at = entries[place] === entry ? place : entries.indexOf(entry);
+    if (at >= 0) entries.splice(at, 1);
+  }
+
+  /** The one to take next among those that `ready` takes: what a person moved to the front, then scans, then in turns. */
+  next(ready: (entry: Entry) => boolean): Entry | undefined {
+    let best: Entry | undefined;
+    for (const entries of this.#groups.values()) {
+      const entry = entries.find(ready);
+      if (entry && (!best || this.#compare(entry, best) < 0)) best = entry;
+    }
+    return best;
+  }
+
+  served({ group }: Entry): void {
+    this.#served.set(group, ++this.#turn);
+  }
+
+  #compare(a: Entry, b: Entry): number {
+    const turn = (entry: Entry) => this.#served.get(entry.group) ?? 0;
+    const [one, other] = [a.rank, b.rank];
+    return other.first - one.first || one.kind - other.kind || turn(a) - turn(b) || compareRanks(one, other);
+  }
+}
+
+/** The first place whose entry does not come before this one. */
+function placeOf(entry: Entry, entries: readonly Entry[]): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareRanks((entries[middle] as Entry).rank, entry.rank) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

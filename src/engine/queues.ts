@@ -1,0 +1,393 @@
+import { filter, firstValueFrom, Subscription, type BehaviorSubject } from 'rxjs';
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import type { Change, Clock, FileRecord } from '../ports.js';
+import { compareRanks, timeOf } from '../rules/order.js';
+import type { Planner } from '../rules/plan.js';
+import { withDeadline } from '../system/deadline.js';
+import { TransferRate } from '../system/transfer-rate.js';
+import { hasSameName } from '../record/identity.js';
+import { Backlog, type Pending } from './backlog.js';
+import type { DeviceRegistry } from './devices.js';
+import { rankOf, type Entry, type Queue, type Running } from './queue.js';
+import type { Records } from '../record/records.js';
+import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
+import {
+  explain,
+  gateOf,
+  ownWait,
+  scanStep,
+  stepsFor,
+  type Step,
+  type StepKind,
+  type StepWorker,
+  type Wait,
+  type World,
+} from './steps.js';
+
+export interface QueueParts {
+  readonly records: Records;
+  readonly registry: DeviceRegistry;
+  readonly planner: Pick<Planner, 'planFor' | 'mildest'>;
+  readonly workers: Readonly<Record<StepKind, StepWorker>>;
+  /** All of it but what the queues know themselves. */
+  readonly world: () => Omit<World, 'retry'>;
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+  /** Uniform in [0, 1), for jitter. */
+  readonly random: () => number;
+}
+
+/** A transfer with less than this to go is not interrupted for a newer file, ms. */
+const PREEMPT_MIN_LEFT_MS = 30_000;
+/** A scan waits so long for a transfer that occupies its source, ms. */
+const SCAN_PATIENCE_MS = 60_000;
+/** A file up to this size is small, bytes; and the part of a place that it takes. */
+const SMALL_BYTES = 64 * 1024;
+const SMALL_PLACE = 1 / 4;
+/** Steps that were told to end are waited for no longer than this, ms. */
+const STOP_LIMIT_MS = 4_000;
+
+/**
+ * The scheduler: a map of what runs. Whenever a step ends, or a record, a gate or a clock changes, it asks steps.ts again what
+ * is to be done; nothing else remembers work.
+ */
+export class Queues {
+  /** How much is left to do in this run; emits at once and on each change. */
+  readonly pending: BehaviorSubject<Pending>;
+  readonly #parts: QueueParts;
+  readonly #backlog: Backlog;
+  readonly #running = new Map<Entry, Promise<void>>();
+  /** Monotonic ms since when a gate is closed. */
+  readonly #closed = new Map<string, number>();
+  readonly #subscriptions = new Subscription();
+  #stopping = false;
+
+  constructor(parts: QueueParts) {
+    this.#parts = parts;
+    this.#backlog = new Backlog(parts, () => this.#goThrough());
+    this.pending = this.#backlog.pending;
+  }
+
+  /** Takes up what the database holds, then each change. */
+  start(): void {
+    const { records, registry } = this.#parts;
+    for (const record of records.all()) this.#consider(record.id, record);
+    this.#subscriptions.add(records.changes.subscribe(change => this.#changed(change)));
+    this.#subscriptions.add(records.requests.subscribe(id => this.#requested(id)));
+    this.#subscriptions.add(registry.changes.subscribe(() => this.gatesChanged()));
+  }
+
+  /** Asks for a scan of a source; one that runs is followed by another. */
+  scan(device: string): void {
+    const step = scanStep(device);
+    const entry = this.#backlog.get(step.key) ?? this.#backlog.add(step, this.#parts.planner.mildest(device));
+    entry.requests += 1;
+    this.#revive(entry);
+    this.#backlog.publish();
+  }
+
+  /** Something has changed that waiting steps depend on. */
+  reconsider(which: (entry: Entry) => boolean): void {
+    for (const entry of this.#backlog.parked)
+      if (entry.parked === Infinity && which(entry)) this.#backlog.unpark(entry);
+  }
+
+  /** A device, a vehicle, or what people allow has changed. */
+  gatesChanged(): void {
+    const world = this.#world();
+    for (const entry of this.#running.keys()) {
+      const wait = gateOf(entry.step, entry.mode, world, entry.owner);
+      if (wait?.interrupts) this.#abort([entry], wait.reason);
+    }
+    this.#backlog.touchAll(true);
+  }
+
+  /** Resolves when every scan that was asked for has been made, or left for another run. */
+  async scanned(): Promise<void> {
+    await firstValueFrom(this.pending.pipe(filter(({ finds }) => finds === 0)));
+  }
+
+  /** Resolves when nothing is queued, running or waiting for another attempt in this run. */
+  async idle(): Promise<void> {
+    // What has just changed is looked through first.
+    await new Promise(resolve => setImmediate(resolve));
+    await firstValueFrom(this.pending.pipe(filter(({ total }) => total === 0)));
+  }
+
+  /** Why nothing happens to a file; undefined if something does. */
+  explain(record: FileRecord): Wait | undefined {
+    const entries = this.#backlog.of(record.id);
+    if (entries.some(({ running }) => running)) return undefined;
+    const wait = explain(record, this.#parts.planner.planFor(record), this.#world());
+    return wait ?? (entries.length > 0 ? { reason: 'waits for its turn' } : undefined);
+  }
+
+  /** Cuts off what runs; resolves when it has ended, or soon in any case. The records know what was left. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#subscriptions.unsubscribe();
+    this.#backlog.stop();
+    this.#abort(this.#running.keys(), 'cancelled');
+    const ended = Promise.all(this.#running.values());
+    await withDeadline(ended, { ms: STOP_LIMIT_MS }).catch(() => undefined);
+  }
+
+  // ---- what is to be done -------------------------------------------------------------------------------
+
+  #changed({ id, record, previous }: Change): void {
+    this.#consider(id, record);
+    if (record?.copy.state === 'evicted' && previous?.copy.state === 'whole') this.#spaceFreed();
+  }
+
+  /** Brings the entries of a record to what it asks for now. One that runs goes on to its end, unless its record is gone. */
+  #consider(id: string, record: FileRecord | undefined): void {
+    const plan = record && this.#parts.planner.planFor(record);
+    const wanted = record ? stepsFor(record, plan) : [];
+    if (!record) this.#abort(this.#backlog.of(id), 'cancelled');
+    const keys = new Set(wanted.map(({ key }) => key));
+    for (const entry of this.#backlog.of(id))
+      if (!entry.running && !keys.has(entry.step.key)) this.#backlog.delete(entry);
+    for (const step of wanted) {
+      const entry = this.#backlog.get(step.key);
+      if (!entry) this.#backlog.add(step, 'upload-only', record, plan);
+      else if (!entry.running) this.#backlog.refresh(entry, record, plan);
+    }
+  }
+
+  #abort(entries: Iterable<Entry>, reason: string): void {
+    for (const { running } of entries) running?.control.abort(new FileSyncError('cancelled', reason));
+  }
+
+  #requested(id: string): void {
+    for (const entry of this.#backlog.of(id)) {
+      entry.failures = undefined;
+      this.#revive(entry);
+    }
+  }
+
+  #revive(entry: Entry): void {
+    this.#backlog.defer(entry, undefined);
+    if (entry.parked !== undefined) this.#backlog.unpark(entry);
+    else this.#backlog.touch(entry.queue);
+  }
+
+  #spaceFreed(): void {
+    for (const entry of this.#backlog.parked.filter(({ failures }) => failures?.waitsForSpace)) {
+      entry.failures?.forgetPause();
+      this.#backlog.unpark(entry);
+    }
+    for (const queue of this.#backlog.queues()) queue.pausedUntil = -Infinity;
+  }
+
+  // ---- what begins --------------------------------------------------------------------------------------
+
+  #goThrough(): void {
+    const queues = this.#backlog.takeChanged();
+    const world = this.#world();
+    if (!this.#stopping) for (const queue of queues) this.#fill(queue, world);
+    this.#backlog.publish();
+  }
+
+  /** Begins whatever can begin. */
+  #fill(queue: Queue, world: World): void {
+    queue.contended = false;
+    if (queue.pausedUntil > world.now.up) return this.#backlog.wakeAt(queue.pausedUntil);
+    for (;;) {
+      if (this.#isFullForNow(queue)) return void (queue.contended = true);
+      const parked = new Map<Entry, number>();
+      const isReady = (entry: Entry) => this.#isReady(entry, world, parked);
+      if (queue.stalled && !queue.takeFresh().some(isReady)) return this.#parkAll(parked);
+      queue.stalled = false;
+      const entry = queue.next(isReady);
+      this.#parkAll(parked);
+      queue.stalled = entry === undefined && !queue.contended;
+      if (!entry) return;
+      if (this.#load(queue) + placeOf(entry, queue) > queue.slots) return this.#makeWay(queue, entry);
+      this.#begin(queue, entry);
+    }
+  }
+
+  /** Every place is taken, by steps of which nobody can tell yet how long they take: none of them makes way. */
+  #isFullForNow(queue: Queue): boolean {
+    if (this.#load(queue) <= queue.slots - SMALL_PLACE) return false;
+    for (const { running } of this.#running.keys())
+      if (running?.rate.isKnown(this.#parts.clock.monotonic())) return false;
+    return true;
+  }
+
+  #parkAll(parked: ReadonlyMap<Entry, number>): void {
+    for (const [entry, until] of parked) this.#backlog.park(entry, until);
+  }
+
+  #isReady(entry: Entry, world: World, parked: Map<Entry, number>): boolean {
+    const { step, owner, mode } = entry;
+    if (entry.deferred === 'failed') return false;
+    const own = this.#ownWait(step, world);
+    if (own) parked.set(entry, own.until ?? Infinity);
+    if (own) return false;
+    const gate = gateOf(step, mode, world, owner);
+    if (gate) this.#atGate(entry, gate, world.now.up);
+    if (gate) return false;
+    this.#closed.delete(gateKey(entry));
+    this.#backlog.defer(entry, undefined);
+    const hasToWait = this.#lacksSlot(step) || this.#isCrossed(step);
+    if (hasToWait) entry.queue.contended = true;
+    return !hasToWait;
+  }
+
+  #ownWait(step: Step, world: World): Wait | undefined {
+    if (step.kind !== 'remove' && step.kind !== 'evict') return world.retry(step.key);
+    const record = this.#parts.records.get(step.id);
+    return ownWait(step, record, record && this.#parts.planner.planFor(record), world);
+  }
+
+  /**
+   * Another file of that name is on its way to the same target: not every server can refuse to replace a file that has just
+   * come.
+   */
+  #isCrossed({ id, target }: Step): boolean {
+    const record = this.#parts.records.get(id);
+    if (target === undefined || !record) return false;
+    return [...this.#running.keys()].some(({ step }) => {
+      const other = step.target === target && step.id !== id ? this.#parts.records.get(step.id) : undefined;
+      return other !== undefined && hasSameName(record, other, target);
+    });
+  }
+
+  /** A stream takes a place at its target as well. */
+  #lacksSlot({ kind, target = '' }: Step): boolean {
+    if (kind !== 'stream') return false;
+    const queue = this.#backlog.targetQueue(target);
+    return this.#load(queue) >= queue.slots;
+  }
+
+  #load(queue: Queue): number {
+    let load = 0;
+    for (const entry of this.#running.keys()) {
+      const { kind, target = '' } = entry.step;
+      if (entry.queue === queue) load += placeOf(entry, queue);
+      else if (kind === 'stream' && this.#backlog.targetQueue(target) === queue) load += 1;
+    }
+    return load;
+  }
+
+  /** Patience with a closed gate is lost once, for all that wait behind it. */
+  #atGate(entry: Entry, wait: Wait, now: number): void {
+    const key = gateKey(entry);
+    const since = this.#closed.get(key) ?? now;
+    this.#closed.set(key, since);
+    const { maxWaitMs } = this.#parts.policy;
+    if (wait.until !== undefined) this.#backlog.wakeAt(wait.until);
+    if (maxWaitMs === Infinity || entry.deferred) return;
+    if (now - since < maxWaitMs) return this.#backlog.wakeAt(since + maxWaitMs);
+    this.#backlog.defer(entry, 'waits');
+    if (entry.step.kind !== 'scan') return;
+    this.#parts.workers.scan.failed(entry.step, new FileSyncError('unavailable', wait.reason), 'again', true);
+  }
+
+  #begin(queue: Queue, entry: Entry): void {
+    queue.remove(entry);
+    queue.served(entry);
+    const rate = new TransferRate(this.#parts.clock.monotonic());
+    const running: Running = { control: new AbortController(), rate };
+    entry.running = running;
+    this.#running.set(entry, this.#run(entry, running));
+  }
+
+  async #run(entry: Entry, running: Running): Promise<void> {
+    const { step, requests } = entry;
+    const progressed = (position: number): void => this.#progressed(entry, running, position);
+    const before = this.#parts.records.get(step.id);
+    try {
+      await this.#parts.workers[step.kind].run(step, running.control.signal, progressed);
+      if (before && before === this.#parts.records.get(step.id))
+        throw new FileSyncError('io', 'nothing has changed');
+      entry.failures = undefined;
+    } catch (thrown) {
+      this.#failed(entry, toFileSyncError(thrown), running.control.signal.aborted);
+    }
+    this.#running.delete(entry);
+    entry.running = undefined;
+    if (!this.#stopping) this.#ended(entry, requests);
+    this.#backlog.touchAll();
+  }
+
+  #ended(entry: Entry, requests: number): void {
+    const { step } = entry;
+    entry.waitingSince = this.#parts.clock.monotonic();
+    const record = this.#parts.records.get(step.id);
+    const plan = record && this.#parts.planner.planFor(record);
+    const wanted =
+      step.kind === 'scan'
+        ? entry.requests > requests
+        : record !== undefined && stepsFor(record, plan).some(({ key }) => key === step.key);
+    if (!wanted) return this.#backlog.delete(entry);
+    entry.rank = rankOf(step, record, plan);
+    this.#backlog.enqueue(entry);
+  }
+
+  #progressed(entry: Entry, running: Running, position: number): void {
+    running.rate.progressed(position);
+    entry.failures?.progressed(position);
+    if (entry.queue.contended && running.rate.isKnown(this.#parts.clock.monotonic()))
+      this.#backlog.touch(entry.queue);
+  }
+
+  // ---- what fails, and what makes way -------------------------------------------------------------------
+
+  #failed(entry: Entry, error: FileSyncError, interrupted: boolean): void {
+    const { policy, random, clock, workers } = this.#parts;
+    const { step } = entry;
+    // A scan that failed, or was cut off, is still asked for.
+    entry.requests += 1;
+    if (interrupted) return workers[step.kind].failed(step, error, 'again', false);
+    const failures = (entry.failures ??= new Failures(policy, random, entry.running?.rate.position ?? 0));
+    const again = failures.add(error, clock.monotonic());
+    if (!again) this.#backlog.defer(entry, 'failed');
+    workers[step.kind].failed(step, error, error.temporary ? 'again' : 'gave up', !again);
+    // A device that has just gone is not asked for file after file until that is known; a full disk neither.
+    if (error.kind === 'unavailable' || isLocalSpace(error))
+      entry.queue.pausedUntil = clock.monotonic() + policy.baseMs;
+  }
+
+  /** A newer file does not wait for an older transfer that takes long; a scan waits for a while. */
+  #makeWay(queue: Queue, entry: Entry): void {
+    queue.contended = true;
+    const now = this.#parts.clock.monotonic();
+    const transfers = [...this.#running.keys()].filter(
+      ({ step }) => step.source === entry.step.source && (step.kind === 'fetch' || step.kind === 'stream'),
+    );
+    const last = transfers.reduce<Entry | undefined>(
+      (a, b) => (a && compareRanks(a.rank, b.rank) >= 0 ? a : b),
+      undefined,
+    );
+    if (!last?.running || last.running.control.signal.aborted || !this.#outranks(entry, last, now)) return;
+    if (last.running.rate.timeLeft(last.size, now) <= PREEMPT_MIN_LEFT_MS) return;
+    const reason = entry.step.kind === 'scan' ? 'a scan of its source is due' : 'a newer file goes first';
+    this.#abort([last], reason);
+  }
+
+  #outranks(entry: Entry, running: Entry, now: number): boolean {
+    if (entry.step.kind === 'scan') return now - entry.waitingSince >= SCAN_PATIENCE_MS;
+    if (entry.step.kind === 'remove') return false;
+    if (entry.rank.first !== running.rank.first) return entry.rank.first > running.rank.first;
+    const [waits, runs] = [entry, running].map(({ step }) => this.#parts.records.get(step.id));
+    return entry.rank.descending && waits !== undefined && runs !== undefined && timeOf(waits) > timeOf(runs);
+  }
+
+  #world(): World {
+    const world = this.#parts.world();
+    const retry = (key: string): Wait | undefined => {
+      const { until = -Infinity, reason = '' } = this.#backlog.get(key)?.failures ?? {};
+      return until > world.now.up ? { reason, until } : undefined;
+    };
+    return { ...world, retry };
+  }
+}
+
+const gateKey = ({ step: { source = '', target = '' }, owner }: Entry): string =>
+  `${source} ${target} ${owner}`;
+
+/** What a step takes of its queue's places: a small file occupies its source for a moment, then waits for our own disk. */
+const placeOf = ({ step, size }: Entry, { slots }: Queue): number =>
+  step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_PLACE : 1;

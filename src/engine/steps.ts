@@ -1,0 +1,227 @@
+import type { FileSyncError } from '../errors.js';
+import type { FileRecord, Moment } from '../ports.js';
+import type { Outcome } from '../record/events.js';
+import type { Plan } from '../rules/plan.js';
+import type { WhileArmed } from '../rules/rule.js';
+import { hasLocalCopy, isDelivered, openTargets, reasonOf, stateName, stateOf } from '../record/state.js';
+
+/**
+ * `scan` lists a source, `fetch` brings a file to local storage, `deliver` takes it from there to a target, `stream` brings
+ * it straight from the source to a target, `recover` looks for a finished copy whose record a crash has kept from saying so, `remove` deletes it from the source, `evict` deletes the local copy.
+ */
+export type StepKind = 'scan' | 'recover' | 'fetch' | 'deliver' | 'stream' | 'remove' | 'evict';
+
+/** One act on one file (or, `scan`, on one source). Steps with the same key are the same step. */
+export interface Step {
+  readonly kind: StepKind;
+  readonly key: string;
+  /** The record's id; empty for a scan. */
+  readonly id: string;
+  /** The device that is read from, listed, or deleted from. */
+  readonly source?: string;
+  readonly target?: string;
+}
+
+/** Bytes of the file that are across. */
+export type Progressed = (position: number) => void;
+
+/** Who takes steps of one kind. It says what happened by events, and decides nothing. */
+export interface StepWorker {
+  run(step: Step, signal: AbortSignal, progressed: Progressed): Promise<void>;
+  /** An attempt failed, or was cut off (`cancelled`). `last`: this run of the program makes no other. */
+  failed(step: Step, error: FileSyncError, outcome: Outcome, last: boolean): void;
+}
+
+/** Why a step is not taken now. */
+export interface Wait {
+  /** A sentence for a person. */
+  readonly reason: string;
+  /** Monotonic ms from which on it is worth asking again; absent: when something changes. */
+  readonly until?: number;
+  /** What is under way has to stop too. */
+  readonly interrupts?: true;
+}
+
+/** One end of a device, as it is now. */
+export interface EndState {
+  readonly available: boolean;
+  readonly reason: string;
+  /** A vehicle that can be heard says that it is armed. */
+  readonly armed: boolean;
+  /** Monotonic ms until which a vehicle that has just been disarmed is left alone. */
+  readonly quietUntil?: number;
+}
+
+/** When a listing last showed a file as its record says, and whether writers can be seen there. */
+export interface Sighting {
+  /** Monotonic ms: when that listing began; -Infinity: none has, in this run of the program. */
+  readonly at: number;
+  readonly writersSeen: boolean;
+}
+
+/** All that a decision may depend on besides the record and its plan: a plain value, or functions that only look. */
+export interface World {
+  readonly now: Moment;
+  readonly paused: boolean;
+  /** Stands above what the rules say. */
+  readonly whileArmed: WhileArmed | undefined;
+  source(device: string): EndState | undefined;
+  target(device: string): EndState | undefined;
+  /** Any vehicle is armed. */
+  readonly vehicleArmed: boolean;
+  /** The pause before the next attempt of a step that failed. */
+  retry(key: string): Wait | undefined;
+  sighting(record: FileRecord): Sighting;
+  /** Local copies under a size limit: this one is among those that have to go. */
+  exceedsLimit(id: string): boolean;
+  /** Files kept on a source until its space is needed: this one is among those that have to go. */
+  spaceNeeded(record: FileRecord): boolean;
+  /** ms since a moment, by clocks that can be trusted. */
+  age(since: Moment): number;
+}
+
+const step = (kind: StepKind, id: string, source?: string, target?: string): Step => ({
+  ...{ kind, id, key: [kind, id || source, target].filter(part => part !== undefined).join(' ') },
+  ...(source !== undefined && { source }),
+  ...(target !== undefined && { target }),
+});
+
+export const scanStep = (device: string): Step => step('scan', '', device);
+
+/** The steps that a record's facts ask for, whatever the world is like, in the order in which they are due. */
+export function stepsFor(record: FileRecord, plan: Plan | undefined): readonly Step[] {
+  const { id, device } = record;
+  if (record.source.state === 'removed' || isDelivered(record)) return afterwards(record, plan);
+  if (record.givenUp || record.skipped !== undefined) return [];
+  if (isUnsure(record)) return [step('recover', id)];
+  const targets = openTargets(record);
+  if (hasLocalCopy(record)) return targets.map(target => step('deliver', id, undefined, target));
+  if (targets.length === 0 || record.source.state !== 'present') return [];
+  if (record.via === 'stream') return targets.map(target => step('stream', id, device, target));
+  return [step('fetch', id, device)];
+}
+
+/** The finished copy was about to get its name when the program ended. */
+const isUnsure = ({ copy, sha256 }: FileRecord): boolean => copy.state === 'partial' && sha256 !== undefined;
+
+/**
+ * The local copy proves what is on the source: it goes after the source's file. A file that the source keeps until it needs
+ * the space does not hold the copy back: what the targets have proved is asked for then.
+ */
+function afterwards(record: FileRecord, plan: Plan | undefined): readonly Step[] {
+  const { id, device } = record;
+  if (!plan) return [];
+  const { source, local } = plan.after;
+  const removable = record.source.state === 'present' && record.removal !== 'refused';
+  const removes = removable && source !== 'keep' ? [step('remove', id, device)] : [];
+  const evicts = hasLocalCopy(record) && local.kind !== 'keep' ? [step('evict', id)] : [];
+  return removes.length > 0 && source === 'delete' ? removes : [...removes, ...evicts];
+}
+
+/** Why the step is not taken now; undefined: take it. */
+export function waitOf(
+  step: Step,
+  record: FileRecord,
+  plan: Plan | undefined,
+  world: World,
+): Wait | undefined {
+  return (
+    ownWait(step, record, plan, world) ??
+    gateOf(step, plan?.whileArmed ?? 'upload-only', world, record.device)
+  );
+}
+
+/** What of its own holds a step back: the pause after a failure, or a condition of its rule. */
+export function ownWait(
+  step: Step,
+  record: FileRecord | undefined,
+  plan: Plan | undefined,
+  world: World,
+): Wait | undefined {
+  const retry = world.retry(step.key);
+  if (retry || !record || !plan) return retry;
+  if (step.kind === 'remove') return removalWait(record, plan, world);
+  return step.kind === 'evict' ? evictionWait(record, plan, world) : undefined;
+}
+
+/**
+ * What is closed for all work of its kind: paused, a device offline, a vehicle armed. `owner`: the source whose vehicle
+ * decides whether deliveries may go on.
+ */
+export function gateOf(step: Step, ruled: WhileArmed, world: World, owner?: string): Wait | undefined {
+  if (step.kind === 'evict' || step.kind === 'recover') return undefined;
+  if (world.paused) return { reason: 'paused', interrupts: true };
+  const mode = world.whileArmed ?? ruled;
+  const atSource = step.source === undefined ? undefined : sourceGate(step.source, mode, world);
+  return atSource ?? (step.target === undefined ? undefined : targetGate(step.target, mode, world, owner));
+}
+
+const ARMED: Wait = { reason: 'the vehicle is armed', interrupts: true };
+
+function sourceGate(device: string, mode: WhileArmed, world: World): Wait | undefined {
+  const end = world.source(device);
+  if (!end) return { reason: `${device} is not in the configuration` };
+  if (mode !== 'continue' && end.armed) return ARMED;
+  if (mode !== 'continue' && end.quietUntil !== undefined && end.quietUntil > world.now.up)
+    return { reason: 'the vehicle has just been disarmed', until: end.quietUntil, interrupts: true };
+  return end.available ? undefined : { reason: end.reason };
+}
+
+function targetGate(device: string, mode: WhileArmed, world: World, owner?: string): Wait | undefined {
+  const end = world.target(device);
+  if (!end) return { reason: `${device} is not in the configuration` };
+  const vehicle = owner === undefined ? undefined : world.source(owner);
+  const armed = world.whileArmed === 'pause' ? world.vehicleArmed : vehicle?.armed;
+  if (mode === 'pause' && armed) return ARMED;
+  return end.available ? undefined : { reason: end.reason };
+}
+
+/** The file must have been listed unchanged again, `settle` after its delivery, and later where nobody sees its writers. */
+function removalWait(
+  record: FileRecord,
+  { after, settle, deleteAfter }: Plan,
+  world: World,
+): Wait | undefined {
+  if (after.source !== 'delete' && !world.spaceNeeded(record))
+    return { reason: 'stays on the source until its space is needed (keep_free)' };
+  const sighting = world.sighting(record);
+  const delay = sighting.writersSeen ? settle : Math.max(settle, deleteAfter);
+  const rest = delay - (record.delivered ? world.age(record.delivered) : 0);
+  const reason = 'waits to be removed from the source';
+  if (rest > 0) return { reason: `${reason} (delete_after, settle)`, until: world.now.up + rest };
+  return isConfirmed(record, settle, sighting, world.now)
+    ? undefined
+    : { reason: `${reason}: it will be listed once more` };
+}
+
+function isConfirmed({ delivered }: FileRecord, settle: number, { at }: Sighting, now: Moment): boolean {
+  if (!delivered || at === -Infinity) return false;
+  return delivered.boot !== now.boot || at >= delivered.up + settle;
+}
+
+function evictionWait(record: FileRecord, { after: { local } }: Plan, world: World): Wait | undefined {
+  if (local.kind === 'size' && !world.exceedsLimit(record.id))
+    return { reason: 'the local copy stays while the limit of `local` is kept' };
+  if (local.kind !== 'age') return undefined;
+  const rest = local.ms - (record.delivered ? world.age(record.delivered) : 0);
+  return rest > 0
+    ? { reason: 'the local copy stays for the time of `local`', until: world.now.up + rest }
+    : undefined;
+}
+
+/** The steps that can be taken now. */
+export function nextSteps(record: FileRecord, plan: Plan | undefined, world: World): readonly Step[] {
+  return stepsFor(record, plan).filter(step => !waitOf(step, record, plan, world));
+}
+
+/**
+ * Why nothing more happens to a file at the moment, and until when; undefined if its steps can be taken. It is the same
+ * decision as that of the queues.
+ */
+export function explain(record: FileRecord, plan: Plan | undefined, world: World): Wait | undefined {
+  const steps = stepsFor(record, plan);
+  const waits = steps.map(step => waitOf(step, record, plan, world));
+  if (steps.length > 0) return waits.includes(undefined) ? undefined : waits[0];
+  const reason = reasonOf(record);
+  return reason === '' ? undefined : { reason: `${stateName(stateOf(record))}: ${reason}` };
+}

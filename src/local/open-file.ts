@@ -1,0 +1,138 @@
+import {
+  close,
+  closeSync,
+  fdatasync,
+  fstat,
+  fstatSync,
+  fsync,
+  ftruncate,
+  futimesSync,
+  open,
+  openSync,
+  read,
+  write,
+  type PathLike,
+  type Stats,
+} from 'node:fs';
+
+/** What is done with an open file; a `FileHandle` of Node does it as well. */
+export interface FileAccess {
+  read(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>;
+  stat(): Promise<Stats>;
+  truncate(size: number): Promise<void>;
+  /** Seconds since the epoch. */
+  utimes(accessed: number, modified: number): Promise<void>;
+  sync(): Promise<void>;
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * An open file on a file system of this machine's own kernel. What such a kernel answers from memory (size and times, the end
+ * of a file whose bytes are on disk) it is asked at once: to wake another thread takes many times as long.
+ */
+export class OpenFile implements FileAccess {
+  /** The kernel's number of it. */
+  readonly fd: number;
+  /** It may have bytes that are not on disk. */
+  #dirty = false;
+  #closed = false;
+
+  private constructor(number: number) {
+    this.fd = number;
+  }
+
+  static open(path: PathLike, flags: number, mode?: number): Promise<OpenFile> {
+    return new Promise((resolve, reject) =>
+      open(path, flags, mode, (error, number) => (error ? reject(error) : resolve(new OpenFile(number)))),
+    );
+  }
+
+  /** To read from, or to sync a folder whose names have just been used. */
+  static openAtOnce(path: PathLike): OpenFile {
+    return new OpenFile(openSync(path, 'r'));
+  }
+
+  read(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }> {
+    return new Promise((resolve, reject) =>
+      read(this.fd, buffer, offset, length, position, (error, bytesRead) =>
+        error ? reject(error) : resolve({ bytesRead }),
+      ),
+    );
+  }
+
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }> {
+    this.#dirty = true;
+    return new Promise((resolve, reject) =>
+      write(this.fd, bytes, offset, length, position, (error, bytesWritten) =>
+        error ? reject(error) : resolve({ bytesWritten }),
+      ),
+    );
+  }
+
+  async stat(): Promise<Stats> {
+    return this.#dirty ? ended(done => fstat(this.fd, done)) : fstatSync(this.fd);
+  }
+
+  truncate(size: number): Promise<void> {
+    this.#dirty = true;
+    return ended(done => ftruncate(this.fd, size, done));
+  }
+
+  async utimes(accessed: number, modified: number): Promise<void> {
+    futimesSync(this.fd, accessed, modified);
+  }
+
+  async sync(): Promise<void> {
+    await ended(done => fsync(this.fd, done));
+    this.#dirty = false;
+  }
+
+  async datasync(): Promise<void> {
+    await ended(done => fdatasync(this.fd, done));
+    this.#dirty = false;
+  }
+
+  /** A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#dirty) await ended(done => close(this.fd, done));
+    else closeSync(this.fd);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Resolves with what the call gives. */
+function ended<Value = void>(
+  call: (done: (error: Error | null, value?: Value) => void) => void,
+): Promise<Value> {
+  return new Promise((resolve, reject) =>
+    call((error, value) => (error ? reject(error) : resolve(value as Value))),
+  );
+}

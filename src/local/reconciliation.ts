@@ -1,0 +1,101 @@
+import { throwIfAborted, toFileSyncError } from '../errors.js';
+import type { FileRecord, Logger } from '../ports.js';
+import type { Records } from '../record/records.js';
+import { hasLocalCopy, isDelivered } from '../record/state.js';
+import { isCopyName } from './names.js';
+import type { LocalStorage } from './storage.js';
+
+export interface ReconciliationParts {
+  readonly records: Records;
+  readonly local: LocalStorage;
+  /** Names of the devices that files come from. */
+  readonly sources: readonly string[];
+  readonly logger: Logger;
+}
+
+/** What is done once at the start, beside all other work. */
+export class Reconciliation {
+  readonly #parts: ReconciliationParts;
+
+  constructor(parts: ReconciliationParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Compares local storage with the records, which a power cut or a person may have parted: a copy that was removed and is
+   * there again is removed again, one that is gone is recorded as lost until it is back. Files of no record stay as they are.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#compareFolders(signal);
+    } catch (thrown) {
+      const { kind, message } = toFileSyncError(thrown);
+      if (kind !== 'cancelled')
+        this.#parts.logger.log('warn', `local copies and records were not compared: ${message}`);
+    }
+  }
+
+  async #compareFolders(signal: AbortSignal): Promise<void> {
+    const { records, logger } = this.#parts;
+    const held = [...records.all()].filter(record => isDelivered(record) && hasLocalCopy(record));
+    const files = await this.#localFiles(signal);
+    const missing = held.filter(({ local }) => !files.has(local));
+    const isBack = (record: FileRecord) => !hasLocalCopy(record) && files.get(record.local) === record.size;
+    const back = [...records.all()].filter(record => isDelivered(record) && isBack(record));
+    for (const { local } of records.all()) files.delete(local);
+    for (const { id } of back) await this.#putRight(id, signal);
+    for (const { id } of missing) await this.#noteMissing(id, signal);
+    if (files.size > 0) for await (const { local } of records.archived()) files.delete(local);
+    const [example] = files.keys();
+    if (example === undefined) return;
+    const what = `local files of no record: ${files.size}, such as ${example}`;
+    logger.log('info', `${what}: they are left as they are`);
+  }
+
+  /** Sizes by name, of what can be finished copies: the database's own files may lie beside the devices' folders. */
+  async #localFiles(signal: AbortSignal): Promise<Map<string, number>> {
+    const { local, records, sources } = this.#parts;
+    const folders = new Set(sources);
+    for (const record of records.all()) folders.add(folderOf(record.local));
+    const files = new Map<string, number>();
+    for await (const file of local.list()) {
+      throwIfAborted(signal);
+      if (folders.has(folderOf(file.local)) && isCopyName(file.local)) files.set(file.local, file.size);
+    }
+    return files;
+  }
+
+  /** Another file of that size and name is somebody else's. */
+  async #putRight(id: string, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const { records, local, logger } = this.#parts;
+    const before = records.get(id);
+    if (!before || !(await this.#isCopyOf(before, signal))) return;
+    const record = records.get(id);
+    if (record?.copy.state === 'none') records.apply(id, { type: 'Fetched' });
+    if (record?.copy.state !== 'evicted') return;
+    await local.remove(record.local);
+    logger.log(
+      'info',
+      `${record.local}: a local copy that was removed was there again, and is removed again`,
+    );
+  }
+
+  async #isCopyOf({ local, size, sha256 }: FileRecord, signal: AbortSignal): Promise<boolean> {
+    return sha256 !== undefined && this.#parts.local.sameAs(local, size, sha256, signal);
+  }
+
+  /** Not as if we had removed it: the disk of the copies may only be offline. */
+  async #noteMissing(id: string, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const { records, local } = this.#parts;
+    const record = records.get(id);
+    if (!record || (await local.stat(record.local))) return;
+    const now = records.get(id);
+    if (!now || !isDelivered(now) || !hasLocalCopy(now)) return;
+    records.apply(id, { type: 'CopyLost', reason: 'the local copy is gone' });
+  }
+}
+
+/** The first part of a local name: each device has a folder of its own. */
+const folderOf = (local: string): string => local.slice(0, Math.max(0, local.indexOf('/')));

@@ -1,0 +1,72 @@
+import type { Checkpoint, FileRecord, FileState, Receipt } from '../ports.js';
+
+/** What was learned of a file's bytes when all of them had passed. */
+export type Digested = Pick<FileRecord, 'sha256' | 'proof'>;
+
+/** What a person wants a record to be. */
+export interface Edit {
+  /** FOUND: fetch it again; DOWNLOADED: deliver it again to every target; FAILED: give up. */
+  readonly state?: FileState;
+  readonly description?: string;
+  /** All targets that it shall have, by device name. */
+  readonly targets?: readonly string[];
+}
+
+/** `again`: another attempt will be made; `gave up`: only a person brings it back. */
+export type Outcome = 'again' | 'gave up';
+
+/** Everything that can happen to a file. Who says it, and what it changes: docs/ARCHITECTURE.md. */
+export type FileEvent =
+  | { readonly type: 'Found'; readonly record: FileRecord }
+  /** Listed again after it was gone, before anything of it was fetched. `asOf`: when the listing began, monotonic ms. */
+  | { readonly type: 'SeenAgain'; readonly asOf: number }
+  | { readonly type: 'Gone'; readonly asOf: number }
+  /** What today's rules want of it; `paths` by target. */
+  | ({ readonly type: 'Planned'; readonly paths: Readonly<Record<string, string | undefined>> } & Pick<
+      FileRecord,
+      'via' | 'skipped'
+    >)
+  | { readonly type: 'FetchBegan'; readonly local: string }
+  | { readonly type: 'Checkpointed'; readonly checkpoint: Checkpoint }
+  /** All bytes have come; the finished copy gets the name `local` next. */
+  | ({ readonly type: 'Hashed'; readonly local: string } & Digested)
+  | { readonly type: 'Fetched' }
+  /** After a crash: no finished copy lies under the name that it was about to get. */
+  | { readonly type: 'NotRecovered' }
+  | { readonly type: 'FetchFailed'; readonly reason: string; readonly outcome: Outcome | 'gone' }
+  /** What arrived is not what the source says it holds. */
+  | { readonly type: 'Mismatched'; readonly reason: string }
+  /** The local copy is gone, or is no longer what was fetched. */
+  | { readonly type: 'CopyLost'; readonly reason: string }
+  /** It holds the same bytes as an earlier file, whose deliveries count for it too. */
+  | ({ readonly type: 'Recognised'; readonly earlier: FileRecord } & Digested)
+  /** It holds other bytes than the earlier file that it could have been. */
+  | { readonly type: 'Distinguished' }
+  | { readonly type: 'DeliveryBegan'; readonly target: string; readonly path: string }
+  | ({ readonly type: 'Committing'; readonly target: string; readonly path: string } & Digested)
+  | ({
+      readonly type: 'Delivered';
+      readonly target: string;
+      readonly path: string;
+      readonly receipt: Receipt;
+    } & Digested)
+  /** `unanswered`: the attempt was cut off when the target could already have the file. */
+  | {
+      readonly type: 'DeliveryFailed';
+      readonly target: string;
+      readonly reason: string;
+      readonly outcome: Outcome;
+      readonly unanswered: boolean;
+    }
+  | { readonly type: 'Removed' }
+  | { readonly type: 'RemovalFailed'; readonly reason: string; readonly outcome: Outcome }
+  | { readonly type: 'Evicted' }
+  | { readonly type: 'Retried' }
+  | { readonly type: 'Edited'; readonly edit: Edit }
+  /** A person asked for its bytes. */
+  | { readonly type: 'Asked' }
+  | { readonly type: 'Prioritised'; readonly first: number }
+  /** The program starts: nothing moves. */
+  | { readonly type: 'Restarted' }
+  /** The wall clock jumped by `delta` ms; what this boot has written since `since` was written by the wrong clock. */
+  | { readonly type: 'ClockSet'; readonly delta: number; readonly since: number };

@@ -1,0 +1,23 @@
+import { FileSyncError } from '../errors.js';
+import type { FileRecord } from '../ports.js';
+
+/** A target has the file, or may have it: its hash is not forgotten. */
+export const isHeld = ({ targets }: FileRecord): boolean => holdersOf(targets).length > 0;
+
+/**
+ * All targets get the same bytes, also from a source that cannot tell whether its file has changed: throws if a target other
+ * than `target` has, or may have, other bytes than those of that hash.
+ */
+export function refuseOtherBytes(record: FileRecord | undefined, sha256: string, target?: string): void {
+  if (record?.sha256 === undefined || record.sha256 === sha256) return;
+  const holder = holdersOf(record.targets).find(name => name !== target);
+  if (holder === undefined) return;
+  const remedy = '`filesync forget` has them taken as another file';
+  const message = `the source holds other bytes by now than those that ${holder} got: ${remedy}`;
+  throw new FileSyncError('changed', message, { path: record.path, temporary: false });
+}
+
+const holdersOf = (targets: FileRecord['targets']): string[] =>
+  Object.entries(targets).flatMap(([name, { state }]) =>
+    state === 'done' || state === 'committing' ? [name] : [],
+  );

@@ -1,0 +1,19 @@
+import type { FileRecord } from '../ports.js';
+
+/** How far a running transfer is. */
+export interface Progress {
+  readonly id: string;
+  readonly device: string;
+  readonly path: string;
+  /** The target of an upload; absent for a download. */
+  readonly target?: string;
+  /** Bytes that have gone over, those of earlier attempts included. */
+  readonly bytes: number;
+  /** Bytes in all. */
+  readonly size: number;
+}
+
+export function progressOf(record: FileRecord, bytes: number, target?: string): Progress {
+  const { id, device, path, size } = record;
+  return { id, device, path, bytes, size, ...(target !== undefined && { target }) };
+}

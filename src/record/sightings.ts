@@ -1,0 +1,105 @@
+import type { Clock, SourceFile } from '../ports.js';
+
+interface Observation {
+  readonly size: number;
+  readonly modified: number | undefined;
+  /** Monotonic ms: when the first listing began that showed the file like this, and the latest one. */
+  readonly since: number;
+  readonly latest: number;
+  /** It was seen to change, in this run of the program or by the versions of it that were taken too early. */
+  readonly changed: boolean;
+  readonly versions: number;
+}
+
+/** A path that was seen to change must stand still for so many times as long, and twice as long for each further version. */
+const CHANGED_FACTOR = 2;
+const MAX_FACTOR = 48;
+/** A timer may fire a little before its time, ms. */
+const TIMER_SLACK_MS = 2;
+
+/** Remembers how the files of one source looked in earlier listings, to tell the finished from the growing. */
+export class Sightings {
+  readonly #clock: Clock;
+  readonly #seen = new Map<string, Observation>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `at`: when the listing began, monotonic ms. `versions`: how often this path was taken before and changed afterwards. */
+  observe({ path, size, modified }: SourceFile, at: number, versions: number): void {
+    const known = this.#seen.get(path);
+    const same = known && known.size === size && known.modified === modified;
+    const changed = versions > 0 || (known !== undefined && (known.changed || !same));
+    this.#seen.set(path, {
+      ...{ size, modified, since: same ? known.since : at, latest: at },
+      ...{ changed, versions },
+    });
+  }
+
+  /** Its writer has it open: the wait begins again. */
+  hold(path: string, at: number): void {
+    const known = this.#seen.get(path);
+    if (known) this.#seen.set(path, { ...known, since: at, latest: at });
+  }
+
+  /**
+   * ms until another listing can show that the file has settled; 0 if two listings, `settle` ms apart by our own clock, have
+   * shown it the same. The source's time of its last change can only lengthen the wait: nobody knows who set that clock. Where
+   * writers can be seen, a path that was seen to change has to wait no longer than others.
+   */
+  remaining({ path, modified }: SourceFile, settle: number, writersSeen = false): number {
+    const known = this.#seen.get(path);
+    if (!known) return settle;
+    const needed = settle * (writersSeen ? 1 : factorOf(known));
+    if (known.latest - known.since >= needed && this.#untouchedFor(modified) >= settle) return 0;
+    const now = this.#clock.monotonic();
+    const rest = Math.max(known.since + needed - now, settle - this.#untouchedFor(modified), 0);
+    return Math.ceil(rest) + TIMER_SLACK_MS;
+  }
+
+  /** Monotonic ms: when the first listing began that showed the file as it is. */
+  since(path: string): number | undefined {
+    return this.#seen.get(path)?.since;
+  }
+
+  /** Drops what is not listed any more. */
+  keepOnly(paths: ReadonlySet<string>): void {
+    for (const path of this.#seen.keys()) if (!paths.has(path)) this.#seen.delete(path);
+  }
+
+  drop(path: string): void {
+    this.#seen.delete(path);
+  }
+
+  /** ms, as the source says it; a time in the future says nothing. */
+  #untouchedFor(modified: number | undefined): number {
+    const age = modified === undefined ? Infinity : this.#clock.now() - modified;
+    return age < 0 ? Infinity : age;
+  }
+}
+
+const factorOf = ({ changed, versions }: Observation): number =>
+  changed ? Math.min(MAX_FACTOR, CHANGED_FACTOR * 2 ** Math.max(0, versions - 1)) : 1;
+
+/** What is known of one source in this run of the program. */
+export interface SourceMemory {
+  readonly sightings: Sightings;
+  /** Monotonic ms of the last full scan, while what it saw can still be relied on. */
+  scannedFully: number;
+  /** Monotonic ms of the first full scan ever, until all that it showed is in the database. */
+  firstScan: number | undefined;
+  /** It may hold another medium than the records speak of. */
+  suspect: boolean;
+  volume?: string | undefined;
+  growing: readonly string[];
+  /** Processes that write to its files can be seen. */
+  writersSeen: boolean;
+  /** What was last reported of a part that cannot be listed. */
+  reported: string;
+}
+
+export const newMemory = (clock: Clock): SourceMemory => ({
+  ...{ sightings: new Sightings(clock), scannedFully: -Infinity, firstScan: undefined, suspect: true },
+  ...{ growing: [], writersSeen: false, reported: '' },
+});

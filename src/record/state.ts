@@ -1,0 +1,106 @@
+import type { FileSyncError } from '../errors.js';
+import { FileState, type Checkpoint, type Delivery, type FileRecord } from '../ports.js';
+
+const NAMES = new Map<FileState, string>(Object.entries(FileState).map(([name, state]) => [state, name]));
+
+/** The state's name as users read it: `FOUND`, `DOWNLOADED` … */
+export function stateName(state: FileState): string {
+  return NAMES.get(state) ?? String(state);
+}
+
+/** The state of that name or number, in any case; undefined if there is none. */
+export function parseState(text: string): FileState | undefined {
+  const wanted = text.toUpperCase();
+  return [...NAMES].find(([state, name]) => name === wanted || String(state) === wanted)?.[0];
+}
+
+/** The contract's state of a file: a projection of its facts, which nobody stores. */
+export function stateOf(record: FileRecord): FileState {
+  const deliveries = Object.values(record.targets);
+  if (record.source.state === 'removed') return FileState.REMOVED;
+  if (record.givenUp) return FileState.FAILED;
+  if (deliveries.length > 0 && !deliveries.some(isOpen))
+    return deliveries.some(({ state }) => state === 'failed') ? FileState.FAILED : FileState.UPLOADED;
+  return unfinishedState(record, deliveries);
+}
+
+function unfinishedState(record: FileRecord, deliveries: readonly Delivery[]): FileState {
+  const has = (...states: Delivery['state'][]) => deliveries.some(({ state }) => states.includes(state));
+  if (record.copy.state === 'fetching') return FileState.DOWNLOADING;
+  if (has('sending')) return FileState.UPLOADING;
+  if (record.source.state === 'gone' && !hasLocalCopy(record)) return FileState.VANISHED;
+  if (record.skipped !== undefined) return FileState.SKIPPED;
+  // After those: a doubt that a crash has left may stay for good, and nothing moves then.
+  if (has('committing')) return FileState.UPLOADING;
+  if (has('done')) return FileState.PARTIAL;
+  return hasLocalCopy(record) ? FileState.DOWNLOADED : FileState.FOUND;
+}
+
+/** A finished copy lies in local storage. */
+export const hasLocalCopy = ({ copy }: FileRecord): boolean => copy.state === 'whole';
+
+/** Neither done nor given up. */
+export const isOpen = ({ state }: Delivery): boolean => state !== 'done' && state !== 'failed';
+
+/** Targets that wait for the file, in order. */
+export function openTargets({ targets }: FileRecord): string[] {
+  return Object.keys(targets).filter(name => isOpen(targets[name] as Delivery));
+}
+
+/** Every target has it. */
+export function isDelivered({ targets }: FileRecord): boolean {
+  const deliveries = Object.values(targets);
+  return deliveries.length > 0 && deliveries.every(({ state }) => state === 'done');
+}
+
+/** Work is left that ends neither by itself nor by a rule. */
+export function isUnfinished(record: FileRecord): boolean {
+  const { UPLOADED, REMOVED, VANISHED, SKIPPED } = FileState;
+  return !([UPLOADED, REMOVED, VANISHED, SKIPPED] as FileState[]).includes(stateOf(record));
+}
+
+/** Why a file is FAILED, SKIPPED or VANISHED, or why the last attempts failed: one sentence for each; empty if nothing is wrong. */
+export function reasonOf(record: FileRecord): string {
+  const ofTargets = Object.entries(record.targets).flatMap(([name, { reason }]) =>
+    reason === undefined ? [] : [`${name}: ${reason}`],
+  );
+  const own = record.reason ?? reasonOfState(record);
+  return [...(own === undefined ? [] : [own]), ...ofTargets].join('; ');
+}
+
+/** What a record says of an attempt that failed: being stopped is no reason that a person needs to read. */
+export function reasonFor(error: FileSyncError): string {
+  return error.kind === 'cancelled' && error.message === 'cancelled' ? '' : error.message;
+}
+
+function reasonOfState(record: FileRecord): string | undefined {
+  const state = stateOf(record);
+  if (state === FileState.VANISHED) return 'gone from the source, and no local copy is left';
+  return state === FileState.SKIPPED ? record.skipped : undefined;
+}
+
+/** What a log line says of the next attempt. */
+export function nextOf(gaveUp: boolean, last: boolean): string {
+  return gaveUp ? 'gave up' : last ? 'left for the next run' : 'will try again';
+}
+
+/** How much of an unfinished copy can be trusted; undefined: nothing of it. */
+export const checkpointOf = ({ copy }: FileRecord): Checkpoint | undefined =>
+  'checkpoint' in copy ? copy.checkpoint : undefined;
+
+/** A record as people and programs get it: the facts, and what follows from them. */
+export interface FileView extends FileRecord {
+  readonly state: FileState;
+  /** Whether the local copy is there. */
+  readonly kept: boolean;
+}
+
+export function viewOf(record: FileRecord): FileView {
+  const reason = reasonOf(record);
+  return {
+    ...record,
+    state: stateOf(record),
+    kept: hasLocalCopy(record),
+    ...(reason !== '' && { reason }),
+  };
+}

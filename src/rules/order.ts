@@ -1,0 +1,33 @@
+import type { FileRecord } from '../ports.js';
+import type { Order } from './rule.js';
+
+/** Where something that concerns a file stands in a queue; see `compareRanks`. */
+export interface Rank {
+  readonly first: number;
+  /** A class of its own: all of a lower one come before all of a higher one. */
+  readonly kind: number;
+  /** By the rule's `order`, smaller ones earlier. */
+  readonly value: number;
+  readonly path: string;
+  readonly descending: boolean;
+}
+
+const natural = new Intl.Collator('en', { numeric: true });
+
+/** Newest: by the time of the file, or of finding it; of files found together, the one whose name comes last. */
+export function rankIn(kind: number, record: FileRecord | undefined, order: Order): Rank {
+  if (!record) return { first: 0, kind, value: 0, path: '', descending: false };
+  const { first = 0, path, size } = record;
+  const time = timeOf(record);
+  const value = order === 'smallest' ? size : order === 'oldest' ? time : -time;
+  return { first, kind, value, path, descending: order === 'newest' };
+}
+
+/** Of its last change where the source tells it, else of finding it; ms since the Unix epoch. */
+export const timeOf = ({ modified, foundAt }: FileRecord): number => modified ?? foundAt;
+
+/** What a person moved to the front, then by kind, then by the rule's order. */
+export function compareRanks(a: Rank, b: Rank): number {
+  const difference = b.first - a.first || a.kind - b.kind || a.value - b.value;
+  return difference || natural.compare(a.path, b.path) * (a.descending ? -1 : 1);
+}

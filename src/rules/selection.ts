@@ -1,0 +1,81 @@
+import bytes from 'bytes';
+import ms, { type StringValue } from 'ms';
+import type { FileRecord } from '../ports.js';
+import { isCompanion } from './companion.js';
+import type { Rule } from './rule.js';
+
+/** What the selection keys of a rule look at. */
+export type Selectable = Pick<
+  FileRecord,
+  'device' | 'path' | 'size' | 'modified' | 'foundAt' | 'atFirstScan' | 'asked'
+>;
+
+/**
+ * Why the rule, which matches the file's path, does not want its bytes now: begins with the rule's key and names the
+ * remedy. `undefined`: it wants them. A file that a person asked for is always wanted. A companion is wanted if `main` is;
+ * where that is not known, its own size says nothing.
+ */
+export function refusal(rule: Rule, file: Selectable, main: Selectable = file): string | undefined {
+  if (file.asked || main.asked) return undefined;
+  return refusalByAge(rule, main) ?? refusalBySize(rule, main) ?? refusalUntilAsked(rule);
+}
+
+/**
+ * Only of what was there at the first scan: what comes later is new however old its time says it is, as clocks of vehicles
+ * may be wrong and a source may have been offline for long.
+ */
+function refusalByAge({ begin }: Rule, { modified, foundAt, atFirstScan }: Selectable): string | undefined {
+  if (!atFirstScan) return undefined;
+  const changed = modified ?? foundAt;
+  switch (begin.kind) {
+    case 'all':
+      return undefined;
+    case 'new':
+      return inWords('begin: new', 'it was on the source at the first scan');
+    case 'date':
+      return changed < begin.from ? inWords(`begin: ${showDate(begin.from)}`, 'it is older') : undefined;
+    case 'age':
+      return foundAt - changed > begin.ms
+        ? inWords(`begin: ${showSpan(begin.ms)}`, 'it was older when it was found')
+        : undefined;
+  }
+}
+
+function refusalBySize({ largerThan, smallerThan }: Rule, { path, size }: Selectable): string | undefined {
+  if (isCompanion(path)) return undefined;
+  if (largerThan !== undefined && size <= largerThan) {
+    return inWords(`larger_than: ${showSize(largerThan)}`, `it has ${showSizeBeside(size, largerThan)}`);
+  }
+  if (smallerThan !== undefined && size >= smallerThan) {
+    return inWords(`smaller_than: ${showSize(smallerThan)}`, `it has ${showSizeBeside(size, smallerThan)}`);
+  }
+  return undefined;
+}
+
+function refusalUntilAsked({ fetch }: Rule): string | undefined {
+  return fetch === 'asked' ? inWords('fetch: asked') : undefined;
+}
+
+function inWords(key: string, ...why: readonly string[]): string {
+  return `${key} (${[...why, 'filesync fetch ID takes it'].join('; ')})`;
+}
+
+/** Exact where the rounded size would look like the limit. */
+function showSizeBeside(size: number, limit: number): string {
+  return showSize(size) === showSize(limit) ? `${size} bytes` : showSize(size);
+}
+
+function showSize(size: number): string {
+  return bytes.format(size) ?? String(size);
+}
+
+/** In the largest unit in which it is a whole number; the library rounds. */
+function showSpan(span: number): string {
+  const unit = ['y', 'd', 'h', 'm', 's'].find(unit => span % ms(`1${unit}` as StringValue) === 0) ?? 'ms';
+  return `${span / ms(`1${unit}` as StringValue)}${unit}`;
+}
+
+/** UTC; the day alone where it begins there. */
+function showDate(time: number): string {
+  return new Date(time).toISOString().replace(/(T00:00:00)?\.000Z$/, (_, midnight) => (midnight ? '' : 'Z'));
+}

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { FileSyncError } from '../errors.js';
+import type { Clock } from '../ports.js';
+
+/** A promise, or a function that is given a signal, which aborts when the outcome stands, whatever that is. */
+export type Work<Value> = Promise<Value> | ((over: AbortSignal) => Promise<Value>);
+
+export interface Deadline<Value> {
+  /** The first of them that aborts ends the waiting. */
+  readonly signal?: AbortSignal | readonly AbortSignal[] | undefined;
+  /** What the work may take. */
+  readonly ms?: number | undefined;
+  /** Measures the time, in place of the machine's own clock. */
+  readonly clock?: Pick<Clock, 'sleep'> | undefined;
+  /** Makes the error when the time is over, in place of a plain `timeout`. It is called once, then. */
+  readonly late?: (() => FileSyncError) | undefined;
+  /** Disposes of what the work gives when nobody waits for it any more. */
+  readonly discard?: ((value: Value) => unknown) | undefined;
+}
+
+/** Why an outcome that stands ends the rest: an abort without a reason would make an error, with its stack, each time. */
+const SETTLED = new FileSyncError('cancelled', 'the outcome stands');
+
+/** The longest wait that a Node timer takes; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Settles as the work does, but rejects with `cancelled` as soon as a signal aborts (with the signal's reason, where that
+ * is a FileSyncError), and with `timeout` when the time is over. Work that is a function does not begin if a signal is
+ * aborted already. Nothing of it stays with the signals, and no timer; work that lost goes on unheard.
+ */
+export function withDeadline<Value>(work: Work<Value>, deadline: Deadline<Value>): Promise<Value> {
+  return new Promise((resolve, reject) => new Race(deadline, resolve, reject).run(work));
+}
+
+/** As `withDeadline`, but resolves to undefined when the time is over. */
+export async function withinTime<Value>(
+  work: Work<Value>,
+  deadline: Omit<Deadline<Value>, 'late' | 'discard'>,
+): Promise<Value | undefined> {
+  let over: FileSyncError | undefined;
+  const late = () => (over = timeIsOver(deadline.ms));
+  return withDeadline<Value | undefined>(work, { ...deadline, late }).catch((error: unknown) => {
+    if (error !== over) throw error;
+    return undefined;
+  });
+}
+
+/** The first to settle it wins, there and then: what comes later finds it settled. */
+class Race<Value> {
+  readonly #deadline: Deadline<Value>;
+  readonly #signals: readonly AbortSignal[];
+  readonly #resolve: (value: Value) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #over = new AbortController();
+  readonly #cancel = () => this.#lose(abortOf(...this.#signals));
+
+  constructor(deadline: Deadline<Value>, resolve: (value: Value) => void, reject: (error: unknown) => void) {
+    this.#deadline = deadline;
+    this.#signals = [deadline.signal ?? []].flat();
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  run(work: Work<Value>): void {
+    for (const signal of this.#signals) signal.addEventListener('abort', this.#cancel);
+    if (this.#signals.some(({ aborted }) => aborted)) this.#cancel();
+    this.#begun(work).then(
+      value => this.#given(value),
+      (error: unknown) => this.#failed(error),
+    );
+    const { ms = Infinity } = this.#deadline;
+    if (ms !== Infinity) this.#passed(ms).then(() => this.#late(), ignore);
+  }
+
+  get #settled(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  async #begun(work: Work<Value>): Promise<Value> {
+    if (typeof work !== 'function') return work;
+    if (this.#settled) throw this.#over.signal.reason;
+    return work(this.#over.signal);
+  }
+
+  #given(value: Value): void {
+    if (this.#settled) return void this.#discarded(value).catch(ignore);
+    this.#resolve(value);
+    this.#end();
+  }
+
+  async #discarded(value: Value): Promise<void> {
+    await this.#deadline.discard?.(value);
+  }
+
+  #failed(error: unknown): void {
+    if (this.#settled) return;
+    this.#reject(error);
+    this.#end();
+  }
+
+  #late(): void {
+    const { late, ms } = this.#deadline;
+    if (!this.#settled) this.#lose(late?.() ?? timeIsOver(ms));
+  }
+
+  #lose(error: FileSyncError): void {
+    this.#reject(error);
+    this.#end(error);
+  }
+
+  #end(reason?: FileSyncError): void {
+    for (const signal of this.#signals) signal.removeEventListener('abort', this.#cancel);
+    this.#over.abort(reason ?? SETTLED);
+  }
+
+  /**
+   * Resolves when the time is over; rejects when that does not matter any more. After a stall of the program an answer may lie
+   * unread in its socket by then: the second, short wait lets it be read.
+   */
+  async #passed(ms: number): Promise<void> {
+    const { clock } = this.#deadline;
+    const { signal } = this.#over;
+    const sleep = clock
+      ? (time: number) => clock.sleep(time, signal)
+      : (time: number) => delay(Math.min(time, MAX_TIMER_MS), undefined, { signal });
+    await sleep(ms);
+    await sleep(0);
+  }
+}
+
+/** What to throw when one of the signals has aborted: its reason, if that is a FileSyncError, or `cancelled`. */
+export function abortOf(...signals: readonly AbortSignal[]): FileSyncError {
+  const cause: unknown = signals.find(({ aborted }) => aborted)?.reason;
+  return cause instanceof FileSyncError ? cause : new FileSyncError('cancelled', 'cancelled', { cause });
+}
+
+const timeIsOver = (ms = Infinity) => new FileSyncError('timeout', `did not end within ${ms / 1000} s`);
+
+function ignore(): void {}

@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
+
+/** A machine without a battery-backed clock starts in 1970, or when its image was made. */
+const FLOOR = Date.UTC(2025, 0, 1);
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+
+export interface TimeSyncOptions {
+  /** A file that is there once systemd-timesyncd has set the clock. */
+  readonly flag: string;
+  /** Prints `yes` or `no`: whether the kernel's clock is synchronised, by whatever program. */
+  readonly command: readonly [string, ...string[]];
+  /** ms that an answer may take. */
+  readonly timeout: number;
+  /** ms between an answer that is not `yes` and the next question. */
+  readonly interval: number;
+  /** ms between two looks at the flag. */
+  readonly glance: number;
+}
+
+const SYSTEMD: TimeSyncOptions = {
+  flag: '/run/systemd/timesync/synchronized',
+  command: ['timedatectl', 'show', '--property=NTPSynchronized', '--value'],
+  timeout: 5_000,
+  interval: 60_000,
+  glance: 1_000,
+};
+
+/**
+ * Whether the wall clock is known to be right. Watching begins with the first question, ends when the clock is right, and
+ * does not keep the program alive.
+ */
+export class TimeSync {
+  readonly #now: () => number;
+  readonly #options: TimeSyncOptions;
+  #answer: 'pending' | 'yes' | 'no' | 'unknown' = 'pending';
+  #watching = false;
+  /** When the flag was last looked at, by `performance.now`. */
+  #lookedAt = -Infinity;
+
+  /** @param now wall time, ms since the Unix epoch */
+  constructor(now: () => number, options: Partial<TimeSyncOptions> = {}) {
+    this.#now = now;
+    this.#options = { ...SYSTEMD, ...options };
+  }
+
+  /** False until the first answer. Where nobody can tell, a clock after the floor date is taken to be right. */
+  get synchronised(): boolean {
+    const now = performance.now();
+    if (this.#answer !== 'yes' && now - this.#lookedAt >= this.#options.glance) this.#look(now);
+    return this.#isKnown();
+  }
+
+  #look(now: number): void {
+    this.#lookedAt = now;
+    if (existsSync(this.#options.flag)) this.#answer = 'yes';
+    else this.#watch();
+  }
+
+  #isKnown(): boolean {
+    return this.#answer === 'yes' || (this.#answer === 'unknown' && this.#now() >= FLOOR);
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    void this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    const { command, timeout, interval } = this.#options;
+    const output = await outputOf(command, timeout).catch(() => '');
+    if (this.#answer === 'yes') return;
+    this.#answer = output === 'yes' || output === 'no' ? output : 'unknown';
+    if (this.#answer !== 'yes') setTimeout(() => void this.#ask(), interval).unref();
+  }
+}
+
+/** What the program prints, trimmed. Rejects if it fails, or takes longer than `timeout` ms. */
+async function outputOf(
+  [program, ...args]: readonly [string, ...string[]],
+  timeout: number,
+): Promise<string> {
+  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore'] });
+  const limit = setTimeout(() => {
+    child.kill('SIGKILL');
+    child.stdout.destroy();
+  }, timeout);
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  // Nothing of it keeps the program alive. A pipe to a child is a socket, which its type does not say.
+  for (const part of [child, limit, child.stdout as Socket]) part.unref();
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', code => {
+      clearTimeout(limit);
+      if (code === 0) resolve(output.trim());
+      else reject(new Error(`${program} ended with ${code}`));
+    });
+  });
+}

@@ -1,0 +1,33 @@
+/** A rate is known after this time, ms. */
+const KNOWN_AFTER_MS = 2_000;
+
+/** How fast a transfer goes. Times are monotonic ms, positions bytes of the file. */
+export class TransferRate {
+  readonly #began: number;
+  #from: number | undefined;
+  #position = 0;
+
+  constructor(began: number) {
+    this.#began = began;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  progressed(position: number): void {
+    this.#from ??= position;
+    this.#position = position;
+  }
+
+  isKnown(now: number): boolean {
+    return now - this.#began >= KNOWN_AFTER_MS;
+  }
+
+  /** ms until all of `size` is across, at the rate so far; 0 while that is not known. */
+  timeLeft(size: number, now: number): number {
+    const moved = this.#position - (this.#from ?? this.#position);
+    if (!this.isKnown(now) || moved <= 0) return 0;
+    return ((size - this.#position) * (now - this.#began)) / moved;
+  }
+}

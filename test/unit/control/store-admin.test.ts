@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { of } from 'rxjs';
+import { StoreAdmin } from '../../../src/control/store-admin.js';
+import { Records } from '../../../src/record/records.js';
+import { stateOf } from '../../../src/record/state.js';
+import { FileState, type FileRecord } from '../../../src/ports.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { fileRecord } from '../../fakes/file-record.js';
+import { MemoryStore } from '../../fakes/memory-store.js';
+
+const TARGETS = { ftp: { state: 'pending' } } as const;
+const DONE = { ftp: { state: 'done' } } as const;
+
+const found = (number: number, changes: Partial<FileRecord> = {}) =>
+  fileRecord(number, { targets: TARGETS, ...changes });
+const failed = (number: number) => found(number, { givenUp: true, reason: 'the card is broken' });
+const skipped = (number: number) => found(number, { skipped: 'exclude: **/*.ulg' });
+
+const NO_SUCH_FILE = 'no such file; `filesync files` lists them';
+
+const idOf = (number: number): string => fileRecord(number).id;
+const idsOf = (...numbers: number[]): string[] => numbers.map(idOf);
+
+/** An admin of a database that holds these records. */
+function adminOf(...made: FileRecord[]) {
+  const store = new MemoryStore(made);
+  const records = new Records(store, systemClock);
+  const admin = new StoreAdmin(records);
+  const get = (number: number): FileRecord => records.get(idOf(number)) ?? assert.fail(`no record ${number}`);
+  return { admin, records, store, get };
+}
+
+const listedIds = (files: readonly { readonly id: string }[]): string[] => files.map(({ id }) => id);
+
+describe('StoreAdmin', () => {
+  it('counts the files by state; without a daemon no device is known', async () => {
+    const { admin } = adminOf(found(1), found(2), failed(3), skipped(4));
+    assert.deepEqual(await admin.status(), {
+      running: false,
+      devices: [],
+      counts: { FOUND: 2, FAILED: 1, SKIPPED: 1 },
+    });
+  });
+
+  it('gives the devices and why files wait, where a daemon knows', async () => {
+    const { records } = adminOf(found(1), found(2));
+    const device = { name: 'cam', type: 'disk', available: false, reason: 'not plugged in', armed: false };
+    const explain = ({ id }: FileRecord) => (id === idOf(1) ? { reason: 'not plugged in' } : undefined);
+    const admin = new StoreAdmin(records, { devices: of([device]), explain });
+    const { running, devices } = await admin.status();
+    assert.deepEqual([running, devices], [true, [device]]);
+    const waits = (await admin.files({})).map(file => file.waits);
+    assert.deepEqual(waits, ['not plugged in', undefined]);
+  });
+
+  describe('files', () => {
+    const made = [found(1), found(2, { device: 'cam' }), failed(3)];
+
+    it('gives each as people see it: its facts, state and reason', async () => {
+      const [file] = await adminOf(failed(3)).admin.files({});
+      assert.deepEqual(file, { ...failed(3), state: FileState.FAILED, kept: false });
+    });
+
+    it('filters by state and device', async () => {
+      const { admin } = adminOf(...made);
+      assert.deepEqual(listedIds(await admin.files({ state: FileState.FOUND })), idsOf(1, 2));
+      assert.deepEqual(listedIds(await admin.files({ device: 'cam' })), idsOf(2));
+      assert.deepEqual(listedIds(await admin.files({ state: FileState.FAILED, device: 'cam' })), []);
+    });
+
+    it('gives what is archived only when asked for all, by the same filters', async () => {
+      const { admin, store } = adminOf(...made);
+      await store.archive(idsOf(1, 2));
+      assert.deepEqual(listedIds(await admin.files({})), idsOf(3));
+      assert.deepEqual(listedIds(await admin.files({ all: false })), idsOf(3));
+      assert.deepEqual(listedIds(await admin.files({ all: true })).sort(), idsOf(1, 2, 3));
+      assert.deepEqual(listedIds(await admin.files({ all: true, device: 'cam' })), idsOf(2));
+      assert.deepEqual(listedIds(await admin.files({ all: true, state: FileState.FAILED })), idsOf(3));
+    });
+  });
+
+  describe('retry', () => {
+    it('brings back what FAILED, named by the beginnings of ids, and says why not the others', async () => {
+      const { admin, get } = adminOf(failed(0xa1), found(0xb2));
+      const result = await admin.retry(['0000000000a', idOf(0xb2), 'zz']);
+      assert.deepEqual(result.changed, idsOf(0xa1));
+      assert.deepEqual(
+        result.refused.map(({ id }) => id),
+        [idOf(0xb2), 'zz'],
+      );
+      assert.match(result.refused[0]?.reason ?? '', /it is FOUND; only FAILED files can be retried/);
+      assert.equal(result.refused[1]?.reason, NO_SUCH_FILE);
+      assert.equal(stateOf(get(0xa1)), FileState.FOUND);
+      assert.equal(get(0xa1).reason, undefined);
+      assert.deepEqual(get(0xb2), found(0xb2));
+    });
+
+    it('brings back all that FAILED', async () => {
+      const { admin, get } = adminOf(failed(1), found(2), failed(3), skipped(4));
+      assert.deepEqual(await admin.retry('failed'), { changed: idsOf(1, 3), refused: [] });
+      assert.deepEqual([1, 3].map(get).map(stateOf), [FileState.FOUND, FileState.FOUND]);
+    });
+
+    it('tries only the targets again that do not have it', async () => {
+      const targets = { ftp: { state: 'done', path: 'a' }, web: { state: 'failed', reason: 'no' } } as const;
+      const { admin, get } = adminOf(found(1, { copy: { state: 'whole' }, targets }));
+      await admin.retry([idOf(1)]);
+      const { ftp, web } = get(1).targets;
+      assert.deepEqual([ftp, web?.state, web?.reason], [targets.ftp, 'pending', undefined]);
+    });
+  });
+
+  describe('first', () => {
+    /** In the order in which they go. */
+    const order = (records: Records) =>
+      [...records.all()]
+        .filter(({ first }) => first !== undefined)
+        .sort((a, b) => (b.first ?? 0) - (a.first ?? 0))
+        .map(({ id }) => id);
+
+    it('puts the first named first, before what was put there earlier', async () => {
+      const { admin, records } = adminOf(found(1), found(2), found(3), found(4));
+      assert.deepEqual(await admin.first(idsOf(4)), { changed: idsOf(4), refused: [] });
+      await admin.first(idsOf(3, 1));
+      assert.deepEqual(order(records), idsOf(3, 1, 4));
+      await admin.first(idsOf(4));
+      assert.deepEqual(order(records), idsOf(4, 3, 1));
+    });
+
+    it('says why not those that wait for nothing', async () => {
+      const { admin, get } = adminOf(found(1), found(2, { copy: { state: 'whole' }, targets: DONE }));
+      const { changed, refused } = await admin.first(idsOf(2, 1));
+      assert.deepEqual(changed, idsOf(1));
+      assert.deepEqual(refused, [{ id: idOf(2), reason: 'it is UPLOADED; nothing of it waits in a queue' }]);
+      assert.equal(get(2).first, undefined);
+    });
+  });
+
+  it('fetch asks for what is SKIPPED, and for nothing else', async () => {
+    const { admin, get } = adminOf(skipped(1), found(2));
+    const { changed, refused } = await admin.fetch(idsOf(1, 2));
+    assert.deepEqual(changed, idsOf(1));
+    assert.match(refused[0]?.reason ?? '', /it is FOUND; only SKIPPED files can be fetched/);
+    assert.deepEqual([stateOf(get(1)), get(1).asked, get(1).skipped], [FileState.FOUND, true, undefined]);
+    assert.deepEqual(get(2), found(2));
+  });
+
+  it('forget deletes records, and says which are not there', async () => {
+    const { admin, records } = adminOf(found(1), failed(2), found(3));
+    const { changed, refused } = await admin.forget([idOf(1), 'zz', idOf(2)]);
+    assert.deepEqual([changed, listedIds(refused)], [idsOf(1, 2), ['zz']]);
+    assert.deepEqual(listedIds([...records.all()]), idsOf(3));
+  });
+
+  describe('ids', () => {
+    it('may be cut short where no other begins so', () => {
+      const { admin } = adminOf(found(0xa1), found(0xb2));
+      assert.deepEqual(admin.look('0000000000a'), found(0xa1));
+      assert.equal(admin.look('0000'), '2 files begin so; give more digits');
+      assert.equal(admin.look(''), NO_SUCH_FILE);
+    });
+
+    it('that are whole are meant, though others begin so', () => {
+      const longer = { ...found(2), id: `${idOf(1)}2` };
+      assert.deepEqual(adminOf(longer, found(1)).admin.look(idOf(1)), found(1));
+    });
+  });
+
+  describe('edit', () => {
+    const isTarget = (name: string) => ['ftp', 'web'].includes(name);
+
+    it('gives the record as it is then', async () => {
+      const { admin, get } = adminOf(found(1));
+      const edit = { description: 'windy', targets: ['web', 'ftp'], state: FileState.FAILED };
+      const edited = await admin.edit(idOf(1), edit, isTarget);
+      assert.deepEqual(edited, get(1));
+      assert.deepEqual([get(1).description, Object.keys(get(1).targets)], ['windy', ['web', 'ftp']]);
+      assert.equal(stateOf(get(1)), FileState.FAILED);
+    });
+
+    it('refuses all of it when one part cannot be, and changes nothing', async () => {
+      const { admin, get } = adminOf(found(1));
+      const refused = await admin.edit(idOf(1), { description: 'windy', targets: ['moon'] }, isTarget);
+      assert.equal(refused, 'moon is not a target of any rule in the configuration');
+      assert.deepEqual(get(1), found(1));
+      assert.equal(await admin.edit('zz', { description: 'windy' }, isTarget), NO_SUCH_FILE);
+    });
+
+    it('says so when the file is forgotten meanwhile', async () => {
+      const { admin, store } = adminOf(found(1));
+      const forgetting = (name: string) => {
+        void store.delete(idOf(1));
+        return isTarget(name);
+      };
+      const refused = await admin.edit(idOf(1), { targets: ['ftp', 'web'] }, forgetting);
+      assert.equal(refused, 'it has just been forgotten');
+    });
+  });
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { recordId } from '../../../src/record/identity.js';
+import { reasonOf, stateName, stateOf } from '../../../src/record/state.js';
+import { type FileRecord } from '../../../src/ports.js';
+import type { Rule } from '../../../src/rules/rule.js';
+import { checksumOf, sample } from '../../conformance/support.js';
+import { LateStore } from '../../fakes/late-store.js';
+import { MemoryStore } from '../../fakes/memory-store.js';
+import { onBench, rule, type Bench, type BenchOptions } from './bench.js';
+
+const A = sample(10_000, 1);
+const deleting = (local: Rule['after']['local']) => rule({ after: { source: 'delete', local } });
+const KEEP = { kind: 'keep' } as const;
+
+describe('What is deleted afterwards', () => {
+  it('goes from the source only when the record of its delivery is on disk', async () => {
+    const store = new LateStore();
+    let looked = 0;
+    const before = (operation: string) => {
+      if (operation !== 'remove') return;
+      looked += 1;
+      store.assertDelivered();
+    };
+    await onBench({ store, rules: [deleting(KEEP)], source: { before } }, async bench => {
+      bench.source.put('a.ulg', A);
+      await bench.engine.pass();
+      assert.equal(bench.record('a.ulg')?.reason, undefined);
+      assert.deepEqual([bench.source.has('a.ulg'), looked], [false, 1]);
+    });
+  });
+
+  it('goes from local storage only then, too', async () => {
+    const store = new LateStore();
+    await onBench(
+      { store, rules: [rule({ after: { source: 'keep', local: { kind: 'delete' } } })] },
+      async bench => {
+        const remove = bench.local.remove.bind(bench.local);
+        let looked = 0;
+        bench.local.remove = async name => {
+          looked += 1;
+          store.assertDelivered();
+          await remove(name);
+        };
+        bench.source.put('a.ulg', A);
+        await bench.engine.pass();
+        assert.equal(looked, 1);
+        assert.equal(bench.record('a.ulg')?.copy.state, 'evicted');
+      },
+    );
+  });
+
+  const delivered = (changes: Partial<FileRecord> = {}): FileRecord => ({
+    id: recordId('cam', { path: 'a.ulg', size: A.length, modified: 1000 }),
+    device: 'cam',
+    path: 'a.ulg',
+    size: A.length,
+    modified: 1000,
+    source: { state: 'present' },
+    copy: { state: 'evicted' },
+    local: 'cam/a.ulg',
+    sha256: createHash('sha256').update(A).digest('hex'),
+    delivered: { at: 1, boot: 'earlier', up: 1, synced: true },
+    description: '',
+    targets: { ftp: { state: 'done', path: 'cam/a.ulg', verified: 'size' } },
+    foundAt: 1,
+    updatedAt: 1,
+    ...changes,
+  });
+  const crc = { capabilities: { checksum: 'crc32-mavlink' } } as const;
+
+  async function afterwards(
+    record: FileRecord,
+    options: BenchOptions,
+    test: (bench: Bench) => Promise<void>,
+  ): Promise<void> {
+    const rules = [deleting({ kind: 'delete' })];
+    await onBench({ rules, source: crc, ...options, store: new MemoryStore([record]) }, async bench => {
+      bench.source.put('a.ulg', A, 1000);
+      bench.target().files.set('cam/a.ulg', Buffer.from(A));
+      await test(bench);
+    });
+  }
+
+  it('goes from the source also when the local copy went first, by what the source had said of it', () =>
+    afterwards(delivered({ proof: checksumOf('crc32-mavlink', A) }), {}, async bench => {
+      await bench.engine.pass();
+      assert.equal(bench.source.has('a.ulg'), false);
+      assert.equal(stateName(stateOf(bench.record('a.ulg') as FileRecord)), 'REMOVED');
+    }));
+
+  it('stays there when nobody knows any more what the source had said', () =>
+    afterwards(delivered(), {}, async bench => {
+      await bench.engine.pass();
+      assert.equal(bench.source.has('a.ulg'), true);
+      assert.match(
+        reasonOf(bench.record('a.ulg') as FileRecord),
+        /local copy is gone, so the file cannot be compared/,
+      );
+    }));
+
+  it('stays there when the source holds other bytes of the same size and time', () =>
+    afterwards(delivered({ proof: checksumOf('crc32-mavlink', A) }), {}, async bench => {
+      bench.source.put('a.ulg', sample(A.length, 4), 1000);
+      await bench.engine.pass();
+      assert.equal(bench.source.has('a.ulg'), true);
+      assert.match(reasonOf(bench.record('a.ulg') as FileRecord), /other bytes/);
+    }));
+
+  it('is not looked for when somebody else has removed it', () =>
+    afterwards(delivered(), {}, async bench => {
+      bench.source.take('a.ulg');
+      await bench.engine.pass();
+      assert.equal(stateName(stateOf(bench.record('a.ulg') as FileRecord)), 'UPLOADED');
+    }));
+
+  it('never goes while a target has not got it, whatever the retention', () =>
+    onBench(
+      {
+        rules: [{ ...deleting({ kind: 'age', ms: 0 }), to: ['ftp', 'web'] }],
+        targets: { ftp: {}, web: { before: operation => void (operation === 'write' && refuse()) } },
+        policy: { maxTries: 1 },
+      },
+      async bench => {
+        bench.source.put('a.ulg', A);
+        await bench.engine.pass();
+        assert.equal(bench.record('a.ulg')?.copy.state, 'whole');
+        assert.equal(bench.source.has('a.ulg'), true);
+        assert.deepEqual(await bench.copy('cam/a.ulg'), Buffer.from(A));
+      },
+    ));
+});
+
+function refuse(): never {
+  throw new Error('no');
+}

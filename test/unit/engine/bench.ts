@@ -1,0 +1,86 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LocalStorage } from '../../../src/local/storage.js';
+import { Engine } from '../../../src/engine/engine.js';
+import type { RetryPolicy } from '../../../src/system/back-off.js';
+import type { Clock, FileRecord, Source, Store } from '../../../src/ports.js';
+import { DescriptionFile } from '../../../src/rules/coex.js';
+import { Planner } from '../../../src/rules/plan.js';
+import { TemplateContext } from '../../../src/rules/template-context.js';
+import type { Rule } from '../../../src/rules/rule.js';
+import { rule as ruleWithDefaults } from '../rules/rule.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { MemorySource, type MemorySourceOptions } from '../../fakes/memory-source.js';
+import { MemoryStore } from '../../fakes/memory-store.js';
+import { MemoryTarget, type MemoryTargetOptions } from '../../fakes/memory-target.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
+
+/** Quick enough for tests, and as patient as a pass. */
+const POLICY: RetryPolicy = { baseMs: 1, ceilingMs: 4, maxTries: 5, maxWaitMs: 100 };
+
+/** Takes everything at once, and deletes without delay where it is told to. */
+export const rule = (changes: Partial<Rule> = {}): Rule =>
+  ruleWithDefaults({ from: 'cam', to: ['ftp'], settle: 0, deleteAfter: 0, ...changes });
+
+export interface BenchOptions {
+  readonly rules?: readonly Rule[];
+  readonly source?: MemorySourceOptions;
+  readonly targets?: Readonly<Record<string, MemoryTargetOptions>>;
+  readonly store?: Store;
+  readonly folder?: string;
+  readonly policy?: Partial<RetryPolicy>;
+  readonly clock?: Clock;
+  /** ms after which records are archived. */
+  readonly keepRecords?: number;
+  /** ms between two scans. */
+  readonly interval?: number;
+  /** Stands in place of the one in memory. */
+  readonly cam?: Source;
+}
+
+/** An engine on fakes of everything remote, with real local files. */
+export async function makeBench(options: BenchOptions = {}) {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'filesync-engine-')));
+  const source = new MemorySource(options.source);
+  const targetOptions = Object.entries(options.targets ?? { ftp: {} });
+  const targets = new Map(targetOptions.map(([name, one]) => [name, new MemoryTarget(one)]));
+  const store = options.store ?? new MemoryStore();
+  const logger = new RecordingLogger();
+  const local = new LocalStorage(folder);
+  const planner = new Planner(options.rules ?? [rule()]);
+  const descriptionFile = new DescriptionFile(join(folder, 'coex.conf'), logger);
+  const templates = new TemplateContext({ descriptionFile, hostname: 'pi' });
+  const ends = [...targets].map(([name, target]) => ({ name, type: 'memory', target }));
+  const devices = [{ name: 'cam', type: 'memory', source: options.cam ?? source }, ...ends];
+  const { clock = systemClock, interval = 5 } = options;
+  const tools = { clock, logger, random: () => 0.5, policy: { ...POLICY, ...options.policy } };
+  const keepRecords = options.keepRecords ?? Infinity;
+  const engine = new Engine({ ...tools, devices, store, local, planner, templates, interval, keepRecords });
+  return {
+    engine,
+    source,
+    store,
+    logger,
+    folder,
+    local,
+    target: (name = 'ftp') => targets.get(name) as MemoryTarget,
+    records: (): FileRecord[] => [...store.all()],
+    record: (path: string) => [...store.all()].find(record => record.path === path),
+    copy: (name: string) => readFile(join(folder, name)),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+export type Bench = Awaited<ReturnType<typeof makeBench>>;
+
+/** Runs the test on a bench of its own; engine and folder are gone afterwards. */
+export async function onBench(options: BenchOptions, test: (bench: Bench) => Promise<void>): Promise<void> {
+  const bench = await makeBench(options);
+  try {
+    await test(bench);
+  } finally {
+    await bench.engine.stop();
+    await bench.remove();
+  }
+}
