@@ -52,7 +52,7 @@ describe('filesync, the command line', function () {
       }
     }));
 
-  const bad: Record<string, { args?: string[]; config?: unknown; says: RegExp }> = {
+  const bad: Record<string, { args?: string[]; config?: string | object; says: RegExp }> = {
     'an unknown command': { args: ['snyc'], says: /Did you mean sync/ },
     'an unknown option': { args: ['sync', '--fast'], says: /Unknown argument: fast/ },
     'no configuration at all': { args: ['sync'], says: /filesync\.yaml/ },

@@ -89,8 +89,8 @@ describe('filesync, a mount that hangs', function () {
         await arrives(place, `${index}.bin`, sample(1000, index));
       }
       mounts.forEach(mount => mount.hang());
-      await daemon.says(/share0: away: .*does not answer/);
-      await daemon.says(/share1: away: .*does not answer/);
+      await daemon.says(/share0: offline: .*does not answer/);
+      await daemon.says(/share1: offline: .*does not answer/);
       await writeFile(place.path('inbox/local.bin'), sample(5000));
       await arrives(place, 'local.bin', sample(5000));
       const { code, signal } = await daemon.kill('SIGTERM');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { startReceiver } from '../../src/demo/receiver.js';
 import { systemClock } from '../../src/system/clock.js';
 import { eventually, sample } from '../conformance/support.js';
@@ -37,6 +37,12 @@ async function partOf(world: World, bytes: number): Promise<number> {
   return size;
 }
 
+/** A program that is killed now will know at which target the upload has begun. */
+async function begunOnDisk(world: World): Promise<void> {
+  const journal = world.place.path('data/filesync.json.journal');
+  await eventually(async () => (await readFile(journal, 'utf8')).includes('"sending"'));
+}
+
 describe('filesync sync, via: stream', function () {
   this.timeout(120_000);
 
@@ -56,6 +62,7 @@ describe('filesync sync, via: stream', function () {
       const release = world.sim().hold(`/log/${LOG}`, 300_000);
       const running = world.place.start(['sync', '-c', world.config], ENV);
       await partOf(world, 150_000);
+      await begunOnDisk(world);
       await running.kill('SIGKILL');
       release();
       await synced(world.place, world.config, ENV);
@@ -82,9 +89,7 @@ describe('filesync sync, via: stream', function () {
 
   it('copies from folder to folder, killed in the middle', () =>
     Place.with(async place => {
-      await mkdir(place.path('inbox'));
-      await using big = await open(place.path('inbox/big.bin'), 'w');
-      await big.truncate(SIZE);
+      await place.sparse('inbox/big.bin', SIZE);
       const config = await place.configure({
         devices: {
           inbox: { type: 'directory', path: './inbox' },
@@ -129,9 +134,7 @@ describe('filesync sync, via: stream', function () {
 
   it('keeps no more than a little in memory, and no file, before a target that takes its time', () =>
     Place.with(async place => {
-      await mkdir(place.path('inbox'));
-      await using big = await open(place.path('inbox/big.bin'), 'w');
-      await big.truncate(SIZE);
+      await place.sparse('inbox/big.bin', SIZE);
       const never = new Promise<void>(() => {});
       const receiver = place.use(
         await startReceiver({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { startFtpServer } from '../../src/demo/ftp-server.js';
 import { startReceiver } from '../../src/demo/receiver.js';
 import { eventually } from '../conformance/support.js';
@@ -147,9 +147,7 @@ describe('filesync sync', function () {
 
   it('resumes an FTP upload that it was killed in', () =>
     Place.with(async place => {
-      await mkdir(place.path('inbox'));
-      await using big = await open(place.path('inbox/big.bin'), 'w');
-      await big.truncate(300_000_000);
+      await place.sparse('inbox/big.bin', 300_000_000);
       const ftp = place.use(
         await startFtpServer({ folder: place.path('ftp'), user: 'u', password: 'p', signals: process }),
       );

@@ -1,0 +1,180 @@
+import { constants } from 'node:fs';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import net, { type Server } from 'node:net';
+import { CrashFs, systemError, type Inode, type Mount } from './crash-fs.js';
+
+const ROOT = '/filesync-model';
+/** What lies above is another file system. */
+const ABOVE: Place = { fs: new CrashFs(), dev: 2, path: '/', folder: ROOT, turn: async () => undefined };
+const mounts = new Map<string, Mount>();
+let count = 0;
+
+/** A folder below which the program finds the file system. */
+export function mount(one: Mount): string {
+  const folder = `${ROOT}/${++count}`;
+  mounts.set(folder, one);
+  return folder;
+}
+
+export function unmount(folder: string): void {
+  mounts.delete(folder);
+}
+
+/** Listening sockets that were made since the last call. */
+export function takeServers(): Server[] {
+  return servers.splice(0);
+}
+
+const servers: Server[] = [];
+const real = { ...promises };
+const realCreateServer = net.createServer;
+type Call = (...args: never[]) => unknown;
+
+/**
+ * Puts the simulated file systems below one folder: what the program does there goes to them, everything else to the real
+ * one. Undone by the function that it gives.
+ */
+export function interceptFileSystem(): () => void {
+  for (const [name, fake] of Object.entries(fakes)) {
+    const original = real[name as keyof typeof fakes] as unknown as (...args: unknown[]) => unknown;
+    const replacement = (path: unknown, ...args: unknown[]): unknown => {
+      const place = placeOf(path);
+      return place ? (fake as (...all: unknown[]) => unknown)(place, ...args) : original(path, ...args);
+    };
+    Object.assign(promises, { [name]: replacement });
+  }
+  net.createServer = ((...args: Parameters<typeof realCreateServer>) => {
+    const server = realCreateServer(...args);
+    servers.push(server);
+    return server;
+  }) as typeof realCreateServer;
+  syncBuiltinESMExports();
+  return () => {
+    Object.assign(promises, real);
+    net.createServer = realCreateServer;
+    syncBuiltinESMExports();
+  };
+}
+
+/** A path in a simulated file system. */
+interface Place {
+  readonly fs: CrashFs;
+  readonly dev: number;
+  readonly path: string;
+  readonly folder: string;
+  readonly turn: () => Promise<void>;
+}
+
+function placeOf(path: unknown): Place | undefined {
+  const text = Buffer.isBuffer(path) ? path.toString('utf8') : path;
+  if (text === ROOT) return ABOVE;
+  if (typeof text !== 'string' || !text.startsWith(`${ROOT}/`)) return undefined;
+  const end = text.indexOf('/', ROOT.length + 1);
+  const folder = end < 0 ? text : text.slice(0, end);
+  const found = mounts.get(folder);
+  if (!found) throw systemError('EIO', text);
+  const { fs, life } = found;
+  return { fs, folder, dev: 1, path: end < 0 ? '/' : text.slice(end), turn: () => life.turn() };
+}
+
+const statOf = (node: { kind: 'folder' } | Inode, dev = 1) => ({
+  dev,
+  size: node.kind === 'file' ? node.content.length : 0,
+  isFile: () => node.kind === 'file',
+  isDirectory: () => node.kind === 'folder',
+});
+
+const fakes = {
+  open: async ({ fs, path, turn }: Place, flags: number | string) => {
+    await turn();
+    const bits = typeof flags === 'number' ? flags : 0;
+    const has = (bit: number) => (bits & bit) !== 0;
+    const node = fs.open(path, { create: has(constants.O_CREAT), truncate: has(constants.O_TRUNC) });
+    return handleOf({ fs, path, turn }, node);
+  },
+  lstat: async ({ fs, dev, path, turn }: Place) => {
+    await turn();
+    return statOf(fs.find(path), dev);
+  },
+  stat: async ({ fs, path, turn }: Place) => {
+    await turn();
+    return statOf(fs.find(path));
+  },
+  realpath: async ({ fs, path, folder, turn }: Place) => {
+    await turn();
+    fs.find(path);
+    return path === '/' ? folder : folder + path;
+  },
+  mkdir: async ({ fs, path, folder, turn }: Place, options?: { recursive?: boolean }) => {
+    await turn();
+    const first = fs.mkdir(path, options?.recursive ?? false);
+    return first === undefined ? undefined : folder + first;
+  },
+  readdir: async ({ fs, path, turn }: Place, options?: { withFileTypes?: boolean }) => {
+    await turn();
+    const entries = fs.names(path);
+    if (!options?.withFileTypes) return entries.map(({ name }) => name);
+    return entries.map(({ name, isFile }) => ({ name, isFile: () => isFile, isDirectory: () => !isFile }));
+  },
+  readFile: async ({ fs, path, turn }: Place) => {
+    await turn();
+    const node = fs.find(path);
+    if (node.kind === 'folder') throw systemError('EISDIR', path);
+    return Buffer.from(node.content);
+  },
+  rename: async ({ fs, path, turn }: Place, to: string) => {
+    await turn();
+    fs.rename(path, placeOf(to)?.path ?? to);
+  },
+  unlink: async ({ fs, path, turn }: Place) => {
+    await turn();
+    fs.unlink(path);
+  },
+  rm: async ({ fs, path, turn }: Place) => {
+    await turn();
+    if (fs.get(path)) fs.unlink(path);
+  },
+  rmdir: async ({ fs, path, turn }: Place) => {
+    await turn();
+    fs.rmdir(path);
+  },
+  statfs: async ({ fs, path, turn }: Place) => {
+    await turn();
+    return fs.statfs(path);
+  },
+} satisfies Record<string, Call>;
+
+function handleOf({ fs, path, turn }: Pick<Place, 'fs' | 'path' | 'turn'>, node: { kind: 'folder' } | Inode) {
+  const file = (): Inode => {
+    if (node.kind === 'file') return node;
+    throw systemError('EISDIR', path);
+  };
+  const sync = async () => {
+    await turn();
+    fs.sync(path, node);
+  };
+  return {
+    read: async (buffer: Buffer, offset: number, length: number, position: number) => {
+      await turn();
+      return { bytesRead: file().content.copy(buffer, offset, position, position + length), buffer };
+    },
+    write: async (bytes: Uint8Array, offset: number, length: number, position: number) => {
+      await turn();
+      fs.write(file(), bytes.subarray(offset, offset + length), position);
+      return { bytesWritten: length, buffer: bytes };
+    },
+    stat: async () => {
+      await turn();
+      return statOf(node);
+    },
+    truncate: async (size = 0) => {
+      await turn();
+      fs.truncate(file(), size);
+    },
+    ...{ sync, datasync: sync },
+    utimes: turn,
+    close: turn,
+    [Symbol.asyncDispose]: turn,
+  };
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { beginBytes, perform, setting, stepsIn, type Step } from './acts.js';
+import { interceptFileSystem } from './disk-mount.js';
+import { comeToRest } from './rest.js';
+import { report, runsFor } from './runs.js';
+import { World, type Setting } from './world.js';
+
+/** ms for which runs are made where nobody says how many. */
+const LIMIT_MS = 50_000;
+
+describe('Engine, whatever happens', () => {
+  let restore = () => {};
+  before(() => (restore = interceptFileSystem()));
+  after(() => restore());
+
+  it('takes nothing back, loses nothing, and comes to rest', async function () {
+    const { limit, parameters } = runsFor<[[Setting, Step[]]]>(LIMIT_MS);
+    this.timeout(limit === undefined ? 0 : limit * 3);
+    const cases = setting.chain(one => fc.tuple(fc.constant(one), stepsIn(one)));
+    const property = fc.asyncProperty(cases, ([one, steps]) => run(one, steps));
+    const details = await fc.check(property, parameters);
+    report(details);
+    assert.ok(details.numRuns > 0);
+  });
+});
+
+async function run(one: Setting, steps: readonly Step[]): Promise<void> {
+  const world = new World(one);
+  beginBytes();
+  try {
+    await world.start();
+    for (const step of steps) {
+      await perform(world, step);
+      check(world);
+    }
+    await comeToRest(world);
+    check(world);
+  } finally {
+    world.kill();
+  }
+}
+
+function check(world: World): void {
+  for (const record of world.records) {
+    const wait = world.engine?.explain(record);
+    world.referee.demand(wait === undefined || wait.reason !== '', `${record.id} waits for nothing`);
+  }
+  const { violations } = world.referee;
+  if (violations.length === 0) return;
+  const log = world.logger.entries.slice(-40).map(({ message }) => `  ${message}`);
+  assert.fail([...violations, 'the last of the log:', ...log].join('\n'));
+}
