@@ -25,6 +25,12 @@ const OF_THE_SOURCE: ReadonlySet<FileEvent['type']> = new Set([
 /** What people ask for: whatever was put off because it had failed is tried at once. */
 const REQUESTS: ReadonlySet<FileEvent['type']> = new Set(['Retried', 'Edited', 'Asked', 'Prioritised']);
 
+/** A copy up to this size, bytes, is looked for and hashed after a crash at less than what a write of its own costs now. */
+const SMALL_BYTES = 1024 * 1024;
+
+const isSoon = ({ type }: FileEvent, { size }: FileRecord): boolean =>
+  SOON.has(type) && !(type === 'Fetched' && size <= SMALL_BYTES);
+
 /** The one writer of the database: every change is an event that `apply` has turned into a record. */
 export class Records {
   /** Ids of records that a person has asked something of. */
@@ -71,7 +77,7 @@ export class Records {
   /** Visible at once; on disk soon, or with the next change that is committed. Gives the record as it is then. */
   apply(id: string, event: FileEvent): FileRecord | undefined {
     const { record, changed } = this.#next(id, event);
-    if (changed && changed !== record) this.#store.note(changed, SOON.has(event.type) ? 'soon' : undefined);
+    if (changed && changed !== record) this.#store.note(changed, isSoon(event, changed) ? 'soon' : undefined);
     if (changed && REQUESTS.has(event.type)) this.requests.next(id);
     return changed;
   }
