@@ -191,7 +191,10 @@ export class Uploader implements StepWorker {
     receipt: Receipt,
     digested: Digested,
   ): Promise<void> {
-    await this.#parts.records.commit(id, { type: 'Delivered', target, path, receipt, ...digested });
+    const { records } = this.#parts;
+    const event = { type: 'Delivered', target, path, receipt, ...digested } as const;
+    // The target has it, even if our disk cannot take that now: it is written as soon as anything of the record is.
+    await records.commit(id, event).catch(() => records.apply(id, event));
     this.#parts.logger.log(
       'info',
       `${device}:${from} -> ${target}: delivered to ${receipt.location || path}`,

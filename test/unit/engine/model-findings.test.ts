@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { apply } from '../../../src/record/record.js';
 import { reasonOf, stateName, stateOf } from '../../../src/record/state.js';
-import { FileState } from '../../../src/ports.js';
+import { FileSyncError } from '../../../src/errors.js';
+import { FileState, type FileRecord } from '../../../src/ports.js';
+import { MemoryStore } from '../../fakes/memory-store.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { eventually, sample } from '../../conformance/support.js';
 import { fileRecord } from '../../fakes/file-record.js';
@@ -104,4 +106,26 @@ describe('Engine, found by the model', () => {
       assert.deepEqual([bench.source.has('a.ulg'), bench.target().files.size], [true, 0]);
     });
   });
+
+  it('does not send again what a target has got when our own disk could not take the record of that', async () => {
+    const targets = { ftp: { capabilities: { stat: false, checksum: false, resume: false } } } as const;
+    await onBench({ store: new FullStore(), targets }, async ({ engine, source, target, record }) => {
+      source.put('a.ulg', sample(100));
+      await engine.pass();
+      assert.deepEqual([target().writes.length, record('a.ulg')?.targets.ftp?.state], [1, 'done']);
+    });
+  });
 });
+
+/** Refuses the first record that says that a target has the file. */
+class FullStore extends MemoryStore {
+  #refused = false;
+
+  override async put(record: FileRecord): Promise<void> {
+    if (!this.#refused && record.targets.ftp?.state === 'done') {
+      this.#refused = true;
+      throw new FileSyncError('no-space', 'the disk is full');
+    }
+    await super.put(record);
+  }
+}
