@@ -3,6 +3,7 @@ import type { FileRecord, Moment } from '../ports.js';
 import type { Outcome } from '../record/events.js';
 import type { Plan } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
+import { isHeld } from '../record/other-bytes.js';
 import { hasLocalCopy, isDelivered, openTargets, reasonOf, stateName, stateOf } from '../record/state.js';
 
 /**
@@ -96,13 +97,15 @@ export function stepsFor(record: FileRecord, plan: Plan | undefined): readonly S
   if (isUnsure(record)) return [step('recover', id)];
   const targets = openTargets(record);
   if (hasLocalCopy(record)) return targets.map(target => step('deliver', id, undefined, target));
-  if (targets.length === 0 || record.source.state !== 'present') return [];
+  if (targets.length === 0 || !isPresent(record)) return [];
   if (record.via === 'stream') return targets.map(target => step('stream', id, device, target));
   return [step('fetch', id, device)];
 }
 
-/** The finished copy was about to get its name when the program ended. */
-const isUnsure = ({ copy, sha256 }: FileRecord): boolean => copy.state === 'partial' && sha256 !== undefined;
+const isPresent = ({ source }: FileRecord): boolean => source.state === 'present';
+/** The finished copy was about to get its name. What a target has keeps its hash: fetching looks for the copy of that itself. */
+const isUnsure = (record: FileRecord): boolean =>
+  record.copy.state === 'partial' && record.sha256 !== undefined && !(isPresent(record) && isHeld(record));
 
 /**
  * The local copy proves what is on the source: it goes after the source's file. A file that the source keeps until it needs

@@ -54,8 +54,12 @@ export function match(
   if (record && isOutdated(record)) return { kind: 'outdated' };
   if (record && record.source.state === 'gone' && !isFetched(record)) return { kind: 'back', record };
   const like = record ?? versions.findLast(one => isShifted(one, file));
-  return { kind: 'new', generation: alike.length, ...(isFetched(like) && { like }) };
+  return { kind: 'new', generation: nextGeneration(alike), ...(isFetched(like) && { like }) };
 }
+
+/** Earlier ones may have been forgotten: their numbers say nothing of how many there are. */
+const nextGeneration = (alike: readonly FileRecord[]): number =>
+  1 + Math.max(-1, ...alike.map(({ generation = 0 }) => generation));
 
 /** All its bytes have come once, so that they can be compared. */
 const isFetched = (record: FileRecord | undefined): record is FileRecord => record?.sha256 !== undefined;

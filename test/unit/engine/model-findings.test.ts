@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { stepsFor } from '../../../src/engine/steps.js';
+import { match } from '../../../src/record/identity.js';
 import { apply } from '../../../src/record/record.js';
 import { reasonOf, stateName, stateOf } from '../../../src/record/state.js';
 import { FileSyncError } from '../../../src/errors.js';
@@ -105,6 +107,21 @@ describe('Engine, found by the model', () => {
       assert.match(bench.record('a.ulg')?.reason ?? '', /other bytes by now than those that web got/);
       assert.deepEqual([bench.source.has('a.ulg'), bench.target().files.size], [true, 0]);
     });
+  });
+
+  it('leaves time between the attempts to fetch again what a target has', () => {
+    const targets = { web: { state: 'done' }, ftp: { state: 'pending' } } as const;
+    const record = fileRecord(1, { sha256: 'a'.repeat(64), copy: { state: 'partial' }, targets });
+    assert.deepEqual(
+      stepsFor(record, undefined).map(({ kind }) => kind),
+      ['fetch'],
+    );
+  });
+
+  it('takes a file for another one although the first of its like was forgotten', () => {
+    const second = fileRecord(1, { generation: 1, source: { state: 'removed' } });
+    const found = match(second, [second], () => false);
+    assert.equal(found.kind === 'new' && found.generation, 2);
   });
 
   it('does not send again what a target has got when our own disk could not take the record of that', async () => {
