@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { homedir, hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { cli } from './cli/cli.js';
 import { killChildren } from './system/child.js';
 import { systemClock } from './system/clock.js';
+import { GatheredLines } from './system/gathered-lines.js';
 
 /** ms from the first signal to the end, whatever hangs: a little less than the five seconds that it may take. */
 const LONGEST_END = 4_500;
@@ -17,6 +19,10 @@ const HANDED_ON = process.argv.includes('node') ? 2_000 : 0;
 const FILES = /^(FSReq|FileHandleClose)/;
 const THREADS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
 
+// On a machine with much memory the heap would grow to many times what is in use before the collector is asked; a companion
+// computer has other programs (V8, `heap_growing_percent`: the growth between two collections).
+setFlagsFromString('--heap-growing-percent=30');
+
 const stop = new AbortController();
 let stoppedAt = Infinity;
 process.on('SIGINT', () => stopped(130));
@@ -26,7 +32,8 @@ process.on('SIGTERM', () => stopped(143));
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 // Nor does the work depend on somebody who reads the log.
 process.stderr.on('error', () => undefined);
-process.on('exit', killChildren);
+const complaints = new GatheredLines(text => void process.stderr.write(text));
+process.on('exit', () => complaints.flush()).on('exit', killChildren);
 
 process.exitCode = await cli({
   argv: process.argv.slice(2),
@@ -36,7 +43,10 @@ process.exitCode = await cli({
   clock: systemClock,
   interactive: process.stderr.isTTY,
   columns: process.stdout.columns || 100,
-  print: line => void process.stdout.write(`${line}\n`),
+  print: line => {
+    complaints.flush();
+    process.stdout.write(`${line}\n`);
+  },
   complain,
   terminal: process.stderr,
   stopped: stop.signal,
@@ -82,10 +92,13 @@ function holdsThreads(calls: RegExp): boolean {
 function endBySignal(): void {
   const signal = stop.signal.reason === 130 ? 'SIGINT' : 'SIGTERM';
   killChildren();
+  complaints.flush();
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 
+/** On a terminal at once: progress is drawn there as well. */
 function complain(line: string): void {
-  process.stderr.write(`${line}\n`);
+  complaints.add(line);
+  if (process.stderr.isTTY) complaints.flush();
 }

@@ -19,7 +19,7 @@ export interface CompactorParts {
 }
 
 /** Of the number of records: the number of changes from which on a compaction is worth while. */
-const SHARE = 0.25;
+const SHARE = 1;
 
 /**
  * Turns the journal into a new snapshot from time to time, while the database is in use. At every instant, both the

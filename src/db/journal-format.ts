@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { crcHex } from './crc.js';
 import { split } from './lines.js';
-import { Pacer } from './pacer.js';
+import { Pacer } from '../system/pacer.js';
 import { fromSchema1, isSchema1 } from './schema-1.js';
 import { commit, problemOf, type Commit, type CommittedChange } from './schema.js';
 

@@ -3,7 +3,7 @@ import type { Logger } from '../ports.js';
 import type { Disk } from './disk.js';
 import { decodeJournal, type JournalContent } from './journal-format.js';
 import type { JournalState } from './journal-file.js';
-import { Pacer } from './pacer.js';
+import { Pacer } from '../system/pacer.js';
 import type { DatabasePaths } from './paths.js';
 import type { Quarantine } from './quarantine.js';
 import { SCHEMA, type Commit, type CommittedChange } from './schema.js';

@@ -27,7 +27,7 @@ import { Finder, type Scan } from './finder.js';
 import type { Pending } from './backlog.js';
 import { Queues } from './queues.js';
 import { Records } from '../record/records.js';
-import { Times } from '../record/times.js';
+import { isOver, Times } from '../record/times.js';
 import type { RetryPolicy } from '../system/back-off.js';
 import { hasLocalCopy, isDelivered, isUnfinished, openTargets } from '../record/state.js';
 import { scanStep, stepsFor, waitOf, type Wait, type World } from './steps.js';
@@ -83,6 +83,14 @@ export class Engine {
   readonly #cleaner: Cleaner;
   readonly #times: Times;
   readonly #queues: Queues;
+  /** What does not hang on the moment. */
+  readonly #looks: Pick<World, 'source' | 'target' | 'sighting' | 'exceedsLimit' | 'spaceNeeded'> = {
+    source: device => this.#registry.sourceState(device),
+    target: device => this.#registry.targetState(device),
+    sighting: record => this.#finder.sighting(record),
+    exceedsLimit: id => this.#cleaner.exceedsLimit(id),
+    spaceNeeded: record => this.#cleaner.spaceNeeded(record),
+  };
   readonly #running = new Subscription();
   #paused = false;
   #whileArmed: WhileArmed | undefined;
@@ -112,7 +120,7 @@ export class Engine {
       ...{ scan: this.#finder, recover: downloader, fetch: downloader, stream: streamer },
       ...{ deliver: this.#uploader, remove: this.#cleaner, evict: this.#cleaner },
     };
-    this.#queues = new Queues({ ...tools, workers, world: () => this.#world() });
+    this.#queues = new Queues({ ...tools, workers, world: retry => this.#world(retry) });
     this.progress = merge(downloader.progress, this.#uploader.progress);
     this.devices = this.#registry.status;
     this.pending = this.#queues.pending;
@@ -318,7 +326,7 @@ export class Engine {
   async #scanForRemoval(): Promise<void> {
     const { clock, policy, planner } = this.#parts;
     const now = clock.monotonic();
-    const world = { ...this.#world(), retry: () => undefined };
+    const world = this.#world(() => undefined);
     const due = [...this.records.all()].flatMap(record => {
       const plan = planner.planFor(record);
       const step = stepsFor(record, plan).find(({ kind }) => kind === 'remove');
@@ -369,27 +377,19 @@ export class Engine {
     }
   }
 
-  /** Gone from its source for long, and nothing is left to do for it. */
   #isOld(record: FileRecord, now: Moment): boolean {
-    const { source, delivered, updatedAt } = record;
-    if (source.state === 'present' || isUnfinished(record)) return false;
-    const age = delivered ? ageOf(delivered, now) : now.synced ? now.at - updatedAt : 0;
-    if (age < this.#parts.keepRecords) return false;
-    return stepsFor(record, this.#parts.planner.planFor(record)).length === 0;
+    const { keepRecords, planner } = this.#parts;
+    return isOver(record, now, keepRecords) && stepsFor(record, planner.planFor(record)).length === 0;
   }
 
-  #world(): Omit<World, 'retry'> {
-    const registry = this.#registry;
+  #world(retry: World['retry']): World {
     const { clock } = this.#parts;
     // To the fraction of a millisecond: a wait that is over must not count as one.
     const now = { ...momentOf(clock), up: clock.monotonic() };
     return {
-      ...{ now, paused: this.#paused, whileArmed: this.#whileArmed, vehicleArmed: registry.vehicleArmed },
-      source: device => registry.sourceState(device),
-      target: device => registry.targetState(device),
-      sighting: record => this.#finder.sighting(record),
-      exceedsLimit: id => this.#cleaner.exceedsLimit(id),
-      spaceNeeded: record => this.#cleaner.spaceNeeded(record),
+      ...this.#looks,
+      ...{ now, retry, paused: this.#paused, whileArmed: this.#whileArmed },
+      vehicleArmed: this.#registry.vehicleArmed,
       age: since => ageOf(since, now),
     };
   }

@@ -14,6 +14,7 @@ import { newRecord } from '../record/record.js';
 import type { Records } from '../record/records.js';
 import { newMemory, type SourceMemory } from '../record/sightings.js';
 import { isDelivered } from '../record/state.js';
+import { Pacer } from '../system/pacer.js';
 import type { StepWorker, Sighting, Step } from './steps.js';
 
 export interface FinderParts {
@@ -56,6 +57,8 @@ interface Listing {
 
 /** ms after a full scan for which scans of the changes will do. */
 const FULL_SCAN_INTERVAL_MS = 3_600_000;
+/** Files that are recorded before other work gets its turn. */
+const RECORDED_AT_ONCE = 64;
 /** Files that wait to be removed and are looked at with a scan of the changes, at most. */
 const MAX_AWAITED = 100;
 
@@ -246,7 +249,11 @@ export class Finder implements StepWorker {
     const fresh = listed.filter(one => one.match.kind === 'new' || one.match.kind === 'back');
     for (const { file } of fresh) sightings.observe(file, began, this.#versionsOf(device, file));
     const settled = await this.#settledOf(device, source, fresh, began, signal);
-    for (const one of settled) present.add(await this.#record(device, one, began));
+    const pacer = new Pacer(RECORDED_AT_ONCE);
+    for (const one of settled) {
+      present.add(await this.#record(device, one, began));
+      await pacer.after(1);
+    }
     this.#noteGone(device, listed, listing, present);
     this.#confirm(listed, began);
     return this.#scanOf(device, fresh, settled);

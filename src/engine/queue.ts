@@ -3,6 +3,7 @@ import type { Plan } from '../rules/plan.js';
 import { compareRanks, rankIn, type Rank } from '../rules/order.js';
 import type { WhileArmed } from '../rules/rule.js';
 import type { Failures } from '../system/back-off.js';
+import { SortedList } from '../system/sorted-list.js';
 import type { TransferRate } from '../system/transfer-rate.js';
 import type { Step } from './steps.js';
 
@@ -10,6 +11,8 @@ import type { Step } from './steps.js';
 export interface Running {
   readonly control: AbortController;
   readonly rate: TransferRate;
+  /** What it takes of each queue's places: a stream takes one at its target as well. */
+  readonly places: ReadonlyMap<Queue, number>;
 }
 
 /** A step that a record asks for. It keeps its failures as long as the record asks for it. */
@@ -25,12 +28,12 @@ export interface Entry {
   rank: Rank;
   /** What its rule allows while a vehicle is armed. */
   mode: WhileArmed;
-  failures: Failures | undefined;
-  running: Running | undefined;
+  failures?: Failures | undefined;
+  running?: Running | undefined;
   /** Monotonic ms before which it is not looked at again; Infinity: until something about it changes. */
-  parked: number | undefined;
+  parked?: number | undefined;
   /** Left for another run: it has failed too often, or waits for longer than this run does. */
-  deferred: 'failed' | 'waits' | undefined;
+  deferred?: 'failed' | 'waits' | undefined;
   /** Monotonic ms since when it could have begun. */
   waitingSince: number;
   /** How often it was asked for: a scan that is asked for while it runs is made once more. */
@@ -47,19 +50,9 @@ export function newEntry(
   plan: Plan | undefined,
 ): Entry {
   const { device: owner = step.source ?? '', size = 0 } = record ?? {};
-  return {
-    ...{
-      step,
-      queue,
-      owner,
-      size,
-      rank: rankOf(step, record, plan),
-      mode: plan?.whileArmed ?? mode,
-      waitingSince: now,
-    },
-    group: step.kind === 'deliver' ? owner : (step.target ?? ''),
-    ...{ failures: undefined, running: undefined, parked: undefined, deferred: undefined, requests: 0 },
-  };
+  const group = step.kind === 'deliver' ? owner : (step.target ?? '');
+  const [rank, armed] = [rankOf(step, record, plan), plan?.whileArmed ?? mode];
+  return { step, queue, owner, size, group, rank, mode: armed, waitingSince: now, requests: 0 };
 }
 
 const KINDS: Readonly<Partial<Record<Step['kind'], number>>> = { scan: 0, remove: 2 };
@@ -78,8 +71,10 @@ export class Queue {
   contended = false;
   /** Nothing that stands here can begin before a gate opens; only what has come since then is looked at. */
   stalled = false;
+  /** Places that are taken. */
+  load = 0;
   readonly #slots: () => number;
-  readonly #groups = new Map<string, Entry[]>();
+  readonly #groups = new Map<string, SortedList<Entry>>();
   #fresh: Entry[] = [];
   readonly #served = new Map<string, number>();
   #turn = 0;
@@ -95,9 +90,9 @@ export class Queue {
   }
 
   insert(entry: Entry): void {
-    const entries = this.#groups.get(entry.group) ?? [];
+    const entries = this.#groups.get(entry.group) ?? new SortedList<Entry>(byRank);
     this.#groups.set(entry.group, entries);
-    entries.splice(placeOf(entry, entries), 0, entry);
+    entries.insert(entry);
     if (this.stalled) this.#fresh.push(entry);
   }
 
@@ -109,10 +104,7 @@ export class Queue {
   }
 
   remove(entry: Entry): void {
-    const entries = this.#groups.get(entry.group) ?? [];
-    const place = placeOf(entry, entries);
-    const at = entries[place] === entry ? place : entries.indexOf(entry);
-    if (at >= 0) entries.splice(at, 1);
+    this.#groups.get(entry.group)?.remove(entry);
   }
 
   /** The one to take next among those that `ready` takes: what a person moved to the front, then scans, then in turns. */
@@ -136,13 +128,4 @@ export class Queue {
   }
 }
 
-/** The first place whose entry does not come before this one. */
-function placeOf(entry: Entry, entries: readonly Entry[]): number {
-  let [low, high] = [0, entries.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareRanks((entries[middle] as Entry).rank, entry.rank) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const byRank = (a: Entry, b: Entry): number => compareRanks(a.rank, b.rank);

@@ -29,8 +29,8 @@ export interface QueueParts {
   readonly registry: DeviceRegistry;
   readonly planner: Pick<Planner, 'planFor' | 'mildest'>;
   readonly workers: Readonly<Record<StepKind, StepWorker>>;
-  /** All of it but what the queues know themselves. */
-  readonly world: () => Omit<World, 'retry'>;
+  /** `retry`: what the queues know themselves. */
+  readonly world: (retry: World['retry']) => World;
   readonly policy: RetryPolicy;
   readonly clock: Clock;
   /** Uniform in [0, 1), for jitter. */
@@ -193,7 +193,7 @@ export class Queues {
     queue.contended = false;
     if (queue.pausedUntil > world.now.up) return this.#backlog.wakeAt(queue.pausedUntil);
     for (;;) {
-      if (this.#isFullForNow(queue)) return void (queue.contended = true);
+      if (this.#isFullForNow(queue, world.now.up)) return void (queue.contended = true);
       const parked = new Map<Entry, number>();
       const isReady = (entry: Entry) => this.#isReady(entry, world, parked);
       if (queue.stalled && !queue.takeFresh().some(isReady)) return this.#parkAll(parked);
@@ -202,16 +202,15 @@ export class Queues {
       this.#parkAll(parked);
       queue.stalled = entry === undefined && !queue.contended;
       if (!entry) return;
-      if (this.#load(queue) + placeOf(entry, queue) > queue.slots) return this.#makeWay(queue, entry);
+      if (queue.load + shareOf(entry, queue) > queue.slots) return this.#makeWay(queue, entry);
       this.#begin(queue, entry);
     }
   }
 
   /** Every place is taken, by steps of which nobody can tell yet how long they take: none of them makes way. */
-  #isFullForNow(queue: Queue): boolean {
-    if (this.#load(queue) <= queue.slots - SMALL_PLACE) return false;
-    for (const { running } of this.#running.keys())
-      if (running?.rate.isKnown(this.#parts.clock.monotonic())) return false;
+  #isFullForNow(queue: Queue, now: number): boolean {
+    if (queue.load <= queue.slots - SMALL_PLACE) return false;
+    for (const { running } of this.#running.keys()) if (running?.rate.isKnown(now)) return false;
     return true;
   }
 
@@ -257,18 +256,8 @@ export class Queues {
   /** A stream takes a place at its target as well. */
   #lacksSlot({ kind, target = '' }: Step): boolean {
     if (kind !== 'stream') return false;
-    const queue = this.#backlog.targetQueue(target);
-    return this.#load(queue) >= queue.slots;
-  }
-
-  #load(queue: Queue): number {
-    let load = 0;
-    for (const entry of this.#running.keys()) {
-      const { kind, target = '' } = entry.step;
-      if (entry.queue === queue) load += placeOf(entry, queue);
-      else if (kind === 'stream' && this.#backlog.targetQueue(target) === queue) load += 1;
-    }
-    return load;
+    const { load, slots } = this.#backlog.targetQueue(target);
+    return load >= slots;
   }
 
   /** Patience with a closed gate is lost once, for all that wait behind it. */
@@ -289,9 +278,18 @@ export class Queues {
     queue.remove(entry);
     queue.served(entry);
     const rate = new TransferRate(this.#parts.clock.monotonic());
-    const running: Running = { control: new AbortController(), rate };
+    const places = this.#placesOf(queue, entry);
+    const running: Running = { control: new AbortController(), rate, places };
+    for (const [taken, share] of places) taken.load += share;
     entry.running = running;
     this.#running.set(entry, this.#run(entry, running));
+  }
+
+  #placesOf(queue: Queue, entry: Entry): ReadonlyMap<Queue, number> {
+    const places = new Map([[queue, shareOf(entry, queue)]]);
+    const { kind, target = '' } = entry.step;
+    if (kind === 'stream') places.set(this.#backlog.targetQueue(target), 1);
+    return places;
   }
 
   async #run(entry: Entry, running: Running): Promise<void> {
@@ -307,6 +305,7 @@ export class Queues {
       this.#failed(entry, toFileSyncError(thrown), running.control.signal.aborted);
     }
     this.#running.delete(entry);
+    for (const [taken, share] of running.places) taken.load -= share;
     entry.running = undefined;
     if (!this.#stopping) this.#ended(entry, requests);
     this.#backlog.touchAll();
@@ -376,12 +375,11 @@ export class Queues {
   }
 
   #world(): World {
-    const world = this.#parts.world();
-    const retry = (key: string): Wait | undefined => {
+    const world: World = this.#parts.world(key => {
       const { until = -Infinity, reason = '' } = this.#backlog.get(key)?.failures ?? {};
       return until > world.now.up ? { reason, until } : undefined;
-    };
-    return { ...world, retry };
+    });
+    return world;
   }
 }
 
@@ -389,5 +387,5 @@ const gateKey = ({ step: { source = '', target = '' }, owner }: Entry): string =
   `${source} ${target} ${owner}`;
 
 /** What a step takes of its queue's places: a small file occupies its source for a moment, then waits for our own disk. */
-const placeOf = ({ step, size }: Entry, { slots }: Queue): number =>
+const shareOf = ({ step, size }: Entry, { slots }: Queue): number =>
   step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_PLACE : 1;

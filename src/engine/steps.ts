@@ -81,11 +81,11 @@ export interface World {
   age(since: Moment): number;
 }
 
-const step = (kind: StepKind, id: string, source?: string, target?: string): Step => ({
-  ...{ kind, id, key: [kind, id || source, target].filter(part => part !== undefined).join(' ') },
-  ...(source !== undefined && { source }),
-  ...(target !== undefined && { target }),
-});
+function step(kind: StepKind, id: string, source?: string, target?: string): Step {
+  const key = target === undefined ? `${kind} ${id || source}` : `${kind} ${id || source} ${target}`;
+  if (target === undefined) return source === undefined ? { kind, id, key } : { kind, id, key, source };
+  return source === undefined ? { kind, id, key, target } : { kind, id, key, source, target };
+}
 
 export const scanStep = (device: string): Step => step('scan', '', device);
 

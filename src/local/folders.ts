@@ -78,6 +78,8 @@ export class Folders {
   readonly #durable = new Set<string>();
   /** Where folders that were made, or found inside the root, really lie. */
   readonly #places = new Map<string, string>();
+  /** What `has` has answered in this turn of the event loop. */
+  readonly #answers = new Map<string, Promise<boolean>>();
 
   /** @param isLocal see looks.ts */
   constructor(root: string, isLocal: () => boolean = () => false) {
@@ -93,8 +95,17 @@ export class Folders {
     if (created) this.#durable.delete(this.#root);
   }
 
-  /** Whether `make` has made it, or found it, and it still lies in that very place. */
-  async has(folder: string): Promise<boolean> {
+  /** Whether `make` has made it, or found it, and it still lies in that very place. Looks once in a turn of the event loop. */
+  has(folder: string): Promise<boolean> {
+    const known = this.#answers.get(folder);
+    if (known) return known;
+    if (this.#answers.size === 0) setImmediate(() => this.#answers.clear());
+    const answer = this.#isInPlace(folder);
+    this.#answers.set(folder, answer);
+    return answer;
+  }
+
+  async #isInPlace(folder: string): Promise<boolean> {
     const place = this.#places.get(folder);
     return place !== undefined && place === (await placeOf(join(this.#root, folder), this.#isLocal()));
   }
@@ -103,6 +114,7 @@ export class Folders {
   async make(folder: string): Promise<void> {
     if (await this.has(folder)) return;
     await this.#makeAll(folder);
+    this.#answers.delete(folder);
     this.#places.set(folder, await realpath(join(this.#root, folder)));
   }
 

@@ -1,5 +1,7 @@
-import type { Clock, Logger } from '../ports.js';
+import type { Clock, FileRecord, Logger, Moment } from '../ports.js';
+import { ageOf } from '../system/moment.js';
 import type { Records } from './records.js';
+import { isUnfinished } from './state.js';
 
 /** A wall clock that differs from the monotonic one by more than this has been set, ms. */
 const CLOCK_JUMP_MS = 5_000;
@@ -43,4 +45,11 @@ export class Times {
       if ((delta !== 0 && updatedAt >= since) || delivered?.synced === false)
         this.#records.apply(id, { type: 'ClockSet', delta, since });
   }
+}
+
+/** The file has been gone from its source for `ms` at least, and was delivered or given up before. */
+export function isOver(record: FileRecord, now: Moment, ms: number): boolean {
+  const { source, delivered, updatedAt } = record;
+  if (source.state === 'present' || isUnfinished(record)) return false;
+  return (delivered ? ageOf(delivered, now) : now.synced ? now.at - updatedAt : 0) >= ms;
 }

@@ -49,9 +49,9 @@ export class DescriptionFile {
     this.#logger = logger;
   }
 
-  /** What the file says now; empty if there is none or it cannot be read (one warning). */
+  /** What the file says now, looked at once in a turn of the event loop; empty if there is none or it cannot be read (one warning). */
   values(): Promise<DescriptionValues> {
-    this.#loading ??= this.#refresh().finally(() => (this.#loading = undefined));
+    this.#loading ??= this.#refresh().finally(() => setImmediate(() => (this.#loading = undefined)));
     return this.#loading;
   }
 

@@ -36,6 +36,7 @@ export class Planner {
   readonly limitsLocal: boolean;
   /** A rule removes files from their source when that needs space. */
   readonly keepsFree: boolean;
+  readonly #united: United = { next: new Map() };
   readonly #rules = new Map<string, { readonly rule: Rule; readonly matches: Matcher }[]>();
 
   constructor(rules: readonly Rule[]) {
@@ -50,7 +51,7 @@ export class Planner {
 
   /** All rules that match the path, united. `undefined`: none does. `path` is relative to the device's root. */
   plan(device: string, path: string): Plan | undefined {
-    return unite(this.#matching(device, path));
+    return unite(this.#matching(device, path), this.#united);
   }
 
   /**
@@ -62,10 +63,13 @@ export class Planner {
   planFor(file: Selectable, main?: Selectable): Plan | undefined {
     const matching = this.#matching(file.device, file.path);
     const reasons = matching.map(rule => refusal(rule, file, main));
-    const selecting = unite(matching.filter((_, index) => reasons[index] === undefined));
+    const selecting = unite(
+      matching.filter((_, index) => reasons[index] === undefined),
+      this.#united,
+    );
     if (selecting) return selecting;
     const [skip = ''] = reasons;
-    const all = unite(matching);
+    const all = unite(matching, this.#united);
     return all && { ...all, skip };
   }
 
@@ -100,9 +104,25 @@ function takesMain(path: string, takes: Matcher): boolean {
   return main !== undefined && takes(main);
 }
 
-function unite(rules: readonly Rule[]): Plan | undefined {
+/** United rules, by the rule that comes first, then the next, and so on: few sets of rules match many files. */
+interface United {
+  plan?: Plan;
+  readonly next: Map<Rule, United>;
+}
+
+function unite(rules: readonly Rule[], known: United): Plan | undefined {
   const [first] = rules;
   if (!first) return undefined;
+  let united = known;
+  for (const rule of rules) {
+    const next = united.next.get(rule) ?? { next: new Map<Rule, United>() };
+    united.next.set(rule, next);
+    united = next;
+  }
+  return (united.plan ??= planOf(first, rules));
+}
+
+function planOf(first: Rule, rules: readonly Rule[]): Plan {
   return {
     targets: targetsOf(rules),
     description: first.description,

@@ -52,7 +52,9 @@ class Race<Value> {
   readonly #signals: readonly AbortSignal[];
   readonly #resolve: (value: Value) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #over = new AbortController();
+  /** Made only for those who are told. */
+  #over: AbortController | undefined;
+  #settled = false;
   readonly #cancel = () => this.#lose(abortOf(...this.#signals));
 
   constructor(deadline: Deadline<Value>, resolve: (value: Value) => void, reject: (error: unknown) => void) {
@@ -70,17 +72,13 @@ class Race<Value> {
       (error: unknown) => this.#failed(error),
     );
     const { ms = Infinity } = this.#deadline;
-    if (ms !== Infinity) this.#passed(ms).then(() => this.#late(), ignore);
-  }
-
-  get #settled(): boolean {
-    return this.#over.signal.aborted;
+    if (ms !== Infinity && !this.#settled) this.#passed(ms).then(() => this.#late(), ignore);
   }
 
   async #begun(work: Work<Value>): Promise<Value> {
     if (typeof work !== 'function') return work;
-    if (this.#settled) throw this.#over.signal.reason;
-    return work(this.#over.signal);
+    if (this.#settled) throw SETTLED;
+    return work(this.#signal());
   }
 
   #given(value: Value): void {
@@ -111,7 +109,13 @@ class Race<Value> {
 
   #end(reason?: FileSyncError): void {
     for (const signal of this.#signals) signal.removeEventListener('abort', this.#cancel);
-    this.#over.abort(reason ?? SETTLED);
+    this.#settled = true;
+    this.#over?.abort(reason ?? SETTLED);
+  }
+
+  /** Aborts when the outcome stands. */
+  #signal(): AbortSignal {
+    return (this.#over ??= new AbortController()).signal;
   }
 
   /**
@@ -120,7 +124,7 @@ class Race<Value> {
    */
   async #passed(ms: number): Promise<void> {
     const { clock } = this.#deadline;
-    const { signal } = this.#over;
+    const signal = this.#signal();
     const sleep = clock
       ? (time: number) => clock.sleep(time, signal)
       : (time: number) => delay(Math.min(time, MAX_TIMER_MS), undefined, { signal });

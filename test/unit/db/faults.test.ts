@@ -194,11 +194,11 @@ describe('database: a disk that fails', () => {
         await eventually(async () => !disk.files().has(`${PATH}.tmp`));
         assert.deepEqual(await copyOf(disk), numbers(12));
         disk.hook = () => undefined;
-        await change(13, 40);
+        await change(13, 80);
         await compacted();
         await store.close();
-        assert.deepEqual(await copyOf(disk), numbers(40));
-        assert.deepEqual(await copyOf(disk, [PATH]), numbers(40), 'from the backup');
+        assert.deepEqual(await copyOf(disk), numbers(80));
+        assert.deepEqual(await copyOf(disk, [PATH]), numbers(80), 'from the backup');
         assert.deepEqual(logger.messages('error'), []);
       });
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { lengthOfLines, linesOf } from '../../../src/db/lines.js';
-import { Pacer } from '../../../src/db/pacer.js';
+import { Pacer } from '../../../src/system/pacer.js';
 import { CrashDisk } from './crash-disk.js';
 
 /** Lengths that lie around the pieces in which a file is read. */

@@ -63,7 +63,8 @@ function setup({ run, rules = [rule()], policy = {}, connections = 1 }: Options)
     evict: worker,
   };
   const state = { paused: false };
-  const world = (): Omit<World, 'retry'> => ({
+  const world = (retry: World['retry']): World => ({
+    retry,
     now: { ...momentOf(clock), up: clock.monotonic() },
     ...{ paused: state.paused, whileArmed: undefined, vehicleArmed: registry.vehicleArmed },
     source: name => registry.sourceState(name),

@@ -1,0 +1,57 @@
+/** So many items are put in at their places one by one; for more of them the list is sorted. */
+const FEW = 8;
+
+/** Items in order. What is put in is sorted when somebody looks, and the first one is taken away at no cost. */
+export class SortedList<Item> {
+  readonly #compare: (a: Item, b: Item) => number;
+  /** The first one stands last. */
+  readonly #items: Item[] = [];
+  #incoming: Item[] = [];
+
+  /** `compare`: negative if `a` stands before `b`. */
+  constructor(compare: (a: Item, b: Item) => number) {
+    this.#compare = compare;
+  }
+
+  insert(item: Item): void {
+    this.#incoming.push(item);
+  }
+
+  /** What is not in it is ignored. */
+  remove(item: Item): void {
+    const items = this.#sorted();
+    if (items.at(-1) === item) return void items.pop();
+    const place = this.#placeOf(item);
+    const at = items[place] === item ? place : items.indexOf(item);
+    if (at >= 0) items.splice(at, 1);
+  }
+
+  /** The first item that satisfies the test. */
+  find(test: (item: Item) => boolean): Item | undefined {
+    return this.#sorted().findLast(test);
+  }
+
+  #sorted(): Item[] {
+    const incoming = this.#incoming;
+    if (incoming.length === 0) return this.#items;
+    this.#incoming = [];
+    if (incoming.length <= FEW) {
+      for (const item of incoming) this.#items.splice(this.#placeOf(item), 0, item);
+    } else {
+      for (const item of incoming) this.#items.push(item);
+      this.#items.sort((a, b) => this.#compare(b, a));
+    }
+    return this.#items;
+  }
+
+  /** The first place whose item does not stand after this one. */
+  #placeOf(item: Item): number {
+    let [low, high] = [0, this.#items.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#compare(this.#items[middle] as Item, item) > 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
