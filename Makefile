@@ -20,7 +20,7 @@ check: dist/main.js
 bench: dist/main.js
 	npm run --silent bench
 
-dist/main.js: $(STAMPS)/packages $(SOURCES) tsconfig.json tsconfig.build.json
+dist/main.js: $(STAMPS)/packages $(SOURCES) tsconfig.json scripts/bundle.ts
 	npm run --silent build
 	@touch $@
 

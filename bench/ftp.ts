@@ -69,7 +69,7 @@ async function sendingOf(folder: string): Promise<Outgoing> {
 }
 
 async function upload(server: FtpServer, file: Outgoing): Promise<void> {
-  const target = makeTarget(ftp, ftpOptions(server));
+  const target = await makeTarget(ftp, ftpOptions(server));
   await target.write(file, 'ours.bin', 0, never, new Events());
   await target.close();
 }

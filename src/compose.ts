@@ -30,7 +30,7 @@ export async function compose(config: Config, around: Surroundings, policy: Retr
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
   return new Engine({
     ...{ store, clock, logger, policy, random: Math.random, useBoth: inBothTurns },
-    devices: makeDevices(config, around, 'without'),
+    devices: await makeDevices(config, around, 'without'),
     local: new LocalStorage(config.local, { minFree: config.minFree }),
     planner: new Planner(config.rules),
     templates: new TemplateContext({ hostname, descriptionFile }),
@@ -53,18 +53,24 @@ export async function memoryWarnings({ local, database }: Config): Promise<strin
  * The configured devices with the ends that rules use. `idle` devices, in no rule, have no end, or one to look at: to
  * look at a source changes nothing, while for a target a drive would be mounted to be written to.
  */
-export function makeDevices(config: Config, around: Surroundings, idle: 'without' | 'to look at'): Device[] {
+export async function makeDevices(
+  config: Config,
+  around: Surroundings,
+  idle: 'without' | 'to look at',
+): Promise<Device[]> {
   const sources = new Set(config.rules.map(rule => rule.from));
   const targets = new Set(config.rules.flatMap(rule => rule.to));
   const locks = new Map<string, Mutex>();
-  return [...config.devices.values()].map(device => {
+  const making = [...config.devices.values()].map(async device => {
     const { name, type, options } = device;
     const context = contextFor(config, device, around);
     const looked = idle === 'to look at' && !sources.has(name) && !targets.has(name);
-    const source = looked || sources.has(name) ? type.source?.(options, context) : undefined;
-    const target = (looked && !source) || targets.has(name) ? type.target?.(options, context) : undefined;
+    const source = looked || sources.has(name) ? await type.source?.(options, context) : undefined;
+    const target =
+      (looked && !source) || targets.has(name) ? await type.target?.(options, context) : undefined;
     return guarded(device, source, target, locks);
   });
+  return Promise.all(making);
 }
 
 function guarded(

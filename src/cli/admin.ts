@@ -2,9 +2,6 @@ import type { Config } from '../config/config.js';
 import type { Admin, EditResult } from '../control/admin.js';
 import { RemoteAdmin } from '../control/client.js';
 import { controlSocket } from '../control/socket.js';
-import { StoreAdmin } from '../control/store-admin.js';
-import { openStore } from '../db/store.js';
-import { Records } from '../record/records.js';
 import { common, defineCommand, type Command } from './command.js';
 import { configFor, loggerFor } from './setup.js';
 import { ExitCode, type Shell } from './shell.js';
@@ -26,22 +23,19 @@ export async function withAdmin<T>(
 async function openAdmin(shell: Shell, config: Config): Promise<Admin> {
   const remote = await RemoteAdmin.connect(controlSocket(config.database));
   if (remote) return remote;
-  const store = await openStore(config.database, { clock: shell.clock, logger: loggerFor(shell, 'warn') });
-  return new StoreAdmin(new Records(store, shell.clock));
+  const { openStoreAdmin } = await import('../control/store-admin.js');
+  return openStoreAdmin(config.database, shell.clock, loggerFor(shell, 'warn'));
 }
 
 interface EditCommand {
-  readonly usage: string;
-  readonly summary: string;
   /** What is printed behind each id. */
   readonly verb: string;
   readonly edit: (admin: Admin, ids: readonly string[]) => Promise<EditResult>;
 }
 
 /** A command that edits the records that its words name. */
-export function editCommand({ usage, summary, verb, edit }: EditCommand): Command {
+export function editCommand({ verb, edit }: EditCommand): Command {
   return defineCommand({
-    ...{ usage, summary },
     options: { config: common.config, json: common.json },
     build: yargs =>
       yargs.positional('id', { type: 'string', array: true, describe: 'ids, or unique beginnings of them' }),

@@ -10,8 +10,6 @@ import { configFor, loggerFor } from './setup.js';
 import { ExitCode } from './shell.js';
 
 export const adopt = defineCommand({
-  usage: 'adopt',
-  summary: 'after a lost database: take what targets already hold as delivered; nothing is sent',
   options: { config: common.config, json: common.json, 'log-level': common.logLevel },
   async run(args, shell) {
     const config = await configFor(shell, args.config);

@@ -27,8 +27,6 @@ interface Finding extends Verdict {
 }
 
 export const check = defineCommand({
-  usage: 'check',
-  summary: 'validate the configuration and look at every device, one line each',
   options: {
     config: common.config,
     json: common.json,
@@ -50,7 +48,7 @@ type Around = Surroundings & Pick<Shell, 'stopped'>;
 
 /** Rejects with `cancelled` when it is stopped. In any case the devices are closed: a drive may have been mounted. */
 async function lookAt({ config, running }: OnGraph, around: Around): Promise<Finding[]> {
-  const devices = makeDevices(config, around, 'to look at');
+  const devices = await makeDevices(config, around, 'to look at');
   const looks = (over: AbortSignal) => Promise.all(devices.map(device => probe(device, over)));
   const looking = withDeadline(looks, { signal: around.stopped });
   const findings = await looking.finally(() => closeDevices(devices));

@@ -2,37 +2,9 @@ import yargs, { type ArgumentsCamelCase, type Argv } from 'yargs';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import { splitArguments } from '../ros/arguments.js';
 import { withinTime } from '../system/deadline.js';
-import { adopt } from './adopt.js';
-import { check } from './check.js';
 import type { Command } from './command.js';
-import { demo } from './demo.js';
-import { fetchFiles } from './fetch.js';
-import { files } from './files.js';
-import { first } from './first.js';
-import { forget } from './forget.js';
-import { node } from './node.js';
-import { retry } from './retry.js';
-import { run } from './run.js';
+import { commands, type ListedCommand } from './commands.js';
 import { ExitCode, isStop, signalExitCode, untilStopped, type Shell } from './shell.js';
-import { sim } from './sim.js';
-import { status } from './status.js';
-import { sync } from './sync.js';
-
-const commands: readonly Command[] = [
-  run,
-  node,
-  sync,
-  check,
-  status,
-  files,
-  retry,
-  forget,
-  first,
-  fetchFiles,
-  adopt,
-  sim,
-  demo,
-];
 
 /** ms that a command may take after the first signal to leave things in order. */
 const MOMENT = 1_000;
@@ -80,10 +52,14 @@ function base(shell: Shell): Argv {
     });
 }
 
-function add(program: Argv, command: Command, shell: Shell, exit: { code: number }): void {
-  const build = (args: Argv) => (command.build?.(args) ?? args).options(command.options);
-  program.command(command.usage, command.summary, build, async args => {
-    exit.code = await obeying(command, args, shell);
+function add(program: Argv, listed: ListedCommand, shell: Shell, exit: { code: number }): void {
+  const { usage, summary, load } = listed;
+  const build = async (args: Argv) => {
+    const command = await load();
+    return (command.build?.(args) ?? args).options(command.options);
+  };
+  program.command(usage, summary, build, async args => {
+    exit.code = await obeying(await load(), args, shell);
   });
 }
 

@@ -3,11 +3,8 @@ import type { Shell } from './shell.js';
 
 type OptionTable = Readonly<Record<string, Options>>;
 
-/** One command of the program: its words, its options, and what it does. */
+/** The options of one command of the program, and what it does. Its usage and summary stand in commands.ts. */
 export interface Command<O extends OptionTable = OptionTable> {
-  /** As yargs reads it: `retry [id..]`. */
-  readonly usage: string;
-  readonly summary: string;
   readonly options: O;
   /** Further words: positionals, examples. */
   build?(yargs: Argv): Argv;

@@ -4,7 +4,7 @@ import { serveControl } from '../control/server.js';
 import { controlSocket } from '../control/socket.js';
 import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
-import { misconfiguration } from './setup.js';
+import { misconfiguration } from './misconfiguration.js';
 import { untilStopped } from './shell.js';
 
 export interface DaemonParts {

@@ -13,16 +13,15 @@ import { humanSize, table } from './print.js';
 import { loggerFor } from './setup.js';
 import { ExitCode, untilStopped, signalExitCode, type Shell } from './shell.js';
 
-/** Real flight logs that come with the package. */
-const LOGS = fileURLToPath(new URL('../../test/data', import.meta.url));
+/** Real flight logs that come with the package, whose folder holds `dist` or `src`. */
+const LOGS = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../test/data' : '../test/data', import.meta.url),
+);
 
 /** The main job has failed if it is not done within this many ms. */
 const PATIENCE = 120_000;
 
 export const demo = defineCommand({
-  usage: 'demo',
-  summary:
-    'the main job on embedded parts: simulated autopilot -> local -> FTP server and Flight Review page',
   endsCleanly: true,
   options: {
     logs: {

@@ -8,8 +8,6 @@ import { humanSize, plain, table } from './print.js';
 import { ExitCode } from './shell.js';
 
 export const files = defineCommand({
-  usage: 'files',
-  summary: "list the database's records",
   options: {
     config: common.config,
     json: common.json,

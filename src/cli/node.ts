@@ -15,8 +15,6 @@ import { configFor } from './setup.js';
 import { ExitCode, type Shell } from './shell.js';
 
 export const node = defineCommand({
-  usage: 'node',
-  summary: 'the ROS 2 node; takes --ros-args',
   endsCleanly: true,
   options: { config: common.config },
   async run(args, shell) {

@@ -3,8 +3,6 @@ import { reportEdit, withAdmin } from './admin.js';
 import { common, defineCommand } from './command.js';
 
 export const retry = defineCommand({
-  usage: 'retry [id..]',
-  summary: 'bring FAILED files back',
   options: {
     config: common.config,
     json: common.json,

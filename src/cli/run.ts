@@ -7,8 +7,6 @@ import { configFor, loggerFor } from './setup.js';
 import { signalExitCode } from './shell.js';
 
 export const run = defineCommand({
-  usage: 'run',
-  summary: 'the daemon, without a ROS graph: finds, fetches and delivers until it is stopped',
   endsCleanly: true,
   options: { config: common.config, 'log-level': common.logLevel },
   async run(args, shell) {

@@ -1,12 +1,9 @@
 import { access } from 'node:fs/promises';
-import { concat, concatMap, firstValueFrom, NEVER, takeWhile, type Observable } from 'rxjs';
 import { findConfig } from '../config/find.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/config.js';
 import type { DeviceType } from '../config/definition.js';
 import { deviceTypes } from '../devices/registry.js';
-import { FileSyncError } from '../errors.js';
-import { UNKNOWN, type DeviceStatus } from '../engine/devices.js';
 import type { Logger, LogLevel } from '../ports.js';
 import { createLogger } from '../system/logger.js';
 import type { Shell } from './shell.js';
@@ -19,15 +16,6 @@ export function loggerFor(shell: Shell, level: LogLevel): Logger {
     clock: shell.clock,
     name: 'filesync',
   });
-}
-
-/** Rejects with `config` if the first thing that a device tells is that its configuration cannot work; else never settles. */
-export async function misconfiguration(devices: Observable<readonly DeviceStatus[]>): Promise<never> {
-  const looked = ({ reason }: DeviceStatus) => reason !== UNKNOWN.reason;
-  const start = devices.pipe(takeWhile(all => !all.every(looked), true));
-  const wrong = start.pipe(concatMap(all => all.filter(({ misconfigured }) => misconfigured)));
-  const { name, reason } = await firstValueFrom(concat(wrong, NEVER));
-  throw new FileSyncError('config', `devices.${name}: ${reason}`);
 }
 
 /** The configuration that the user asked for or that lies in its usual place; warnings are told. */

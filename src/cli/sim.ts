@@ -7,8 +7,6 @@ import { signalExitCode, untilStopped } from './shell.js';
 const share = (describe: string) => ({ type: 'number' as const, default: 0, requiresArg: true, describe });
 
 export const sim = defineCommand({
-  usage: 'sim <dir>',
-  summary: 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)',
   endsCleanly: true,
   options: {
     listen: {

@@ -4,8 +4,6 @@ import { plain, table } from './print.js';
 import { ExitCode } from './shell.js';
 
 export const status = defineCommand({
-  usage: 'status',
-  summary: 'devices, and how many files are in which state',
   options: { config: common.config, json: common.json },
   async run(args, shell) {
     const now = await withAdmin(shell, args.config, admin => admin.status());

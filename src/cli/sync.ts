@@ -6,12 +6,11 @@ import { stateName } from '../record/state.js';
 import { TransferBars } from './bars.js';
 import { common, defineCommand } from './command.js';
 import { plain } from './print.js';
-import { configFor, loggerFor, misconfiguration } from './setup.js';
+import { misconfiguration } from './misconfiguration.js';
+import { configFor, loggerFor } from './setup.js';
 import { ExitCode, signalExitCode, untilStopped, type Shell } from './shell.js';
 
 export const sync = defineCommand({
-  usage: 'sync',
-  summary: 'one pass: find, fetch, deliver everything, then exit',
   endsCleanly: true,
   options: { config: common.config, json: common.json, 'log-level': common.logLevel },
   async run(args, shell) {

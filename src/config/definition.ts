@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { SecretRef } from './options.js';
 import type { Clock, Logger, Source, Target } from '../ports.js';
 
@@ -20,7 +20,8 @@ export interface DeviceContext {
 
 /**
  * One kind of device: its options (validation, help and docs come from this table) and how to make its ends.
- * Constructors do no input or output: a device that is away must not keep the program from starting.
+ * Its ends are loaded when they are made: commands that only read the configuration do not wait for them. They do no input or
+ * output then: a device that is offline must not keep the program from starting.
  * Exclusiveness (`connections`, `lock`) is put around both ends by `guard.ts`, from their capabilities.
  */
 export interface DeviceType<Options = unknown> {
@@ -30,8 +31,8 @@ export interface DeviceType<Options = unknown> {
   readonly options: z.ZodType<Options> & { readonly shape: Readonly<Record<string, z.ZodType>> };
   /** Whether its sources can report free space (`Source.space`); absent: that shows only at work. */
   readonly tellsSpace?: boolean;
-  source?(options: Options, context: DeviceContext): Source;
-  target?(options: Options, context: DeviceContext): Target;
+  source?(options: Options, context: DeviceContext): Source | Promise<Source>;
+  target?(options: Options, context: DeviceContext): Target | Promise<Target>;
 }
 
 /** Ties the options' type to the constructors' and forgets it again, so that the registry can hold every kind. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import type { DeviceConfig } from './config.js';
 import type { Place } from './findings.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 // How the checks and the docs look into zod's schemas.
 

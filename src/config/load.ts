@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import { FileSyncError } from '../errors.js';
 import type { Config } from './config.js';

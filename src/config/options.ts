@@ -1,7 +1,7 @@
 import bytes from 'bytes';
 import ms, { type StringValue } from 'ms';
 import picomatch from 'picomatch';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Begin, Retention } from '../rules/rule.js';
 import { checkTemplate, parseTemplate, PLACEHOLDERS } from '../rules/template.js';
 import type { MinFree } from './config.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import { FileSyncError } from '../errors.js';
 import { commonSchema } from './devices.js';

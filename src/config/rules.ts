@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
 import { parseTemplate } from '../rules/template.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Rule } from '../rules/rule.js';
 import { isRecord } from './introspect.js';
 import { begin, duration, glob, minFree, retention, size, template } from './options.js';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Place } from './findings.js';
 import { childOf, isRecord, shapeOf } from './introspect.js';
 import { suggest } from './nearest.js';

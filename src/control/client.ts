@@ -1,19 +1,14 @@
-import axios, { type AxiosInstance } from 'axios';
+import { request } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { FileSyncError } from '../errors.js';
 import type { Admin, EditResult, FileFilter, ListedFile, Status } from './admin.js';
 
 /** The Admin of a daemon that runs elsewhere, over its socket. */
 export class RemoteAdmin implements Admin {
-  readonly #http: AxiosInstance;
+  readonly #socketPath: string;
 
   private constructor(socketPath: string) {
-    this.#http = axios.create({
-      socketPath,
-      baseURL: 'http://daemon',
-      proxy: false,
-      maxContentLength: Infinity,
-    });
-    this.#http.interceptors.response.use(undefined, inDaemonsWords);
+    this.#socketPath = socketPath;
   }
 
   /** Undefined if nobody listens there. */
@@ -21,9 +16,8 @@ export class RemoteAdmin implements Admin {
     const admin = new RemoteAdmin(socketPath);
     return admin.status().then(
       () => admin,
-      (error: unknown) => {
-        if (axios.isAxiosError(error) && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED'))
-          return undefined;
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return undefined;
         throw new FileSyncError('unavailable', `the daemon's socket ${socketPath} does not answer`, {
           cause: error,
         });
@@ -31,46 +25,47 @@ export class RemoteAdmin implements Admin {
     );
   }
 
-  async status(): Promise<Status> {
-    return (await this.#http.get<Status>('/status')).data;
+  status(): Promise<Status> {
+    return this.#ask('GET', '/status');
   }
 
-  async files(filter: FileFilter): Promise<readonly ListedFile[]> {
-    return (await this.#http.get<ListedFile[]>('/files', { params: filter })).data;
+  files(filter: FileFilter): Promise<readonly ListedFile[]> {
+    const wanted = Object.entries(filter).map(([key, value]): [string, string] => [key, String(value)]);
+    return this.#ask('GET', `/files?${new URLSearchParams(wanted).toString()}`);
   }
 
-  async retry(ids: readonly string[] | 'failed'): Promise<EditResult> {
-    return this.#post('/retry', ids);
+  retry(ids: readonly string[] | 'failed'): Promise<EditResult> {
+    return this.#ask('POST', '/retry', ids);
   }
 
-  async forget(ids: readonly string[]): Promise<EditResult> {
-    return this.#post('/forget', ids);
+  forget(ids: readonly string[]): Promise<EditResult> {
+    return this.#ask('POST', '/forget', ids);
   }
 
-  async first(ids: readonly string[]): Promise<EditResult> {
-    return this.#post('/first', ids);
+  first(ids: readonly string[]): Promise<EditResult> {
+    return this.#ask('POST', '/first', ids);
   }
 
-  async fetch(ids: readonly string[]): Promise<EditResult> {
-    return this.#post('/fetch', ids);
+  fetch(ids: readonly string[]): Promise<EditResult> {
+    return this.#ask('POST', '/fetch', ids);
   }
 
   async close(): Promise<void> {
     // Each call had its own connection.
   }
 
-  async #post(path: string, ids: readonly string[] | string): Promise<EditResult> {
-    return (await this.#http.post<EditResult>(path, JSON.stringify(ids), JSON_BODY)).data;
+  /** What the daemon could not do it says itself; other errors are those of Node. */
+  #ask<Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', connection: 'close' };
+      const asking = request({ socketPath: this.#socketPath, method, path, headers }, response => {
+        json(response).then(answer => {
+          if (response.statusCode === 200) return resolve(answer as Answer);
+          const { message = `status ${response.statusCode}` } = answer as { message?: string };
+          reject(new FileSyncError('io', `the daemon says: ${message}`));
+        }, reject);
+      });
+      asking.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
+    });
   }
 }
-
-/** What the daemon could not do it says itself; whatever else went wrong stays as it is. */
-function inDaemonsWords(thrown: unknown): never {
-  const said = axios.isAxiosError<{ message?: string } | undefined>(thrown)
-    ? thrown.response?.data
-    : undefined;
-  if (said?.message === undefined) throw thrown;
-  throw new FileSyncError('io', `the daemon says: ${said.message}`, { cause: thrown });
-}
-
-const JSON_BODY = { headers: { 'content-type': 'application/json' } };

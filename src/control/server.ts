@@ -1,7 +1,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { z } from 'zod';
+import * as z from 'zod';
 import { toFileSyncError } from '../errors.js';
 import { FileState } from '../ports.js';
 import type { Admin, FileFilter } from './admin.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FileState, type Delivery, type FileRecord, type LocalCopy, type Presence } from '../ports.js';
 import { checkpoint, checksum, count, delivery, problemOf, recordId, sha256 } from './schema.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FileRecord, SourceRecord } from '../ports.js';
 
 // What the database accepts: both what it is given and what it reads back. The types in ports.ts are the truth; the

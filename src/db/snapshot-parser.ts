@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FileSyncError } from '../errors.js';
 import type { FileRecord, SourceRecord } from '../ports.js';
 import { crcHex } from './crc.js';

@@ -1,11 +1,9 @@
 import { isAbsolute, relative } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
-import { PATIENCE } from './directory/calls.js';
-import { DirectorySource } from './directory/source.js';
-import { DirectoryTarget } from './directory/target.js';
+import { PATIENCE } from './directory/patience.js';
 
 /** A folder that this machine sees: its own, a mounted drive's, or a network share's. */
 export const directory = defineDevice({
@@ -25,9 +23,14 @@ export const directory = defineDevice({
         'time without an answer after which a mounted share (or another FUSE mount) counts as hanging',
       ),
   }),
-  source: ({ path, timeout }, context) =>
-    new DirectorySource(apartFromLocal(context.resolvePath(path), context), context, { timeout }),
-  target: ({ path, timeout }, context) => new DirectoryTarget(context.resolvePath(path), context, timeout),
+  source: async ({ path, timeout }, context) => {
+    const { DirectorySource } = await import('./directory/source.js');
+    return new DirectorySource(apartFromLocal(context.resolvePath(path), context), context, { timeout });
+  },
+  target: async ({ path, timeout }, context) => {
+    const { DirectoryTarget } = await import('./directory/target.js');
+    return new DirectoryTarget(context.resolvePath(path), context, timeout);
+  },
 });
 
 /** A source that holds the local storage would find what it has brought there, and bring it again, without end. */

@@ -1,11 +1,10 @@
 import bytes from 'bytes';
-import { z } from 'zod';
+import * as z from 'zod';
 import { size, template, webUrl } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
 import type { Outgoing } from '../ports.js';
 import { defineDevice } from '../config/definition.js';
 import { uploadOptions } from './http.js';
-import { HttpTarget } from './http/target.js';
 
 /** The first bytes of every ULog file (PX4 ULog file format, "Header Section"); the eighth is the version. */
 const ULOG_MAGIC = Buffer.from('554c6f67011235', 'hex');
@@ -29,8 +28,9 @@ export const flightReview = defineDevice({
       .describe('larger logs are not sent: the server would refuse them'),
     ...uploadOptions,
   }),
-  target: (options, context) =>
-    new HttpTarget(
+  target: async (options, context) => {
+    const { HttpTarget } = await import('./http/target.js');
+    return new HttpTarget(
       {
         url: uploadUrl(options.url),
         method: 'POST',
@@ -51,7 +51,8 @@ export const flightReview = defineDevice({
         check: (file, fields) => refuseEarly(file, fields, options.max_size, context.name),
       },
       context,
-    ),
+    );
+  },
 });
 
 /** The form's address, also when the user gives that of the upload page. */

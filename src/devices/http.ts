@@ -1,8 +1,7 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, secret, template, webUrl } from '../config/options.js';
 import { defineDevice } from '../config/definition.js';
-import { HttpTarget } from './http/target.js';
-import { tlsOptions } from './network.js';
+import { tlsOptions } from './tls-options.js';
 
 /** Options of every device that uploads by HTTP. */
 export const uploadOptions = {
@@ -33,8 +32,9 @@ export const http = defineDevice({
     fields: z.record(z.string().min(1), template()).default({}).describe('text fields of the form'),
     ...uploadOptions,
   }),
-  target: (options, context) =>
-    new HttpTarget(
+  target: async (options, context) => {
+    const { HttpTarget } = await import('./http/target.js');
+    return new HttpTarget(
       {
         url: new URL(options.url),
         method: options.method,
@@ -46,5 +46,6 @@ export const http = defineDevice({
         onLostAnswer: options.on_lost_answer,
       },
       context,
-    ),
+    );
+  },
 });

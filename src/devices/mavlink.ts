@@ -1,19 +1,9 @@
-import { randomInt } from 'node:crypto';
 import { posix } from 'node:path';
-import { z } from 'zod';
-import { FtpChannel } from '../mavlink/ftp-channel.js';
-import { FtpFiles } from '../mavlink/ftp-files.js';
-import { FtpClient } from '../mavlink/ftp-client.js';
-import { RemoteSource } from '../mavlink/remote-source.js';
-import type { Transport } from '../mavlink/link.js';
-import { transportTo } from '../mavlink/transport.js';
+import * as z from 'zod';
 import { parseLinkUrl, type LinkAddress } from '../mavlink/url.js';
-import { Vehicle } from '../mavlink/vehicle.js';
-import { AdaptiveRead } from '../mavlink/window/adaptive-read.js';
 import { toFileSyncError } from '../errors.js';
 import { size } from '../config/options.js';
-import type { Source } from '../ports.js';
-import { defineDevice, type DeviceContext } from '../config/definition.js';
+import { defineDevice } from '../config/definition.js';
 
 /** MAV_COMP_ID_ONBOARD_COMPUTER4: ground stations and MAVROS have other ids. */
 const DEFAULT_COMPONENT = 194;
@@ -76,34 +66,14 @@ const options = z.object({
 type Options = z.output<typeof options>;
 export type VehicleOptions = Omit<Options, 'url'>;
 
-/** The device on a link that is given. */
-export function sourceOn(
-  transport: Transport,
-  options: VehicleOptions,
-  { name, clock, logger }: DeviceContext,
-): Source {
-  const vehicle = new Vehicle({
-    transport,
-    clock,
-    systemId: options.system_id,
-    componentId: options.component_id,
-    targetSystem: options.target_system,
-  });
-  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)));
-  const strategy = new AdaptiveRead({ clock, logger, limits: limitsOf(options) });
-  const files = new FtpFiles({ vehicle, client, strategy });
-  return new RemoteSource({ device: name, root: options.root, logger }, files);
-}
-
-const limitsOf = ({ max_rate, max_in_flight }: VehicleOptions) => ({
-  rate: max_rate ?? Infinity,
-  inFlight: max_in_flight,
-});
-
 export const mavlink = defineDevice({
   type: 'mavlink',
   summary:
     'Source: log files of an autopilot (PX4, ArduPilot), by MAVLink FTP over UDP, TCP or a serial port',
   options,
-  source: (options, context) => sourceOn(transportTo(options.url, context.clock), options, context),
+  source: async (options, context) => {
+    const { transportTo } = await import('../mavlink/transport.js');
+    const { sourceOn } = await import('./mavlink/ends.js');
+    return sourceOn(transportTo(options.url, context.clock), options, context);
+  },
 });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineDevice } from '../config/definition.js';
 import { FileSyncError } from '../errors.js';
 import { vehicleOptions } from './mavlink.js';

@@ -2,23 +2,11 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { z } from 'zod';
 import { FileSyncError } from '../errors.js';
 import { connectionTrouble } from '../system/connection-trouble.js';
 import type { DeviceContext } from '../config/definition.js';
-import { bareHost, openTunnel, portOf, ProxyError, type Proxy } from './http/proxy.js';
+import { bareHost, openTunnel, portOf, ProxyError, type Proxy } from './proxy.js';
 import { silence } from './send-queue.js';
-
-/** Options of every device that can speak TLS. */
-export const tlsOptions = {
-  tls_ca: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'file with the certificate (PEM) of the authority, or of the server itself, that is to be trusted',
-    ),
-};
 
 /** The content of the `tls_ca` file, PEM. Throws `config` if it cannot be read. */
 export async function readCa(file: string | undefined, context: DeviceContext): Promise<string | undefined> {

@@ -1,10 +1,8 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, secret, webUrl } from '../config/options.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
-import { tlsOptions } from './network.js';
-import { DavClient } from './webdav/client.js';
-import { DavSource } from './webdav/source.js';
-import { DavTarget } from './webdav/target.js';
+import { tlsOptions } from './tls-options.js';
+import type { DavClient } from './webdav/client.js';
 
 const options = z.object({
   url: webUrl().describe("address of the folder on the server; a target's is made if it is missing"),
@@ -24,17 +22,24 @@ export const webdav = defineDevice({
   type: 'webdav',
   summary: 'Source and target: a folder on a WebDAV server (Nextcloud, Apache, nginx, a NAS)',
   options,
-  source: (chosen, context) => new DavSource(clientOf(chosen, context), context.name),
-  target: (chosen, context) => new DavTarget(clientOf(chosen, context), context.name),
+  source: async (chosen, context) => {
+    const { DavSource } = await import('./webdav/source.js');
+    return new DavSource(await clientOf(chosen, context), context.name);
+  },
+  target: async (chosen, context) => {
+    const { DavTarget } = await import('./webdav/target.js');
+    return new DavTarget(await clientOf(chosen, context), context.name);
+  },
 });
 
-function clientOf(
+async function clientOf(
   { url, user, password, tls_ca: tlsCa, timeout }: Options,
   context: DeviceContext,
-): DavClient {
+): Promise<DavClient> {
   const login = () =>
     user === undefined
       ? undefined
       : { user, password: password === undefined ? '' : context.secret(password) };
+  const { DavClient } = await import('./webdav/client.js');
   return new DavClient({ url: new URL(url), timeout, tlsCa, login }, context);
 }

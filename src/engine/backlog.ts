@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import { BehaviorSubject } from 'rxjs';
 import type { Clock, FileRecord } from '../ports.js';
 import type { Plan } from '../rules/plan.js';
@@ -133,7 +134,7 @@ export class Backlog {
 
   /** Whoever waits in that queue may begin. */
   touch(queue: Queue): void {
-    if (this.#changed.size === 0) queueMicrotask(this.#wanted);
+    if (this.#changed.size === 0) nextTick(this.#wanted);
     this.#changed.add(queue);
   }
 

@@ -25,6 +25,9 @@ export interface Plan {
   readonly skip?: string;
 }
 
+/** Paths whose rules are remembered. */
+const MAX_KNOWN = 4096;
+
 type Matcher = (path: string) => boolean;
 
 /**
@@ -36,6 +39,8 @@ export class Planner {
   readonly limitsLocal: boolean;
   /** A rule removes files from their source when that needs space. */
   readonly keepsFree: boolean;
+  /** Rules that match a path, by device and path. */
+  readonly #known = new Map<string, readonly Rule[]>();
   readonly #united: United = { next: new Map() };
   readonly #rules = new Map<string, { readonly rule: Rule; readonly matches: Matcher }[]>();
 
@@ -63,11 +68,10 @@ export class Planner {
   planFor(file: Selectable, main?: Selectable): Plan | undefined {
     const matching = this.#matching(file.device, file.path);
     const reasons = matching.map(rule => refusal(rule, file, main));
-    const selecting = unite(
-      matching.filter((_, index) => reasons[index] === undefined),
-      this.#united,
-    );
-    if (selecting) return selecting;
+    const isSelecting = (_: Rule, index: number) => reasons[index] === undefined;
+    const selecting = matching.every(isSelecting) ? matching : matching.filter(isSelecting);
+    const plan = unite(selecting, this.#united);
+    if (plan) return plan;
     const [skip = ''] = reasons;
     const all = unite(matching, this.#united);
     return all && { ...all, skip };
@@ -79,9 +83,16 @@ export class Planner {
     return modes.reduce((a, b) => (STRICTNESS[b] < STRICTNESS[a] ? b : a), 'pause');
   }
 
-  #matching(device: string, path: string): Rule[] {
-    if (isPartial(path)) return [];
-    return (this.#rules.get(device) ?? []).filter(({ matches }) => matches(path)).map(({ rule }) => rule);
+  /** A file is asked for several times in a row; globs take their time. */
+  #matching(device: string, path: string): readonly Rule[] {
+    const key = `${device}\0${path}`;
+    const known = this.#known.get(key);
+    if (known) return known;
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    const rules = isPartial(path) ? [] : (this.#rules.get(device) ?? []);
+    const matching = rules.filter(({ matches }) => matches(path)).map(({ rule }) => rule);
+    this.#known.set(key, matching);
+    return matching;
   }
 }
 

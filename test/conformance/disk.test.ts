@@ -10,8 +10,12 @@ import { targetConformance, type TargetBench } from './target.js';
 type Editing = (work: () => Promise<void>) => Promise<void>;
 
 /** Changes what lies on the drive by its `folder`; `editing` is how it can be written to. */
-function benchOf(drive: TestDrive, folder: string, editing: Editing): Omit<SourceBench, 'holds'> {
-  const source = makeSource(disk, { uuid: drive.uuid, mount_point: folder });
+async function benchOf(
+  drive: TestDrive,
+  folder: string,
+  editing: Editing,
+): Promise<Omit<SourceBench, 'holds'>> {
+  const source = await makeSource(disk, { uuid: drive.uuid, mount_point: folder });
   return {
     source,
     put: (path, bytes) =>
@@ -33,7 +37,7 @@ async function mountedByUs(): Promise<SourceBench> {
   const drive = await TestDrive.make();
   await drive.insert();
   const folder = join(drive.home, 'ours');
-  const bench = benchOf(drive, folder, work => drive.whileWritable(folder, work));
+  const bench = await benchOf(drive, folder, work => drive.whileWritable(folder, work));
   await firstValueFrom(bench.source.availability);
   return bench;
 }
@@ -46,7 +50,7 @@ async function mountedByOthers(): Promise<SourceBench> {
   await drive.insert();
   const folder = join(drive.home, 'theirs');
   await drive.mountAt(folder);
-  return { ...benchOf(drive, folder, work => work()), holds: isExfatName };
+  return { ...(await benchOf(drive, folder, work => work())), holds: isExfatName };
 }
 
 async function targetBench(fs: FileSystem): Promise<TargetBench> {
@@ -54,7 +58,7 @@ async function targetBench(fs: FileSystem): Promise<TargetBench> {
   await drive.insert();
   const folder = join(drive.home, 'mount', 'point');
   if (fs === 'exfat') await drive.mountAt(folder);
-  const target = makeTarget(disk, { uuid: drive.uuid, mount_point: folder });
+  const target = await makeTarget(disk, { uuid: drive.uuid, mount_point: folder });
   await firstValueFrom(target.availability);
   return {
     target,

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { firstValueFrom } from 'rxjs';
 import { ftp } from '../../src/devices/ftp.js';
-import type { ByteStream, Outgoing } from '../../src/ports.js';
+import type { ByteStream, Outgoing, Target } from '../../src/ports.js';
 import { makeTarget } from '../servers/device.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
@@ -15,14 +15,14 @@ type Options = Record<string, unknown>;
 /** A target on a server of its own; both end with the work. */
 async function on(
   kind: ServerKind,
-  work: (server: FtpServer, connect: (more?: Options) => ReturnType<typeof makeTarget>) => Promise<void>,
+  work: (server: FtpServer, connect: (more?: Options) => Promise<Target>) => Promise<void>,
   options: { tls?: boolean } = {},
 ): Promise<void> {
   const server = await startServer(kind, options);
-  const targets: ReturnType<typeof makeTarget>[] = [];
+  const targets: Target[] = [];
   try {
-    await work(server, more => {
-      const target = makeTarget(ftp, { ...ftpOptions(server), ...more });
+    await work(server, async more => {
+      const target = await makeTarget(ftp, { ...ftpOptions(server), ...more });
       targets.push(target);
       return target;
     });
@@ -60,7 +60,7 @@ for (const kind of ['vsftpd', 'proftpd'] as const) {
     on(kind, async (server, connect) => {
       const bytes = sample(4_000_000);
       const half = 2_000_000;
-      const target = connect();
+      const target = await connect();
       const broken = new AbortController();
       const file = stopping(bytes, half, broken.signal);
       await breakInMiddle(server, target.write(file, 'log.ulg', 0, never, new Events()), half);
@@ -83,7 +83,7 @@ for (const kind of ['vsftpd', 'proftpd'] as const) {
 
   it(`ftp on ${kind}: a wrong password is denied, in words without it`, () =>
     on(kind, async (_server, connect) => {
-      const target = connect({ password: 'open sesame' });
+      const target = await connect({ password: 'open sesame' });
       const error = await failsWith(() => target.stat('log.ulg', 'token', never), 'denied');
       assert.match(error.message, /check user and password/);
       assert.doesNotMatch(error.message, /open sesame/);
@@ -95,7 +95,7 @@ for (const kind of ['vsftpd', 'proftpd'] as const) {
 
 it('ftp: a connection that died while idle is replaced silently', () =>
   on('vsftpd', async (server, connect) => {
-    const target = connect();
+    const target = await connect();
     await target.write(outgoing(sample(1000)), 'a.ulg', 0, never, new Events());
     await server.kill();
     await server.restart();
@@ -107,7 +107,7 @@ it('ftp: what the server holds otherwise than it was sent is found out by its di
   on('proftpd', async (server, connect) => {
     const bytes = sample(100_000);
     const half = bytes.slice(0, 50_000).fill(0);
-    const target = connect();
+    const target = await connect();
     await writeFile(join(server.folder, 'log.ulg.token0000001.part'), half);
     const file = outgoing(bytes);
     const events = new Events();
@@ -122,7 +122,7 @@ it('ftp: what the server holds otherwise than it was sent is found out by its di
 it('ftp: a digest is compared even if the hash was not known before', () =>
   on('proftpd', async (_server, connect) => {
     const { sha256: _unknown, ...file } = outgoing(sample(100_000));
-    const { verified } = await connect().write(file, 'log.ulg', 0, never, new Events());
+    const { verified } = await (await connect()).write(file, 'log.ulg', 0, never, new Events());
     assert.equal(verified, 'hash');
   }));
 
@@ -130,12 +130,12 @@ it('ftp: a folder of that name is in the way', () =>
   on('vsftpd', async (server, connect) => {
     await mkdir(join(server.folder, 'log.ulg'));
     const file = outgoing(sample(1000));
-    await failsWith(() => connect().write(file, 'log.ulg', 0, never, new Events()), 'exists');
+    await failsWith(async () => (await connect()).write(file, 'log.ulg', 0, never, new Events()), 'exists');
   }));
 
 it('ftp: a folder that cannot be made is denied, with the cure', () =>
   on('vsftpd', async (_server, connect) => {
-    const target = connect({ root: '/proc/nowhere' });
+    const target = await connect({ root: '/proc/nowhere' });
     const write = () => target.write(outgoing(sample(1000)), 'log.ulg', 0, never, new Events());
     const error = await failsWith(write, 'denied');
     assert.match(error.message, /right to write/);
@@ -146,7 +146,7 @@ describe('ftp with TLS', () => {
     on(
       'vsftpd',
       async (_server, connect) => {
-        const target = connect({ tls_ca: undefined });
+        const target = await connect({ tls_ca: undefined });
         const error = await failsWith(() => target.stat('log.ulg', 'token', never), 'unavailable');
         assert.match(error.message, /unknown authority.*tls_ca/);
       },
@@ -157,10 +157,10 @@ describe('ftp with TLS', () => {
     on(
       'vsftpd',
       async (_server, connect) => {
-        const other = connect({ tls_servername: 'archive.example.org' });
+        const other = await connect({ tls_servername: 'archive.example.org' });
         const error = await failsWith(() => other.stat('log.ulg', 'token', never), 'unavailable');
         assert.match(error.message, /another name/);
-        const named = connect({ tls_servername: 'localhost' });
+        const named = await connect({ tls_servername: 'localhost' });
         assert.deepEqual(await named.stat('log.ulg', 'token', never), { partial: 0 });
       },
       { tls: true },
@@ -170,14 +170,17 @@ describe('ftp with TLS', () => {
     await on(
       'proftpd',
       async (_server, connect) => {
-        const plain = connect({ tls: false, tls_ca: undefined });
+        const plain = await connect({ tls: false, tls_ca: undefined });
         const error = await failsWith(() => plain.stat('log.ulg', 'token', never), 'denied');
         assert.match(error.message, /set tls: true/);
       },
       { tls: true },
     );
     await on('proftpd', async (_server, connect) => {
-      const error = await failsWith(() => connect({ tls: true }).stat('log.ulg', 'token', never), 'denied');
+      const error = await failsWith(
+        async () => (await connect({ tls: true })).stat('log.ulg', 'token', never),
+        'denied',
+      );
       assert.match(error.message, /offers no TLS/);
     });
   });
@@ -186,7 +189,7 @@ describe('ftp with TLS', () => {
     on(
       'proftpd',
       async (_server, connect) => {
-        const target = connect();
+        const target = await connect();
         for (const [index, size] of [0, 300_000, 0, 1].entries()) {
           const { verified } = await target.write(
             outgoing(sample(size)),
@@ -202,7 +205,7 @@ describe('ftp with TLS', () => {
     ));
 
   it('an unreadable tls_ca is a mistake in the configuration', async () => {
-    const target = makeTarget(ftp, { host: '127.0.0.1', tls: true, tls_ca: '/nowhere/ca.pem' });
+    const target = await makeTarget(ftp, { host: '127.0.0.1', tls: true, tls_ca: '/nowhere/ca.pem' });
     const error = await failsWith(() => target.stat('log.ulg', 'token', never), 'config');
     assert.match(error.message, /nowhere\/ca\.pem/);
     await target.close();
@@ -228,7 +231,7 @@ for (const tls of [false, true]) {
       async (server, connect) => {
         const bytes = sample(12_000_000);
         const { file, given } = overwritten(bytes);
-        await connect().write(file, 'log.ulg', 0, never, new Events());
+        await (await connect()).write(file, 'log.ulg', 0, never, new Events());
         assert.ok((await readFile(join(server.folder, 'log.ulg'))).equals(bytes));
         assert.equal(given() > bytes.length / 2, !tls);
       },

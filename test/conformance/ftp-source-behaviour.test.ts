@@ -15,7 +15,7 @@ import { Events, never, outgoing } from '../servers/outgoing.js';
 import { scriptedFtp, type Script } from '../servers/scripted-ftp.js';
 import { collect, failsWith, listed, sample } from './support.js';
 
-type Connect = (more?: Record<string, unknown>) => Source;
+type Connect = (more?: Record<string, unknown>) => Promise<Source>;
 
 /** A source on a server of its own; both end with the work. */
 async function on(
@@ -26,8 +26,8 @@ async function on(
   const server = await startServer(kind, options);
   const sources: Source[] = [];
   try {
-    await work(server, more => {
-      const source = makeSource(ftp, { ...ftpOptions(server), ...more });
+    await work(server, async more => {
+      const source = await makeSource(ftp, { ...ftpOptions(server), ...more });
       sources.push(source);
       return source;
     });
@@ -57,7 +57,7 @@ for (const kind of KINDS) {
       await symlink('.', join(folder, 'loop'));
       await symlink('sess001/log.ulg', join(folder, 'link.ulg'));
       assert.deepEqual(
-        (await listed(connect())).map(({ path }) => path),
+        (await listed(await connect())).map(({ path }) => path),
         ['sess001/log.ulg'],
       );
     }));
@@ -67,7 +67,7 @@ for (const kind of KINDS) {
       const path = join(folder, 'log.ulg');
       await writeFile(path, sample(10));
       await utimes(path, OLD, OLD);
-      const source = connect();
+      const source = await connect();
       const before = await first(source);
       assert.equal(before.modified, OLD.getTime());
       assert.deepEqual(await first(source), before);
@@ -83,7 +83,7 @@ for (const kind of KINDS) {
     on(kind, async ({ folder }, connect) => {
       const name = Buffer.concat([Buffer.from(`${folder}/Fl`), Buffer.from([0xfc]), Buffer.from('ge.ulg')]);
       await writeFile(name, sample(300));
-      const source = connect();
+      const source = await connect();
       const file = await first(source);
       assert.equal(file.path, 'Fl\udcfcge.ulg');
       assert.deepEqual(await collect(source.read(file, 100, never)), Buffer.from(sample(300).slice(100)));
@@ -95,7 +95,7 @@ for (const kind of KINDS) {
     on(kind, async (server, connect) => {
       const bytes = sample(16 << 20);
       await writeFile(join(server.folder, 'log.ulg'), bytes);
-      const source = connect();
+      const source = await connect();
       const file = await first(source);
       const head: Uint8Array[] = [];
       const reading = async (): Promise<void> => {
@@ -113,7 +113,7 @@ for (const kind of KINDS) {
 
 it('ftp source: a target sets the time that the source told, where the server offers MFMT', () =>
   on('proftpd', async server => {
-    const target = makeTarget(ftp, ftpOptions(server));
+    const target = await makeTarget(ftp, ftpOptions(server));
     const file = outgoing(sample(10), { source: { path: 'a.ulg', size: 10, modified: OLD.getTime() } });
     await target.write(file, 'a.ulg', 0, never, new Events());
     await target.close();
@@ -125,7 +125,7 @@ it('ftp source: an idle connection that the server closes is opened again silent
     'vsftpd',
     async ({ folder }, connect) => {
       await writeFile(join(folder, 'log.ulg'), sample(10));
-      const source = connect();
+      const source = await connect();
       const file = await first(source);
       await delay(2500);
       assert.equal((await collect(source.read(file, 0, never))).length, 10);
@@ -139,7 +139,7 @@ for (const denied of ['SIZE', 'MDTM', 'REST', 'SIZE,MDTM,REST']) {
       'vsftpd',
       async ({ folder }, connect) => {
         await writeFile(join(folder, 'log.ulg'), sample(200_000));
-        const source = connect();
+        const source = await connect();
         const file = await first(source);
         assert.equal('modified' in file, !denied.includes('MDTM'));
         const rest = await collect(source.read(file, 150_000, never));
@@ -158,7 +158,7 @@ it('ftp source: a file that is there and must not be read is denied, not gone', 
     'vsftpd',
     async ({ folder }, connect) => {
       await writeFile(join(folder, 'log.ulg'), sample(10));
-      const source = connect();
+      const source = await connect();
       const file = await first(source);
       const error = await failsWith(() => collect(source.read(file, 0, never)), 'denied');
       assert.match(error.message, /right to list, read/);
@@ -171,7 +171,7 @@ it('ftp target: an upload that the server does not continue (no APPE) begins ane
   on(
     'vsftpd',
     async server => {
-      const target = makeTarget(ftp, ftpOptions(server));
+      const target = await makeTarget(ftp, ftpOptions(server));
       await writeFile(join(server.folder, 'log.ulg.token0000001.part'), sample(500));
       const file = outgoing(sample(1000));
       assert.equal((await target.stat('log.ulg', file.token, never)).partial, 500);
@@ -189,7 +189,7 @@ if (userInfo().uid === 0) {
       'pure-ftpd',
       async ({ folder }, connect) => {
         for (let index = 0; index < 30; index++) await writeFile(join(folder, `${index}.ulg`), '');
-        const error = await failsWith(() => listed(connect()), 'protocol');
+        const error = await failsWith(async () => listed(await connect()), 'protocol');
         assert.match(error.message, /LimitRecursion/);
       },
       { settings: { limitrecursion: '20:5' } },
@@ -200,7 +200,7 @@ it('ftp source with TLS: a certificate of an unknown authority is refused, with 
   on(
     'vsftpd',
     async (_server, connect) => {
-      const source = connect({ tls_ca: undefined });
+      const source = await connect({ tls_ca: undefined });
       const error = await failsWith(() => listed(source), 'unavailable');
       assert.match(error.message, /unknown authority.*tls_ca/);
       const { available } = await firstValueFrom(source.availability);
@@ -223,7 +223,7 @@ describe('ftp source on a scripted server', () => {
     const scripted = await scriptedFtp({ ...base, ...script }, '220 ready', data);
     server = scripted.server;
     logger = new RecordingLogger();
-    source = makeSource(ftp, { host: '127.0.0.1', port: scripted.port, user: 'u' }, { logger });
+    source = await makeSource(ftp, { host: '127.0.0.1', port: scripted.port, user: 'u' }, { logger });
     return source;
   }
   const paths = async (of: Source) => (await listed(of)).map(({ path, size }) => ({ path, size }));

@@ -22,7 +22,7 @@ export async function httpBench(
   const receiver = await startReceiver({ folder: folder.path });
   const { hostname: host, port } = new URL(receiver.url);
   const url = `http://${host}:${(await through?.({ host, port: Number(port) })) ?? port}${page}`;
-  const target = makeTarget(type, { url, ...options });
+  const target = await makeTarget(type, { url, ...options });
   return {
     target,
     read: path => newest(receiver, path),

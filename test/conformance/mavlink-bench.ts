@@ -22,8 +22,11 @@ export interface MavlinkBench extends SourceBench {
 }
 
 /** The device, as the configuration would make it. */
-export function mavlinkSource(options: Record<string, unknown>, logger = new RecordingLogger()): Source {
-  const source = mavlink.source?.(mavlink.options.parse(options), { ...deviceContext(), logger });
+export async function mavlinkSource(
+  options: Record<string, unknown>,
+  logger = new RecordingLogger(),
+): Promise<Source> {
+  const source = await mavlink.source?.(mavlink.options.parse(options), { ...deviceContext(), logger });
   if (!source) throw new Error('no source');
   return source;
 }
@@ -64,7 +67,7 @@ export async function mavlinkBench(
   const sim = await startSim({ folder: home.path, listen, like: 'px4', clock: systemClock, logger, ...how });
   const port = (await through?.(sim.address)) ?? sim.address.port;
   const url = `udp://127.0.0.1:0@127.0.0.1:${port}`;
-  const source = mavlinkSource({ url, root: '/log', ...options }, logger);
+  const source = await mavlinkSource({ url, root: '/log', ...options }, logger);
   await connected(source, sim);
   return {
     source,

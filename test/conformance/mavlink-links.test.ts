@@ -51,7 +51,7 @@ async function simWithLog(): Promise<{ sim: Sim; home: string; card: string }> {
 
 /** The device on a vehicle that is there. */
 async function sourceAt(url: string, sim: Sim): Promise<Source> {
-  const source = ended(mavlinkSource({ url, root: '/log' }));
+  const source = ended(await mavlinkSource({ url, root: '/log' }));
   await connected(source, sim);
   return source;
 }
@@ -147,7 +147,7 @@ describe('mavlink source over TCP', () => {
     const gone = await Relay.start(sim);
     const { port } = gone;
     await gone.close();
-    const source = ended(mavlinkSource({ url: `tcp://127.0.0.1:${port}`, root: '/log' }));
+    const source = ended(await mavlinkSource({ url: `tcp://127.0.0.1:${port}`, root: '/log' }));
     const { available, reason } = await firstValueFrom(source.availability);
     assert.equal(available, false);
     assert.match(reason, /refuses connections/);
@@ -187,7 +187,7 @@ describe('mavlink source over a serial port', () => {
     const path = join(home, 'ttyACM0');
     const wire = await cable(sim, path);
     const source = await sourceAt(`serial://${path}:921600`, sim);
-    const other = ended(mavlinkSource({ url: `serial://${path}:921600` }));
+    const other = ended(await mavlinkSource({ url: `serial://${path}:921600` }));
     assert.match((await firstValueFrom(other.availability)).reason, /is in use by another program/);
     await other.close();
     const away = firstValueFrom(source.availability.pipe(filter(({ available }) => !available)));

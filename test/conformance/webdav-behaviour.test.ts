@@ -42,7 +42,7 @@ const listing =
 
 const listThrough = (answer: Answer, work: (list: () => Promise<string[]>) => Promise<void>): Promise<void> =>
   withServer(answer, async url => {
-    const source = makeSource(webdav, { url });
+    const source = await makeSource(webdav, { url });
     await work(async () => (await listed(source)).map(({ path }) => path));
     await source.close();
   });
@@ -105,7 +105,7 @@ describe('webdav: how much space a server tells', () => {
 
   const ask = (answer: Answer, work: (space: () => Promise<unknown>) => Promise<void>): Promise<void> =>
     withServer(answer, async url => {
-      const source = makeSource(webdav, { url });
+      const source = await makeSource(webdav, { url });
       await work(async () => source.space?.(never));
       await source.close();
     });
@@ -168,7 +168,7 @@ describe('webdav: what a server refuses', () => {
         else refusing(request, response);
       };
       return withServer(asking, async url => {
-        const target = makeTarget(webdav, { url, user: 'u', password: 'hunter2' });
+        const target = await makeTarget(webdav, { url, user: 'u', password: 'hunter2' });
         const error = await failsWith(
           () => target.write(outgoing(sample(10)), 'a.ulg', 0, never, new Events()),
           kind,
@@ -190,7 +190,7 @@ describe('webdav: what a server refuses', () => {
         else response.writeHead(207).end(`<multistatus>${entry(url)}</multistatus>`);
       };
       return withServer(answer, async url => {
-        const target = makeTarget(webdav, { url });
+        const target = await makeTarget(webdav, { url });
         const send = () => target.write(outgoing(sample(5)), 'a.ulg', 0, never, new Events());
         assert.match((await failsWith(send, 'unsupported')).message, /MOVE.*dav_methods/);
         await target.close();
@@ -205,7 +205,7 @@ describe('webdav: what a server refuses', () => {
       response.writeHead(302, { location: 'http://evil.test/' }).end();
     };
     await withServer(moving, async url => {
-      const source = makeSource(webdav, { url, user: 'u', password: 'p' });
+      const source = await makeSource(webdav, { url, user: 'u', password: 'p' });
       await failsWith(() => listed(source), 'protocol');
       await source.close();
     });
@@ -217,8 +217,8 @@ describe('webdav on real servers', () => {
   for (const kind of ['nginx', 'apache'] as const) {
     it(`${kind}: a wrong password is denied, a file too large is refused with the cure, and a restart is survived`, async () => {
       const server = await startDavServer(kind, { maxBody: 100_000 });
-      const target = makeTarget(webdav, davOptions(server));
-      const stranger = makeTarget(webdav, { ...davOptions(server), password: 'wrong' });
+      const target = await makeTarget(webdav, davOptions(server));
+      const stranger = await makeTarget(webdav, { ...davOptions(server), password: 'wrong' });
       const send = (size: number) =>
         target.write(outgoing(sample(size)), `${size}.ulg`, 0, never, new Events());
       try {
@@ -242,7 +242,7 @@ describe('webdav on real servers', () => {
     it(`${kind}: a target's folder is made, with those that it lies in`, async () => {
       const server = await startDavServer(kind);
       const options = davOptions(server);
-      const target = makeTarget(webdav, { ...options, url: `${options.url}/this year/in/all` });
+      const target = await makeTarget(webdav, { ...options, url: `${options.url}/this year/in/all` });
       try {
         await target.write(outgoing(sample(1000)), 'day/a.ulg', 0, never, new Events());
         assert.equal((await target.stat('day/a.ulg', 'token', never)).size, 1000);
@@ -256,7 +256,7 @@ describe('webdav on real servers', () => {
   for (const kind of ['nginx', 'apache'] as const) {
     it(`${kind}: does not tell how much space is free, and says so`, async () => {
       const server = await startDavServer(kind);
-      const source = makeSource(webdav, davOptions(server));
+      const source = await makeSource(webdav, davOptions(server));
       try {
         await failsWith(async () => source.space?.(never), 'unsupported');
       } finally {
@@ -286,7 +286,7 @@ describe('webdav on real servers', () => {
   it('a certificate of an unknown authority is refused, with the cure', async () => {
     const server = await startDavServer('nginx', { tls: true });
     const { tls_ca: _, ...options } = davOptions(server);
-    const source = makeSource(webdav, options);
+    const source = await makeSource(webdav, options);
     try {
       assert.match(
         (await failsWith(() => listed(source), 'unavailable')).message,

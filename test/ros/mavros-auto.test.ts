@@ -209,7 +209,7 @@ describe('mavros source, one transport only', () => {
       const [{ url } = { url: '' }] = bench.router.endpoints;
       assert.match(url, /^\/filesync\//);
       assert.deepEqual(bench.standIn.calls, []);
-      const next = mavrosSource(bench.graph, { root: '/log', transport: 'endpoint' });
+      const next = await mavrosSource(bench.graph, { root: '/log', transport: 'endpoint' });
       assert.deepEqual(await collect(next.read(FILE, 0, never)), Buffer.from(LOG));
       assert.equal(bench.router.endpoints.length, 1);
       await hearsNothingTwice(bench, url);

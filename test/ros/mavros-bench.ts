@@ -36,14 +36,14 @@ export interface MavrosBenchOptions extends Pick<Partial<StandInOptions>, 'fault
 }
 
 /** The device, as the configuration would make it. */
-export function mavrosSource(
+export async function mavrosSource(
   graph: Graph,
   options: Record<string, unknown>,
   how: Partial<MavrosTools> & { readonly logger?: RecordingLogger } = {},
-): Source {
+): Promise<Source> {
   const { clock = systemClock, logger = new RecordingLogger() } = how;
   const device = mavrosDevice(graph, { clock, ...how });
-  const source = device.source?.(device.options.parse(options), deviceContext({ clock, logger }));
+  const source = await device.source?.(device.options.parse(options), deviceContext({ clock, logger }));
   if (!source) throw new Error('no source');
   return source;
 }
@@ -71,7 +71,7 @@ export async function mavrosBench(options: MavrosBenchOptions = {}): Promise<Mav
     sim.address.port,
   );
   const how = { clock, logger, quietAtStart: 0, grace: 50 };
-  const source = mavrosSource(graph, { root: '/log', transport }, how);
+  const source = await mavrosSource(graph, { root: '/log', transport }, how);
   if (transport === 'endpoint') await connected(source, sim);
   return {
     source,

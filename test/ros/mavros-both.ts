@@ -22,7 +22,7 @@ const [large, small] = JSON.parse(process.argv[2] ?? '[]') as [SourceFile, Sourc
 const options = { name: 'filesync', rosArguments: [], env: process.env, clock: systemClock };
 const graph = await RclnodejsGraph.join(options);
 const sourceBy = (transport: string) => mavrosSource(graph, { root: '/log', transport });
-const [endpoint, services] = [sourceBy('endpoint'), sourceBy('services')];
+const [endpoint, services] = [await sourceBy('endpoint'), await sourceBy('services')];
 
 async function hashOf(source: Source, file: SourceFile): Promise<string> {
   const bytes = await collect(source.read(file, 0, new AbortController().signal));

@@ -34,7 +34,7 @@ const graph = await RclnodejsGraph.join({
   clock: systemClock,
 });
 const logger = new RecordingLogger();
-const source = mavrosSource(graph, JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>, {
+const source = await mavrosSource(graph, JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>, {
   logger,
 });
 const watching = source.availability.subscribe();

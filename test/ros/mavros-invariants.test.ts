@@ -43,10 +43,9 @@ class World {
   faults = 0;
   completed = 0;
   readonly #network = new MemoryNetwork();
-  #graph: MemoryGraph;
-  source: Source;
+  #ours: { readonly graph: MemoryGraph; readonly source: Source } | undefined;
 
-  constructor(folder: string, seed: number) {
+  private constructor(folder: string, seed: number) {
     this.folder = folder;
     this.random = randomFrom(seed);
     this.standIn = new StandInMavros({
@@ -55,7 +54,18 @@ class World {
       folder,
       fault: () => (this.random() < this.faults ? this.pick(FAULTS) : 'none'),
     });
-    [this.#graph, this.source] = this.#process();
+  }
+
+  static async start(folder: string, seed: number): Promise<World> {
+    const world = new World(folder, seed);
+    world.#ours = await world.#process();
+    return world;
+  }
+
+  /** Of our process. */
+  get source(): Source {
+    assert.ok(this.#ours);
+    return this.#ours.source;
   }
 
   pick<Item>(items: readonly Item[]): Item {
@@ -64,8 +74,8 @@ class World {
 
   /** Our process is killed, and started anew. */
   async crash(): Promise<void> {
-    await this.#graph.shutdown();
-    [this.#graph, this.source] = this.#process();
+    await this.#ours?.graph.shutdown();
+    this.#ours = await this.#process();
   }
 
   /** `ros2 service call /mavros/ftp/close`. */
@@ -120,17 +130,17 @@ class World {
     assert.ok(!existsSync(remote), `${path} is still there`);
   }
 
-  #process(): [MemoryGraph, Source] {
+  async #process(): Promise<{ graph: MemoryGraph; source: Source }> {
     const graph = new MemoryGraph({ network: this.#network, name: 'filesync', clock: this.clock });
     const { clock } = this;
-    return [graph, mavrosSource(graph, { root: '/log', transport: 'services' }, { clock })];
+    return { graph, source: await mavrosSource(graph, { root: '/log', transport: 'services' }, { clock }) };
   }
 }
 
 async function withWorld(seed: number, test: (world: World) => Promise<void>): Promise<void> {
   const home = await temporaryFolder();
   await mkdir(join(home.path, 'log', 'old'), { recursive: true });
-  const world = new World(home.path, seed);
+  const world = await World.start(home.path, seed);
   try {
     for (const [index, size] of [0, 1, 238, 239, 478, 5_000, 60_000].entries()) {
       const bytes = sample(size, index);

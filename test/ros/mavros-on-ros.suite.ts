@@ -33,7 +33,7 @@ async function setup(): Promise<SourceBench> {
   const root = join(home.path, name);
   await mkdir(root);
   const options = device.options.parse({ root: `/${name}`, transport: 'services' });
-  const source = device.source?.(options, deviceContext());
+  const source = await device.source?.(options, deviceContext());
   if (!source) throw new Error('no source');
   await firstValueFrom(source.availability.pipe(filter(({ available }) => available)));
   return {

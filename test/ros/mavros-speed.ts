@@ -108,7 +108,7 @@ async function fileNamed(source: Source, name: string): Promise<SourceFile> {
 
 /** A source that has seen its vehicle. */
 async function sourceOn(on: Graph, transport: string): Promise<Source> {
-  const source = mavrosSource(on, { transport, root: '/log' });
+  const source = await mavrosSource(on, { transport, root: '/log' });
   source.availability.subscribe();
   await there(source);
   return source;

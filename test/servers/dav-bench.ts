@@ -12,7 +12,7 @@ let benches = 0;
 /** A target with an empty root of its own on a server that others use, too; the root is not there yet. */
 export async function davTargetBench(server: DavServer, more: object = {}): Promise<TargetBench> {
   const { url, folder } = await ownPlace(server);
-  const target = makeTarget(webdav, { ...davOptions(server), url, ...more });
+  const target = await makeTarget(webdav, { ...davOptions(server), url, ...more });
   return {
     target,
     read: path => readFile(join(folder, 'root', path)).catch(unlessMissing),
@@ -31,7 +31,7 @@ export async function davSourceBench(
   const root = join(folder, 'root');
   await mkdir(root);
   await chmod(root, 0o777);
-  const source = makeSource(webdav, { ...davOptions(server), url, ...more }, over);
+  const source = await makeSource(webdav, { ...davOptions(server), url, ...more }, over);
   return {
     source,
     put: async (path, bytes) => {

@@ -20,7 +20,7 @@ let benches = 0;
 /** A target with an empty root of its own on a server that others use, too. */
 export async function ftpBench(place: FtpPlace, more: Record<string, unknown> = {}): Promise<TargetBench> {
   const own = `bench ${benches++}`;
-  const target = makeTarget(ftp, {
+  const target = await makeTarget(ftp, {
     ...ftpOptions(place),
     root: posix.join(place.root, own, 'root'),
     ...more,

@@ -40,7 +40,7 @@ export async function ftpSourceBench(
   const own = `source ${benches++}`;
   const root = join(place.folder, own);
   await makeOpen(root);
-  const source = makeSource(ftp, { ...ftpOptions(place), root: posix.join(place.root, own), ...more });
+  const source = await makeSource(ftp, { ...ftpOptions(place), root: posix.join(place.root, own), ...more });
   return {
     source,
     big: BIG,

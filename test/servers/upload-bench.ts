@@ -27,7 +27,7 @@ export async function withUpload(
   const { type, page, options, over, troubles } = setup;
   const folder = await temporaryFolder();
   const receiver = await startReceiver({ folder: folder.path, trouble: upload => troubles?.[upload] });
-  const target = makeTarget(type, { url: receiver.url + page, ...options }, over);
+  const target = await makeTarget(type, { url: receiver.url + page, ...options }, over);
   try {
     await work({ receiver, target });
   } finally {

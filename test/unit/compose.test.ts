@@ -26,7 +26,11 @@ async function withDevices(test: (sources: Source[]) => Promise<void>): Promise<
     await writeFile(join(folder.path, name, 'file'), name);
   }
   const around = { env: {}, hostname: 'pi', clock: systemClock, logger: new RecordingLogger() };
-  const made: Device[] = makeDevices(await loadConfig(file, { env: {}, deviceTypes }), around, 'to look at');
+  const made: Device[] = await makeDevices(
+    await loadConfig(file, { env: {}, deviceTypes }),
+    around,
+    'to look at',
+  );
   try {
     await test(made.flatMap(({ source }) => source ?? []));
   } finally {
@@ -43,7 +47,7 @@ async function endsOf(rules: string, idle: 'without' | 'to look at'): Promise<Re
   const site = '  site: { type: http, url: "http://127.0.0.1:1/" }\n';
   await writeFile(file, `local: ./data\ndevices:\n${folders}${site}rules: ${rules}\n`);
   const around = { env: {}, hostname: 'pi', clock: systemClock, logger: new RecordingLogger() };
-  const made = makeDevices(await loadConfig(file, { env: {}, deviceTypes }), around, idle);
+  const made = await makeDevices(await loadConfig(file, { env: {}, deviceTypes }), around, idle);
   await closeDevices(made);
   await folder.remove();
   const ends = ({ source, target }: Device) =>

@@ -8,6 +8,7 @@ import { OpenFile, type FileAccess } from '../../local/open-file.js';
 import type { Clock } from '../../ports.js';
 import { withDeadline } from '../../system/deadline.js';
 import { isLocal } from '../../system/local-file-system.js';
+import { PATIENCE } from './patience.js';
 
 export interface CallOptions<Value> {
   /** Ends the waiting, not the call. */
@@ -23,8 +24,6 @@ interface Call {
   begun: boolean;
 }
 
-/** ms without an answer after which a file system counts as hanging. */
-export const PATIENCE = 30_000;
 /** A flush may take so many times as long: it waits for a slow drive or line to take all that was written. */
 const FLUSH_FACTOR = 10;
 /** Calls to one device at a time, and to all: each holds one of the four threads that Node has for all files. */

@@ -32,7 +32,7 @@ import { writersOf } from './writers.js';
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const GONE = ['ENOENT', 'ENOTDIR'];
 /** Enough to keep the threads for files awake, which costs less than to wake one for each file. */
-const DESCRIBED_AT_ONCE = 32;
+const DESCRIBED_AT_ONCE = 128;
 /** Made by mkfs at the top of each ext drive, for root alone. */
 const LOST_AND_FOUND = 'lost+found';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FileSyncError, toFileSyncError } from '../../errors.js';
 import type { Outcome, RunProgram } from './programs.js';
 

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
 import bytes from 'bytes';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
-import { bareHost, PROXY_LOGIN } from './proxy.js';
+import { bareHost, PROXY_LOGIN } from '../proxy.js';
 import { serverWords } from '../server-words.js';
 
 /** What a server answered to an upload. */

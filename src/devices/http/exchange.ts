@@ -9,7 +9,7 @@ import { request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import axios from 'axios';
-import type { Proxy } from './proxy.js';
+import type { Proxy } from '../proxy.js';
 
 /** One HTTP request. Without limit of time: whoever watches its connection breaks it. */
 export interface Exchange {

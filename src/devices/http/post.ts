@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Answer } from './answer.js';
 import type { UploadForm } from './form.js';
-import type { Proxy } from './proxy.js';
+import type { Proxy } from '../proxy.js';
 import { beginningOf, exchange } from './exchange.js';
 
 export interface UploadRequest {

@@ -22,7 +22,7 @@ import { checkTargetPath } from '../target-path.js';
 import { doubtIn, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
 import { post } from './post.js';
-import { proxyFor } from './proxy.js';
+import { proxyFor } from '../proxy.js';
 
 /** ms between two probes. */
 const POLL = 15_000;

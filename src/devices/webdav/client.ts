@@ -7,7 +7,7 @@ import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.j
 import type { Clock } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
-import { bareHost, isLoopback, proxyFor } from '../http/proxy.js';
+import { bareHost, isLoopback, proxyFor } from '../proxy.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
 import { breakWhenIdle } from '../send-queue.js';
 import { encodeName, namesIn } from './address.js';

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
 import { parseRetryAfter } from '../http/answer.js';
-import { PROXY_LOGIN } from '../http/proxy.js';
+import { PROXY_LOGIN } from '../proxy.js';
 import { serverWords } from '../server-words.js';
 
 /** A server's refusal. */

@@ -1,6 +1,6 @@
 // The package's front door would load its whole client, which is not used here.
 import { parseXML } from 'webdav/dist/node/tools/dav.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FileSyncError } from '../../errors.js';
 import type { Space } from '../../ports.js';
 import { namesInHref } from './address.js';

@@ -471,7 +471,7 @@ describe('directory', () => {
       await writeFile(join(root, 'log.ulg'), bytes);
       const context = deviceContext({ resolvePath: path => join(home, path) });
       const options = directory.options.parse({ path: './folder' });
-      const source = directory.source?.(options, context);
+      const source = await directory.source?.(options, context);
       assert.ok(source);
       assert.deepEqual(
         (await listed(source)).map(({ path }) => path),

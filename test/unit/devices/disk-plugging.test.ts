@@ -70,8 +70,12 @@ describe('disk: a drive that is plugged in and out', function () {
     return drive;
   }
 
-  function sourceOf(marks: object, over = {}): Source {
-    const source = makeSource(disk, { mount_point: place, ...marks }, { name: 'camera', logger, ...over });
+  async function sourceOf(marks: object, over = {}): Promise<Source> {
+    const source = await makeSource(
+      disk,
+      { mount_point: place, ...marks },
+      { name: 'camera', logger, ...over },
+    );
     afterwards(() => source.close());
     return source;
   }
@@ -81,17 +85,17 @@ describe('disk: a drive that is plugged in and out', function () {
     const drive = await camera({ fs: 'exfat' });
     await drive.insert();
     await drive.mountAt(place);
-    const source = sourceOf({ uuid: drive.uuid, mount_point: undefined, timeout: '300ms' });
+    const source = await sourceOf({ uuid: drive.uuid, mount_point: undefined, timeout: '300ms' });
     await becomes(source, true);
     return { drive, source };
   }
 
   /** Both ends of one device, as the engine makes them. */
-  function endsOf(drive: TestDrive): { source: Source; target: Target } {
+  async function endsOf(drive: TestDrive): Promise<{ source: Source; target: Target }> {
     const context = deviceContext({ name: 'camera', logger });
     const options = disk.options.parse({ uuid: drive.uuid, mount_point: place });
-    const source = disk.source?.(options, context);
-    const target = disk.target?.(options, context);
+    const source = await disk.source?.(options, context);
+    const target = await disk.target?.(options, context);
     assert.ok(source && target);
     afterwards(() => target.close());
     afterwards(() => source.close());
@@ -111,7 +115,7 @@ describe('disk: a drive that is plugged in and out', function () {
 
   it('is found and mounted read-only and safe within moments of its insertion, and unmounted at the end', async () => {
     const drive = await camera();
-    const source = sourceOf({ uuid: drive.uuid.toUpperCase() });
+    const source = await sourceOf({ uuid: drive.uuid.toUpperCase() });
     const before = await becomes(source, false);
     assert.equal(before.reason, `the drive with UUID ${drive.uuid.toUpperCase()} is not plugged in`);
     const inserted = becomes(source, true);
@@ -129,7 +133,7 @@ describe('disk: a drive that is plugged in and out', function () {
 
   it('is found by its label', async () => {
     const drive = await camera({ label: LABEL });
-    const source = sourceOf({ label: LABEL });
+    const source = await sourceOf({ label: LABEL });
     await drive.insert();
     await becomes(source, true);
     await onlyFile(source);
@@ -137,7 +141,7 @@ describe('disk: a drive that is plugged in and out', function () {
 
   it('a copy that the removal cut ends as unavailable and goes on after the next insertion', async () => {
     const drive = await camera();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     await drive.insert();
     const file = await onlyFile(source);
     const received: Uint8Array[] = [];
@@ -167,7 +171,7 @@ describe('disk: a drive that is plugged in and out', function () {
 
   it('a removal in the middle of a listing, or before its end is looked at, is not a short listing', async () => {
     const drive = await camera();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     await drive.insert();
     await failsWith(async () => {
       for await (const _file of source.list(never)) await drive.pull();
@@ -176,7 +180,7 @@ describe('disk: a drive that is plugged in and out', function () {
 
   it('a drive that was unmounted behind our back is mounted again; its empty folder is never taken for it', async () => {
     const drive = await camera();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     await drive.insert();
     const file = await onlyFile(source);
     await failsWith(async () => {
@@ -190,7 +194,7 @@ describe('disk: a drive that is plugged in and out', function () {
   it('another drive in the same slot is not taken for it', async () => {
     const drive = await camera();
     const other = await camera();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     await drive.insert();
     await onlyFile(source);
     await drive.pull();
@@ -207,7 +211,7 @@ describe('disk: a drive that is plugged in and out', function () {
   it('of two drives with the same mark none is chosen', async () => {
     const drive = await camera({ label: LABEL });
     const other = await camera({ label: LABEL });
-    const source = sourceOf({ label: LABEL });
+    const source = await sourceOf({ label: LABEL });
     await drive.insert();
     await other.insert();
     const { reason } = await becomes(source, false);
@@ -221,7 +225,7 @@ describe('disk: a drive that is plugged in and out', function () {
     await drive.insert();
     const theirs = join(home, 'theirs');
     await drive.mountAt(theirs);
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     assert.match((await becomes(source, true)).reason, new RegExp(`mounted at ${theirs}$`));
     await onlyFile(source);
     await source.close();
@@ -232,7 +236,7 @@ describe('disk: a drive that is plugged in and out', function () {
   it('without a mount point it waits until somebody mounts the drive', async () => {
     const drive = await camera();
     await drive.insert();
-    const source = sourceOf({ uuid: drive.uuid, mount_point: undefined });
+    const source = await sourceOf({ uuid: drive.uuid, mount_point: undefined });
     assert.match((await becomes(source, false)).reason, /not mounted: mount it, or say by `mount_point`/);
     await drive.mountAt(join(home, 'theirs'));
     await becomes(source, true);
@@ -245,7 +249,7 @@ describe('disk: a drive that is plugged in and out', function () {
     await dead.insert();
     await dead.mountAt(place);
     await drive.insert();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     const node = dead.node;
     assert.match(
       (await becomes(source, false)).reason,
@@ -262,7 +266,7 @@ describe('disk: a drive that is plugged in and out', function () {
   it('a target on a drive that cannot be written to says so; the source of the same drive works', async () => {
     const drive = await camera();
     await drive.insert({ protect: true });
-    const { source, target } = endsOf(drive);
+    const { source, target } = await endsOf(drive);
     assert.match((await becomes(target, false)).reason, /is read-only: move its write protection switch/);
     const error = await failsWith(
       () => target.write(outgoing(sample(10)), 'a.ulg', 0, never, new Events()),
@@ -276,14 +280,14 @@ describe('disk: a drive that is plugged in and out', function () {
     const drive = await camera();
     await drive.insert();
     await drive.mountAt(place, 'ro');
-    const { target } = endsOf(drive);
+    const { target } = await endsOf(drive);
     assert.match((await becomes(target, false)).reason, /is read-only: run "mount -o remount,rw/);
   });
 
   it('a full drive is no-space', async () => {
     const drive = await camera();
     await drive.insert();
-    const { target } = endsOf(drive);
+    const { target } = await endsOf(drive);
     const write = (size: number, path: string) =>
       target.write(outgoing(sample(size)), path, 0, never, new Events());
     const error = await failsWith(() => write(20 * MEGABYTE, 'big.ulg'), 'no-space');
@@ -296,7 +300,7 @@ describe('disk: a drive that is plugged in and out', function () {
     const drive = await TestDrive.make({ size: 24 * MEGABYTE });
     afterwards(() => drive.dispose());
     await drive.insert();
-    const { target } = endsOf(drive);
+    const { target } = await endsOf(drive);
     const file = outgoing(FILM);
     async function* interrupted() {
       yield FILM.subarray(0, MEGABYTE);
@@ -326,7 +330,7 @@ describe('disk: a drive that is plugged in and out', function () {
       await symlink('DCIM', join(folder, 'in'));
     });
     await drive.insert();
-    const { source, target } = endsOf(drive);
+    const { source, target } = await endsOf(drive);
     const listing = await onlyFile(source);
     const outside = {
       ...listing,
@@ -352,7 +356,7 @@ describe('disk: a drive that is plugged in and out', function () {
   it('is made writable for a removal', async () => {
     const drive = await camera();
     await drive.insert();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     const file = await onlyFile(source);
     assert.match((await mountHere())?.options ?? '', /^ro/);
     await source.remove(file, never);
@@ -362,7 +366,7 @@ describe('disk: a drive that is plugged in and out', function () {
   it('a drive whose last user is gone is unmounted; one that is still in use is let go of', async () => {
     const drive = await camera();
     await drive.insert();
-    const { source, target } = endsOf(drive);
+    const { source, target } = await endsOf(drive);
     const file = await onlyFile(source);
     const reading = source.read(file, 0, never)[Symbol.asyncIterator]();
     await reading.next();
@@ -379,7 +383,7 @@ describe('disk: a drive that is plugged in and out', function () {
     const drive = await camera();
     await drive.insert();
     await drive.mountAt(place);
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     assert.equal(await source.volume?.(never), drive.uuid);
     const { blocks, bsize, bavail } = await statfs(place);
     assert.deepEqual(await source.space?.(never), { free: bavail * bsize, total: blocks * bsize });
@@ -465,7 +469,7 @@ describe('disk: a drive that is plugged in and out', function () {
     const drive = await TestDrive.make({ fs: 'vfat' });
     afterwards(() => drive.dispose());
     await drive.insert();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     const { available, reason } = await firstValueFrom(source.availability);
     assert.match(
       reason,
@@ -477,7 +481,7 @@ describe('disk: a drive that is plugged in and out', function () {
     const drive = await camera();
     await drive.insert();
     await drive.damage();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     const { reason } = await becomes(source, false);
     assert.match(reason, /is damaged: repair it with fsck/);
   });
@@ -485,7 +489,7 @@ describe('disk: a drive that is plugged in and out', function () {
   it('hints at what comes onto the drive, and does not keep it from being unmounted', async () => {
     const drive = await camera();
     await drive.insert();
-    const source = sourceOf({ uuid: drive.uuid });
+    const source = await sourceOf({ uuid: drive.uuid });
     let hints = 0;
     source.changes?.subscribe(() => hints++);
     await listed(source);

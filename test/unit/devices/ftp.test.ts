@@ -30,7 +30,7 @@ describe('ftp target', () => {
   async function connect(script: Script, greeting?: string): Promise<Target> {
     const scripted = await scriptedFtp({ ...LOGGED_IN, ...script }, greeting);
     server = scripted.server;
-    target = makeTarget(ftp, { host: '127.0.0.1', port: scripted.port, user: 'u', password: PASSWORD });
+    target = await makeTarget(ftp, { host: '127.0.0.1', port: scripted.port, user: 'u', password: PASSWORD });
     return target;
   }
   const stat = (of: Target) => of.stat('log.ulg', 'token', never);
@@ -80,7 +80,7 @@ describe('ftp target', () => {
   });
 
   it('a server that is not there is unavailable, and says why', async () => {
-    target = makeTarget(ftp, { host: '127.0.0.1', port: await freePort() });
+    target = await makeTarget(ftp, { host: '127.0.0.1', port: await freePort() });
     const refused = await failsWith(() => stat(target as Target), 'unavailable');
     assert.match(refused.message, /127\.0\.0\.1 refuses connections/);
   });
@@ -89,7 +89,7 @@ describe('ftp target', () => {
     const clock = new VirtualClock();
     const scripted = await scriptedFtp({ USER: '' }, '');
     server = scripted.server;
-    target = makeTarget(ftp, { host: '127.0.0.1', port: scripted.port, timeout: '20s' }, { clock });
+    target = await makeTarget(ftp, { host: '127.0.0.1', port: scripted.port, timeout: '20s' }, { clock });
     const failing = failsWith(() => stat(target as Target), 'unavailable');
     while (clock.sleeping === 0) await new Promise(resolve => setImmediate(resolve));
     await clock.advance(20_000);
@@ -118,7 +118,7 @@ describe('ftp target', () => {
     const scripted = await scriptedFtp(script, '220 ready', {}, take);
     server = scripted.server;
     const options = { host: '127.0.0.1', port: scripted.port, user: 'u', timeout: '30s' };
-    target = makeTarget(ftp, options, clock && { clock });
+    target = await makeTarget(ftp, options, clock && { clock });
     return target;
   }
   const wordsOf = (lines: readonly string[]) => lines.map(line => line.split(' ')[0]).join(' ');

@@ -187,7 +187,7 @@ describe('http target', () => {
   });
 
   it('a server that is not there has not got the file, however small', async () => {
-    const target = makeTarget(http, { url: `http://127.0.0.1:${await freePort()}/plain` });
+    const target = await makeTarget(http, { url: `http://127.0.0.1:${await freePort()}/plain` });
     const events = new Events();
     const error = await failsWith(() => send(target, events, sample(10)), 'unavailable');
     assert.match(error.message, /refuses connections/);
@@ -246,10 +246,10 @@ describe('http target', () => {
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/in`;
     try {
       const events = new Events();
-      const error = await failsWith(() => send(makeTarget(http, { url }), events), 'unavailable');
+      const error = await failsWith(async () => send(await makeTarget(http, { url }), events), 'unavailable');
       assert.match(error.message, /unknown authority.*tls_ca/);
       assert.equal(events.commits, 0);
-      assert.equal((await send(makeTarget(http, { url, tls_ca: ca }))).location, url);
+      assert.equal((await send(await makeTarget(http, { url, tls_ca: ca }))).location, url);
     } finally {
       server.close();
       await folder.remove();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { http } from '../../../src/devices/http.js';
-import { proxyFor } from '../../../src/devices/http/proxy.js';
+import { proxyFor } from '../../../src/devices/proxy.js';
 import { webdav } from '../../../src/devices/webdav.js';
 import { failsWith, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
@@ -19,7 +19,7 @@ const elsewhere = (url: string): string => url.replace('127.0.0.1', 'files.test'
 async function uploadThrough(proxy: WebProxy, env: Record<string, string>): Promise<string[]> {
   const folder = await temporaryFolder();
   const receiver = await startReceiver({ folder: folder.path });
-  const target = makeTarget(http, { url: `${elsewhere(receiver.url)}/plain` }, { env });
+  const target = await makeTarget(http, { url: `${elsewhere(receiver.url)}/plain` }, { env });
   try {
     await target.write(outgoing(sample(100_000)), 'a.ulg', 0, never, new Events());
     assert.equal(receiver.received.length, 1);
@@ -33,7 +33,7 @@ async function uploadThrough(proxy: WebProxy, env: Record<string, string>): Prom
 
 async function davThrough(options: DavServerOptions, env: Record<string, string>): Promise<void> {
   const server = await startDavServer('apache', options);
-  const target = makeTarget(webdav, { ...davOptions(server), url: elsewhere(server.url) }, { env });
+  const target = await makeTarget(webdav, { ...davOptions(server), url: elsewhere(server.url) }, { env });
   try {
     const receipt = await target.write(outgoing(sample(400_000)), 'a b.ulg', 0, never, new Events());
     assert.equal(receipt.location, `${elsewhere(server.url)}/a%20b.ulg`);
@@ -72,7 +72,7 @@ describe('proxies from the environment', () => {
     for (const scheme of ['http', 'https']) {
       const env = { [`${scheme}_proxy`]: wrong };
       for (const type of [http, webdav]) {
-        const target = makeTarget(type, { url: `${scheme}://files.test:9/in` }, { env });
+        const target = await makeTarget(type, { url: `${scheme}://files.test:9/in` }, { env });
         const error = await failsWith(() =>
           target.write(outgoing(sample(10)), 'a.ulg', 0, never, new Events()),
         );
@@ -87,7 +87,7 @@ describe('proxies from the environment', () => {
 
   it('a proxy that is not there is named', async () => {
     const env = { https_proxy: `127.0.0.1:${await freePort()}` };
-    const target = makeTarget(webdav, { url: 'https://files.test/in' }, { env });
+    const target = await makeTarget(webdav, { url: 'https://files.test/in' }, { env });
     const error = await failsWith(() => target.stat('a', 'token', never), 'unavailable');
     await target.close();
     assert.match(error.message, /^files\.test cannot be reached: the proxy 127.*https_proxy.* refuses/);

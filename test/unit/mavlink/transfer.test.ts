@@ -20,7 +20,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     vehicle = await ScriptedVehicle.start();
     vehicle.files.set('/log/a.ulg', LOG);
     logger = new RecordingLogger();
-    source = mavlinkSource({ url: vehicle.url, root: '/log/' }, logger);
+    source = await mavlinkSource({ url: vehicle.url, root: '/log/' }, logger);
   });
 
   afterEach(async () => {
@@ -84,7 +84,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     sequences.slice(1).forEach((sequence, index) => {
       assert.equal(sequence, ((sequences[index] ?? 0) + 1) & 0xffff);
     });
-    const again = mavlinkSource({ url: vehicle.url, root: '/log' });
+    const again = await mavlinkSource({ url: vehicle.url, root: '/log' });
     vehicle.requests.length = 0;
     await collect(again.read(FILE, 0, never));
     await again.close();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4, type Socket } from 'node:net';
-import { FileSyncError } from '../../errors.js';
+import { FileSyncError } from '../errors.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

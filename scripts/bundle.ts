@@ -1,0 +1,26 @@
+// Makes `dist` from `src`: one file for what every command needs, and one for each part that is loaded when it is needed.
+import { rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+/** Packages with native parts, or such that are only there where somebody wants them: they stay outside. */
+const OUTSIDE = ['rclnodejs', 'drivelist', 'serialport', 'ftp-srv'];
+
+await rm('dist', { recursive: true, force: true });
+await build({
+  entryPoints: ['src/main.ts'],
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  chunkNames: '[name]-[hash]',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.20',
+  sourcemap: true,
+  legalComments: 'linked',
+  external: OUTSIDE,
+  // Packages of the older kind ask for Node's own modules by `require`.
+  banner: {
+    js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);",
+  },
+  logLevel: 'warning',
+});

@@ -1,0 +1,71 @@
+import { isIPv6 } from 'node:net';
+import { posix } from 'node:path';
+import type { AccessOptions } from 'basic-ftp';
+import type { DeviceContext } from '../../config/definition.js';
+import type { FtpOptions } from '../ftp.js';
+import { readCa } from '../network.js';
+import { FtpConnections } from './connections.js';
+import { toWire } from './names.js';
+import { FtpSource } from './source.js';
+import { FtpTarget, type FtpPlace } from './target.js';
+
+/** What a server without accounts expects as password: something like an address. */
+const ANONYMOUS = 'filesync@';
+
+/** ms between two probes; each is a command on a kept connection, or a login. */
+const POLL = 30_000;
+
+export function ftpSource(options: FtpOptions, context: DeviceContext): FtpSource {
+  const { clock, logger } = context;
+  const connections = connect(options, context);
+  return new FtpSource(placeOf(options, context), connections, { clock, logger, interval: POLL });
+}
+
+export function ftpTarget(options: FtpOptions, context: DeviceContext): FtpTarget {
+  const { clock } = context;
+  return new FtpTarget(placeOf(options, context), connect(options, context), { clock, interval: POLL });
+}
+
+function placeOf({ host, root, port, tls }: FtpOptions, { name }: DeviceContext): FtpPlace {
+  const scheme = tls === 'implicit' ? 'ftps' : 'ftp';
+  const at = port === undefined ? '' : `:${port}`;
+  const url = `${scheme}://${isIPv6(host) ? `[${host}]` : host}${at}`;
+  return { device: name, host, root: posix.resolve('/', root), url };
+}
+
+function connect(options: FtpOptions, context: DeviceContext): FtpConnections {
+  const { host, timeout, tls } = options;
+  const secrets = new Set<string>();
+  return new FtpConnections({
+    device: context.name,
+    host,
+    secrets,
+    login: {
+      secure: tls,
+      timeout,
+      clock: context.clock,
+      manners: { together: true },
+      access: () => accessOf(options, context, secrets),
+    },
+  });
+}
+
+/** Reads password and certificate, at each login: both may be renewed while the program runs. */
+async function accessOf(
+  options: FtpOptions,
+  context: DeviceContext,
+  secrets: Set<string>,
+): Promise<AccessOptions> {
+  const { host, user, tls, tls_servername: servername } = options;
+  const ca = await readCa(options.tls_ca, context);
+  const password = options.password === undefined ? ANONYMOUS : context.secret(options.password);
+  secrets.add(password);
+  return {
+    host,
+    port: options.port ?? (tls === 'implicit' ? 990 : 21),
+    user: toWire(user),
+    password: toWire(password),
+    secure: tls,
+    secureOptions: { ...(ca && { ca }), ...(servername && { servername }) },
+  };
+}

@@ -1,0 +1,35 @@
+import { randomInt } from 'node:crypto';
+import type { Source } from '../../ports.js';
+import type { DeviceContext } from '../../config/definition.js';
+import type { VehicleOptions } from '../mavlink.js';
+import { FtpChannel } from '../../mavlink/ftp-channel.js';
+import { FtpClient } from '../../mavlink/ftp-client.js';
+import { FtpFiles } from '../../mavlink/ftp-files.js';
+import type { Transport } from '../../mavlink/link.js';
+import { RemoteSource } from '../../mavlink/remote-source.js';
+import { Vehicle } from '../../mavlink/vehicle.js';
+import { AdaptiveRead } from '../../mavlink/window/adaptive-read.js';
+
+/** The device on a link that is given. */
+export function sourceOn(
+  transport: Transport,
+  options: VehicleOptions,
+  { name, clock, logger }: DeviceContext,
+): Source {
+  const vehicle = new Vehicle({
+    transport,
+    clock,
+    systemId: options.system_id,
+    componentId: options.component_id,
+    targetSystem: options.target_system,
+  });
+  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)));
+  const strategy = new AdaptiveRead({ clock, logger, limits: limitsOf(options) });
+  const files = new FtpFiles({ vehicle, client, strategy });
+  return new RemoteSource({ device: name, root: options.root, logger }, files);
+}
+
+const limitsOf = ({ max_rate, max_in_flight }: VehicleOptions) => ({
+  rate: max_rate ?? Infinity,
+  inFlight: max_in_flight,
+});
