@@ -23,7 +23,35 @@ const FACTS = [
   message: 'Say what happened: Records.apply or commit with an event of src/record.',
 }));
 
-const others = (...rooms) => rooms.map(room => `**/${room}/**`);
+/** Every room of src, what it may import besides itself, `system`, ports.ts and errors.ts, and why no more. */
+const ROOMS = [
+  ['system', [], 'What the machine offers knows nothing of files that travel.'],
+  ['congestion', [], 'How many requests may be in flight is the same for any protocol.'],
+  ['config', ['rules'], 'The configuration knows what a kind of device is, not which there are.'],
+  ['rules', [], 'Rules are pure.'],
+  ['record', [], 'The facts about files know the ports only.'],
+  ['local', ['record'], 'Storage knows the ports only.'],
+  ['db', ['local', 'record'], 'Storage knows the ports only.'],
+  ['mavlink', ['congestion'], 'The protocol knows the ports, not the devices that speak it.'],
+  ['devices', ['mavlink', 'local', 'config'], 'A device knows the ports, not the engine.'],
+  ['engine', ['record', 'local', 'rules'], 'The engine knows the ports, not what stands behind them.'],
+  ['sim', ['mavlink'], 'The simulated autopilot shares only the wire format with the client.'],
+  ['control', ['engine', 'record', 'db'], 'Queries and edits work without ROS.'],
+  [
+    'ros',
+    ['control', 'engine', 'record', 'devices', 'mavlink', 'config', 'local', 'rules'],
+    'The ROS node is a face of the engine.',
+  ],
+];
+
+/** Import patterns of the rooms that one must not use. */
+function above(room, mayUse) {
+  const all = [...ROOMS.map(([name]) => name), 'cli', 'demo'];
+  const forbidden = all.filter(name => name !== room && name !== 'system' && !mayUse.includes(name));
+  const parts =
+    room === 'devices' ? ['**/config/**', '!**/config/definition.js', '!**/config/options.js'] : [];
+  return [...forbidden.map(name => `**/${name}/**`), ...parts, '**/compose.js'];
+}
 
 export default ts.config(
   { ignores: ['dist/', 'node_modules/', 'coverage/', 'build/', 'install/', 'log/'] },
@@ -83,96 +111,5 @@ export default ts.config(
   },
   wall('errors.ts', ['./*', '../*'], 'errors.ts imports nothing of ours.'),
   wall('ports.ts', ['./*', '../*'], 'ports.ts imports nothing of ours.'),
-  wall(
-    'devices/**',
-    [
-      ...others('engine', 'record', 'cli', 'control', 'db', 'ros', 'sim', 'demo', 'config'),
-      ...['!**/config/definition.js', '!**/config/options.js', '**/compose.js'],
-    ],
-    'A device knows the ports, not the engine, and of the configuration how to say what its options are.',
-  ),
-  wall(
-    'mavlink/**',
-    [...others('devices', 'engine', 'record', 'cli', 'control', 'db', 'ros', 'sim', 'demo'), '**/compose.js'],
-    'The protocol knows the ports, not the devices that speak it.',
-  ),
-  wall(
-    'config/**',
-    [
-      ...others(
-        'devices',
-        'mavlink',
-        'engine',
-        'record',
-        'cli',
-        'control',
-        'db',
-        'local',
-        'ros',
-        'sim',
-        'demo',
-      ),
-    ],
-    'The configuration knows what a kind of device is, not which there are.',
-  ),
-  wall(
-    'record/**',
-    [
-      ...others(
-        'engine',
-        'devices',
-        'mavlink',
-        'cli',
-        'control',
-        'db',
-        'local',
-        'rules',
-        'ros',
-        'sim',
-        'demo',
-      ),
-      '**/compose.js',
-    ],
-    'The facts about files know the ports only.',
-  ),
-  wall(
-    'rules/**',
-    [
-      ...others(
-        'engine',
-        'record',
-        'devices',
-        'mavlink',
-        'cli',
-        'control',
-        'db',
-        'local',
-        'ros',
-        'sim',
-        'demo',
-      ),
-      '**/compose.js',
-    ],
-    'Rules are pure.',
-  ),
-  wall(
-    'engine/**',
-    [
-      ...others('devices', 'mavlink', 'cli', 'control', 'db', 'ros', 'sim', 'demo', 'config'),
-      '**/compose.js',
-    ],
-    'The engine knows the ports, not what stands behind them.',
-  ),
-  wall(
-    '{db,local}/**',
-    [...others('devices', 'mavlink', 'engine', 'cli', 'control', 'ros', 'sim', 'demo'), '**/compose.js'],
-    'Storage knows the ports only.',
-  ),
-  wall(
-    'sim/**',
-    [...others('devices', 'engine', 'record', 'cli', 'control', 'db', 'local', 'config', 'ros')],
-    'The simulated autopilot shares only the wire format with the client.',
-  ),
-  wall('{control,system}/**', others('ros'), 'Everything works without ROS.'),
-  wall('ros/**', [...others('cli', 'sim', 'demo'), '**/compose.js'], 'The ROS node is a face of the engine.'),
+  ...ROOMS.map(([room, mayUse, message]) => wall(`${room}/**`, above(room, mayUse), message)),
 );

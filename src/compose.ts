@@ -4,13 +4,13 @@ import { resolvePath } from './config/paths.js';
 import { resolveSecret } from './config/secrets.js';
 import { openStore } from './db/store.js';
 import type { DeviceContext } from './config/definition.js';
-import { guardSource, guardTarget, inBothTurns, limitsOf } from './devices/guard.js';
+import { guardSource, guardTarget, withBoth, limitsOf } from './devices/guard.js';
 import { LocalStorage } from './local/storage.js';
 import { Engine } from './engine/engine.js';
 import type { Device } from './engine/devices.js';
 import type { RetryPolicy } from './system/back-off.js';
 import type { Clock, Logger, Source, Target } from './ports.js';
-import { DescriptionFile } from './rules/coex.js';
+import { DescriptionFile } from './config/description-file.js';
 import { Planner } from './rules/plan.js';
 import { TemplateContext } from './rules/template-context.js';
 import { isInMemory } from './system/memory-file-system.js';
@@ -29,7 +29,7 @@ export async function compose(config: Config, around: Surroundings, policy: Retr
   const store = await openStore(config.database, { clock, logger: logger.child('database') });
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
   return new Engine({
-    ...{ store, clock, logger, policy, random: Math.random, useBoth: inBothTurns },
+    ...{ store, clock, logger, policy, random: Math.random, useBoth: withBoth },
     devices: await makeDevices(config, around, 'without'),
     local: new LocalStorage(config.local, { minFree: config.minFree }),
     planner: new Planner(config.rules),
@@ -79,10 +79,10 @@ function guarded(
   target: Target | undefined,
   locks: Map<string, Mutex>,
 ): Device {
-  const borne = [source, target].flatMap(end => (end ? [end.capabilities.connections] : []));
+  const connectionLimits = [source, target].flatMap(end => (end ? [end.capabilities.connections] : []));
   const lock = lockName === undefined ? undefined : (locks.get(lockName) ?? new Mutex());
   if (lockName !== undefined && lock) locks.set(lockName, lock);
-  const limits = limitsOf(connections ?? Math.min(...borne), lock);
+  const limits = limitsOf(connections ?? Math.min(...connectionLimits), lock);
   return {
     name,
     type: type.type,

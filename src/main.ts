@@ -8,13 +8,13 @@ import { systemClock } from './system/clock.js';
 import { GatheredLines } from './system/gathered-lines.js';
 
 /** ms from the first signal to the end, whatever hangs: a little less than the five seconds that it may take. */
-const LONGEST_END = 4_500;
+const MAX_SHUTDOWN_MS = 4_500;
 /** ms that calls to files may take to be through: when the work has ended, and where the user does not wait for that. */
-const LAST_CALLS = 1_000;
+const LAST_CALLS_MS = 1_000;
 const AT_ONCE = 100;
-const PACE = 10;
+const POLL_INTERVAL_MS = 10;
 /** ms in which a second signal is the first one over again: `ros2 launch` hands on to the node what all have been sent. */
-const HANDED_ON = process.argv.includes('node') ? 2_000 : 0;
+const REPEATED_SIGNAL_MS = process.argv.includes('node') ? 2_000 : 0;
 /** Calls that hold one of Node's threads: to files, and for the addresses of names. */
 const FILES = /^(FSReq|FileHandleClose)/;
 const THREADS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
@@ -32,8 +32,8 @@ process.on('SIGTERM', () => stopped(143));
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 // Nor does the work depend on somebody who reads the log.
 process.stderr.on('error', () => undefined);
-const complaints = new GatheredLines(text => void process.stderr.write(text));
-process.on('exit', () => complaints.flush()).on('exit', killChildren);
+const errorLines = new GatheredLines(text => void process.stderr.write(text));
+process.on('exit', () => errorLines.flush()).on('exit', killChildren);
 
 process.exitCode = await cli({
   argv: process.argv.slice(2),
@@ -44,10 +44,10 @@ process.exitCode = await cli({
   interactive: process.stderr.isTTY,
   columns: process.stdout.columns || 100,
   print: line => {
-    complaints.flush();
+    errorLines.flush();
     process.stdout.write(`${line}\n`);
   },
-  complain,
+  printError: printError,
   terminal: process.stderr,
   stopped: stop.signal,
   signals: process,
@@ -56,30 +56,31 @@ process.exitCode = await cli({
 
 // What still holds the event loop when the work has ended is not waited for where a signal has ended it, or where it is a
 // call to a file system that never answers.
-if (stop.signal.aborted) await end(LAST_CALLS, process.exitCode);
+if (stop.signal.aborted) await end(LAST_CALLS_MS, process.exitCode);
 process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
 setInterval(() => {
   if (holdsThreads(FILES)) endBySignal();
-}, LAST_CALLS).unref();
+}, LAST_CALLS_MS).unref();
 
 /** The first signal asks for a clean end, the second one does not wait for that. */
 function stopped(code: 130 | 143): void {
   const now = systemClock.monotonic();
-  if (now - stoppedAt >= HANDED_ON) void end(AT_ONCE, stop.signal.reason as number);
+  if (now - stoppedAt >= REPEATED_SIGNAL_MS) void end(AT_ONCE, stop.signal.reason as number);
   if (stop.signal.aborted) return;
   stoppedAt = now;
   stop.abort(code);
-  setTimeout(giveUp, LONGEST_END, code);
+  setTimeout(giveUp, MAX_SHUTDOWN_MS, code);
 }
 
 function giveUp(code: number): void {
-  complain('filesync: could not end cleanly, since something hangs: is ended as it is');
+  printError('filesync: could not end cleanly, since something hangs: is ended as it is');
   void end(AT_ONCE, code);
 }
 
 /** Calls that are about to be answered are waited for. */
 async function end(ms: number, code: number): Promise<void> {
-  for (let left = ms; left > 0 && holdsThreads(THREADS); left -= PACE) await delay(PACE);
+  for (let left = ms; left > 0 && holdsThreads(THREADS); left -= POLL_INTERVAL_MS)
+    await delay(POLL_INTERVAL_MS);
   if (holdsThreads(THREADS)) endBySignal();
   else process.exit(code);
 }
@@ -92,13 +93,13 @@ function holdsThreads(calls: RegExp): boolean {
 function endBySignal(): void {
   const signal = stop.signal.reason === 130 ? 'SIGINT' : 'SIGTERM';
   killChildren();
-  complaints.flush();
+  errorLines.flush();
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 
 /** On a terminal at once: progress is drawn there as well. */
-function complain(line: string): void {
-  complaints.add(line);
-  if (process.stderr.isTTY) complaints.flush();
+function printError(line: string): void {
+  errorLines.add(line);
+  if (process.stderr.isTTY) errorLines.flush();
 }

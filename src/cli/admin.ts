@@ -50,6 +50,6 @@ export function editCommand({ verb, edit }: EditCommand): Command {
 export function reportEdit(shell: Shell, json: boolean, verb: string, result: EditResult): number {
   if (json) shell.print(JSON.stringify(result));
   else for (const id of result.changed) shell.print(`${id} ${verb}`);
-  for (const { id, reason } of result.refused) shell.complain(`filesync: ${id}: ${reason}`);
+  for (const { id, reason } of result.refused) shell.printError(`filesync: ${id}: ${reason}`);
   return result.refused.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
 }

@@ -5,7 +5,7 @@ import { humanSize, plain } from './print.js';
 import type { Shell } from './shell.js';
 
 /** A terminal shows no more than this of any transfer, ms between two pictures. */
-const REFRESH = 100;
+const REFRESH_INTERVAL_MS = 100;
 const NAME_WIDTH = 40;
 
 /** One bar per running transfer, with rate and time left; log lines go above them. */
@@ -26,7 +26,7 @@ export class TransferBars {
       hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
-      fps: 1000 / REFRESH,
+      fps: 1000 / REFRESH_INTERVAL_MS,
       barsize: Math.max(10, Math.min(40, shell.columns - NAME_WIDTH - 45)),
     });
   }
@@ -34,7 +34,9 @@ export class TransferBars {
   watch(progress: Observable<Progress>): void {
     const calm = progress.pipe(
       groupBy(keyOf),
-      mergeMap(one => one.pipe(throttleTime(REFRESH, asyncScheduler, { leading: true, trailing: true }))),
+      mergeMap(one =>
+        one.pipe(throttleTime(REFRESH_INTERVAL_MS, asyncScheduler, { leading: true, trailing: true })),
+      ),
     );
     this.#watching.add(calm.subscribe(now => this.#show(now)));
   }

@@ -11,7 +11,7 @@ import { configFor, loggerFor } from './setup.js';
 import { ExitCode, type Shell } from './shell.js';
 
 /** ms; a device takes less to find out that it is away. */
-const PATIENCE = 12_000;
+const PROBE_TIMEOUT_MS = 12_000;
 
 interface Verdict {
   readonly ok: boolean;
@@ -38,7 +38,7 @@ export const check = defineCommand({
     const findings = await withMavrosDevices(config, shell, found => lookAt(found, { ...shell, logger }));
     if (args.json) shell.print(JSON.stringify(findings));
     else for (const line of report(config.file, findings)) shell.print(line);
-    for (const warning of await memoryWarnings(config)) shell.complain(`warning: ${warning}`);
+    for (const warning of await memoryWarnings(config)) shell.printError(`warning: ${warning}`);
     if (findings.some(finding => finding.misconfigured)) return ExitCode.USAGE;
     return findings.every(finding => finding.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },
@@ -97,7 +97,7 @@ async function verdictOn({ source, target }: Device, over: AbortSignal): Promise
 
 /** What a device first says of itself: none speaks before it knows, and what listens for a vehicle gives up by itself. */
 function settled(availability: Observable<Availability>): Promise<Availability> {
-  return firstValueFrom(availability.pipe(takeUntil(timer(PATIENCE))), { defaultValue: UNKNOWN });
+  return firstValueFrom(availability.pipe(takeUntil(timer(PROBE_TIMEOUT_MS))), { defaultValue: UNKNOWN });
 }
 
 /** A device may answer and still not hand out its folder. */

@@ -7,7 +7,7 @@ import { commands, type ListedCommand } from './commands.js';
 import { ExitCode, isStop, signalExitCode, untilStopped, type Shell } from './shell.js';
 
 /** ms that a command may take after the first signal to leave things in order. */
-const MOMENT = 1_000;
+const STOP_LIMIT_MS = 1_000;
 
 /** Runs the command line; resolves to the exit code and never throws. */
 export async function cli(shell: Shell): Promise<number> {
@@ -26,7 +26,7 @@ export async function cli(shell: Shell): Promise<number> {
   } catch (thrown) {
     if (isStop(shell.stopped, thrown)) return signalExitCode(shell.stopped);
     const error = toFileSyncError(thrown);
-    shell.complain(`filesync: ${error.message}`);
+    shell.printError(`filesync: ${error.message}`);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
   }
 }
@@ -69,6 +69,6 @@ async function obeying(command: Command, args: ArgumentsCamelCase, shell: Shell)
   const work = command.run(args, shell);
   const ended = await untilStopped(stopped, work);
   if (ended !== undefined) return ended;
-  const ms = command.endsCleanly ? Infinity : MOMENT;
+  const ms = command.endsCleanly ? Infinity : STOP_LIMIT_MS;
   return (await withinTime(work, { ms, clock })) ?? signalExitCode(stopped);
 }

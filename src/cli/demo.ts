@@ -19,7 +19,7 @@ const LOGS = fileURLToPath(
 );
 
 /** The main job has failed if it is not done within this many ms. */
-const PATIENCE = 120_000;
+const DEMO_TIMEOUT_MS = 120_000;
 
 export const demo = defineCommand({
   endsCleanly: true,
@@ -56,7 +56,7 @@ async function deliver(engine: Engine, wanted: number, shell: Shell): Promise<vo
   const all = merge(of(undefined), records.changes).pipe(
     map(delivered),
     filter(count => count === wanted),
-    takeUntil(timer(PATIENCE)),
+    takeUntil(timer(DEMO_TIMEOUT_MS)),
   );
   const done = firstValueFrom(all, { defaultValue: 0 });
   await engine.start();

@@ -11,7 +11,7 @@ import type { Shell } from './shell.js';
 /** The logger of a command: lines on standard error. */
 export function loggerFor(shell: Shell, level: LogLevel): Logger {
   return createLogger({
-    write: line => shell.complain(line.trimEnd()),
+    write: line => shell.printError(line.trimEnd()),
     level,
     clock: shell.clock,
     name: 'filesync',
@@ -36,6 +36,6 @@ export async function configFor(
     exists,
   });
   const config = await loadConfig(file, { env: shell.env, deviceTypes: types });
-  for (const warning of config.warnings) shell.complain(`warning: ${warning}`);
+  for (const warning of config.warnings) shell.printError(`warning: ${warning}`);
   return config;
 }

@@ -17,7 +17,7 @@ export interface Shell {
   /** Results. Takes whole lines without their end. */
   print(line: string): void;
   /** Warnings, errors, the log. */
-  complain(line: string): void;
+  printError(line: string): void;
   /** Where progress bars are drawn. */
   readonly terminal: NodeJS.WritableStream;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */

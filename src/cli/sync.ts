@@ -16,7 +16,10 @@ export const sync = defineCommand({
   async run(args, shell) {
     const config = await configFor(shell, args.config);
     const bars = shell.interactive ? new TransferBars(shell) : undefined;
-    const logger = loggerFor(bars ? { ...shell, complain: line => bars.above(line) } : shell, args.logLevel);
+    const logger = loggerFor(
+      bars ? { ...shell, printError: line => bars.above(line) } : shell,
+      args.logLevel,
+    );
     const engine = await compose(config, { ...shell, logger }, passPolicy);
     bars?.watch(engine.progress);
     try {

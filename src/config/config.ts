@@ -1,5 +1,6 @@
 import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
+import type { MinFree } from '../system/statfs.js';
 
 /** A checked configuration. It holds references to secrets, not their values. */
 export interface Config {
@@ -23,9 +24,6 @@ export interface Config {
   /** What is allowed but not wise, a sentence each. */
   readonly warnings: readonly string[];
 }
-
-/** A share of the file system, or an amount. */
-export type MinFree = { readonly percent: number } | { readonly bytes: number };
 
 export interface DeviceConfig {
   readonly name: string;

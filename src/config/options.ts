@@ -4,7 +4,7 @@ import picomatch from 'picomatch';
 import * as z from 'zod';
 import type { Begin, Retention } from '../rules/rule.js';
 import { checkTemplate, parseTemplate, PLACEHOLDERS } from '../rules/template.js';
-import type { MinFree } from './config.js';
+import type { MinFree } from '../system/statfs.js';
 import { suggest } from './nearest.js';
 
 // The small types that options are made of. Every option of the program is built from these, so that one table

@@ -19,7 +19,7 @@ export interface CompactorParts {
 }
 
 /** Of the number of records: the number of changes from which on a compaction is worth while. */
-const SHARE = 1;
+const MIN_CHANGES_SHARE = 1;
 
 /**
  * Turns the journal into a new snapshot from time to time, while the database is in use. At every instant, both the
@@ -69,7 +69,7 @@ export class Compactor {
 
   #nextDue(seq: number): number {
     const { content, compactAfter } = this.#parts;
-    return seq + Math.max(compactAfter, Math.ceil(content.table.size * SHARE));
+    return seq + Math.max(compactAfter, Math.ceil(content.table.size * MIN_CHANGES_SHARE));
   }
 
   /** Resolves to the number of the last change in the new snapshot. */

@@ -2,17 +2,17 @@ import type { DiskReader } from './disk.js';
 
 const NEWLINE = 0x0a;
 /** Bytes read at a time: with 256 KiB, parsing them holds the event loop for some milliseconds. */
-const CHUNK = 256 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /**
  * The whole lines of a file up to byte `end`, each with its line end, as many at a time as were read at once. What follows
  * the last line end is left out. The bytes of the lines are valid until the next ones are asked for.
  */
 export async function* linesOf(file: DiskReader, end = Infinity): AsyncGenerator<Buffer[]> {
-  const buffer = Buffer.allocUnsafe(CHUNK);
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   let rest: Buffer[] = [];
   for (let position = 0; position < end;) {
-    const length = await file.read(buffer.subarray(0, Math.min(CHUNK, end - position)), position);
+    const length = await file.read(buffer.subarray(0, Math.min(CHUNK_BYTES, end - position)), position);
     if (length === 0) return;
     position += length;
     const chunk = buffer.subarray(0, length);
@@ -28,9 +28,9 @@ export async function* linesOf(file: DiskReader, end = Infinity): AsyncGenerator
 
 /** Bytes up to the end of the last whole line. */
 export async function lengthOfLines(file: DiskReader): Promise<number> {
-  const buffer = Buffer.allocUnsafe(CHUNK);
-  for (let end = await file.size(); end > 0; end = Math.max(0, end - CHUNK)) {
-    const start = Math.max(0, end - CHUNK);
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let end = await file.size(); end > 0; end = Math.max(0, end - CHUNK_BYTES)) {
+    const start = Math.max(0, end - CHUNK_BYTES);
     const length = await file.read(buffer.subarray(0, end - start), start);
     const newline = buffer.subarray(0, length).lastIndexOf(NEWLINE);
     if (newline >= 0) return start + newline + 1;

@@ -31,7 +31,7 @@ export const emptySnapshot = (): Snapshot => ({
 });
 
 /** Characters that are turned into JSON in one go: about a millisecond's work. */
-const SLICE = 64 * 1024;
+const SLICE_BYTES = 64 * 1024;
 
 /** Whatever schema it had, it is written as of the present one. */
 export function* encodeSnapshot(snapshot: Snapshot): Generator<Buffer> {
@@ -52,7 +52,7 @@ function* slicesOf({ seq, sources, table }: Snapshot): Generator<string> {
   for (const record of table.all()) {
     slice += separator + JSON.stringify(record);
     separator = ',\n';
-    if (slice.length < SLICE) continue;
+    if (slice.length < SLICE_BYTES) continue;
     yield slice;
     slice = '';
   }

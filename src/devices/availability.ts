@@ -28,7 +28,7 @@ export interface PollOptions {
 export type Probe = (signal: AbortSignal) => Promise<Availability>;
 
 /** A device that stays away is asked less and less often, at the least once in so many intervals. */
-const SLOWEST = 4;
+const MAX_SLOWDOWN = 4;
 
 /**
  * Availability by asking now and then. However many subscribe, one probe runs at a time, and none while nobody
@@ -62,7 +62,7 @@ async function poll(
     const state = await ask(probe, signal);
     // What was asked before the latest news is out of date.
     if (!signal.aborted && !pause.signal.aborted) subscriber.next(state);
-    intervals = state.available ? 1 : Math.min(SLOWEST, intervals + 1);
+    intervals = state.available ? 1 : Math.min(MAX_SLOWDOWN, intervals + 1);
     await clock.sleep(interval * intervals, pause.signal).catch(() => undefined);
     waking.unsubscribe();
   }

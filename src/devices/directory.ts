@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { duration } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
-import { PATIENCE } from './directory/patience.js';
+import { ANSWER_TIMEOUT_MS } from './directory/timeouts.js';
 
 /** A folder that this machine sees: its own, a mounted drive's, or a network share's. */
 export const directory = defineDevice({
@@ -18,7 +18,7 @@ export const directory = defineDevice({
         "the folder; a relative one starts at the configuration file's folder. A target's is made if it is missing, but not its parent",
       ),
     timeout: duration()
-      .default(PATIENCE)
+      .default(ANSWER_TIMEOUT_MS)
       .describe(
         'time without an answer after which a mounted share (or another FUSE mount) counts as hanging',
       ),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineDevice } from '../config/definition.js';
 import { duration } from '../config/options.js';
-import { PATIENCE } from './directory/patience.js';
+import { ANSWER_TIMEOUT_MS } from './directory/timeouts.js';
 
 const options = z
   .object({
@@ -14,7 +14,7 @@ const options = z
       .optional()
       .describe('folder where the drive is mounted if nobody has mounted it; without it, others must do so'),
     timeout: duration()
-      .default(PATIENCE)
+      .default(ANSWER_TIMEOUT_MS)
       .describe(
         'time without an answer after which a drive that a FUSE program has mounted counts as hanging',
       ),

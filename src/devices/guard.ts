@@ -32,12 +32,12 @@ export function guardSource(source: Source, limits: Limits): Source & Guarded<So
     },
     availability: source.availability,
     ...(source.changes && { changes: source.changes }),
-    list: signal => streamInTurn(limits, signal, () => source.list(signal)),
-    ...(source.listChanges && { listChanges: changesInTurn(source, limits) }),
+    list: signal => streamWhileHeld(limits, signal, () => source.list(signal)),
+    ...(source.listChanges && { listChanges: changesWhileHeld(source, limits) }),
     read: (file: SourceFile, offset, signal): ByteStream =>
-      streamInTurn(limits, signal, () => source.read(file, offset, signal)),
-    checksum: (file, signal) => inTurn(limits, signal, () => source.checksum(file, signal)),
-    remove: (file, signal) => inTurn(limits, signal, () => source.remove(file, signal)),
+      streamWhileHeld(limits, signal, () => source.read(file, offset, signal)),
+    checksum: (file, signal) => whileHeld(limits, signal, () => source.checksum(file, signal)),
+    remove: (file, signal) => whileHeld(limits, signal, () => source.remove(file, signal)),
     ...questionsTo(source, limits),
     close: () => source.close(),
   };
@@ -50,18 +50,18 @@ export function guardTarget(target: Target, limits: Limits): Target & Guarded<Ta
     limits,
     capabilities: { ...target.capabilities, connections: limits.connections },
     availability: target.availability,
-    stat: (path, token, signal) => inTurn(limits, signal, () => target.stat(path, token, signal)),
-    checksum: (path, signal) => inTurn(limits, signal, () => target.checksum(path, signal)),
+    stat: (path, token, signal) => whileHeld(limits, signal, () => target.stat(path, token, signal)),
+    checksum: (path, signal) => whileHeld(limits, signal, () => target.checksum(path, signal)),
     write: (file, path, offset, signal, events) =>
-      inTurn(limits, signal, () => target.write(file, path, offset, signal, events)),
+      whileHeld(limits, signal, () => target.write(file, path, offset, signal, events)),
     close: () => target.close(),
   };
 }
 
-const changesInTurn =
+const changesWhileHeld =
   (source: Source, limits: Limits): NonNullable<Source['listChanges']> =>
   (unsettled, signal) =>
-    inTurn(limits, signal, async () => source.listChanges?.(unsettled, signal));
+    whileHeld(limits, signal, async () => source.listChanges?.(unsettled, signal));
 
 /** What the kernel of this machine answers needs no turn: who writes, which medium, and of such a source the space as well. */
 function questionsTo(source: Source, limits: Limits): Pick<Source, 'writers' | 'volume' | 'space'> {
@@ -71,7 +71,7 @@ function questionsTo(source: Source, limits: Limits): Pick<Source, 'writers' | '
   return {
     ...(writers && { writers }),
     ...(volume && { volume }),
-    ...(space && { space: writers ? space : signal => inTurn(limits, signal, () => space(signal)) }),
+    ...(space && { space: writers ? space : signal => whileHeld(limits, signal, () => space(signal)) }),
   };
 }
 
@@ -79,14 +79,14 @@ function questionsTo(source: Source, limits: Limits): Pick<Source, 'writers' | '
  * Work that uses a source and a target at the same time: it waits for a turn at both and is given them unguarded, since
  * whoever holds one turn and waits for another inside it may wait for ever. Ends without a guard need no turn.
  */
-export async function inBothTurns<Value>(
+export async function withBoth<Value>(
   source: Source,
   target: Target,
   signal: AbortSignal,
   work: (source: Source, target: Target) => Promise<Value>,
 ): Promise<Value> {
   const [from, to] = [guardOf(source), guardOf(target)];
-  const release = await turn(
+  const release = await acquire(
     [from?.limits, to?.limits].filter(limits => limits !== undefined),
     signal,
   );
@@ -103,12 +103,12 @@ function guardOf<End extends Source | Target>(end: End | (End & Guarded<End>)): 
 
 type Release = () => void;
 
-async function inTurn<Value>(
+async function whileHeld<Value>(
   limits: Limits,
   signal: AbortSignal,
   work: () => Promise<Value>,
 ): Promise<Value> {
-  const release = await turn([limits], signal);
+  const release = await acquire([limits], signal);
   try {
     return await work();
   } finally {
@@ -117,12 +117,12 @@ async function inTurn<Value>(
 }
 
 /** The turn ends with the stream: at its end, its error, or when the reader leaves. */
-async function* streamInTurn<Item>(
+async function* streamWhileHeld<Item>(
   limits: Limits,
   signal: AbortSignal,
   open: () => AsyncIterable<Item>,
 ): AsyncGenerator<Item, void> {
-  const release = await turn([limits], signal);
+  const release = await acquire([limits], signal);
   try {
     yield* open();
   } finally {
@@ -134,15 +134,15 @@ async function* streamInTurn<Item>(
  * A place at each device, all in one order that holds for the whole program, so that nobody waits in a ring: first the
  * devices' own slots, then the locks that they share; among these, those that were made first.
  */
-async function turn(limits: readonly Limits[], signal: AbortSignal): Promise<Release> {
+async function acquire(limits: readonly Limits[], signal: AbortSignal): Promise<Release> {
   const held: Release[] = [];
   const releaseAll = () => held.reverse().forEach(release => release());
   try {
     for (const slots of inOrder(limits.map(one => one.slots))) {
-      held.push(await orGivenBack(slots.isLocked(), releaseOf(slots.acquire()), signal));
+      held.push(await releaseIfAborted(slots.isLocked(), releaseOf(slots.acquire()), signal));
     }
     for (const lock of inOrder(limits.flatMap(one => one.lock ?? []))) {
-      held.push(await orGivenBack(lock.isLocked(), lock.acquire(), signal));
+      held.push(await releaseIfAborted(lock.isLocked(), lock.acquire(), signal));
     }
     return releaseAll;
   } catch (error) {
@@ -165,7 +165,11 @@ const releaseOf = (acquiring: Promise<[unknown, Release]>): Promise<Release> =>
   acquiring.then(([, release]) => release);
 
 /** A turn that comes after the abort is given back at once; one that is free comes without waiting. */
-function orGivenBack(waits: boolean, acquiring: Promise<Release>, signal: AbortSignal): Promise<Release> {
+function releaseIfAborted(
+  waits: boolean,
+  acquiring: Promise<Release>,
+  signal: AbortSignal,
+): Promise<Release> {
   if (!waits && !signal.aborted) return acquiring;
   return withDeadline(acquiring, { signal, discard: release => release() });
 }

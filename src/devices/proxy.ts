@@ -138,12 +138,12 @@ async function connected(
 
 function refusal({ statusCode = 0 }: IncomingMessage, title: string): ProxyError {
   return new ProxyError(
-    `cannot be reached: ${title} answered ${statusCode}, ${MEANINGS[statusCode] ?? UNREACHED}`,
+    `cannot be reached: ${title} answered ${statusCode}, ${MEANINGS[statusCode] ?? UNREACHABLE}`,
   );
 }
 
 export const PROXY_LOGIN =
   'it wants a login: put user and password into the variable, as http://USER:PASSWORD@HOST:PORT';
-const UNREACHED = 'it found no way there: check the address and the proxy, or add the host to NO_PROXY';
+const UNREACHABLE = 'it found no way there: check the address and the proxy, or add the host to NO_PROXY';
 const FORBIDDEN = 'it does not let us there: have the host allowed, or add it to NO_PROXY';
 const MEANINGS: Readonly<Record<number, string>> = { 403: FORBIDDEN, 405: FORBIDDEN, 407: PROXY_LOGIN };

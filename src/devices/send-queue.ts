@@ -6,7 +6,7 @@ import type { Clock } from '../ports.js';
 // How much still waits for the other side's confirmation stands in /proc/net (Linux; elsewhere it counts as nothing).
 
 /** ms between two looks at a queue that is to become empty, at the most: a fast link has emptied it after one or two. */
-const PACE = 20;
+const POLL_INTERVAL_MS = 20;
 
 /**
  * Resolves when the other side has confirmed all that was written (its TCP, not its program), or is gone. Breaks the
@@ -16,7 +16,7 @@ export async function flushed(socket: Socket, limit: number, clock: Clock): Prom
   const done = new AbortController();
   breakWhenIdle(socket, limit, clock, done.signal).catch(ignore);
   for (let pace = 1; !socket.destroyed && (await waitingBytes(socket)) > 0; pace *= 2) {
-    await clock.sleep(Math.min(pace, PACE));
+    await clock.sleep(Math.min(pace, POLL_INTERVAL_MS));
   }
   done.abort();
 }

@@ -1,5 +1,5 @@
 import { FileSyncError, toFileSyncError } from '../errors.js';
-import { beyondLimits } from '../local/retention.js';
+import { beyondLimits } from '../rules/retention.js';
 import type { LocalStorage } from '../local/storage.js';
 import { hashOf, knownChecksum } from '../local/verification.js';
 import type { Checksum, Delivery, FileRecord, Logger, Source } from '../ports.js';
@@ -26,7 +26,7 @@ export class Cleaner implements StepWorker {
   #beyondLimit: ReadonlySet<string> = new Set();
   readonly #inTheWay = new Map<string, ReadonlySet<string>>();
   /** Sources whose free space is not known. */
-  readonly #untold = new Set<string>();
+  readonly #spaceUnknown = new Set<string>();
 
   constructor(parts: CleanerParts) {
     this.#parts = parts;
@@ -116,9 +116,9 @@ export class Cleaner implements StepWorker {
     const unknown = new FileSyncError('unsupported', 'it cannot tell its free space');
     const space = await Promise.resolve(source?.space?.(signal) ?? unknown).catch(toFileSyncError);
     if (!(space instanceof FileSyncError)) return space.free;
-    if (!this.#untold.has(device))
+    if (!this.#spaceUnknown.has(device))
       this.#parts.logger.log('warn', `${device}: keep_free removes nothing: ${space.message}`);
-    this.#untold.add(device);
+    this.#spaceUnknown.add(device);
     return undefined;
   }
 

@@ -211,7 +211,7 @@ export class Downloader implements StepWorker {
       await local.discard(record.local);
       return this.#isTheSame(record, earlier, digested);
     }
-    const sealed = part.seal(record.modified);
+    const sealed = part.fsync(record.modified);
     for (let name = record.local, number = 1; ; number++) {
       const hashed = records.commit(record.id, { type: 'Hashed', local: name, ...digested });
       const [updated] = await Promise.all([hashed, sealed]);

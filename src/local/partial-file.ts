@@ -50,7 +50,7 @@ export class PartialFile {
   #failure: FileSyncError | undefined;
   /** A sync has failed: what the kernel could not write it has dropped, and will not speak of again. */
   #dropped = false;
-  #sealed = false;
+  #isSynced = false;
 
   private constructor(handle: FileAccess, options: PartialFileOptions, synced: number) {
     this.#handle = handle;
@@ -90,7 +90,7 @@ export class PartialFile {
   /** The chunk must not be changed afterwards. Waits only if the disk is too slow. Throws what an earlier write met. */
   async append(chunk: Uint8Array): Promise<void> {
     this.#throwFailure();
-    this.#sealed = false;
+    this.#isSynced = false;
     this.#gathered.push(chunk);
     this.#offset += chunk.length;
     this.#draining ??= this.#drain();
@@ -117,13 +117,13 @@ export class PartialFile {
   }
 
   /** Brings the whole file to the disk, with the time of its last change (ms since the epoch). */
-  async seal(modified?: number): Promise<void> {
+  async fsync(modified?: number): Promise<void> {
     await this.#flush();
     await this.#toDisk(async () => {
       await setModified(this.#handle, modified);
       await this.#handle.sync();
     });
-    this.#sealed = true;
+    this.#isSynced = true;
   }
 
   /**
@@ -133,7 +133,7 @@ export class PartialFile {
   async commit(name?: string): Promise<void> {
     const { part, local = false } = this.#options;
     const final = name === undefined ? this.#options.final : join(dirname(this.#options.final), name);
-    if (!this.#sealed) await this.seal();
+    if (!this.#isSynced) await this.fsync();
     await onWriting(final, async () => {
       if (!(await renameIfFree(part, final, local))) throw exists(final);
     });

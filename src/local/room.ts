@@ -1,9 +1,8 @@
 import bytes from 'bytes';
-import type { MinFree } from '../config/config.js';
 import { FileSyncError } from '../errors.js';
 import type { Space } from '../ports.js';
 import { isLocalType } from '../system/local-file-system.js';
-import { spaceOf, statfsNearest } from '../system/statfs.js';
+import { spaceOf, statfsNearest, type MinFree } from '../system/statfs.js';
 import { onDisk } from './disk-error.js';
 
 /** Bytes that may be fetched before what is free is counted again: what others write meanwhile is noticed in time. */

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import type { MinFree } from '../config/config.js';
 import { FileSyncError } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
 import { bootId } from '../system/boot-id.js';
+import type { MinFree } from '../system/statfs.js';
 import type { ChunkPool } from './chunk-pool.js';
 import { checksumOf } from './digest.js';
 import { diskError, onDisk, unless, whileWriting } from './disk-error.js';

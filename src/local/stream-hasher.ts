@@ -4,7 +4,7 @@ import type { ByteStream, Checksum, ChecksumAlgorithm, FileRecord, Source } from
 import { compare, sourceChecksum } from './verification.js';
 
 /** Bytes between two checkpoints, and how many of the latest are kept: a target that is cut off loses less than that. */
-const STEP = 1024 * 1024;
+const CHECKPOINT_BYTES = 1024 * 1024;
 const MAX_CHECKPOINTS = 32;
 
 type Digests = Readonly<Partial<Record<ChecksumAlgorithm, Digest>>>;
@@ -111,7 +111,7 @@ export class StreamHasher {
   /** The first one, of no bytes, always stays. */
   #remember(offset: number, digests: Digests): void {
     const last = this.#checkpoints.at(-1);
-    if (last && offset - last.offset < STEP) return;
+    if (last && offset - last.offset < CHECKPOINT_BYTES) return;
     this.#checkpoints.push({ offset, digests: copyOf(digests) });
     if (this.#checkpoints.length > MAX_CHECKPOINTS) this.#checkpoints.splice(1, 1);
   }

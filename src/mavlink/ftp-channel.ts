@@ -2,7 +2,7 @@ import { FileSyncError, throwIfAborted } from '../errors.js';
 import type { Clock } from '../ports.js';
 import { withinTime } from '../system/deadline.js';
 import { Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
-import { RetransmissionTimer } from './retransmission.js';
+import { RetransmissionTimer } from '../congestion/retransmission.js';
 import type { Vehicle } from './vehicle.js';
 
 /** What is asked; the channel adds the sequence number. */

@@ -7,7 +7,7 @@ import type { Transport } from './link.js';
 import type { Endpoint } from './url.js';
 
 /** ms: heartbeats come every second; a peer that vanished without a word is noticed by their absence alone. */
-const SILENCE = 15_000;
+const SILENCE_TIMEOUT_MS = 15_000;
 
 /** MAVLink over a TCP connection that we make. */
 export function tcpTransport({ host, port }: Endpoint): Transport {
@@ -18,7 +18,7 @@ export function tcpTransport({ host, port }: Endpoint): Transport {
   };
   return {
     name,
-    silence: SILENCE,
+    silence: SILENCE_TIMEOUT_MS,
     async connect(receive, signal) {
       const socket = connect({ host, port, noDelay: true });
       try {

@@ -13,7 +13,7 @@ import { encodeFrame, FrameDecoder, type Frame } from './frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-payload.js';
 import { Link, type Transport } from './link.js';
 import { FileTransferProtocol, Heartbeat } from './messages.js';
-import { Presence } from './presence.js';
+import { HeartbeatMonitor } from './heartbeat-monitor.js';
 
 // MAVLink's numbers for what is used here (common message set).
 const TYPE_ONBOARD_CONTROLLER = 18;
@@ -43,7 +43,7 @@ export class Vehicle {
   readonly availability: Observable<Availability>;
   readonly #options: VehicleOptions;
   readonly #link: Link;
-  readonly #presence: Presence;
+  readonly #presence: HeartbeatMonitor;
   readonly #decoder = new FrameDecoder();
   readonly #states = new ReplaySubject<Availability>(1);
   readonly #closing = new AbortController();
@@ -54,7 +54,7 @@ export class Vehicle {
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
     this.#options = options;
-    this.#presence = new Presence(transport.name, clock, targetSystem);
+    this.#presence = new HeartbeatMonitor(transport.name, clock, targetSystem);
     this.#link = new Link(transport, clock, {
       receive: bytes => this.#receive(bytes),
       changed: trouble => this.#linkChanged(trouble),

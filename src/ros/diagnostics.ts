@@ -14,7 +14,7 @@ export const Level = { OK: 0, WARN: 1, ERROR: 2, STALE: 3 } as const;
 type Level = (typeof Level)[keyof typeof Level];
 
 /** ms between two reports, as the convention for /diagnostics wants it. */
-const INTERVAL = 1000;
+const INTERVAL_MS = 1000;
 /** An absence of less than so many ms is nothing to warn of: vehicles reboot, cables are swapped. */
 const USUAL_ABSENCE = 60_000;
 
@@ -63,7 +63,7 @@ export function publishDiagnostics(parts: Publishing, hostname: string): Subscri
     ];
     publisher.publish({ header: { stamp: toTime(clock.now()), frame_id: '' }, status });
   };
-  const reports = defer(() => after(clock, INTERVAL))
+  const reports = defer(() => after(clock, INTERVAL_MS))
     .pipe(repeat())
     .subscribe(report);
   reports.add(engine.devices.subscribe(now => (devices = now)));

@@ -8,7 +8,7 @@ import { AutoSource } from './mavros/auto-source.js';
 import { endpointTransport } from './mavros/endpoint.js';
 import { FtpLock } from './mavros/ftp-lock.js';
 import { FtpServices } from './mavros/ftp-services.js';
-import { CURE, ServicesFiles } from './mavros/services-files.js';
+import { REMEDY, ServicesFiles } from './mavros/services-files.js';
 import { MavrosState } from './mavros/state.js';
 
 export interface MavrosTools {
@@ -58,10 +58,10 @@ function plainSource(
   chosen: MavrosOptions,
   context: DeviceContext,
 ): Source {
-  return servicesSource(graph, services, chosen, context, why => tellCure(why, context));
+  return servicesSource(graph, services, chosen, context, why => reportRemedy(why, context));
 }
 
-const tellCure = (why: string, { logger }: DeviceContext) => logger.log('error', `${why}: ${CURE}`);
+const reportRemedy = (why: string, { logger }: DeviceContext) => logger.log('error', `${why}: ${REMEDY}`);
 
 function autoSource(
   graph: Graph,
@@ -71,7 +71,7 @@ function autoSource(
   how: { readonly endpoint: () => Source; readonly grace: number | undefined },
 ): Source {
   const unable = (why: string) => {
-    if (!auto.servicesUnable(why)) tellCure(why, context);
+    if (!auto.servicesUnable(why)) reportRemedy(why, context);
   };
   const plain = servicesSource(graph, services, chosen, context, unable);
   const auto: AutoSource = new AutoSource({ ...context, ...how, services: plain });

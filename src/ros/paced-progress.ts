@@ -4,11 +4,11 @@ import type { ProgressMessage } from './interfaces.js';
 import { toTime } from './messages.js';
 
 /** ms between two messages, whatever transfer they are about: 5 Hz. */
-const GAP = 200;
+const INTERVAL_MS = 200;
 /** Transfers that wait for their turn at most; of more, the oldest news are dropped. */
-const WAITING = 16;
+const MAX_WAITING = 16;
 /** Transfers whose speed is known at most. */
-const REMEMBERED = 64;
+const MAX_REMEMBERED = 64;
 
 interface Told {
   readonly bytes: number;
@@ -32,7 +32,7 @@ export class PacedProgress {
 
   add(progress: Progress): void {
     this.#waiting.set(`${progress.id} ${progress.target ?? ''}`, progress);
-    forgetOldest(this.#waiting, WAITING);
+    forgetOldest(this.#waiting, MAX_WAITING);
     if (!this.#telling) void this.#tell().catch(() => this.#waiting.clear());
   }
 
@@ -45,7 +45,7 @@ export class PacedProgress {
     this.#telling = true;
     for (let next = this.#next(); next; next = this.#next()) {
       this.#publish(this.#message(...next));
-      await this.#clock.sleep(GAP, this.#closed.signal);
+      await this.#clock.sleep(INTERVAL_MS, this.#closed.signal);
     }
     this.#telling = false;
   }
@@ -69,7 +69,7 @@ export class PacedProgress {
     const last = this.#told.get(key) ?? now;
     this.#told.delete(key);
     this.#told.set(key, now);
-    forgetOldest(this.#told, REMEMBERED);
+    forgetOldest(this.#told, MAX_REMEMBERED);
     return now.at > last.at ? Math.max(0, ((bytes - last.bytes) * 1000) / (now.at - last.at)) : 0;
   }
 }

@@ -1,11 +1,17 @@
 import type { FileRecord, Outgoing, SourceFile } from '../ports.js';
-import type { DescriptionFile } from './coex.js';
 import type { Plan } from './plan.js';
 import { render, renderPath, type TemplateValues } from './template.js';
 
+/** What the description file (/etc/coex.conf) says. */
+export interface Descriptions {
+  values(): Promise<Readonly<Record<string, string>>>;
+  /** Reports that a template names a key that the file does not have. */
+  warnMissing(key: string): void;
+}
+
 export interface TemplateSurroundings {
   readonly hostname: string;
-  readonly descriptionFile: DescriptionFile;
+  readonly descriptionFile: Descriptions;
 }
 
 type Described = SourceFile & Pick<FileRecord, 'device' | 'foundAt'> & { readonly description?: string };

@@ -19,11 +19,11 @@ export interface Impairments {
 export const UNIMPAIRED: Impairments = { loss: 0, delay: 0, rate: Infinity, dup: 0, reorder: 0, seed: 1 };
 
 /** ms by which a reordered packet comes late. */
-const LATE = 20;
+const REORDER_DELAY_MS = 20;
 /** ms of sending that may wait in front of a slow link; what comes on top is dropped, as a radio's buffer does. */
-const BACKLOG = 2000;
+const MAX_BACKLOG_MS = 2000;
 /** ms of backlog from which a burst waits for the link. */
-const CONGESTED = 20;
+const CONGESTED_AT_MS = 20;
 
 interface Waiting {
   /** Monotonic ms. */
@@ -40,7 +40,7 @@ export class Impairment {
   #waiting: Waiting[] = [];
   /** Monotonic ms at which the link has sent what it was given. */
   #idleAt = 0;
-  #nap: AbortController | undefined;
+  #wakeUp: AbortController | undefined;
   #delivering = false;
   #closed = false;
   #dropped = 0;
@@ -69,14 +69,14 @@ export class Impairment {
   /** ms to wait until the link can take more without a growing backlog; 0: now. */
   get congestion(): number {
     const backlog = this.#idleAt - this.#clock.monotonic();
-    return backlog > CONGESTED ? backlog - CONGESTED / 2 : 0;
+    return backlog > CONGESTED_AT_MS ? backlog - CONGESTED_AT_MS / 2 : 0;
   }
 
   /** What is under way is lost. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];
-    this.#nap?.abort();
+    this.#wakeUp?.abort();
   }
 
   #strikes(share: number): boolean {
@@ -86,12 +86,12 @@ export class Impairment {
   #transmit(size: number, deliver: () => void): void {
     const now = this.#clock.monotonic();
     const start = Math.max(now, this.#idleAt);
-    if (start - now > BACKLOG) {
+    if (start - now > MAX_BACKLOG_MS) {
       this.#dropped++;
       return;
     }
     this.#idleAt = start + (size / this.#how.rate) * 1000;
-    const due = this.#idleAt + this.#how.delay + (this.#strikes(this.#how.reorder) ? LATE : 0);
+    const due = this.#idleAt + this.#how.delay + (this.#strikes(this.#how.reorder) ? REORDER_DELAY_MS : 0);
     if (due <= now) deliver();
     else this.#enqueue({ due, deliver });
   }
@@ -100,7 +100,7 @@ export class Impairment {
     if (this.#closed) return;
     const index = this.#waiting.findLastIndex(other => other.due <= packet.due) + 1;
     this.#waiting.splice(index, 0, packet);
-    if (index === 0) this.#nap?.abort();
+    if (index === 0) this.#wakeUp?.abort();
     if (!this.#delivering) void this.#deliverWhenDue();
   }
 
@@ -120,9 +120,9 @@ export class Impairment {
 
   /** Ends early when a packet arrives that is due sooner. */
   async #sleep(ms: number): Promise<void> {
-    this.#nap = new AbortController();
-    await this.#clock.sleep(ms, this.#nap.signal).catch(() => undefined);
-    this.#nap = undefined;
+    this.#wakeUp = new AbortController();
+    await this.#clock.sleep(ms, this.#wakeUp.signal).catch(() => undefined);
+    this.#wakeUp = undefined;
   }
 }
 

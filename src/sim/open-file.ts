@@ -8,7 +8,7 @@ const OVERLAP = 255;
 /** Blocks kept: retransmissions ask a little behind, and some clients read from several places. */
 const BLOCKS = 4;
 /** ms for which a block is believed: a file that changes under us must show it, as it would on a vehicle. */
-const FRESH = 20;
+const CACHE_TIME_MS = 20;
 
 interface Block {
   readonly bytes: Uint8Array;
@@ -66,7 +66,7 @@ export class OpenFile {
   async #load(start: number): Promise<Block> {
     const buffer = Buffer.allocUnsafe(BLOCK + OVERLAP);
     const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, start);
-    const block = { bytes: buffer.subarray(0, bytesRead), until: this.#clock.monotonic() + FRESH };
+    const block = { bytes: buffer.subarray(0, bytesRead), until: this.#clock.monotonic() + CACHE_TIME_MS };
     this.#blocks.delete(start);
     this.#blocks.set(start, block);
     const [oldest] = this.#blocks.keys();

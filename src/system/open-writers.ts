@@ -13,7 +13,7 @@ export interface FileIdentity {
 /** Of the namespace that holds all processes of the machine (Linux: PROC_PID_INIT_INO). */
 const FIRST_NAMESPACE = 'pid:[4026531836]';
 /** Open files that are looked at before others get their turn: less than a millisecond's work. */
-const BATCH = 256;
+const BATCH_SIZE = 256;
 /** Their files have other device numbers than their mounts. */
 const MANY_DEVICES: ReadonlySet<string> = new Set(['btrfs', 'overlay', 'bcachefs']);
 /** No files but buffers of the kernel (`/dmabuf:`, `/memfd:x (deleted)`), or files without a name. */
@@ -48,7 +48,7 @@ export async function openWriters(
     throwIfAborted(signal);
     for (const fd of search.openFiles(pid)) {
       search.look(pid, fd);
-      if (++looked % BATCH === 0) await turn().then(() => throwIfAborted(signal));
+      if (++looked % BATCH_SIZE === 0) await turn().then(() => throwIfAborted(signal));
     }
   }
   return { open: search.open, complete: search.complete };

@@ -14,6 +14,9 @@ export async function statfsNearest(path: string): Promise<StatsFs> {
   }
 }
 
+/** What stays free of a file system: a share of all that it holds, or an amount. */
+export type MinFree = { readonly percent: number } | { readonly bytes: number };
+
 /** What this user may still write, and all that the file system holds. */
 export const spaceOf = ({ bavail, blocks, bsize }: StatsFs): Space => ({
   free: bavail * bsize,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
 
 /** A machine without a battery-backed clock starts in 1970, or when its image was made. */
-const FLOOR = Date.UTC(2025, 0, 1);
+const EARLIEST_TIME = Date.UTC(2025, 0, 1);
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 export interface TimeSyncOptions {
@@ -59,7 +59,7 @@ export class TimeSync {
   }
 
   #isKnown(): boolean {
-    return this.#answer === 'yes' || (this.#answer === 'unknown' && this.#now() >= FLOOR);
+    return this.#answer === 'yes' || (this.#answer === 'unknown' && this.#now() >= EARLIEST_TIME);
   }
 
   #watch(): void {

@@ -3,7 +3,7 @@ import { LocalStorage } from '../../src/local/storage.js';
 import { Engine } from '../../src/engine/engine.js';
 import { daemonPolicy } from '../../src/system/back-off.js';
 import type { Source } from '../../src/ports.js';
-import { DescriptionFile } from '../../src/rules/coex.js';
+import { DescriptionFile } from '../../src/config/description-file.js';
 import { Planner } from '../../src/rules/plan.js';
 import { TemplateContext } from '../../src/rules/template-context.js';
 import { systemClock } from '../../src/system/clock.js';

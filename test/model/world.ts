@@ -6,7 +6,7 @@ import { Engine } from '../../src/engine/engine.js';
 import { daemonPolicy } from '../../src/system/back-off.js';
 import { LocalStorage } from '../../src/local/storage.js';
 import type { FileRecord, Store } from '../../src/ports.js';
-import { DescriptionFile } from '../../src/rules/coex.js';
+import { DescriptionFile } from '../../src/config/description-file.js';
 import { Planner } from '../../src/rules/plan.js';
 import type { Rule } from '../../src/rules/rule.js';
 import { TemplateContext } from '../../src/rules/template-context.js';

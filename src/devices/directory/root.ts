@@ -4,17 +4,17 @@ import { dirname, join } from 'node:path';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import { codeOf, diskError } from '../../local/disk-error.js';
 import type { Availability } from '../../ports.js';
-import type { Calls } from './calls.js';
+import type { GuardedFileSystem } from './guarded-file-system.js';
 
 /** The folder that a device stands for. It comes and goes, as drives and shares do. */
 export class Root {
   /** Absolute. */
   readonly path: string;
   readonly #device: string;
-  readonly #calls: Calls | undefined;
+  readonly #calls: GuardedFileSystem | undefined;
 
   /** @param calls how its file system is asked, if it may hang */
-  constructor(path: string, device: string, calls?: Calls) {
+  constructor(path: string, device: string, calls?: GuardedFileSystem) {
     this.path = path;
     this.#device = device;
     this.#calls = calls;

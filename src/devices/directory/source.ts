@@ -22,7 +22,7 @@ import { fileSystemUuid } from '../../system/file-system-uuid.js';
 import { spaceOf } from '../../system/statfs.js';
 import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { Calls } from './calls.js';
+import { GuardedFileSystem } from './guarded-file-system.js';
 import { isUnfinishedUpload, nameFromBytes, pathToBytes } from './names.js';
 import { Root } from './root.js';
 import { FolderWatches } from './watches.js';
@@ -56,14 +56,14 @@ export class DirectorySource implements Source {
   readonly #root: Root;
   readonly #device: string;
   readonly changes: Observable<void>;
-  readonly #calls: Calls;
+  readonly #calls: GuardedFileSystem;
   readonly #watches: FolderWatches;
   readonly #closed = new AbortController();
 
   /** @param path absolute */
   constructor(path: string, context: DeviceContext, { timeout, watches }: SourceOptions = {}) {
     const { name, clock } = context;
-    this.#calls = new Calls(path, context, timeout);
+    this.#calls = new GuardedFileSystem(path, context, timeout);
     this.#watches = watches ?? new FolderWatches(context, this.#closed.signal);
     this.changes = this.#watches.changes;
     this.#root = new Root(path, name, this.#calls);
@@ -72,7 +72,7 @@ export class DirectorySource implements Source {
     this.availability = pollAvailability(probe, {
       clock,
       until: this.#closed.signal,
-      again: this.#calls.turns,
+      again: this.#calls.hangs,
     });
   }
 

@@ -22,7 +22,7 @@ import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
-import { Calls } from './calls.js';
+import { GuardedFileSystem } from './guarded-file-system.js';
 import { partName } from './names.js';
 import { Root } from './root.js';
 
@@ -55,13 +55,13 @@ export class DirectoryTarget implements Target {
   readonly #root: Root;
   readonly #device: string;
   readonly #folders: Folders;
-  readonly #calls: Calls;
+  readonly #calls: GuardedFileSystem;
   readonly #closed = new AbortController();
 
   /** @param path absolute @param timeout ms without an answer after which a mounted share counts as hanging */
   constructor(path: string, context: DeviceContext, timeout?: number) {
     const { name, clock } = context;
-    this.#calls = new Calls(path, context, timeout);
+    this.#calls = new GuardedFileSystem(path, context, timeout);
     this.#root = new Root(path, name, this.#calls);
     this.#device = name;
     this.#folders = new Folders(path, () => this.#calls.local);
@@ -69,7 +69,7 @@ export class DirectoryTarget implements Target {
     this.availability = pollAvailability(probe, {
       clock,
       until: this.#closed.signal,
-      again: this.#calls.turns,
+      again: this.#calls.hangs,
     });
   }
 

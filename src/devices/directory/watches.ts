@@ -13,7 +13,7 @@ interface Watched {
 }
 
 /** Folders watched for one device, so that other programs of the same user are left some of the kernel's watches. */
-const MOST = 4096;
+const MAX_WATCHES = 4096;
 
 /**
  * Hints that something in a device's folders has changed, while somebody subscribes to `changes`. inotify tells names
@@ -56,14 +56,14 @@ export class FolderWatches {
 
   #watch(folder: Buffer, key: string, identity: string): void {
     if (!this.#subscriber || this.#watched.has(key)) return;
-    if (this.#watched.size >= MOST) return this.#complain(`there are more than ${MOST} folders`);
+    if (this.#watched.size >= MAX_WATCHES) return this.#warn(`there are more than ${MAX_WATCHES} folders`);
     try {
       const watcher = watch(folder, { persistent: false, encoding: 'buffer' });
       watcher.on('change', (_kind, name) => this.#hint(name));
       watcher.on('error', () => this.#drop(key));
       this.#watched.set(key, { identity, watcher });
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') this.#complain(codeOf(error) ?? String(error));
+      if (codeOf(error) !== 'ENOENT') this.#warn(codeOf(error) ?? String(error));
     }
   }
 
@@ -72,7 +72,7 @@ export class FolderWatches {
     if (!isUnfinishedUpload(known)) this.#subscriber?.next();
   }
 
-  #complain(reason: string): void {
+  #warn(reason: string): void {
     if (this.#complained) return;
     this.#complained = true;
     const cure = reason === 'ENOSPC' ? '; raise fs.inotify.max_user_watches' : '';

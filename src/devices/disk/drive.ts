@@ -2,8 +2,8 @@ import { Mutex } from 'async-mutex';
 import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorDetails } from '../../errors.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { withDeadline, type Deadline } from '../../system/deadline.js';
-import { Calls } from '../directory/calls.js';
-import { PATIENCE } from '../directory/patience.js';
+import { GuardedFileSystem } from '../directory/guarded-file-system.js';
+import { ANSWER_TIMEOUT_MS } from '../directory/timeouts.js';
 import { blockDevices, type BlockDevice } from './block-devices.js';
 import type { DriveNames } from './names.js';
 import type { Kernel } from './kernel.js';
@@ -47,11 +47,11 @@ export interface Mount {
  * time (udev may not have looked at the drive yet), then seldom.
  */
 const FIRST_RETRY = 1_000;
-const RETRY = 10_000;
+const RETRY_DELAY_MS = 10_000;
 /** ms at the end for a look at the mount, and for unmounting it; and for all, which has to fit into a program's last seconds. */
 const LAST_LOOK = 1_000;
-const UNMOUNT = 1_500;
-const RELEASE = 3_500;
+const UNMOUNT_TIMEOUT_MS = 1_500;
+const RELEASE_TIMEOUT_MS = 3_500;
 
 /**
  * A drive that comes and goes, found by its marks and mounted where nobody else has done so. Both ends of a device share
@@ -65,7 +65,7 @@ export class Drive {
   readonly #tools: DriveTools;
   readonly #mutex = new Mutex();
   /** By mount. */
-  readonly #calls = new Map<string, Calls>();
+  readonly #calls = new Map<string, GuardedFileSystem>();
   /** Aborted when the last user lets go. */
   #use = new AbortController();
   #users = 0;
@@ -76,7 +76,7 @@ export class Drive {
   #failure: { readonly stamp: string; readonly until: number; readonly error: FileSyncError } | undefined;
 
   constructor(options: DriveOptions, context: DeviceContext, tools: DriveTools) {
-    this.timeout = options.timeout ?? PATIENCE;
+    this.timeout = options.timeout ?? ANSWER_TIMEOUT_MS;
     this.#options = options;
     this.#context = context;
     this.#tools = tools;
@@ -98,9 +98,11 @@ export class Drive {
     if (this.#users > 0) return;
     this.#use.abort();
     const { clock, logger, name } = this.#context;
-    await this.#inTurn(over => this.#leave(over), { clock, ms: RELEASE }).catch((thrown: unknown) => {
-      logger.log('warn', `what was mounted of ${name} may still be: ${toFileSyncError(thrown).message}`);
-    });
+    await this.#inTurn(over => this.#leave(over), { clock, ms: RELEASE_TIMEOUT_MS }).catch(
+      (thrown: unknown) => {
+        logger.log('warn', `what was mounted of ${name} may still be: ${toFileSyncError(thrown).message}`);
+      },
+    );
   }
 
   /** Where the drive is mounted now, after mounting it if need be. Throws `unavailable`, `denied`, `busy` or `io`. */
@@ -127,7 +129,7 @@ export class Drive {
   /** A call to the mounted file system, which may hang: then it throws `timeout` or `unavailable`. */
   ask<Value>({ id, point }: MountEntry, call: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     const key = `${id} ${point}`;
-    const calls = this.#calls.get(key) ?? new Calls(point, this.#context, this.timeout);
+    const calls = this.#calls.get(key) ?? new GuardedFileSystem(point, this.#context, this.timeout);
     this.#calls.set(key, calls);
     return calls.do(call, { ...(signal && { signal }) });
   }
@@ -193,7 +195,7 @@ export class Drive {
       return await this.#findMount(over);
     } catch (thrown) {
       const error = toFileSyncError(stillWanted(thrown, over));
-      this.#failure = { stamp, until: now + (last ? RETRY : FIRST_RETRY), error };
+      this.#failure = { stamp, until: now + (last ? RETRY_DELAY_MS : FIRST_RETRY), error };
       throw error;
     }
   }
@@ -301,9 +303,10 @@ export class Drive {
 
   async #unmount(path: string, over: AbortSignal): Promise<void> {
     const { clock } = this.#context;
-    const late = () => new FileSyncError('timeout', `${path} is not unmounted after ${UNMOUNT / 1000} s`);
+    const late = () =>
+      new FileSyncError('timeout', `${path} is not unmounted after ${UNMOUNT_TIMEOUT_MS / 1000} s`);
     await withDeadline(async signal => this.#mounter(signal)?.unmount(path), {
-      ...{ signal: over, clock, ms: UNMOUNT, late },
+      ...{ signal: over, clock, ms: UNMOUNT_TIMEOUT_MS, late },
     });
   }
 

@@ -13,7 +13,7 @@ import type { BlockDevice } from './block-devices.js';
 import type { Drive, Mount, Need } from './drive.js';
 
 /** ms. An absent drive is asked for at the least every fourth time, so it is found within 2 s. */
-const INTERVAL = 300;
+const POLL_INTERVAL_MS = 300;
 
 /** What source and target of a drive have in common: each operation happens on the mount of the moment. */
 export class DriveEnd<Folder> {
@@ -34,7 +34,7 @@ export class DriveEnd<Folder> {
     drive.attach(need);
     this.availability = pollAvailability(signal => this.#probe(signal), {
       clock,
-      interval: INTERVAL,
+      interval: POLL_INTERVAL_MS,
       until: this.#closed.signal,
       missed: this.#missed,
     });

@@ -27,9 +27,9 @@ export interface Listing {
 }
 
 /** What a server has shown that it bears; all connections to it share this. */
-export interface Manners {
+export interface ServerFeatures {
   /** It answers each of several commands that come together. */
-  together: boolean;
+  pipeline: boolean;
 }
 
 /**
@@ -38,15 +38,15 @@ export interface Manners {
  * connection can be opened ahead.
  */
 export class RawClient extends Client {
-  readonly #manners: Manners;
+  readonly #features: ServerFeatures;
   #offers: ReadonlyMap<string, string> = new Map();
   #proving = false;
   /** Resolves to whether the connection stands. */
   #ahead: Promise<boolean> | undefined;
 
-  constructor(timeout: number, manners: Manners) {
+  constructor(timeout: number, manners: ServerFeatures) {
     super(timeout);
-    this.#manners = manners;
+    this.#features = manners;
     this.ftp.encoding = 'latin1';
     const handle = this.ftp.handle.bind(this.ftp);
     this.ftp.handle = (...task) => withoutTrace(() => handle(...task));
@@ -76,7 +76,7 @@ export class RawClient extends Client {
 
   /** The answers to commands of which none needs that of another, in their order. A refusal is an answer as well. */
   async together(commands: readonly string[]): Promise<FTPResponse[]> {
-    if (this.#manners.together && commands.length > 0) return this.#inOneWrite(commands);
+    if (this.#features.pipeline && commands.length > 0) return this.#inOneWrite(commands);
     const replies: FTPResponse[] = [];
     for (const command of commands) replies.push(await this.sendIgnoringError(command));
     return replies;
@@ -115,7 +115,7 @@ export class RawClient extends Client {
 
   /** The command whose answer `openAhead` takes; none where another way into passive mode is in use. */
   get aheadCommands(): readonly string[] {
-    return this.#manners.together && this.prepareTransfer === enterPassiveModeIPv6 ? ['EPSV'] : [];
+    return this.#features.pipeline && this.prepareTransfer === enterPassiveModeIPv6 ? ['EPSV'] : [];
   }
 
   /** Begins to connect for the next transfer. */
@@ -167,13 +167,13 @@ export class RawClient extends Client {
 
   /** Sets what can be set without answers in between, and learns whether the server bears that. */
   async #settle(commands: readonly string[]): Promise<FTPResponse[]> {
-    if (!this.#manners.together) return this.together(commands);
+    if (!this.#features.pipeline) return this.together(commands);
     this.#proving = true;
     const replies = await this.#inOneWrite([...commands, 'PWD', 'NOOP']);
     this.#proving = false;
     const inOrder = replies.every(({ code }, index) => (code === PATHNAME) === (index === commands.length));
     if (inOrder) return replies.slice(0, commands.length);
-    this.#manners.together = false;
+    this.#features.pipeline = false;
     return this.together(commands);
   }
 

@@ -13,17 +13,24 @@ import { FtpTarget, type FtpPlace } from './target.js';
 const ANONYMOUS = 'filesync@';
 
 /** ms between two probes; each is a command on a kept connection, or a login. */
-const POLL = 30_000;
+const PROBE_INTERVAL_MS = 30_000;
 
 export function ftpSource(options: FtpOptions, context: DeviceContext): FtpSource {
   const { clock, logger } = context;
   const connections = connect(options, context);
-  return new FtpSource(placeOf(options, context), connections, { clock, logger, interval: POLL });
+  return new FtpSource(placeOf(options, context), connections, {
+    clock,
+    logger,
+    interval: PROBE_INTERVAL_MS,
+  });
 }
 
 export function ftpTarget(options: FtpOptions, context: DeviceContext): FtpTarget {
   const { clock } = context;
-  return new FtpTarget(placeOf(options, context), connect(options, context), { clock, interval: POLL });
+  return new FtpTarget(placeOf(options, context), connect(options, context), {
+    clock,
+    interval: PROBE_INTERVAL_MS,
+  });
 }
 
 function placeOf({ host, root, port, tls }: FtpOptions, { name }: DeviceContext): FtpPlace {
@@ -44,7 +51,7 @@ function connect(options: FtpOptions, context: DeviceContext): FtpConnections {
       secure: tls,
       timeout,
       clock: context.clock,
-      manners: { together: true },
+      features: { pipeline: true },
       access: () => accessOf(options, context, secrets),
     },
   });

@@ -7,7 +7,7 @@ import { TLSSocket } from 'node:tls';
 import { FTPError, type AccessOptions } from 'basic-ftp';
 import type { ByteStream, Checksum, Clock } from '../../ports.js';
 import { flushed } from '../send-queue.js';
-import { RawClient, type Manners } from './client.js';
+import { RawClient, type ServerFeatures } from './client.js';
 import { digestIn, digestOf, type ServerDigest } from './digests.js';
 import type { Encryption } from './errors.js';
 import { listFolder, parseListing, type Entry, type Skipped } from './listing.js';
@@ -18,7 +18,7 @@ import { isRefusal, isUnknownCommand, NO_SUCH_FILE, sizeIn, timeOf, UNKNOWN_COMM
 const SOON_SENT = 16 * 1024;
 
 /** ms within which a connection that has just been used is taken for alive. */
-const FRESH = 2000;
+const RECENTLY_USED_MS = 2000;
 
 /** How a session is opened. */
 export interface Login {
@@ -26,7 +26,7 @@ export interface Login {
   /** ms of silence after which a server counts as gone, and for a whole login. */
   readonly timeout: number;
   readonly clock: Clock;
-  readonly manners: Manners;
+  readonly features: ServerFeatures;
   /** Asked for each connection: a password or a certificate may have been renewed. */
   access(): Promise<AccessOptions>;
 }
@@ -63,7 +63,7 @@ export class FtpSession {
 
   constructor(login: Login) {
     this.#login = login;
-    this.#client = new RawClient(login.timeout, login.manners);
+    this.#client = new RawClient(login.timeout, login.features);
   }
 
   get encryption(): Encryption {
@@ -264,23 +264,23 @@ export class FtpSession {
   /** A server that was lost over commands that came together gets them one by one, for good if that works. */
   async #enterSlowly(access: AccessOptions, error: unknown): Promise<void> {
     if (!this.#client.proving || error instanceof FTPError) throw error;
-    const { manners } = this.#login;
-    manners.together = false;
+    const { features: manners } = this.#login;
+    manners.pipeline = false;
     await this.#enter(access).catch((thrown: unknown) => {
-      manners.together = true;
+      manners.pipeline = true;
       throw thrown;
     });
   }
 
   #isFresh(): boolean {
-    return this.#login.clock.monotonic() - this.#used < FRESH;
+    return this.#login.clock.monotonic() - this.#used < RECENTLY_USED_MS;
   }
 
   /** Servers do not bear open data connections without a transfer for long. */
   async #watchAhead(): Promise<void> {
     this.#watching = true;
     try {
-      do await this.#login.clock.sleep(FRESH, this.#closed.signal);
+      do await this.#login.clock.sleep(RECENTLY_USED_MS, this.#closed.signal);
       while (this.#client.hasAhead && this.#isFresh());
       if (this.#isIdle) await this.#client.settleAhead(false);
     } finally {

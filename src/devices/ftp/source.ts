@@ -130,7 +130,7 @@ export class FtpSource implements Source {
 
   async #entries(session: FtpSession, folder: string): Promise<readonly Entry[]> {
     const absolute = this.#absolute(folder.replace(/\/$/, ''));
-    const found = await session.list(absolute, why => this.#tellOnce(`in ${absolute} ${why}`));
+    const found = await session.list(absolute, why => this.#warnOnce(`in ${absolute} ${why}`));
     if (found) return found;
     if (folder === '') throw this.#rootMissing();
     return this.#withoutGone(session, folder);
@@ -246,7 +246,7 @@ export class FtpSource implements Source {
   }
 
   /** Each thing is told once: listings come again and again. */
-  #tellOnce(why: string): void {
+  #warnOnce(why: string): void {
     if (this.#told.has(why)) return;
     this.#told.add(why);
     this.#logger.log('warn', why);

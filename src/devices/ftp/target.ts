@@ -175,7 +175,7 @@ export class FtpTarget implements Target {
     const found = await session.examine(part, final, { digest, modified });
     if (found.size !== size) return this.#discard(session, part, `${found.size ?? 'no'} bytes`, file);
     if (found.digest !== undefined) await this.#compare(upload, found.digest, sent);
-    if (found.taken !== undefined) await this.#giveWay(upload);
+    if (found.taken !== undefined) await this.#releasePartial(upload);
     return proved || found.digest !== undefined ? 'hash' : 'size';
   }
 
@@ -214,7 +214,7 @@ export class FtpTarget implements Target {
   }
 
   /** Another file has got the name meanwhile. */
-  async #giveWay({ session, part, final }: Upload): Promise<never> {
+  async #releasePartial({ session, part, final }: Upload): Promise<never> {
     await session.remove(part);
     throw this.#taken(final);
   }

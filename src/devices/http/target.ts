@@ -25,7 +25,7 @@ import { post } from './post.js';
 import { proxyFor } from '../proxy.js';
 
 /** ms between two probes. */
-const POLL = 15_000;
+const PROBE_INTERVAL_MS = 15_000;
 
 /** ms that a probe may wait. */
 const PROBE_LIMIT = 10_000;
@@ -63,7 +63,11 @@ export class HttpTarget implements Target {
     this.#context = context;
     const { clock } = context;
     const until = this.#closed.signal;
-    this.availability = pollAvailability(signal => this.#probe(signal), { clock, interval: POLL, until });
+    this.availability = pollAvailability(signal => this.#probe(signal), {
+      clock,
+      interval: PROBE_INTERVAL_MS,
+      until,
+    });
   }
 
   async stat(path: string): Promise<TargetStat> {

@@ -51,7 +51,7 @@ export interface DavReply {
 }
 
 /** ms that a connection is kept for the next request: less than servers do, which would break it in our hands. */
-const KEEP = 4_000;
+const KEEP_ALIVE_MS = 4_000;
 
 /** Characters of one answer: that is more than 100,000 files in one folder. */
 const TEXT_LIMIT = 64 * 1024 * 1024;
@@ -71,7 +71,7 @@ export class DavClient {
     this.#site = site;
     this.#context = context;
     this.#root = namesIn(site.url.pathname);
-    const options = { keepAlive: true, timeout: KEEP };
+    const options = { keepAlive: true, timeout: KEEP_ALIVE_MS };
     const agent = site.url.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
     this.#agent = Object.assign(agent, { createConnection: this.#createConnection.bind(this) });
   }

@@ -53,7 +53,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
 };
 
 /** Who refused, to whom. */
-export interface Refuser {
+export interface Server {
   readonly host: string;
   readonly secrets: Iterable<string>;
   /** ms since the Unix epoch. */
@@ -63,7 +63,7 @@ export interface Refuser {
 /** What a refusal means. Honours Retry-After. */
 export function toDavError(
   { status, header, text }: Refusal,
-  { host, secrets, now }: Refuser,
+  { host, secrets, now }: Server,
   details: ErrorDetails,
 ): FileSyncError {
   const { kind, says } = MEANINGS[status] ?? meaningOf(status);

@@ -10,14 +10,14 @@ export interface Found extends Entry {
 }
 
 /** On whose behalf something is asked. */
-export interface Errand {
+export interface RequestScope {
   readonly signal: AbortSignal;
   readonly details: ErrorDetails;
 }
 
 type Names = readonly string[];
 
-const propfind = (names: Names, depth: 0 | 1, errand: Errand, body = PROPERTIES): DavRequest => ({
+const propfind = (names: Names, depth: 0 | 1, errand: RequestScope, body = PROPERTIES): DavRequest => ({
   method: 'PROPFIND',
   names,
   folder: depth === 1,
@@ -27,7 +27,11 @@ const propfind = (names: Names, depth: 0 | 1, errand: Errand, body = PROPERTIES)
 });
 
 /** The file or folder of that name; undefined if there is none. */
-export async function statOf(client: DavClient, names: Names, errand: Errand): Promise<Found | undefined> {
+export async function statOf(
+  client: DavClient,
+  names: Names,
+  errand: RequestScope,
+): Promise<Found | undefined> {
   const reply = await client.ask(propfind(names, 0, errand));
   if (reply.status === 404) return undefined;
   if (asksForSlash(reply, client.urlOf(names))) return { names, folder: true, size: 0, weak: false };
@@ -39,7 +43,7 @@ export async function statOf(client: DavClient, names: Names, errand: Errand): P
 export async function contentOf(
   client: DavClient,
   names: Names,
-  errand: Errand,
+  errand: RequestScope,
 ): Promise<Found[] | undefined> {
   const reply = await client.ask(propfind(names, 1, errand));
   if (reply.status === 404) return undefined;
@@ -57,7 +61,10 @@ export async function contentOf(
 }
 
 /** What may still be written to the root folder, `untold` if the server does not say; undefined if there is no such folder. */
-export async function quotaOf(client: DavClient, errand: Errand): Promise<Space | 'untold' | undefined> {
+export async function quotaOf(
+  client: DavClient,
+  errand: RequestScope,
+): Promise<Space | 'untold' | undefined> {
   const reply = await client.ask(propfind([], 0, errand, QUOTA));
   if (reply.status === 404) return undefined;
   return (await understood(client, reply, errand.details, readQuota)) ?? 'untold';

@@ -13,17 +13,17 @@ import { pollAvailability } from '../availability.js';
 import { isUnfinishedUpload } from '../directory/names.js';
 import { watchedBytes } from './body.js';
 import type { DavClient, DavReply } from './client.js';
-import { contentOf, quotaOf, statOf, type Errand, type Found } from './folder.js';
+import { contentOf, quotaOf, statOf, type RequestScope, type Found } from './folder.js';
 import { isStrong } from './multistatus.js';
 
 /** Folders in one another; more of them are a link that leads in a circle. */
 const MAX_DEPTH = 100;
 
 /** ms after which a change is old enough for a strong ETag: a second, told in whole seconds. */
-const RIPE = 2000;
+const STRONG_ETAG_DELAY_MS = 2000;
 
 /** ms between two probes. */
-const POLL = 15_000;
+const PROBE_INTERVAL_MS = 15_000;
 
 /**
  * Files on a WebDAV server. HTTP knows times to the second: a change within the same second that leaves the size as
@@ -39,7 +39,7 @@ export class DavSource implements Source {
   constructor(client: DavClient, device: string) {
     this.#client = client;
     this.#device = device;
-    const polling = { clock: client.clock, interval: POLL, until: this.#closed.signal };
+    const polling = { clock: client.clock, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
   }
 
@@ -76,8 +76,8 @@ export class DavSource implements Source {
     const details = this.#details('remove', file);
     throwIfAborted(signal, details);
     const names = namesOf(file);
-    const found = await this.#ripe(names, { signal, details });
-    if (!found) return this.#missing(file, signal, details).then(error => tolerate(error));
+    const found = await this.#withStrongEtag(names, { signal, details });
+    if (!found) return this.#missing(file, signal, details).then(error => throwUnlessMissing(error));
     if (!isSame(file, found)) throw this.#changed(file, details);
     const headers = conditionsOn(file, found.strongEtag);
     const reply = await this.#client.ask({ method: 'DELETE', names, headers, signal, details });
@@ -112,11 +112,11 @@ export class DavSource implements Source {
    * Apache gives what changed within the last second a weak ETag, which is no condition for a deletion, and compares
    * If-Unmodified-Since with its own clock then.
    */
-  async #ripe(names: readonly string[], errand: Errand): Promise<Found | undefined> {
+  async #withStrongEtag(names: readonly string[], errand: RequestScope): Promise<Found | undefined> {
     const { clock } = this.#client;
     const found = await statOf(this.#client, names, errand);
-    if (!found?.weak || Math.abs(clock.now() - (found.modified ?? 0)) > RIPE) return found;
-    await clock.sleep(RIPE, errand.signal);
+    if (!found?.weak || Math.abs(clock.now() - (found.modified ?? 0)) > STRONG_ETAG_DELAY_MS) return found;
+    await clock.sleep(STRONG_ETAG_DELAY_MS, errand.signal);
     return statOf(this.#client, names, errand);
   }
 
@@ -218,7 +218,7 @@ export class DavSource implements Source {
 
 const namesOf = ({ path }: SourceFile): string[] => path.split('/');
 
-function tolerate(error: FileSyncError): void {
+function throwUnlessMissing(error: FileSyncError): void {
   if (error.kind !== 'not-found') throw error;
 }
 

@@ -22,7 +22,7 @@ import { statOf } from './folder.js';
 import { takesRanges } from './ranges.js';
 
 /** ms between two probes. */
-const POLL = 15_000;
+const PROBE_INTERVAL_MS = 15_000;
 
 /** Bytes from which on it is worth finding out whether an upload could be continued. */
 const WORTH_RESUMING = 256 * 1024;
@@ -62,7 +62,7 @@ export class DavTarget implements Target {
   constructor(client: DavClient, device: string) {
     this.#client = client;
     this.#device = device;
-    const polling = { clock: client.clock, interval: POLL, until: this.#closed.signal };
+    const polling = { clock: client.clock, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
   }
 

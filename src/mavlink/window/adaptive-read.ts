@@ -1,16 +1,17 @@
 import type { ByteStream, Clock, Logger } from '../../ports.js';
 import type { ReadStrategy, Span } from '../read-strategy.js';
 import { changed, type RemoteFile } from '../remote-file.js';
+import { BlockSize } from './block-size.js';
 import { BurstRead } from './burst-read.js';
-import { contact, type ContactTools } from './contact.js';
-import { Pacer } from './pacer.js';
-import { Path, type WindowLimits } from './path.js';
+import { readWithFallback, type FallbackTools } from './fallback.js';
+import { Pacer } from '../../congestion/pacer.js';
+import { LinkModel, type WindowLimits } from '../../congestion/link-model.js';
 import { WindowRead } from './window-read.js';
 
 /** Bytes after which a way of reading has shown what it can. */
-const TRIAL = 128 * 1024;
+const TRIAL_BYTES = 128 * 1024;
 
-type Way = 'window' | 'burst' | 'single';
+type ReadMethod = 'window' | 'burst' | 'single';
 
 export interface AdaptiveReadOptions {
   readonly clock: Clock;
@@ -31,17 +32,18 @@ interface Stretch {
  */
 export class AdaptiveRead implements ReadStrategy {
   readonly #options: AdaptiveReadOptions;
-  readonly #path: Path;
+  readonly #path: LinkModel;
+  readonly #blockSize = new BlockSize();
   readonly #pacer: Pacer;
   /** Bytes a ms of the ways that were tried; 0: refused. */
-  readonly #rates = new Map<Way, number>();
-  #way: Way = 'window';
+  readonly #rates = new Map<ReadMethod, number>();
+  #method: ReadMethod = 'window';
   /** All that could be tried was, and the best is what it is. */
   #chosen = false;
 
   constructor(options: AdaptiveReadOptions) {
     this.#options = options;
-    this.#path = new Path(options.limits);
+    this.#path = new LinkModel(options.limits);
     this.#pacer = new Pacer(options.limits.rate);
   }
 
@@ -57,21 +59,27 @@ export class AdaptiveRead implements ReadStrategy {
   }
 
   #stretch(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
-    if (this.#way === 'window') return this.#byWindow(file, span, signal);
-    return this.#way === 'burst' ? this.#byBursts(file, span, signal) : this.#oneByOne(file, span, signal);
+    if (this.#method === 'window') return this.#byWindow(file, span, signal);
+    return this.#method === 'burst' ? this.#byBursts(file, span, signal) : this.#oneByOne(file, span, signal);
   }
 
   async *#byWindow(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
     const { clock } = this.#options;
-    const tools = { clock, path: this.#path, pacer: this.#pacer, only: this.#chosen };
+    const tools = {
+      clock,
+      path: this.#path,
+      blockSize: this.#blockSize,
+      pacer: this.#pacer,
+      only: this.#chosen,
+    };
     const reading = new WindowRead(file, span, tools, signal);
     const refused = (yield* reading.run()) === 'refused';
     return { at: reading.at, refused };
   }
 
   async *#byBursts(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
-    const reading = new BurstRead(file, span, this.#contactTools, signal);
-    const refused = (yield* reading.run(this.#chosen ? Infinity : TRIAL)) === 'refused';
+    const reading = new BurstRead(file, span, this.#fallbackTools, signal);
+    const refused = (yield* reading.run(this.#chosen ? Infinity : TRIAL_BYTES)) === 'refused';
     return { at: reading.at, refused };
   }
 
@@ -80,9 +88,9 @@ export class AdaptiveRead implements ReadStrategy {
     for (let offset = span.offset; offset < span.end;) {
       const wait = this.#pacer.wait(clock.monotonic());
       if (wait > 0) await clock.sleep(wait, signal);
-      const size = Math.min(this.#path.blockSize.next(), span.end - offset);
+      const size = Math.min(this.#blockSize.next(), span.end - offset);
       this.#pacer.asked(size, clock.monotonic());
-      const data = await contact(file, { offset, size }, this.#contactTools, signal);
+      const data = await readWithFallback(file, { offset, size }, this.#fallbackTools, signal);
       if (data.length === 0) throw changed(span.path);
       offset += data.length;
       yield data;
@@ -90,27 +98,27 @@ export class AdaptiveRead implements ReadStrategy {
     return { at: span.end, refused: false };
   }
 
-  get #contactTools(): ContactTools {
-    return { clock: this.#options.clock, blockSize: this.#path.blockSize };
+  get #fallbackTools(): FallbackTools {
+    return { clock: this.#options.clock, blockSize: this.#blockSize };
   }
 
   /** The present way ended before the file did. Bursts know no rate, and are not tried where there is a limit to it. */
   #reconsider(rate: number): void {
     if (this.#chosen) this.#rates.clear();
-    this.#rates.set(this.#way, rate);
-    this.#chosen = this.#way === 'burst' || this.#options.limits.rate < Infinity;
-    this.#way = this.#chosen ? this.#best() : 'burst';
-    if (this.#chosen) this.#options.logger.log('info', `${WORDS[this.#way]}, as measured on this link`);
+    this.#rates.set(this.#method, rate);
+    this.#chosen = this.#method === 'burst' || this.#options.limits.rate < Infinity;
+    this.#method = this.#chosen ? this.#best() : 'burst';
+    if (this.#chosen) this.#options.logger.log('info', `${WORDS[this.#method]}, as measured on this link`);
   }
 
-  #best(): Way {
+  #best(): ReadMethod {
     const { window = 0, burst = 0 } = Object.fromEntries(this.#rates);
     if (window === 0 && burst === 0) return 'single';
     return burst > window ? 'burst' : 'window';
   }
 }
 
-const WORDS: Readonly<Record<Way, string>> = {
+const WORDS: Readonly<Record<ReadMethod, string>> = {
   window: 'files are read with many requests in flight',
   burst: 'files are read by bursts',
   single: 'files are read with one request at a time',

@@ -5,13 +5,13 @@ import { FtpNak } from '../ftp-errors.js';
 import type { Span } from '../read-strategy.js';
 import { changed, type RemoteFile } from '../remote-file.js';
 import { Blocks } from './blocks.js';
-import { contact, type ContactTools } from './contact.js';
-import { CHUNK } from './window-read.js';
+import { readWithFallback, type FallbackTools } from './fallback.js';
+import { CHUNK_BYTES } from './window-read.js';
 
 /** ms of silence after which a burst counts as over. ArduPilot, and a lossy link, may be slow to begin one. */
-const SILENCE = 1_000;
+const SILENCE_TIMEOUT_MS = 1_000;
 /** Bursts in a row without any data after which the vehicle counts as one that has none. */
-const MAX_FRUITLESS = 3;
+const MAX_EMPTY_ROUNDS = 3;
 
 /** How it ended: all was read, the asked part was, or the vehicle does not send bursts. */
 export type BurstOutcome = 'done' | 'enough' | 'refused';
@@ -23,7 +23,7 @@ export type BurstOutcome = 'done' | 'enough' | 'refused';
 export class BurstRead {
   readonly #file: RemoteFile;
   readonly #span: Span;
-  readonly #tools: ContactTools;
+  readonly #tools: FallbackTools;
   readonly #signal: AbortSignal;
   readonly #blocks: Blocks;
   /** Bytes of a packet. */
@@ -31,7 +31,7 @@ export class BurstRead {
   #over = false;
   #wake: () => void = () => undefined;
 
-  constructor(file: RemoteFile, span: Span, tools: ContactTools, signal: AbortSignal) {
+  constructor(file: RemoteFile, span: Span, tools: FallbackTools, signal: AbortSignal) {
     this.#file = file;
     this.#span = span;
     this.#tools = tools;
@@ -47,13 +47,13 @@ export class BurstRead {
 
   /** Returns after the first burst with which there are `enough` bytes. */
   async *run(enough = Infinity): AsyncGenerator<Uint8Array, BurstOutcome> {
-    for (let fruitless = 0; !this.#blocks.complete;) {
+    for (let emptyRounds = 0; !this.#blocks.complete;) {
       const before = this.at;
       yield* this.#burst();
       yield* this.#mend();
-      fruitless = this.at > before ? 0 : fruitless + 1;
-      if (fruitless > 0) yield* this.#single();
-      if (fruitless >= MAX_FRUITLESS) return 'refused';
+      emptyRounds = this.at > before ? 0 : emptyRounds + 1;
+      if (emptyRounds > 0) yield* this.#single();
+      if (emptyRounds >= MAX_EMPTY_ROUNDS) return 'refused';
       if (this.at - this.#span.offset >= enough) return 'enough';
     }
     return 'done';
@@ -64,7 +64,7 @@ export class BurstRead {
     const posted = this.#file.postBurst(this.at, this.#size, packet => this.#receive(packet));
     try {
       for (let heard = this.#blocks.held; ; heard = this.#blocks.held) {
-        yield* this.#ready(CHUNK);
+        yield* this.#ready(CHUNK_BYTES);
         if (this.#over || this.#blocks.complete) return;
         await this.#packets();
         if (this.#blocks.held === heard && !this.#over) return;
@@ -77,7 +77,7 @@ export class BurstRead {
   /** Resolves when there is something for the reader, when the burst is over, or after a time of silence. */
   async #packets(): Promise<void> {
     const woken = new Promise<void>(resolve => (this.#wake = resolve));
-    await withinTime(woken, { ms: SILENCE, clock: this.#tools.clock, signal: this.#ends });
+    await withinTime(woken, { ms: SILENCE_TIMEOUT_MS, clock: this.#tools.clock, signal: this.#ends });
   }
 
   get #ends(): readonly AbortSignal[] {
@@ -91,16 +91,16 @@ export class BurstRead {
       if (block && packet.data.length > 0) this.#blocks.fill(block, packet.data);
       this.#over ||= packet.last;
     }
-    if (this.#over || this.#blocks.complete || this.#blocks.ready >= CHUNK) this.#wake();
+    if (this.#over || this.#blocks.complete || this.#blocks.ready >= CHUNK_BYTES) this.#wake();
   }
 
   /** Asks for what the burst left out. */
   async *#mend(): AsyncGenerator<Uint8Array, void> {
     for (let block = this.#blocks.firstMissing; block; block = this.#blocks.firstMissing) {
-      const data = await contact(this.#file, block, this.#tools, this.#signal);
+      const data = await readWithFallback(this.#file, block, this.#tools, this.#signal);
       if (data.length === 0) throw changed(this.#span.path);
       this.#blocks.fill(block, data);
-      yield* this.#ready(CHUNK);
+      yield* this.#ready(CHUNK_BYTES);
     }
     yield* this.#ready(1);
   }
@@ -114,7 +114,7 @@ export class BurstRead {
   async *#ready(least: number): AsyncGenerator<Uint8Array, void> {
     for (const signal of this.#ends) throwIfAborted(signal);
     while (this.#blocks.ready >= least) {
-      yield this.#blocks.take(CHUNK);
+      yield this.#blocks.take(CHUNK_BYTES);
       for (const signal of this.#ends) throwIfAborted(signal);
     }
   }

@@ -1,12 +1,9 @@
+import type { Sent } from '../../congestion/link-model.js';
 import type { Block } from './blocks.js';
 
 /** One request for a block. */
-export interface Transmission {
+export interface Transmission extends Sent {
   readonly block: Block;
-  /** Counts the requests in the order in which they were sent. */
-  readonly order: number;
-  /** Monotonic ms. */
-  readonly sentAt: number;
   /** It was given up; its reply may still come. */
   readonly lost: boolean;
 }
@@ -16,7 +13,7 @@ interface Tracked extends Transmission {
 }
 
 /** The requests that are neither answered nor given up, in the order in which they were sent. */
-export class Flight {
+export class InFlight {
   readonly #inFlight = new Map<number, Tracked>();
   #next = 0;
   #latestAnswered = -1;

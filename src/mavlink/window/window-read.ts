@@ -4,26 +4,27 @@ import { isNak, type FtpNak } from '../ftp-errors.js';
 import { FtpErrorCode } from '../ftp-payload.js';
 import type { Span } from '../read-strategy.js';
 import { changed, type RemoteFile } from '../remote-file.js';
-import { Alarm } from './alarm.js';
+import { Timer } from '../../congestion/timer.js';
+import type { BlockSize } from './block-size.js';
 import { Blocks, type Block } from './blocks.js';
-import { contact } from './contact.js';
-import { Flight, type Transmission } from './flight.js';
-import type { Pacer } from './pacer.js';
-import type { Path } from './path.js';
+import { readWithFallback } from './fallback.js';
+import { InFlight, type Transmission } from './flight.js';
+import type { Pacer } from '../../congestion/pacer.js';
+import type { LinkModel } from '../../congestion/link-model.js';
 
 /** Bytes that the reader gets at once, where there are so many. */
-export const CHUNK = 16 * 1024;
+export const CHUNK_BYTES = 16 * 1024;
 /** ms after which the reader gets less. */
-const FLUSH = 50;
+const FLUSH_INTERVAL_MS = 50;
 /** ms of silence before a request is sent to provoke a reply, and from one to the next, at least (RFC 8985, section 7.2). */
 const SOONEST_PROBE = 10;
 /** Such requests for each that is overdue, and in one silence: a run of losses ends only when enough was sent. */
 const PROBES_EACH = 2;
 const MOST_PROBES = 12;
 /** ms of silence after which one request alone finds out what is the matter, at least. */
-const SHORTEST_SILENCE = 1_000;
+const MIN_SILENCE_MS = 1_000;
 /** Times the timeout that a request, or silence, may take: to be overtaken is the quicker sign. */
-const PATIENCE = 2;
+const TIMEOUT_FACTOR = 2;
 /** Refusals in a row after which reads in flight count as refused, and replies that end such a row. */
 const MAX_REFUSALS = 3;
 const REPLIES_BETWEEN = 8;
@@ -33,7 +34,8 @@ export type WindowOutcome = 'done' | 'refused' | 'useless';
 
 export interface WindowTools {
   readonly clock: Clock;
-  readonly path: Path;
+  readonly path: LinkModel;
+  readonly blockSize: BlockSize;
   readonly pacer: Pacer;
   /** There is no other way to try: go on with the window whatever it brings. */
   readonly only: boolean;
@@ -51,8 +53,8 @@ export class WindowRead {
   readonly #tools: WindowTools;
   readonly #signal: AbortSignal;
   readonly #blocks: Blocks;
-  readonly #flight = new Flight();
-  readonly #alarm: Alarm;
+  readonly #inFlight = new InFlight();
+  readonly #timer: Timer;
   /** To be asked again, before anything new. */
   #again: Block[] = [];
   #trouble: 'refused' | 'silent' | undefined;
@@ -77,7 +79,7 @@ export class WindowRead {
     this.#tools = tools;
     this.#signal = signal;
     this.#blocks = new Blocks(span);
-    this.#alarm = new Alarm(tools.clock, () => this.#rung());
+    this.#timer = new Timer(tools.clock, () => this.#rung());
   }
 
   /** Where the reader is. */
@@ -90,11 +92,11 @@ export class WindowRead {
     const wake = () => this.#wake();
     for (const signal of this.#ends) signal.addEventListener('abort', wake);
     try {
-      path.restart(clock.monotonic(), this.#flight.nextOrder);
+      path.restart(clock.monotonic(), this.#inFlight.nextOrder);
       return yield* this.#flow();
     } finally {
       for (const signal of this.#ends) signal.removeEventListener('abort', wake);
-      this.#alarm.cancel();
+      this.#timer.cancel();
       this.#blocks.forgetAll();
     }
   }
@@ -129,7 +131,7 @@ export class WindowRead {
   get #verdict(): WindowOutcome | undefined {
     if (this.#tools.only) return undefined;
     if (this.#refusals >= MAX_REFUSALS) return 'refused';
-    return this.#tools.path.useless ? 'useless' : undefined;
+    return this.#tools.path.notWorthwhile ? 'useless' : undefined;
   }
 
   /** Resolves when the reader can have something or something is the matter. */
@@ -144,12 +146,12 @@ export class WindowRead {
     const { ready, complete } = this.#blocks;
     if (ready === 0) return false;
     const isOver = complete || this.#trouble !== undefined || this.#verdict !== undefined;
-    return isOver || ready >= CHUNK || this.#tools.clock.monotonic() >= this.#flushAt;
+    return isOver || ready >= CHUNK_BYTES || this.#tools.clock.monotonic() >= this.#flushAt;
   }
 
   #take(): Uint8Array {
-    const chunk = this.#blocks.take(CHUNK);
-    this.#flushAt = this.#blocks.ready > 0 ? this.#tools.clock.monotonic() + FLUSH : Infinity;
+    const chunk = this.#blocks.take(CHUNK_BYTES);
+    this.#flushAt = this.#blocks.ready > 0 ? this.#tools.clock.monotonic() + FLUSH_INTERVAL_MS : Infinity;
     return chunk;
   }
 
@@ -157,19 +159,19 @@ export class WindowRead {
   #pump(): void {
     const { clock, path, pacer } = this.#tools;
     const now = clock.monotonic();
-    while (!this.#trouble && this.#flight.size < path.window) {
+    while (!this.#trouble && this.#inFlight.size < path.window) {
       const wait = Math.max(pacer.wait(now), path.wait(now));
-      if (wait > 0) this.#alarm.set(now + wait);
+      if (wait > 0) this.#timer.set(now + wait);
       const block = wait > 0 ? undefined : this.#nextBlock();
       if (!block) break;
       this.#send(block, now);
     }
-    this.#alarm.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt));
-    if (this.#flushAt > now) this.#alarm.set(this.#flushAt);
+    this.#timer.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt));
+    if (this.#flushAt > now) this.#timer.set(this.#flushAt);
   }
 
   #nextBlock(): Block | undefined {
-    const { blockSize } = this.#tools.path;
+    const { blockSize } = this.#tools;
     for (let block = this.#again.shift(); block; block = this.#again.shift()) {
       if (block.data) continue;
       const rest = this.#blocks.split(block, blockSize.size);
@@ -183,7 +185,7 @@ export class WindowRead {
     this.#tools.pacer.asked(block.size, now);
     this.#tools.path.sent(now);
     this.#quietSince ??= now;
-    const transmission = this.#flight.add(block, now);
+    const transmission = this.#inFlight.add(block, now);
     const asked = block.size;
     const posted = this.#file.postRead(block.offset, asked, reply => {
       if (reply instanceof Uint8Array) this.#receive(transmission, reply, asked);
@@ -199,25 +201,26 @@ export class WindowRead {
     this.#probes = 0;
     if (++this.#repliesBetween >= REPLIES_BETWEEN) this.#refusals = 0;
     this.#measure(transmission, now);
-    this.#tools.path.blockSize.answered(asked, data.length);
+    this.#tools.blockSize.answered(asked, data.length);
     this.#fill(transmission.block, data, now);
-    this.#giveUp(this.#flight.takeOvertaken(now, this.#tools.path.patience));
-    this.#quietSince = this.#flight.size > 0 ? now : undefined;
+    this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.path.patience));
+    this.#quietSince = this.#inFlight.size > 0 ? now : undefined;
     if (this.#isDue() || this.#verdict) this.#wake();
     this.#pump();
   }
 
   #measure(transmission: Transmission, now: number): void {
-    const { path } = this.#tools;
+    const { path, blockSize } = this.#tools;
     if (transmission.lost) return path.late(transmission, now);
-    this.#flight.answered(transmission);
-    path.answered(transmission, now, this.#flight.size, this.#flight.nextOrder);
+    this.#inFlight.answered(transmission);
+    const isFull = transmission.block.size >= blockSize.size;
+    path.answered(transmission, isFull, now, this.#inFlight.size, this.#inFlight.nextOrder);
   }
 
   #fill(block: Block, data: Uint8Array, now: number): void {
     const rest = this.#blocks.fill(block, data);
     if (rest) this.#again.push(rest);
-    if (this.#blocks.ready > 0) this.#flushAt = Math.min(this.#flushAt, now + FLUSH);
+    if (this.#blocks.ready > 0) this.#flushAt = Math.min(this.#flushAt, now + FLUSH_INTERVAL_MS);
   }
 
   /** PX4 may hide the end of the file behind an old errno: only one request alone tells what it is. */
@@ -236,8 +239,8 @@ export class WindowRead {
     this.#quietSince = undefined;
     this.#repliesBetween = 0;
     if (trouble === 'refused') this.#refusals++;
-    else this.#tools.path.silent(this.#flight.size);
-    this.#again = [...this.#flight.takeAll().map(({ block }) => block), ...this.#again];
+    else this.#tools.path.silent(this.#inFlight.size);
+    this.#again = [...this.#inFlight.takeAll().map(({ block }) => block), ...this.#again];
     this.#wake();
   }
 
@@ -250,19 +253,19 @@ export class WindowRead {
 
   /** Monotonic ms at which the link counts as silent if nothing is answered until then. */
   get #silentAt(): number {
-    const silence = Math.max(SHORTEST_SILENCE, PATIENCE * this.#tools.path.timeout);
+    const silence = Math.max(MIN_SILENCE_MS, TIMEOUT_FACTOR * this.#tools.path.timeout);
     return (this.#quietSince ?? Infinity) + silence;
   }
 
   /** Monotonic ms at which the oldest request is given up. */
   get #expiredAt(): number {
-    return (this.#flight.oldest?.sentAt ?? Infinity) + PATIENCE * this.#tools.path.timeout;
+    return (this.#inFlight.oldest?.sentAt ?? Infinity) + TIMEOUT_FACTOR * this.#tools.path.timeout;
   }
 
   /** Monotonic ms at which a request is sent to provoke a reply, if there is none until then: no faster than the link is. */
   get #probeAt(): number {
     const { expected, interval } = this.#tools.path;
-    const overdue = this.#flight.at(Math.floor(this.#probes / PROBES_EACH));
+    const overdue = this.#inFlight.at(Math.floor(this.#probes / PROBES_EACH));
     if (!overdue || this.#probes === MOST_PROBES) return Infinity;
     const last = Math.max(this.#heard, this.#probedAt, overdue.sentAt + expected - SOONEST_PROBE);
     return Math.max(last + SOONEST_PROBE, overdue.sentAt + SOONEST_PROBE, this.#probedAt + interval);
@@ -272,7 +275,7 @@ export class WindowRead {
     const { clock, path } = this.#tools;
     const now = clock.monotonic();
     if (now >= this.#silentAt) this.#stop('silent');
-    else this.#giveUp(this.#flight.takeExpired(now, PATIENCE * path.timeout));
+    else this.#giveUp(this.#inFlight.takeExpired(now, TIMEOUT_FACTOR * path.timeout));
     if (!this.#trouble && now >= this.#probeAt) this.#probe(now);
     if (this.#isDue()) this.#wake();
     this.#pump();
@@ -282,7 +285,7 @@ export class WindowRead {
   #probe(now: number): void {
     this.#probedAt = now;
     this.#probes++;
-    const block = this.#nextBlock() ?? this.#flight.oldest?.block;
+    const block = this.#nextBlock() ?? this.#inFlight.oldest?.block;
     if (block) this.#send(block, now);
   }
 
@@ -291,12 +294,17 @@ export class WindowRead {
     const { clock, path } = this.#tools;
     const block = this.#blocks.firstMissing;
     if (block) {
-      const data = await contact(this.#file, block, { clock, blockSize: path.blockSize }, this.#signal);
+      const data = await readWithFallback(
+        this.#file,
+        block,
+        { clock, blockSize: this.#tools.blockSize },
+        this.#signal,
+      );
       if (data.length === 0) throw changed(this.#span.path);
       this.#fill(block, data, clock.monotonic());
     }
     this.#heard = clock.monotonic();
-    path.resume(this.#heard, this.#flight.nextOrder);
+    path.resume(this.#heard, this.#inFlight.nextOrder);
     this.#trouble = undefined;
   }
 }

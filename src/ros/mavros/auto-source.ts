@@ -22,7 +22,7 @@ import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceF
 import { aborted, after } from '../../system/rx.js';
 
 /** ms that an endpoint may need to come up once the vehicle is on MAVROS: its link looks every 5 s. */
-const GRACE = 6_000;
+const ENDPOINT_TIMEOUT_MS = 6_000;
 
 export interface AutoOptions {
   /** A new source through an endpoint. Must be able to do the same as `services`. */
@@ -35,7 +35,7 @@ export interface AutoOptions {
 }
 
 /** One of the two transports, and the reason for it. */
-interface Way {
+interface Transport {
   readonly source: Source;
   readonly transport: 'endpoint' | 'services';
   readonly why: string;
@@ -44,15 +44,15 @@ interface Way {
 }
 
 /** How things stand: on a way, or not yet. */
-interface Standing extends Availability {
-  readonly way?: Way;
+interface TransportState extends Availability {
+  readonly way?: Transport;
   /** It is too early to say that there is none. */
   readonly pending?: boolean;
 }
 
 /** What went wrong if nobody has answered; any other error is an answer. */
 const SILENCE: readonly ErrorKind[] = ['timeout', 'unavailable', 'cancelled'];
-const MUTE = 'file transfer is not answered on an endpoint of its router';
+const NO_REPLY = 'file transfer is not answered on an endpoint of its router';
 
 /**
  * Through an endpoint of the router where there is one and file transfer is answered on it, else by the FTP services. An endpoint is
@@ -62,8 +62,8 @@ export class AutoSource implements Source {
   readonly capabilities;
   readonly availability: Observable<Availability>;
   readonly #options: AutoOptions;
-  readonly #way = new BehaviorSubject<Way | undefined>(undefined);
-  readonly #standing: Observable<Standing>;
+  readonly #way = new BehaviorSubject<Transport | undefined>(undefined);
+  readonly #transportState: Observable<TransportState>;
   readonly #closing = new Subject<void>();
   /** The one that is in use or might be. */
   #endpoint: Source | undefined;
@@ -71,12 +71,12 @@ export class AutoSource implements Source {
   constructor(options: AutoOptions) {
     this.#options = options;
     this.capabilities = options.services.capabilities;
-    this.#standing = this.#way.pipe(
+    this.#transportState = this.#way.pipe(
       switchMap(way => (way ? this.#on(way) : this.#undecided())),
       takeUntil(this.#closing),
       share({ connector: () => new ReplaySubject(1) }),
     );
-    this.availability = this.#standing.pipe(
+    this.availability = this.#transportState.pipe(
       skipWhile(({ pending = false }) => pending),
       map(({ available, reason, armed }) => ({ available, reason, armed })),
     );
@@ -109,7 +109,7 @@ export class AutoSource implements Source {
   /** The services cannot do the work. True if an endpoint is tried again in their place. */
   servicesUnable(why: string): boolean {
     const way = this.#way.value;
-    if (way?.transport !== 'services' || way.why !== MUTE) return false;
+    if (way?.transport !== 'services' || way.why !== NO_REPLY) return false;
     this.#take('endpoint', why, true);
     return true;
   }
@@ -120,7 +120,7 @@ export class AutoSource implements Source {
     await Promise.all([this.#options.services.close(), this.#endpoint?.close()]);
   }
 
-  #undecided(): Observable<Standing> {
+  #undecided(): Observable<TransportState> {
     const { services } = this.#options;
     const ways = [this.#endpointSource(), services].map(({ availability }) =>
       availability.pipe(startWith(undefined)),
@@ -128,12 +128,12 @@ export class AutoSource implements Source {
     return combineLatest(ways).pipe(switchMap(([endpoint, service]) => this.#judged(endpoint, service)));
   }
 
-  #judged(endpoint?: Availability, services?: Availability): Observable<Standing> {
+  #judged(endpoint?: Availability, services?: Availability): Observable<TransportState> {
     if (endpoint?.available) return this.#chosen('endpoint', 'its router offers one');
     if (services?.available) {
-      const asked = { ...services, available: false, reason: ASKED, pending: true };
+      const asked = { ...services, available: false, reason: ASKS_ROUTER, pending: true };
       if (!endpoint) return of(asked);
-      const { clock, grace = GRACE } = this.#options;
+      const { clock, grace = ENDPOINT_TIMEOUT_MS } = this.#options;
       const late = after(clock, grace).pipe(switchMap(() => this.#chosen('services', endpoint.reason)));
       return concat(of(asked), late);
     }
@@ -141,12 +141,12 @@ export class AutoSource implements Source {
     return away ? of({ ...away, pending: !services || !endpoint }) : EMPTY;
   }
 
-  #chosen(transport: Way['transport'], why: string): Observable<never> {
+  #chosen(transport: Transport['transport'], why: string): Observable<never> {
     this.#take(transport, why, transport === 'services');
     return EMPTY;
   }
 
-  #take(transport: Way['transport'], why: string, settled: boolean): void {
+  #take(transport: Transport['transport'], why: string, settled: boolean): void {
     const { services, logger } = this.#options;
     const isEndpoint = transport === 'endpoint';
     const source = isEndpoint ? this.#endpointSource() : services;
@@ -164,7 +164,7 @@ export class AutoSource implements Source {
     this.#endpoint = undefined;
   }
 
-  #on(way: Way): Observable<Standing> {
+  #on(way: Transport): Observable<TransportState> {
     const told = ` (transport auto, ${NAMES[way.transport]}: ${way.why})`;
     return way.source.availability.pipe(
       map(now => ({ ...now, reason: now.reason + (now.available ? told : ''), way })),
@@ -175,10 +175,10 @@ export class AutoSource implements Source {
   }
 
   /** Rejects as soon as it is known that there is none. */
-  async #ready(signal: AbortSignal): Promise<Way> {
+  async #ready(signal: AbortSignal): Promise<Transport> {
     throwIfAborted(signal);
     if (this.#way.value) return this.#way.value;
-    const known = this.#standing.pipe(
+    const known = this.#transportState.pipe(
       filter(({ way, pending = false }) => way !== undefined || !pending),
       takeUntil(aborted(signal)),
     );
@@ -220,20 +220,20 @@ export class AutoSource implements Source {
   }
 
   /** What is used by now; or the services, if the endpoint has never answered and they do; else throws what went wrong. */
-  async #instead(way: Way, thrown: unknown, signal: AbortSignal): Promise<Source> {
+  async #instead(way: Transport, thrown: unknown, signal: AbortSignal): Promise<Source> {
     const { services } = this.#options;
     const now = this.#way.value;
     if (now && now !== way) return now.source;
     const { kind } = toFileSyncError(thrown);
     way.settled ||= !SILENCE.includes(kind);
     if (way.settled || kind !== 'timeout' || !(await answers(services, signal))) throw thrown;
-    this.#take('services', MUTE, true);
+    this.#take('services', NO_REPLY, true);
     return services;
   }
 }
 
 const NAMES = { endpoint: 'an endpoint of the router', services: 'the FTP services' } as const;
-const ASKED = 'the router of MAVROS is asked for an endpoint';
+const ASKS_ROUTER = 'the router of MAVROS is asked for an endpoint';
 
 /** Whether the folder can be listed. */
 async function answers(source: Source, signal: AbortSignal): Promise<boolean> {

@@ -10,7 +10,7 @@ export const ENDPOINT_QOS: Qos = { depth: 1000, reliability: 'best-effort', dura
 /** ms that a router is looked for, and may take to answer. */
 const ROUTER_LIMIT = 3_000;
 /** ms: through MAVROS heartbeats come every second; without any, it was restarted and has forgotten our endpoint. */
-const SILENCE = 15_000;
+const SILENCE_TIMEOUT_MS = 15_000;
 
 export interface EndpointOptions {
   readonly graph: Graph;
@@ -28,7 +28,7 @@ export function endpointTransport(options: EndpointOptions): Transport {
   let last: Promise<unknown> = Promise.resolve();
   return {
     name: `MAVROS endpoint ${options.url}`,
-    silence: SILENCE,
+    silence: SILENCE_TIMEOUT_MS,
     connect(receive, signal) {
       const connection = last.then(() => connected(options, receive, signal));
       last = connection.then(({ closed }) => closed).catch(() => undefined);

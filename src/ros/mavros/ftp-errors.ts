@@ -29,11 +29,11 @@ const UNSETTLED: readonly number[] = [
 ];
 
 /** A part of `limit` that has to have passed before TIMED_OUT is believed: the number may be an earlier call's. */
-const BELIEVABLE = 0.9;
+const MIN_ELAPSED_SHARE = 0.9;
 
 /** Whether MAVROS gave up waiting after `took` ms of its `limit`. */
 export function timedOut({ success, r_errno }: FtpAnswer, took: number, limit: number): boolean {
-  return !success && r_errno === Errno.TIMED_OUT && took >= limit * BELIEVABLE;
+  return !success && r_errno === Errno.TIMED_OUT && took >= limit * MIN_ELAPSED_SHARE;
 }
 
 /** Whether a packet of this call may come after its end. */

@@ -8,15 +8,15 @@ import { FOLDER_ENTRY, ftpTypes, type FtpAnswer, type OpenAnswer } from './inter
 import { readLimit } from './read-size.js';
 
 /** ms that MAVROS gives a listing and a checksum, and everything else but reads. */
-const LONG = 5_000;
-const SHORT = 200;
+const LONG_TIMEOUT_MS = 5_000;
+const SHORT_TIMEOUT_MS = 200;
 /** ms that we wait longer than MAVROS: for the other callers of its queue, and for a busy machine. */
-const MARGIN = 5_000;
+const MARGIN_MS = 5_000;
 /**
  * ms of rest after a call whose reply may come late: MAVROS answers such a reply with a reset of its own, and dies of
  * any call before that is through.
  */
-const SETTLE = 1_000;
+const SETTLE_MS = 1_000;
 /** ms from the wish to the call, when a file is closed because its reading was given up. */
 const RELEASE_WITHIN = 600;
 /** ms that `settle` waits. */
@@ -109,7 +109,14 @@ export class FtpServices {
       await this.#sync(signal);
       const client = this.#clients.list;
       const request = { dir_path: path };
-      const { answer } = await this.#granted({ service: 'list', client, request, path, limit: LONG, signal });
+      const { answer } = await this.#granted({
+        service: 'list',
+        client,
+        request,
+        path,
+        limit: LONG_TIMEOUT_MS,
+        signal,
+      });
       return answer.list.map(({ name, type, size }) =>
         type === FOLDER_ENTRY
           ? { kind: 'folder', name, size: 0 }
@@ -161,11 +168,18 @@ export class FtpServices {
     return this.#hold(signal, async () => {
       await this.#sync(signal);
       const client = this.#clients.checksum;
-      const call = { service: 'checksum', client, request: { file_path: path }, path, limit: LONG, signal };
+      const call = {
+        service: 'checksum',
+        client,
+        request: { file_path: path },
+        path,
+        limit: LONG_TIMEOUT_MS,
+        signal,
+      };
       try {
         return (await this.#granted(call)).answer.crc32;
       } catch (error) {
-        if (!(error instanceof FtpRefusal)) this.#options.lock.rest(SETTLE + size / SLOWEST_CARD);
+        if (!(error instanceof FtpRefusal)) this.#options.lock.rest(SETTLE_MS + size / SLOWEST_CARD);
         throw error;
       }
     });
@@ -176,7 +190,7 @@ export class FtpServices {
       await this.#sync(signal);
       const client = this.#clients.remove;
       const request = { file_path: path };
-      await this.#granted({ service: 'remove', client, request, path, limit: SHORT, signal });
+      await this.#granted({ service: 'remove', client, request, path, limit: SHORT_TIMEOUT_MS, signal });
     });
   }
 
@@ -199,7 +213,7 @@ export class FtpServices {
       client: this.#clients.open,
       request,
       path,
-      limit: SHORT,
+      limit: SHORT_TIMEOUT_MS,
       signal,
       arrived,
     };
@@ -212,7 +226,14 @@ export class FtpServices {
   async #close(path: string, signal: AbortSignal): Promise<void> {
     this.#left.add(path);
     const client = this.#clients.close;
-    await this.#call({ service: 'close', client, request: { file_path: path }, path, limit: SHORT, signal });
+    await this.#call({
+      service: 'close',
+      client,
+      request: { file_path: path },
+      path,
+      limit: SHORT_TIMEOUT_MS,
+      signal,
+    });
     this.#left.delete(path);
   }
 
@@ -222,7 +243,14 @@ export class FtpServices {
       if (tries === SYNC_TRIES) throw lostPacket(NO_SUCH_FILE, 'remove');
       const client = this.#clients.remove;
       const request = { file_path: NO_SUCH_FILE };
-      await this.#call({ service: 'remove', client, request, path: NO_SUCH_FILE, limit: SHORT, signal });
+      await this.#call({
+        service: 'remove',
+        client,
+        request,
+        path: NO_SUCH_FILE,
+        limit: SHORT_TIMEOUT_MS,
+        signal,
+      });
     }
   }
 
@@ -247,7 +275,7 @@ export class FtpServices {
     throwIfAborted(signal);
     const begun = clock.monotonic();
     try {
-      const answer = await client.call(request, { timeout: limit + MARGIN, signal: never });
+      const answer = await client.call(request, { timeout: limit + MARGIN_MS, signal: never });
       const took = clock.monotonic() - begun;
       this.#judge(service, answer, isUnsettled(answer, took, limit) && !call.arrived?.(answer));
       return { answer, took };
@@ -259,7 +287,7 @@ export class FtpServices {
   #judge(service: string, { success, r_errno }: FtpAnswer, unsettled: boolean): void {
     this.#served = true;
     if (unsettled) {
-      this.#options.lock.rest(SETTLE);
+      this.#options.lock.rest(SETTLE_MS);
       this.#suspect = true;
       return;
     }
@@ -275,7 +303,7 @@ export class FtpServices {
     if (!(thrown instanceof FileSyncError)) return thrown;
     const name = `${namespace}/ftp/${service}`;
     if (thrown.kind === 'unavailable') return noService(name, thrown);
-    lock.rest(limit + SETTLE);
+    lock.rest(limit + SETTLE_MS);
     if (thrown.kind !== 'timeout') return thrown;
     const cure = 'MAVROS hangs or has died: start it again';
     return new FileSyncError('unavailable', `${name} does not answer: ${cure}`, { cause: thrown });

@@ -1,12 +1,12 @@
 /** Data bytes of one MAVLink packet. */
-const PACKET = 239;
+const PACKET_BYTES = 239;
 /** Packets that a call asks for: at the start (a reply to a single one comes too fast for MAVROS), and at most. */
 const FIRST_PACKETS = 18;
 const MOST_PACKETS = 200;
 /** As many as MAVROS waits 5 s for if one is lost. */
 const CAUTIOUS_PACKETS = 24;
 /** Calls in a row without a loss that prove a link fit for more. */
-const PROOF = 100;
+const MIN_READS = 100;
 /** ms: a call that takes longer would keep an armed vehicle busy; one that takes less may be larger. */
 const SLOW_CALL = 500;
 const FAST_CALL = 250;
@@ -23,13 +23,13 @@ export class ReadSize {
 
   /** Bytes; never a multiple of 239, which would cost a round trip more. */
   get bytes(): number {
-    return this.#packets * PACKET - 1;
+    return this.#packets * PACKET_BYTES - 1;
   }
 
   /** Bytes to ask for when so many are left. */
   of(left: number): number {
     const wanted = Math.min(left, this.bytes);
-    return wanted % PACKET === 0 ? wanted - 1 : wanted;
+    return wanted % PACKET_BYTES === 0 ? wanted - 1 : wanted;
   }
 
   /** A call for `asked` bytes was answered in full, in so many ms. */
@@ -48,7 +48,7 @@ export class ReadSize {
 
   #grown(): number {
     if (this.#packets < this.#threshold) return Math.min(this.#threshold, this.#packets * 2);
-    if (this.#streak < PROOF) return this.#packets;
+    if (this.#streak < MIN_READS) return this.#packets;
     this.#streak = 0;
     return Math.min(MOST_PACKETS, this.#packets * 2);
   }
@@ -56,5 +56,5 @@ export class ReadSize {
 
 /** ms that MAVROS gives a read of so many bytes. */
 export function readLimit(bytes: number): number {
-  return 200 * (Math.floor(bytes / PACKET) + 1);
+  return 200 * (Math.floor(bytes / PACKET_BYTES) + 1);
 }

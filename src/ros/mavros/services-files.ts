@@ -165,11 +165,11 @@ export class ServicesFiles implements RemoteFiles {
     const words = `MAVROS ${why}`;
     if (this.#inability === undefined) this.#options.unable(words);
     this.#inability = words;
-    return new FileSyncError('unsupported', `${words}: ${CURE}`, { temporary: true });
+    return new FileSyncError('unsupported', `${words}: ${REMEDY}`, { temporary: true });
   }
 }
 
-export const CURE = 'install a newer MAVROS, or set transport: endpoint, which needs its router';
+export const REMEDY = 'install a newer MAVROS, or set transport: endpoint, which needs its router';
 
 function isFetchable(folder: string, name: string, skipped: Skipped): boolean {
   if (name === '.' || name === '..') return false;

@@ -18,7 +18,7 @@ import { LATCHED, type Graph } from '../graph.js';
 import { stateType, type StateMessage } from './interfaces.js';
 
 /** ms without a word after which MAVROS counts as gone: with a vehicle it tells its state every second. */
-const SILENCE = 10_000;
+const SILENCE_TIMEOUT_MS = 10_000;
 /** ms to wait for the first word. */
 const FIRST_WORD = 5_000;
 
@@ -79,7 +79,7 @@ export class MavrosState {
     const { connected, armed } = message;
     if (!connected) return of(away('MAVROS runs but hears no vehicle: check its fcu_url, power and cable'));
     const here = { available: true, reason: `vehicle on MAVROS, ${this.#topic}`, armed };
-    return concat(of(here), this.#silent(SILENCE, armed));
+    return concat(of(here), this.#silent(SILENCE_TIMEOUT_MS, armed));
   }
 
   /** An armed vehicle counts as armed while nothing else is known. */

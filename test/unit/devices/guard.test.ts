@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Mutex } from 'async-mutex';
-import { guardSource, guardTarget, inBothTurns, limitsOf, type Limits } from '../../../src/devices/guard.js';
+import { guardSource, guardTarget, withBoth, limitsOf, type Limits } from '../../../src/devices/guard.js';
 import type { Outgoing, SourceFile, WriteEvents } from '../../../src/ports.js';
 import { collect, eventually, failsWith, listed, sample } from '../../conformance/support.js';
 import { MemorySource } from '../../fakes/memory-source.js';
@@ -220,7 +220,7 @@ describe('guard', () => {
     type Device = ReturnType<typeof device>;
     /** A stream as they are: the target is being written while the source is read. */
     const copy = (from: Device, to: Device, name: string, signal = uncut()): Promise<unknown> =>
-      inBothTurns(from.source, to.target, signal, (reading, writing) =>
+      withBoth(from.source, to.target, signal, (reading, writing) =>
         writing.write(
           { ...outgoing(name), open: offset => reading.read(file, offset, signal) },
           name,
@@ -262,10 +262,10 @@ describe('guard', () => {
     it('holds both until it ends, and gives both back when it fails or is cut off', async () => {
       const [a, b] = [device(limitsOf(1, new Mutex())), device(limitsOf(1))];
       const held = () => [a, b].map(({ limits }) => limits.slots.isLocked());
-      await inBothTurns(a.source, b.target, never, async () => assert.deepEqual(held(), [true, true]));
+      await withBoth(a.source, b.target, never, async () => assert.deepEqual(held(), [true, true]));
       await failsWith(() => copy(a, b, '../bad'), 'bad-name');
       const cut = new AbortController();
-      await inBothTurns(a.source, b.target, never, async () => {
+      await withBoth(a.source, b.target, never, async () => {
         const waiting = failsWith(() => copy(a, b, 'late', cut.signal), 'cancelled');
         cut.abort();
         await waiting;

@@ -5,7 +5,7 @@ import { LocalStorage } from '../../../src/local/storage.js';
 import { Engine } from '../../../src/engine/engine.js';
 import type { RetryPolicy } from '../../../src/system/back-off.js';
 import type { Clock, FileRecord, Source, Store } from '../../../src/ports.js';
-import { DescriptionFile } from '../../../src/rules/coex.js';
+import { DescriptionFile } from '../../../src/config/description-file.js';
 import { Planner } from '../../../src/rules/plan.js';
 import { TemplateContext } from '../../../src/rules/template-context.js';
 import type { Rule } from '../../../src/rules/rule.js';

@@ -58,7 +58,7 @@ describe('PartialFile', () => {
     await finishesFrom(file, bytes.length);
   });
 
-  for (const step of ['checkpoint', 'seal'] as const) {
+  for (const step of ['checkpoint', 'fsync'] as const) {
     it(`trusts nothing that came after the last sync when another one fails (${step})`, async () => {
       const file = await begin();
       await file.append(head);
@@ -103,7 +103,7 @@ describe('PartialFile', () => {
 
   it('keeps the time of the last change', async () => {
     const file = await begin();
-    await file.seal(1_700_000_000_123);
+    await file.fsync(1_700_000_000_123);
     await file.commit();
     await file.close();
     assert.equal(Math.round((await stat(final)).mtimeMs), 1_700_000_000_123);

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { MinFree } from '../../../src/config/config.js';
+import type { MinFree } from '../../../src/system/statfs.js';
 import { Room } from '../../../src/local/room.js';
 import { failsWith } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';

@@ -7,7 +7,7 @@ import { FtpClient } from '../../../src/mavlink/ftp-client.js';
 import { decodeFtpPayload, Opcode, type FtpPayload } from '../../../src/mavlink/ftp-payload.js';
 import type { Connection, Transport } from '../../../src/mavlink/link.js';
 import { FileTransferProtocol, Heartbeat } from '../../../src/mavlink/messages.js';
-import { RetransmissionTimer } from '../../../src/mavlink/retransmission.js';
+import { RetransmissionTimer } from '../../../src/congestion/retransmission.js';
 import { Vehicle, type VehicleOptions } from '../../../src/mavlink/vehicle.js';
 import type { Availability } from '../../../src/ports.js';
 import { failsWith } from '../../conformance/support.js';

@@ -8,7 +8,7 @@ import { OpenFile, type FileAccess } from '../../local/open-file.js';
 import type { Clock } from '../../ports.js';
 import { withDeadline } from '../../system/deadline.js';
 import { isLocal } from '../../system/local-file-system.js';
-import { PATIENCE } from './patience.js';
+import { ANSWER_TIMEOUT_MS } from './timeouts.js';
 
 export interface CallOptions<Value> {
   /** Ends the waiting, not the call. */
@@ -35,28 +35,28 @@ const allCalls = new Semaphore(3);
  * in limited time, few are made at a time, and none while one has not been answered. Those to a file system of this
  * machine's kernel alone pass as they are.
  */
-export class Calls {
+export class GuardedFileSystem {
   readonly #path: string;
   readonly #device: string;
   readonly #clock: Clock;
-  readonly #patience: number;
-  readonly #turns = new Subject<void>();
+  readonly #maxWait: number;
+  readonly #hanging = new Subject<void>();
   #local: boolean | undefined;
   #slots: SemaphoreInterface = new Semaphore(OWN_CALLS);
   #unanswered = new Set<Call>();
   #probing = false;
 
   /** @param path of the device's folder, for the messages. @param patience ms */
-  constructor(path: string, { name, clock }: { name: string; clock: Clock }, patience = PATIENCE) {
+  constructor(path: string, { name, clock }: { name: string; clock: Clock }, patience = ANSWER_TIMEOUT_MS) {
     this.#path = path;
     this.#device = name;
     this.#clock = clock;
-    this.#patience = patience;
+    this.#maxWait = patience;
   }
 
   /** Emits when the file system has begun or ceased to hang. */
-  get turns(): Observable<void> {
-    return this.#turns;
+  get hangs(): Observable<void> {
+    return this.#hanging;
   }
 
   /** The file system is this machine's kernel's own. */
@@ -66,7 +66,7 @@ export class Calls {
 
   /** Rejects with `timeout` if no answer comes, with `unavailable` while another call has none. */
   async do<Value>(work: () => Promise<Value>, options: CallOptions<Value> = {}): Promise<Value> {
-    if (this.#unanswered.size > 0) throw this.#hangs('unavailable');
+    if (this.#unanswered.size > 0) throw this.#hangError('unavailable');
     const slots = [this.#slots, allCalls];
     this.#local ??= await this.#limited(() => isLocal(this.#path), slots, {
       ...(options.signal && { signal: options.signal }),
@@ -76,12 +76,12 @@ export class Calls {
 
   /** The one call that is made in any case, and ends the hanging if it is answered. */
   async probe<Value>(work: () => Promise<Value>): Promise<Value> {
-    if (this.#probing) throw this.#hangs('unavailable');
+    if (this.#probing) throw this.#hangError('unavailable');
     this.#probing = true;
     const answered = async () => {
       const value = await work().finally(() => (this.#probing = false));
       this.#local = await isLocal(this.#path);
-      this.#forgive();
+      this.#reset();
       return value;
     };
     return this.#limited(answered, this.#local ? [] : [allCalls], {});
@@ -92,7 +92,7 @@ export class Calls {
     const discard = (file: FileAccess) => file.close();
     const opened = () => (this.#local ? OpenFile.open(path, flags, mode) : open(path, flags, mode));
     const file = await this.do<FileHandle | OpenFile>(opened, { signal, discard });
-    return file instanceof OpenFile ? file : this.#careful(file, signal);
+    return file instanceof OpenFile ? file : this.#wrap(file, signal);
   }
 
   /** What lies under the name, of whatever kind it is; undefined if nothing does. */
@@ -101,7 +101,7 @@ export class Calls {
   }
 
   /** Each of its methods is a call of ours. */
-  #careful(handle: FileHandle, signal: AbortSignal): FileHandle {
+  #wrap(handle: FileHandle, signal: AbortSignal): FileHandle {
     let last: Promise<unknown> = Promise.resolve();
     const close = async () => {
       const closing = last.then(() => handle.close());
@@ -141,35 +141,35 @@ export class Calls {
     return withDeadline(made, {
       signal,
       clock: this.#clock,
-      ms: this.#patience * (flushes ? FLUSH_FACTOR : 1),
+      ms: this.#maxWait * (flushes ? FLUSH_FACTOR : 1),
       late: () => this.#missed(call),
       discard,
     });
   }
 
   #missed(call: Call): FileSyncError {
-    if (!call.begun) return this.#hangs('unavailable');
+    if (!call.begun) return this.#hangError('unavailable');
     this.#local = false;
     this.#unanswered.add(call);
-    this.#turns.next();
-    return this.#hangs('timeout');
+    this.#hanging.next();
+    return this.#hangError('timeout');
   }
 
   #answered(call: Call): void {
-    if (this.#unanswered.delete(call) && this.#unanswered.size === 0) this.#turns.next();
+    if (this.#unanswered.delete(call) && this.#unanswered.size === 0) this.#hanging.next();
   }
 
   /** Another mount may be there by now: calls that went to the old one are not waited for any more. */
-  #forgive(): void {
+  #reset(): void {
     if (this.#unanswered.size === 0) return;
     this.#unanswered.clear();
     this.#slots = new Semaphore(OWN_CALLS);
   }
 
-  #hangs(kind: 'timeout' | 'unavailable'): FileSyncError {
+  #hangError(kind: 'timeout' | 'unavailable'): FileSyncError {
     const cure =
       'check its drive, or its server and the network, or unmount it (umount -l) and mount it again';
-    const message = `${this.#path} does not answer for ${this.#patience / 1000} s now: ${cure}`;
+    const message = `${this.#path} does not answer for ${this.#maxWait / 1000} s now: ${cure}`;
     return new FileSyncError(kind, message, { device: this.#device });
   }
 }

@@ -1,23 +1,23 @@
 // What the link delivered in each round trip, and how much of it was lost.
 
 /** Rounds whose best rate is remembered. */
-const MEMORY = 8;
+const REMEMBERED_ROUNDS = 8;
 /** A round has at least so many ms and so many settled requests, or it would say nothing. */
-const SHORTEST_ROUND = 20;
-const FEWEST = 16;
+const MIN_ROUND_TIME_MS = 20;
+const MIN_REPLIES = 16;
 /** ms of queueing up to which the link counts as not full, and the same as a share of the longest queueing lately. */
-const CALM = 4;
+const MIN_QUEUEING_MS = 4;
 const CALM_SHARE = 1 / 2;
 /** What is left of the longest queueing after each round. */
-const FORGETTING = 0.98;
+const DECAY = 0.98;
 /** Loss that no bad radio explains: so many times the link's own, and so much on top. */
 const EXCESS_TIMES = 1.5;
-const EXCESS = 0.02;
+const MAX_EXCESS_LOSS = 0.02;
 /** Rounds over which the shares of losses are averaged, those of full queues over fewer: losses come in runs. */
 const AVERAGED = 16;
 const FULL_AVERAGED = 8;
 /** ms over which the rate of now is measured, at least. */
-const MOMENT = 50;
+const MIN_ROUND_MS = 50;
 /** Of the link's own losses; beyond it every estimate breaks down. */
 const MOST_LOSS = 0.6;
 
@@ -86,7 +86,8 @@ export class Rounds {
     this.#count(now);
     this.#queueing = Math.max(this.#queueing, queueing);
     const settled = this.#answered + this.#lost;
-    if (order < this.#until || settled < FEWEST || now - this.#since < SHORTEST_ROUND) return undefined;
+    if (order < this.#until || settled < MIN_REPLIES || now - this.#since < MIN_ROUND_TIME_MS)
+      return undefined;
     const round = this.#judge(this.#answered / (now - this.#since), this.#lost / settled);
     this.restart(now, nextOrder);
     return round;
@@ -95,7 +96,7 @@ export class Rounds {
   #count(now: number): void {
     this.#momentAnswered++;
     const past = now - this.#momentSince;
-    if (past < MOMENT) return;
+    if (past < MIN_ROUND_MS) return;
     this.rateNow = this.#momentAnswered / past;
     this.#momentSince = now;
     this.#momentAnswered = 0;
@@ -103,16 +104,16 @@ export class Rounds {
 
   #judge(rate: number, loss: number): Round {
     const queueing = this.#queueing;
-    this.#longest = Math.max(this.#longest * FORGETTING, queueing);
-    const calm = queueing <= Math.max(CALM, this.#longest * CALM_SHARE);
+    this.#longest = Math.max(this.#longest * DECAY, queueing);
+    const calm = queueing <= Math.max(MIN_QUEUEING_MS, this.#longest * CALM_SHARE);
     (calm ? this.#calmLoss : this.#fullLoss).add(loss);
-    const most = this.ownLoss * EXCESS_TIMES + EXCESS;
+    const most = this.ownLoss * EXCESS_TIMES + MAX_EXCESS_LOSS;
     const congested = !calm && !this.#congested && loss > most && this.#fullLoss.value > most;
     if (congested) this.#fullLoss.reset(this.ownLoss);
     // What the next round loses was asked for before anybody could know.
     this.#congested = congested;
     this.#rates.push(rate);
-    if (this.#rates.length > MEMORY) this.#rates.shift();
+    if (this.#rates.length > REMEMBERED_ROUNDS) this.#rates.shift();
     return { rate, loss, congested, queueing };
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DescriptionFile, parseDescription } from '../../../src/rules/coex.js';
+import { DescriptionFile, parseDescription } from '../../../src/config/description-file.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 
 describe('parseDescription', () => {

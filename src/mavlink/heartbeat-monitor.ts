@@ -22,7 +22,7 @@ export interface Target {
 }
 
 /** Who is at the other end of the link, and whether it is there now. */
-export class Presence {
+export class HeartbeatMonitor {
   readonly #linkName: string;
   readonly #clock: Clock;
   readonly #wanted: number | undefined;

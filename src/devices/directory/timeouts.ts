@@ -1,2 +1,2 @@
 /** ms without an answer after which a file system counts as hanging. */
-export const PATIENCE = 30_000;
+export const ANSWER_TIMEOUT_MS = 30_000;

@@ -1,6 +1,4 @@
-import { RetransmissionTimer } from '../retransmission.js';
-import { BlockSize } from './block-size.js';
-import type { Transmission } from './flight.js';
+import { RetransmissionTimer } from './retransmission.js';
 import { Ledbat, type LinkEstimate } from './ledbat.js';
 import { QueueingDelay } from './queueing-delay.js';
 import { ReplyGap } from './reply-gap.js';
@@ -12,18 +10,18 @@ import { Rounds, type Round } from './rounds.js';
  */
 const TIMEOUT = { shortest: 200, longest: 5_000 };
 /** Requests in flight whose common silence may be chance on a bad link. */
-const FEW = 4;
+const MIN_SAMPLES = 4;
 /** ms by which a reply may be late and still count as overtaken. */
 const MOST_REORDERING = 100;
 /** Weight of a round without late replies in the patience. */
-const FORGETTING = 0.9;
+const DECAY = 0.9;
 /** Times the window that is sent in a round trip at most: in slow start, and later (as Linux paces TCP). */
 const PACE_START = 2;
-const PACE = 1.25;
+const PACING_FACTOR = 1.25;
 /** ms between two requests that are sent together and the next two, before anything has been measured: slow lines bear that. */
 const FIRST_INTERVAL = 100;
 /** ms: no link is believed to be faster than that because replies came so close together. */
-const FINEST_GAP = 1;
+const MIN_GAP_MS = 1;
 /** ms between replies from which on a line is slow: they are far enough apart to be measured well. */
 const COARSE_GAP = 10;
 /** Share of such a gap that lies between two requests at least. */
@@ -31,8 +29,8 @@ const GAP_SHARE = 0.92;
 /** ms of sending that may be caught up on. */
 const PACE_TOLERANCE = 4;
 /** Times the rate of one request at a time that a window must reach, where it loses so much, to be worth it. */
-const WORTH = 1.3;
-const USELESS_LOSS = 0.45;
+const MIN_GAIN = 1.3;
+const MAX_LOSS = 0.45;
 /** Weight of a round in the mean loss: a few bad rounds on a bad radio are chance. */
 const LOSS_SMOOTHING = 1 / 32;
 
@@ -43,9 +41,16 @@ export interface WindowLimits {
   readonly inFlight: number;
 }
 
+/** One request that was sent. */
+export interface Sent {
+  /** Counts the requests in the order in which they were sent. */
+  readonly order: number;
+  /** Monotonic ms. */
+  readonly sentAt: number;
+}
+
 /** What is known of the way to one vehicle and back. It outlives the files. */
-export class Path {
-  readonly blockSize = new BlockSize();
+export class LinkModel {
   readonly #timer = new RetransmissionTimer(TIMEOUT);
   readonly #delay = new QueueingDelay();
   readonly #rounds = new Rounds();
@@ -53,7 +58,7 @@ export class Path {
   readonly #ledbat: Ledbat;
   /** ms by which replies come late that other replies have overtaken. */
   #reordering = 0;
-  #useless = false;
+  #notWorthwhile = false;
   /** Mean share of requests that are lost. */
   #loss = 0;
   /** Monotonic ms at which the next request is due. */
@@ -106,7 +111,7 @@ export class Path {
   /** ms from one request to the next, at least. */
   get #pause(): number {
     if (this.#timer.smoothed === 0) return this.#second ? FIRST_INTERVAL : 0;
-    const pace = this.interval / (this.#ledbat.slowStart ? PACE_START : PACE);
+    const pace = this.interval / (this.#ledbat.slowStart ? PACE_START : PACING_FACTOR);
     return this.#isSlow ? Math.max(pace, GAP_SHARE * this.#gap.ms) : pace;
   }
 
@@ -115,8 +120,8 @@ export class Path {
   }
 
   /** Requests in flight bring no more than one at a time would. */
-  get useless(): boolean {
-    return this.#useless;
+  get notWorthwhile(): boolean {
+    return this.#notWorthwhile;
   }
 
   /** A file begins. */
@@ -130,13 +135,13 @@ export class Path {
     this.#rounds.restart(now, nextOrder);
   }
 
-  /** A reply with data came, after which `inFlight` requests are still open. */
-  answered({ order, sentAt, block }: Transmission, now: number, inFlight: number, nextOrder: number): void {
+  /** A reply with data came, after which `inFlight` requests are still open. `isFull`: it is as large as replies are. */
+  answered({ order, sentAt }: Sent, isFull: boolean, now: number, inFlight: number, nextOrder: number): void {
     const roundTrip = now - sentAt;
     if (this.#delay.base === Infinity) this.#ledbat.begin(inFlight + 1);
     this.#timer.answered(1, roundTrip);
     this.#gap.answered(order, now);
-    if (block.size >= this.blockSize.size) this.#delay.sample(roundTrip, now);
+    if (isFull) this.#delay.sample(roundTrip, now);
     const round = this.#rounds.answered(order, this.#delay.current, now, nextOrder);
     if (round) this.#ended(round);
     if (this.#usesWindow(inFlight + 1)) this.#ledbat.answered(this.#link);
@@ -154,14 +159,14 @@ export class Path {
   }
 
   /** The reply to a request that was given up came after all. */
-  late({ sentAt }: Transmission, now: number): void {
+  late({ sentAt }: Sent, now: number): void {
     const late = Math.min(now - sentAt - this.#timer.smoothed, MOST_REORDERING);
     this.#reordering = Math.max(this.#reordering, late);
   }
 
   /** None of the requests in flight was answered. */
   silent(inFlight: number): void {
-    if (inFlight > FEW) this.#ledbat.restart(this.#link);
+    if (inFlight > MIN_SAMPLES) this.#ledbat.restart(this.#link);
   }
 
   get #link(): LinkEstimate {
@@ -171,16 +176,16 @@ export class Path {
     const rate = isSlow ? Math.max(bestRate, 1 / this.#gap.ms) : bestRate;
     // On a slow line, those whose replies get lost are not made up for: when none is, telemetry would wait for them.
     const full = base < Infinity ? (rate * base) / (isSlow ? 1 : 1 - ownLoss) : 0;
-    const borne = Math.max(rateNow, 1 / Math.max(FINEST_GAP, this.#gap.ms) || 0);
+    const borne = Math.max(rateNow, 1 / Math.max(MIN_GAP_MS, this.#gap.ms) || 0);
     const least = base < Infinity ? base * borne : 0;
     return { queueing: current, full, rate, least, isSlow };
   }
 
   #ended(round: Round): void {
-    this.#reordering = this.#reordering < 1 ? 0 : this.#reordering * FORGETTING;
+    this.#reordering = this.#reordering < 1 ? 0 : this.#reordering * DECAY;
     if (round.congested) this.#ledbat.congested(this.#link, round.queueing);
     else this.#ledbat.uncongested();
     this.#loss += (round.loss - this.#loss) * LOSS_SMOOTHING;
-    this.#useless = this.#loss > USELESS_LOSS && round.rate * this.#delay.base < WORTH;
+    this.#notWorthwhile = this.#loss > MAX_LOSS && round.rate * this.#delay.base < MIN_GAIN;
   }
 }

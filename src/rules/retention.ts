@@ -1,5 +1,5 @@
 import type { FileRecord } from '../ports.js';
-import type { Retention } from '../rules/rule.js';
+import type { Retention } from './rule.js';
 
 /**
  * The records whose local copies exceed the size limit of their rule: copies under the same limit (the same object) share its

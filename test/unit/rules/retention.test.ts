@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { beyondLimits } from '../../../src/local/retention.js';
+import { beyondLimits } from '../../../src/rules/retention.js';
 import type { Delivery, FileRecord, Moment } from '../../../src/ports.js';
 import type { Retention } from '../../../src/rules/rule.js';
 

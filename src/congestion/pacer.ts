@@ -1,5 +1,5 @@
 /** ms of sending that may be caught up on. */
-const TOLERANCE = 20;
+const TOLERANCE_MS = 20;
 
 /** Keeps to a rate on average (the generic cell rate algorithm, ITU-T I.371). */
 export class Pacer {
@@ -17,6 +17,6 @@ export class Pacer {
   }
 
   asked(bytes: number, now: number): void {
-    this.#next = Math.max(this.#next, now - TOLERANCE) + (bytes / this.#rate) * 1000;
+    this.#next = Math.max(this.#next, now - TOLERANCE_MS) + (bytes / this.#rate) * 1000;
   }
 }

@@ -2,7 +2,7 @@
 // decrease of LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus, sections 4.2 and 4.4). The window counts requests.
 
 /** ms that packets may wait in queues because of us (TARGET; the RFC allows 100): telemetry waits with them. */
-const TARGET = 25;
+const TARGET_DELAY_MS = 25;
 /** The same where a queue overflows sooner: share of its delay then, ms at least, growth in a round without overflow. */
 const TARGET_SHARE = 1 / 2;
 const LEAST_TARGET = 3;
@@ -27,7 +27,7 @@ const CEILING_SHARE = 3;
 const CEILING_MARGIN = 16;
 /** What is left of the window after a congested round, and at least after a round trip with far too long queues. */
 const DECREASE = 0.7;
-const STEEPEST = 0.5;
+const MAX_DECREASE = 0.5;
 /** Share of the known window to begin with after an idle time. */
 const RESTART_SHARE = 1 / 2;
 
@@ -51,7 +51,7 @@ export class Ledbat {
   /** Up to where the window doubles in each round trip. */
   #threshold = Infinity;
   /** ms. */
-  #target = TARGET;
+  #target = TARGET_DELAY_MS;
 
   /** `most`: requests in flight at most. */
   constructor(most: number) {
@@ -82,7 +82,8 @@ export class Ledbat {
 
   /** More was lost than the link loses by itself, with packets waiting for `queueing` ms. */
   congested({ full, rate }: LinkEstimate, queueing: number): void {
-    const least = rate > 0 ? Math.min(TARGET, Math.max(LEAST_TARGET, LEAST_PACKETS / rate)) : LEAST_TARGET;
+    const least =
+      rate > 0 ? Math.min(TARGET_DELAY_MS, Math.max(LEAST_TARGET, LEAST_PACKETS / rate)) : LEAST_TARGET;
     this.#target = Math.max(least, Math.min(this.#target, queueing * TARGET_SHARE));
     this.#set(Math.max(this.#size * DECREASE, Math.min(full, this.#size)));
     this.#threshold = 0;
@@ -90,7 +91,7 @@ export class Ledbat {
 
   /** A round trip went by without that. */
   uncongested(): void {
-    this.#target = Math.min(TARGET, this.#target * TARGET_GROWTH);
+    this.#target = Math.min(TARGET_DELAY_MS, this.#target * TARGET_GROWTH);
   }
 
   /** Nothing was answered any more for a while, or nothing was asked: what the link bears now is tried with less. */
@@ -119,7 +120,7 @@ export class Ledbat {
     // What the link was seen to deliver lately need not be approached step by step.
     if (offTarget >= 0 && this.#size < link.full) this.#set(Math.min(link.full, this.#size + 1));
     else if (offTarget >= 0) this.#grow(offTarget * Math.max(gain, 1 / this.#size), link);
-    else this.#shrink(Math.min(STEEPEST, -offTarget), link);
+    else this.#shrink(Math.min(MAX_DECREASE, -offTarget), link);
   }
 
   #grow(by: number, link: LinkEstimate): void {

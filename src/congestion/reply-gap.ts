@@ -2,8 +2,8 @@
 // (packet pairs, Keshav 1991). It is known after one round trip, long before a rate could be measured.
 
 /** Gaps that are remembered, and needed. */
-const MEMORY = 8;
-const NEEDED = 3;
+const MAX_SAMPLES = 8;
+const MIN_SAMPLES = 3;
 
 export class ReplyGap {
   /**
@@ -24,8 +24,8 @@ export class ReplyGap {
 
   #add(gap: number): void {
     this.#gaps.push(gap);
-    if (this.#gaps.length > MEMORY) this.#gaps.shift();
-    if (this.#gaps.length < NEEDED) return;
+    if (this.#gaps.length > MAX_SAMPLES) this.#gaps.shift();
+    if (this.#gaps.length < MIN_SAMPLES) return;
     let [least, second] = [Infinity, Infinity];
     for (const other of this.#gaps) {
       if (other < least) [least, second] = [other, least];

@@ -5,12 +5,12 @@ import type { BlockSize } from './block-size.js';
 import type { Block } from './blocks.js';
 
 /** What is asked for beside the whole block when that stays unanswered: bytes, and after how many ms. */
-const SMALLER = [
+const SMALLER_BLOCKS = [
   { size: 120, after: 1_500 },
   { size: 48, after: 3_000 },
 ] as const;
 
-export interface ContactTools {
+export interface FallbackTools {
   readonly clock: Clock;
   readonly blockSize: BlockSize;
 }
@@ -19,14 +19,14 @@ export interface ContactTools {
  * The beginning of a block, by one request that is repeated until it is answered, and then by smaller ones beside it:
  * some links cut or drop long packets. Rejects as `RemoteFile.read` does; empty at the end of the file.
  */
-export async function contact(
+export async function readWithFallback(
   file: RemoteFile,
   block: Pick<Block, 'offset' | 'size'>,
-  { clock, blockSize }: ContactTools,
+  { clock, blockSize }: FallbackTools,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const first = (settled: AbortSignal) => {
-    const smaller = SMALLER.filter(({ size }) => size < block.size).map(async ({ size, after }) => {
+    const smaller = SMALLER_BLOCKS.filter(({ size }) => size < block.size).map(async ({ size, after }) => {
       await clock.sleep(after, settled);
       return file.read(block.offset, size, settled);
     });

@@ -1,14 +1,14 @@
-import type { Clock } from '../../ports.js';
+import type { Clock } from '../ports.js';
 
 /**
  * One timer that can be set again and again. It rings at the earliest time that was set, and must then be set anew. It
  * takes a short second sleep, so that after a stall of the program what has come in meanwhile is looked at first.
  */
-export class Alarm {
+export class Timer {
   readonly #clock: Clock;
   readonly #ring: () => void;
   #due = Infinity;
-  #nap: AbortController | undefined;
+  #sleep: AbortController | undefined;
 
   constructor(clock: Clock, ring: () => void) {
     this.#clock = clock;
@@ -20,13 +20,13 @@ export class Alarm {
     if (at >= this.#due) return;
     this.cancel();
     this.#due = at;
-    this.#nap = new AbortController();
-    void this.#wait(at, this.#nap.signal);
+    this.#sleep = new AbortController();
+    void this.#wait(at, this.#sleep.signal);
   }
 
   cancel(): void {
-    this.#nap?.abort();
-    this.#nap = undefined;
+    this.#sleep?.abort();
+    this.#sleep = undefined;
     this.#due = Infinity;
   }
 
