@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Place, type Program } from '../test/e2e/program.js';
 import { startServer } from '../test/servers/ftp-servers.js';
 import type { Row } from './run.js';
+import { residentMb } from './support/process.js';
 
 const SIZE = 2_000_000_000;
 const LIMIT_MB = 50;
@@ -53,9 +53,4 @@ export async function growthOf(program: Program): Promise<number> {
     await delay(50);
   }
   return peak - base;
-}
-
-async function residentMb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
 }
