@@ -1,4 +1,5 @@
 import yargs, { type ArgumentsCamelCase, type Argv } from 'yargs';
+import manifest from '../../package.json' with { type: 'json' };
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import { splitArguments } from '../ros/arguments.js';
 import { withinTime } from '../system/deadline.js';
@@ -9,20 +10,25 @@ import { ExitCode, isStop, signalExitCode, untilStopped, type Shell } from './sh
 /** ms that a command may take after the first signal to leave things in order. */
 const STOP_LIMIT_MS = 1_000;
 
+/** The command that the user has named. */
+interface Chosen {
+  command?: Command;
+}
+
 /** Runs the command line; resolves to the exit code and never throws. */
 export async function cli(shell: Shell): Promise<number> {
-  const exit = { code: ExitCode.DONE as number };
-  const program = base(shell);
-  for (const command of commands) add(program, command, shell, exit);
   try {
-    await program.parseAsync(
+    const chosen: Chosen = {};
+    const program = base(shell);
+    for (const command of commands) add(program, command, chosen);
+    let help = '';
+    const args = await program.parseAsync(
       [...programArguments(shell.argv)],
       {},
-      (_error: unknown, _args: unknown, text: string) => {
-        if (text) shell.print(text);
-      },
+      (_error: unknown, _args: unknown, text: string) => void (help = text),
     );
-    return exit.code;
+    if (help) shell.print(help);
+    return help || !chosen.command ? ExitCode.DONE : await obeying(chosen.command, args, shell);
   } catch (thrown) {
     if (isStop(shell.stopped, thrown)) return signalExitCode(shell.stopped);
     const error = toFileSyncError(thrown);
@@ -43,7 +49,7 @@ function base(shell: Shell): Argv {
     .demandCommand(1, 'Which command? `filesync --help` lists them.')
     .recommendCommands()
     .strict()
-    .version()
+    .version(manifest.version)
     .help()
     .wrap(Math.min(110, shell.columns))
     .exitProcess(false)
@@ -52,14 +58,11 @@ function base(shell: Shell): Argv {
     });
 }
 
-function add(program: Argv, listed: ListedCommand, shell: Shell, exit: { code: number }): void {
-  const { usage, summary, load } = listed;
-  const build = async (args: Argv) => {
-    const command = await load();
-    return (command.build?.(args) ?? args).options(command.options);
-  };
-  program.command(usage, summary, build, async args => {
-    exit.code = await obeying(await load(), args, shell);
+/** Without a handler: before it calls one, yargs renders the help, which takes longer than most commands do. */
+function add(program: Argv, { usage, summary, load }: ListedCommand, chosen: Chosen): void {
+  program.command(usage, summary, async (args: Argv) => {
+    chosen.command = await load();
+    return (chosen.command.build?.(args) ?? args).options(chosen.command.options);
   });
 }
 

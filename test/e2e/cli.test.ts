@@ -40,6 +40,17 @@ async function filesOf(place: Place, ...args: string[]): Promise<Listed[]> {
 describe('filesync, the command line', function () {
   this.timeout(60_000);
 
+  it('knows its version in any folder, and prints the help of a command that nobody has run', async () => {
+    await Place.with(async place => {
+      await writeFile(place.path('package.json'), '{"version": "9.9.9"}');
+      const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+      assert.equal((await place.run(['--version'])).stdout, `${version}\n`);
+      const { code, stdout } = await place.run(['retry', '--help']);
+      assert.equal(code, 0);
+      assert.match(stdout, /retry \[id\.\.\][^]*--json/);
+    });
+  });
+
   it('explains itself', () =>
     Place.with(async place => {
       const help = await place.run(['--help']);
