@@ -57,7 +57,7 @@ class Recorder implements WriteEvents {
   }
 }
 
-interface Parcel extends Outgoing {
+interface OutgoingBytes extends Outgoing {
   /** The offsets at which it was opened, in order. */
   readonly opened: number[];
 }
@@ -71,7 +71,7 @@ interface Cut {
 function parcel(
   bytes: Uint8Array,
   options: Partial<Outgoing> & { promised?: number; cut?: Cut } = {},
-): Parcel {
+): OutgoingBytes {
   const opened: number[] = [];
   const { promised, cut, ...overrides } = options;
   return {

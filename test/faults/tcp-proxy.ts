@@ -66,10 +66,10 @@ export class TcpFaultProxy implements FaultProxy {
     }
     const rewrite = this.#rewrite ?? untouched;
     const blow = this.#blow(link);
-    client.pipe(new Passage(blow)).pipe(server);
+    client.pipe(new Relay(blow)).pipe(server);
     server
       .pipe(
-        new Passage(async bytes => {
+        new Relay(async bytes => {
           const passed = await blow(bytes);
           return passed && rewrite(passed, this);
         }),
@@ -139,7 +139,7 @@ const blows = {
 };
 
 /** One direction of a connection. */
-class Passage extends Transform {
+class Relay extends Transform {
   readonly #pass: Blow;
   #lost = false;
 

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { access, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Beginnings and endings of words that the glossary has retired: they are joined only at run time, or this file would hold them. */
+const RETIRED = [
+  ...['Couri', 'Parc', 'Passa', 'Wordi', 'DeviceH', 'Ledg', 'Mann', 'Err', 'Refu', 'tellO', 'compl'],
+  ...['giveW', 'orGiven', 'inBoth', 'besideN', 'lookF', 'distr', 'lets us', 'gives no file', 'is told the'],
+  'could not be listed',
+];
+const ENDINGS = [
+  ...['er', 'el', 'ge', 'ng', 'ub', 'er', 'ers', 'and', 'ser', 'nce', 'ain'],
+  ...['ay', 'Back', 'Turns', 'ame', 'ully', 'ust', ' in', ' its name', ' password'],
+  ' whole',
+];
+const MAX_PROSE = 120;
+const MAX_TERMS = 25;
+const MIN_QUESTIONS = 20;
+
+async function filesBelow(folder: string, ending: RegExp): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter(entry => entry.isFile() && ending.test(entry.name))
+    .map(({ parentPath, name }) => join(parentPath, name));
+}
+
+/** The rows of the table behind a heading, without its head. */
+function tableBehind(text: string, heading: string): string[][] {
+  const [, part = ''] = text.split(`\n## ${heading}\n`);
+  const rows = (part.split('\n## ')[0] ?? '').split('\n').filter(line => line.startsWith('|'));
+  return rows.slice(2).map(row => row.split('|').map(cell => cell.trim()));
+}
+
+describe('documents', () => {
+  it('use no word of the old vocabulary, nor do sources and tests', async () => {
+    const words = RETIRED.map((word, index) => word + ENDINGS[index]);
+    const isPhrase = (word: string) => word.includes(' ');
+    const patterns = words.map(word => new RegExp(isPhrase(word) ? word : `\\b#?${word}(?![a-z])`));
+    const texts = [...(await filesBelow('src', /\.ts$/)), ...(await filesBelow('test', /\.ts$/))];
+    texts.push(...(await filesBelow('docs', /\.md$/)), 'README.md', 'CONTRIBUTING.md');
+    const found: string[] = [];
+    for (const file of texts) {
+      const text = await readFile(file, 'utf8');
+      for (const pattern of patterns) if (pattern.test(text)) found.push(`${file}: ${pattern.source}`);
+    }
+    assert.deepEqual(found, []);
+  });
+
+  it('have no line of prose over 120 characters', async () => {
+    const long: string[] = [];
+    for (const file of [
+      ...(await filesBelow('docs', /\.md$/)),
+      'README.md',
+      'CONTRIBUTING.md',
+      'CHANGELOG.rst',
+    ]) {
+      const isProse = (line: string) => line.length > MAX_PROSE && !/^\s*[|<>]|^\S+$|https?:/.test(line);
+      const lines = (await readFile(file, 'utf8')).replace(/^```[^]*?^```/gm, '').split('\n');
+      long.push(...lines.filter(isProse).map(line => `${file}: ${line}`));
+    }
+    assert.deepEqual(long, []);
+  });
+
+  it('say for at least twenty decisions in which file they are made', async () => {
+    const rows = tableBehind(await readFile('docs/ARCHITECTURE.md', 'utf8'), 'Where it is decided');
+    assert.ok(rows.length >= MIN_QUESTIONS);
+    for (const [, question = '', file = ''] of rows) {
+      assert.match(question, /\?$/);
+      await access(file.replaceAll('`', ''));
+    }
+  });
+
+  it('explain the terms of the project, at most twenty-five', async () => {
+    const rows = tableBehind(await readFile('docs/ARCHITECTURE.md', 'utf8'), 'Glossary');
+    assert.ok(rows.length > 0 && rows.length <= MAX_TERMS, `${rows.length} terms`);
+  });
+});
