@@ -15,6 +15,9 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20.20',
+  // Comments and blanks would stay in memory as long as the program runs; short lines keep traces readable.
+  minifyWhitespace: true,
+  lineLimit: 160,
   sourcemap: true,
   legalComments: 'linked',
   external: OUTSIDE,
