@@ -3,6 +3,7 @@ import { filter, firstValueFrom } from 'rxjs';
 import { FileTransferProtocol } from '../../src/mavlink/messages.js';
 import type { Frame } from '../../src/mavlink/frame.js';
 import { collect, eventually, failsWith, listed, sample } from '../conformance/support.js';
+import type { RecordingLogger } from '../fakes/recording-logger.js';
 import { ENDPOINT_QOS } from '../../src/ros/mavros/endpoint.js';
 import { MAVLINK_TYPE } from '../../src/ros/mavros/interfaces.js';
 import { mavrosBench, mavrosSource, type MavrosBench, type MavrosBenchOptions } from './mavros-bench.js';
@@ -201,6 +202,18 @@ describe('mavros source, one transport only', () => {
       assert.equal(bench.logger.messages('error').length, 1);
       await bench.put(FILE.path, sample(0));
       await failsWith(() => collect(bench.source.read(FILE, 0, never)), 'changed');
+    }));
+
+  it('logs each call with its result, and who holds the lock, at debug', () =>
+    onBench({ transport: 'services' }, async bench => {
+      await readsWhole(bench);
+      const log = (bench.graph.logger as RecordingLogger).messages('debug').join('\n');
+      assert.match(log, /\/mavros\/ftp\/close \/log\/a\/flight.ulg: r_errno 9 after \d+ ms/);
+      assert.match(
+        log,
+        /FTP lock acquired after[^]*\/mavros\/ftp\/open [^]*: ok after[^]*FTP lock released after/,
+      );
+      assert.match(bench.logger.messages('debug').join('\n'), /transport of MAVROS: services, as configured/);
     }));
 
   it('uses an endpoint of its own, and removes the one that a killed run left', () =>

@@ -21,7 +21,7 @@ export interface MavrosTools {
 
 /** The device type on a ROS graph. All devices of one returned type share one lock over the FTP services. */
 export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: MavrosTools): DeviceType {
-  const lock = new FtpLock(clock, quietAtStart);
+  const lock = new FtpLock(clock, graph.logger, quietAtStart);
   const known = new Map<string, FtpServices>();
   const servicesOf = (namespace: string) => {
     const services = known.get(namespace) ?? new FtpServices({ graph, namespace, clock, lock });
@@ -34,10 +34,13 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: Mavro
     summary,
     options: mavrosOptions,
     source: (chosen, context) => {
+      const { transport } = chosen;
+      if (transport !== 'auto')
+        context.logger.log('debug', `transport of MAVROS: ${transport}, as configured`);
       const endpoint = endpointMaker(graph, chosen, context);
-      if (chosen.transport === 'endpoint') return endpoint();
+      if (transport === 'endpoint') return endpoint();
       const services = servicesOf(chosen.namespace);
-      return chosen.transport === 'services'
+      return transport === 'services'
         ? plainSource(graph, services, chosen, context)
         : autoSource(graph, services, chosen, context, { endpoint, grace });
     },

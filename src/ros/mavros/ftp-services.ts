@@ -1,4 +1,4 @@
-import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError } from '../../errors.js';
 import type { Clock } from '../../ports.js';
 import { withinTime } from '../../system/deadline.js';
 import type { Client, Graph } from '../graph.js';
@@ -277,11 +277,18 @@ export class FtpServices {
     try {
       const answer = await client.call(request, { timeout: limit + MARGIN_MS, signal: never });
       const took = clock.monotonic() - begun;
+      this.#log(call, answer.success ? 'ok' : `r_errno ${answer.r_errno}`, took);
       this.#judge(service, answer, isUnsettled(answer, took, limit) && !call.arrived?.(answer));
       return { answer, took };
     } catch (error) {
+      this.#log(call, toFileSyncError(error).kind, clock.monotonic() - begun);
       throw this.#unanswered(service, limit, error);
     }
+  }
+
+  #log({ service, path }: { service: string; path: string }, result: string, ms: number): void {
+    const { graph, namespace } = this.#options;
+    graph.logger.log('debug', `${namespace}/ftp/${service} ${path}: ${result} after ${Math.round(ms)} ms`);
   }
 
   #judge(service: string, { success, r_errno }: FtpAnswer, unsettled: boolean): void {
