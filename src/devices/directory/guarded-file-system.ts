@@ -5,7 +5,7 @@ import { Subject, type Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
 import { found } from '../../local/looks.js';
 import { OpenFile, type FileAccess } from '../../local/open-file.js';
-import type { Clock } from '../../ports.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { withDeadline } from '../../system/deadline.js';
 import { isLocal } from '../../system/local-file-system.js';
 import { ANSWER_TIMEOUT_MS } from './timeouts.js';
@@ -38,7 +38,8 @@ const allCalls = new Semaphore(3);
 export class GuardedFileSystem {
   readonly #path: string;
   readonly #device: string;
-  readonly #clock: Clock;
+  readonly #clock: DeviceContext['clock'];
+  readonly #logger: DeviceContext['logger'];
   readonly #maxWait: number;
   readonly #hanging = new Subject<void>();
   #local: boolean | undefined;
@@ -46,12 +47,13 @@ export class GuardedFileSystem {
   #unanswered = new Set<Call>();
   #probing = false;
 
-  /** @param path of the device's folder, for the messages. @param patience ms */
-  constructor(path: string, { name, clock }: { name: string; clock: Clock }, patience = ANSWER_TIMEOUT_MS) {
+  /** @param path of the device's folder, for the messages @param maxWait ms without an answer that count as hanging */
+  constructor(path: string, context: DeviceContext, maxWait = ANSWER_TIMEOUT_MS) {
     this.#path = path;
-    this.#device = name;
-    this.#clock = clock;
-    this.#maxWait = patience;
+    this.#device = context.name;
+    this.#clock = context.clock;
+    this.#logger = context.logger;
+    this.#maxWait = maxWait;
   }
 
   /** Emits when the file system has begun or ceased to hang. */
@@ -150,20 +152,28 @@ export class GuardedFileSystem {
   #missed(call: Call): FileSyncError {
     if (!call.begun) return this.#hangError('unavailable');
     this.#local = false;
+    if (this.#unanswered.size === 0) this.#log(`hangs: a call has no answer after ${this.#maxWait} ms`);
     this.#unanswered.add(call);
     this.#hanging.next();
     return this.#hangError('timeout');
   }
 
   #answered(call: Call): void {
-    if (this.#unanswered.delete(call) && this.#unanswered.size === 0) this.#hanging.next();
+    if (!this.#unanswered.delete(call) || this.#unanswered.size > 0) return;
+    this.#log('answers again');
+    this.#hanging.next();
   }
 
   /** Another mount may be there by now: calls that went to the old one are not waited for any more. */
   #reset(): void {
     if (this.#unanswered.size === 0) return;
+    this.#log('answers again');
     this.#unanswered.clear();
     this.#slots = new Semaphore(OWN_CALLS);
+  }
+
+  #log(event: string): void {
+    this.#logger.log('debug', `${this.#path} ${event}`);
   }
 
   #hangError(kind: 'timeout' | 'unavailable'): FileSyncError {

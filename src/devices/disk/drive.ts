@@ -148,7 +148,23 @@ export class Drive {
 
   #mounter(over: AbortSignal): Mounter | undefined {
     const { mountPoint } = this.#options;
-    return mountPoint === undefined ? undefined : new Mounter(mountPoint, this.#runner(over));
+    return mountPoint === undefined ? undefined : new Mounter(mountPoint, this.#logged(this.#runner(over)));
+  }
+
+  /** The programs that mount and unmount, with their result at debug. */
+  #logged(run: RunProgram): RunProgram {
+    const { clock } = this.#context;
+    return async (program, args, signal) => {
+      const begun = clock.monotonic();
+      const outcome = await run(program, args, signal);
+      const ms = Math.round(clock.monotonic() - begun);
+      this.#debug(`${program} ${args.join(' ')}: exit code ${outcome.code} after ${ms} ms`);
+      return outcome;
+    };
+  }
+
+  #debug(message: string): void {
+    this.#context.logger.log('debug', message);
   }
 
   async #ensure(need: Need, over: AbortSignal): Promise<Mount> {
@@ -195,6 +211,7 @@ export class Drive {
       return await this.#findMount(over);
     } catch (thrown) {
       const error = toFileSyncError(stillWanted(thrown, over));
+      if (error.message !== last?.error.message) this.#debug(`no mounted drive: ${error.message}`);
       this.#failure = { stamp, until: now + (last ? RETRY_DELAY_MS : FIRST_RETRY), error };
       throw error;
     }
@@ -210,14 +227,9 @@ export class Drive {
     const theirs = await this.#entryOf(drive);
     const entry = theirs ?? (await this.#mountHere(drive, title, over));
     if (presence === undefined) throw new FileSyncError('unavailable', `${title} was removed`);
-    return {
-      path: entry.point,
-      title,
-      drive,
-      presence,
-      entry,
-      ours: !theirs || (await this.#isOurs(theirs, drive, over)),
-    };
+    const ours = !theirs || (await this.#isOurs(theirs, drive, over));
+    this.#debug(`found ${title}, mounted at ${entry.point} by ${ours ? 'this' : 'another'} program`);
+    return { path: entry.point, title, drive, presence, entry, ours };
   }
 
   /** Where the whole drive is mounted. */

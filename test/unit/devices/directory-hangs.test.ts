@@ -16,6 +16,7 @@ import {
   sample,
 } from '../../conformance/support.js';
 import { deviceContext } from '../../fakes/device-context.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { HangingMount, whyNoFuse } from '../../servers/hanging-mount.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
 
@@ -25,6 +26,7 @@ const bytes = sample(3_000_000);
 describe('directory on a mount that hangs', function () {
   let mount: HangingMount;
   let source: DirectorySource;
+  let logger: RecordingLogger;
   let target: DirectoryTarget;
 
   before(async function () {
@@ -36,7 +38,8 @@ describe('directory on a mount that hangs', function () {
 
   beforeEach(async () => {
     mount = await HangingMount.make();
-    source = new DirectorySource(mount.path, deviceContext({ name: 'share' }), { timeout: TIMEOUT });
+    logger = new RecordingLogger();
+    source = new DirectorySource(mount.path, deviceContext({ name: 'share', logger }), { timeout: TIMEOUT });
     target = new DirectoryTarget(mount.path, deviceContext({ name: 'share' }), TIMEOUT);
     await writeFile(join(mount.behind, 'log.ulg'), bytes);
   });
@@ -126,13 +129,17 @@ describe('directory on a mount that hangs', function () {
     assert.ok((await collect(source.read(file, 0, never))).equals(bytes));
   });
 
-  it('is away while it hangs, and back when it answers', async () => {
+  it('is offline while it hangs, and back when it answers, which it logs', async () => {
     await becomes(source, true);
     mount.hang();
     const { reason } = await becomes(source, false);
     assert.match(reason, /does not answer/);
     mount.goOn();
     await becomes(source, true);
+    assert.deepEqual(logger.messages('debug'), [
+      `${mount.path} hangs: a call has no answer after ${TIMEOUT} ms`,
+      `${mount.path} answers again`,
+    ]);
   });
 
   it('is back when another mount is in its place, although the old one never answers', async () => {

@@ -408,10 +408,28 @@ describe('disk', () => {
       await mkdir(place);
       await clock.advance(10_000);
       await listed(source);
-      assert.deepEqual(logger.messages('debug'), [
-        'drivelist cannot be used, lsblk alone serves: Cannot find package',
-      ]);
+      assert.deepEqual(
+        logger.messages('debug').filter(message => message.includes('drivelist')),
+        ['drivelist cannot be used, lsblk alone serves: Cannot find package'],
+      );
       await source.close();
+    });
+
+    it('logs at debug that no drive is found, that one is, how it is mounted and unmounted', async () => {
+      stage.mount = mounting;
+      const source = sourceOn({}, async () => ({ parse: () => [] }));
+      await reasonOf(source);
+      await plugIn();
+      await mkdir(place);
+      await clock.advance(10_000);
+      await listed(source);
+      await source.close();
+      assert.deepEqual(logger.messages('debug'), [
+        'no mounted drive: the drive with UUID 66F8-E5D9 is not plugged in',
+        `mount -t vfat -o ro,nosuid,nodev,noexec,utf8 /dev/sda1 ${place}: exit code 0 after 0 ms`,
+        `found the drive /dev/sda1, mounted at ${place} by this program`,
+        `umount ${place}: exit code 0 after 0 ms`,
+      ]);
     });
 
     it("calls the drive by drivelist's words", async () => {
