@@ -57,8 +57,8 @@ const UNANSWERED: readonly ErrorKind[] = ['timeout', 'unavailable', 'cancelled']
 const NO_REPLY = 'file transfer is not answered on an endpoint of its router';
 
 /**
- * Uses an endpoint of the router where there is one and file transfer is answered on it, else the FTP services. An endpoint
- * is kept until `close`, the services as long as MAVROS has its vehicle.
+ * Uses an endpoint of the router where there is one and file transfer is answered on it, else the FTP services. An
+ * endpoint is kept until `close`, the services as long as MAVROS has its vehicle.
  */
 export class AutoSource implements Source {
   readonly capabilities;
@@ -223,7 +223,9 @@ export class AutoSource implements Source {
     }
   }
 
-  /** Returns the source in use by now, or the services if only they answer file transfer; else throws `thrown` again. */
+  /**
+   * Returns the source in use by now, or the services if only they answer file transfer; else throws `thrown` again.
+   */
   async #fallback(transport: Transport, thrown: unknown, signal: AbortSignal): Promise<Source> {
     const { services } = this.#options;
     const now = this.#transport.value;

@@ -1,5 +1,5 @@
 import { defineDevice, type DeviceContext, type DeviceType } from '../../config/definition.js';
-import { sourceOn } from '../../devices/mavlink/ends.js';
+import { sourceOn } from '../../devices/mavlink/factory.js';
 import { mavros, mavrosOptions, type MavrosOptions } from '../../devices/mavros.js';
 import { RemoteSource } from '../../mavlink/remote-source.js';
 import type { Clock, Source } from '../../ports.js';

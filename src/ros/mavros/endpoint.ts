@@ -21,8 +21,9 @@ export interface EndpointOptions {
 }
 
 /**
- * Raw MAVLink through an endpoint of the MAVROS router that is ours alone, parallel to MAVROS' own plugins. One connection at a
- * time: the next waits until the last is closed, since the removal of the last endpoint would remove the next one, too.
+ * Raw MAVLink through an endpoint of the MAVROS router that is ours alone, parallel to MAVROS' own plugins. One
+ * connection at a time: the next waits until the last is closed, since the removal of the last endpoint would remove
+ * the next one, too.
  */
 export function endpointTransport(options: EndpointOptions): Transport {
   let last: Promise<unknown> = Promise.resolve();
@@ -50,8 +51,8 @@ async function connected(
 }
 
 /**
- * Adds the endpoint to the router and returns the router's name. An endpoint of that name is removed first: a killed run
- * leaves one behind, and a second one would duplicate every message.
+ * Adds the endpoint to the router and returns the router's name. An endpoint of that name is removed first: a killed
+ * run leaves one behind, and a second one would duplicate every message.
  */
 async function addedEndpoint(
   { graph, namespace, url }: EndpointOptions,

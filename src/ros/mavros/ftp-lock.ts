@@ -4,14 +4,14 @@ import type { Clock, Logger } from '../../ports.js';
 import { withDeadline } from '../../system/deadline.js';
 
 /**
- * ms after which a call of a killed former run has certainly ended at MAVROS: the 5 s of a listing, and the reset that a
- * late reply causes.
+ * ms after which a call of a killed former run has certainly ended at MAVROS: the 5 s of a listing, and the reset that
+ * a late reply causes.
  */
 const QUIET_AT_START_MS = 6_200;
 
 /**
- * One holder at a time, first come, first served: MAVROS aborts the whole process when two calls of its FTP plugin overlap.
- * The whole program shares one lock.
+ * One holder at a time, first come, first served: MAVROS aborts the whole process when two calls of its FTP plugin
+ * overlap. The whole program shares one lock.
  */
 export class FtpLock {
   readonly #clock: Clock;
@@ -48,7 +48,7 @@ export class FtpLock {
   }
 
   /** Waits for the end of the rest; rejects with `cancelled` at the abort. For the holder, before each call. */
-  async quiet(signal: AbortSignal): Promise<void> {
+  async waitForRest(signal: AbortSignal): Promise<void> {
     const left = this.#quietUntil - this.#clock.monotonic();
     if (left > 0) await this.#clock.sleep(left, signal);
   }

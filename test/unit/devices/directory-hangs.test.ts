@@ -63,7 +63,7 @@ describe('directory on a mount that hangs', function () {
     assert.ok((await readFile(join(mount.behind, 'day/copy.ulg'))).equals(bytes));
   });
 
-  it('may be written to unseen, and tells the space that its server tells', async () => {
+  it('may have unseen writers, and reports the space that its server reports', async () => {
     const writer = spawn('sh', ['-c', 'exec 3>>log.ulg; echo ready; read line'], { cwd: mount.path });
     await once(writer.stdout, 'data');
     assert.deepEqual(await source.writers(['log.ulg'], never), { open: new Set(), complete: false });
@@ -87,7 +87,7 @@ describe('directory on a mount that hangs', function () {
     await outside.close();
   });
 
-  it('says so in limited time, whatever is asked, and leaves threads to all other files', async () => {
+  it('times out at any call, and leaves threads to all other files', async () => {
     const file = await only();
     mount.hang();
     const works = [
@@ -152,7 +152,7 @@ describe('directory on a mount that hangs', function () {
     assert.equal((await only()).path, 'log.ulg');
   });
 
-  it('gives up at once when it is told to', async () => {
+  it('stops at once when it is cancelled', async () => {
     const patient = new DirectorySource(mount.path, deviceContext(), { timeout: 3_600_000 });
     const file = await only();
     mount.hang();
