@@ -5,8 +5,8 @@
 // 1. the native add-on: the prebuilt one where it fits this system, else built from source (and kept in WORK_FOLDER);
 // 2. the JavaScript side of the messages that the node uses, its own included.
 //
-// Does nothing where all that went into it is as it was when it last ended well: that is kept beside the library, and goes
-// with it when it is installed anew. ROS must be sourced. Ends with 1 and a sentence if anything is missing.
+// Does nothing where all its inputs are as at its last success: they are recorded next to the library, and removed
+// with it when it is installed again. ROS must be sourced. Ends with 1 and a sentence if anything is missing.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -29,7 +29,7 @@ const module = join(nodeModules, 'rclnodejs');
 const distro = process.env.ROS_DISTRO;
 const mark = join(module, 'prepared.json');
 
-/** What the client library itself loads, and what the node says and hears. An empty list is the whole package. */
+/** What the client library itself loads, and the node's own messages and services. An empty list is the whole package. */
 const INTERFACES = {
   action_msgs: [],
   builtin_interfaces: [],
@@ -68,7 +68,7 @@ function run(command, args, options) {
 
 // ---- the native add-on ----------------------------------------------------------------------------------
 
-/** Whether this process' Node can load it, here and now, beside the sourced ROS. */
+/** Whether this process' Node can load it now, with the sourced ROS. */
 function loads(addon) {
   const load = 'process.dlopen({ exports: {} }, process.argv[1])';
   return existsSync(addon) && spawnSync(process.execPath, ['-e', load, addon]).status === 0;
@@ -81,7 +81,7 @@ function prebuilt() {
   return join(module, 'prebuilds', `linux-${process.arch}`, name);
 }
 
-/** Node's own headers where they are installed beside it; without them node-gyp fetches some. */
+/** Node's own headers where they are installed with it; without them node-gyp fetches some. */
 function headers() {
   const prefix = dirname(dirname(process.execPath));
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];

@@ -5,7 +5,7 @@ import { deviceTypes } from '../devices/registry.js';
 import type { Engine } from '../engine/engine.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { splitArguments } from '../ros/arguments.js';
-import { withMavros } from '../ros/mavros.js';
+import { withMavros } from '../ros/mavros/device.js';
 import { declareConfig, exposeEngine } from '../ros/node.js';
 import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
 import type { Graph } from '../ros/graph.js';

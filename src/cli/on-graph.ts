@@ -3,7 +3,7 @@ import { RemoteAdmin } from '../control/client.js';
 import { controlSocket } from '../control/socket.js';
 import type { DeviceStatus } from '../engine/devices.js';
 import { splitArguments } from '../ros/arguments.js';
-import { isMavros, mavrosDevice } from '../ros/mavros.js';
+import { isMavros, mavrosDevice } from '../ros/mavros/device.js';
 import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
 import { isSourced } from '../ros/rclnodejs.js';
 import type { Shell } from './shell.js';

@@ -37,9 +37,10 @@ export const directory = defineDevice({
 function apartFromLocal(path: string, { name, local }: DeviceContext): string {
   const inside = relative(path, local);
   if (inside.startsWith('..') || isAbsolute(inside)) return path;
-  const cure = 'set `local` (and `database`) to a folder outside it, or `path` to one that does not hold it';
+  const remedy =
+    'set `local` (and `database`) to a folder outside it, or `path` to one that does not hold it';
   throw new FileSyncError(
     'config',
-    `devices.${name}.path: ${path} holds the local storage ${local}; ${cure}`,
+    `devices.${name}.path: ${path} holds the local storage ${local}; ${remedy}`,
   );
 }

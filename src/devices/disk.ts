@@ -12,7 +12,9 @@ const options = z
       .string()
       .min(1)
       .optional()
-      .describe('folder where the drive is mounted if nobody has mounted it; without it, others must do so'),
+      .describe(
+        'folder where the drive is mounted if no other program has mounted it; without it, others must do so',
+      ),
     timeout: duration()
       .default(ANSWER_TIMEOUT_MS)
       .describe(
@@ -28,6 +30,6 @@ export const disk = defineDevice({
     'Source and target: a drive that comes and goes, like a camera on USB, found by its UUID, label or serial number',
   tellsSpace: true,
   options,
-  source: async (given, context) => (await import('./disk/make.js')).diskSource(given, context),
-  target: async (given, context) => (await import('./disk/make.js')).diskTarget(given, context),
+  source: async (given, context) => (await import('./disk/factory.js')).diskSource(given, context),
+  target: async (given, context) => (await import('./disk/factory.js')).diskTarget(given, context),
 });

@@ -73,7 +73,7 @@ export const mavlink = defineDevice({
   options,
   source: async (options, context) => {
     const { transportTo } = await import('../mavlink/transport.js');
-    const { sourceOn } = await import('./mavlink/ends.js');
+    const { sourceOn } = await import('./mavlink/factory.js');
     return sourceOn(transportTo(options.url, context.clock), options, context);
   },
 });

@@ -27,8 +27,8 @@ export const mavrosOptions = z.object({
 export type MavrosOptions = z.output<typeof mavrosOptions>;
 
 /**
- * Where there is no ROS graph: the options are checked, and whoever wants to use it is told what it takes. In one,
- * `src/ros/mavros.ts` takes its place.
+ * The definition without a ROS graph: it checks the options, and its source reports what is missing. On a graph,
+ * `src/ros/mavros/device.ts` replaces it.
  */
 export const mavros = defineDevice({
   type: 'mavros',

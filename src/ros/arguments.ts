@@ -1,7 +1,7 @@
 const BEGIN = '--ros-args';
 const END = '--';
 
-/** A command line taken apart: ROS's own arguments stand between `--ros-args` and `--` or the end, more than once if need be. */
+/** A command line, split: ROS's own arguments are between `--ros-args` and `--` or the end, possibly more than once. */
 export interface Arguments {
   readonly program: readonly string[];
   readonly ros: readonly string[];
@@ -21,7 +21,7 @@ export function splitArguments(argv: readonly string[]): Arguments {
 
 /** ROS's arguments, those that set parameters apart from all others. */
 export interface RosArguments {
-  /** In their order; the later one stands. */
+  /** In their order; the last value of a parameter counts. */
   readonly parameters: readonly ParameterArgument[];
   readonly others: readonly string[];
 }
@@ -43,7 +43,7 @@ export function sortRosArguments(ros: readonly string[]): RosArguments {
   return { parameters, others };
 }
 
-/** Nothing for what is no parameter's, or malformed: ROS itself complains about that. */
+/** Undefined for other arguments, and for malformed ones: ROS itself reports those. */
 function parseParameter(flag: string, value: string): ParameterArgument | undefined {
   if (flag === '--params-file') return { file: value };
   if (flag !== '-p' && flag !== '--param') return undefined;

@@ -15,36 +15,36 @@ type Level = (typeof Level)[keyof typeof Level];
 
 /** ms between two reports, as the convention for /diagnostics wants it. */
 const INTERVAL_MS = 1000;
-/** An absence of less than so many ms is nothing to warn of: vehicles reboot, cables are swapped. */
-const USUAL_ABSENCE = 60_000;
+/** A device that is offline for less than this is not warned of: vehicles reboot, cables are swapped. */
+const MIN_WARN_OFFLINE_MS = 60_000;
 
-interface Absence {
+interface Offline {
   /** Monotonic ms, while it lasts. */
   since?: number;
   /** The longest one that has ended, ms. */
   longest: number;
 }
 
-/** Remembers how long devices are used to be away. */
-export class Absences {
-  readonly #absences = new Map<string, Absence>();
+/** Remembers how long devices have been offline. */
+export class OfflineTimes {
+  readonly #times = new Map<string, Offline>();
 
-  /** ms for which the device has been away, 0 when it is there; `now` is monotonic. */
+  /** ms for which the device has been offline, 0 when it is available; `now` is monotonic. */
   note({ name, available }: DeviceStatus, now: number): number {
-    const absence = this.#absences.get(name) ?? { longest: 0 };
-    this.#absences.set(name, absence);
-    const length = absence.since === undefined ? 0 : now - absence.since;
-    if (!available) absence.since ??= now;
-    else if (absence.since !== undefined) {
-      absence.longest = Math.max(absence.longest, length);
-      delete absence.since;
+    const offline = this.#times.get(name) ?? { longest: 0 };
+    this.#times.set(name, offline);
+    const length = offline.since === undefined ? 0 : now - offline.since;
+    if (!available) offline.since ??= now;
+    else if (offline.since !== undefined) {
+      offline.longest = Math.max(offline.longest, length);
+      delete offline.since;
     }
     return available ? 0 : length;
   }
 
-  /** ms that nobody wonders at: the longest absence so far, and a minute in any case. */
+  /** ms offline that are usual for the device: its longest time offline so far, at least a minute. */
   usual({ name }: DeviceStatus): number {
-    return Math.max(USUAL_ABSENCE, this.#absences.get(name)?.longest ?? 0);
+    return Math.max(MIN_WARN_OFFLINE_MS, this.#times.get(name)?.longest ?? 0);
   }
 }
 
@@ -52,13 +52,13 @@ export class Absences {
 export function publishDiagnostics(parts: Publishing, hostname: string): Subscription {
   const { graph, engine, clock } = parts;
   const publisher = graph.advertise(topics.diagnostics, '/diagnostics', RELIABLE);
-  const absences = new Absences();
+  const offlineTimes = new OfflineTimes();
   let devices: readonly DeviceStatus[] = [];
   let pending: Pending = { finds: 0, downloads: 0, uploads: 0, total: 0 };
   const report = () => {
     const now = clock.monotonic();
     const status = [
-      ...devices.map(device => deviceStatus(graph.name, device, absences, now)),
+      ...devices.map(device => deviceStatus(graph.name, device, offlineTimes, now)),
       queueStatus(parts, pending, hostname),
     ];
     publisher.publish({ header: { stamp: toTime(clock.now()), frame_id: '' }, status });
@@ -74,14 +74,14 @@ export function publishDiagnostics(parts: Publishing, hostname: string): Subscri
 export function deviceStatus(
   node: string,
   device: DeviceStatus,
-  absences: Absences,
+  offlineTimes: OfflineTimes,
   now: number,
 ): DiagnosticStatusMessage {
   const { name, type, available, armed, reason } = device;
-  const away = absences.note(device, now);
-  const facts = { type, available, armed, 'offline for, s': Math.round(away / 1000) };
+  const offlineMs = offlineTimes.note(device, now);
+  const facts = { type, available, armed, 'offline for, s': Math.round(offlineMs / 1000) };
   return {
-    level: deviceLevel(device, away > absences.usual(device)),
+    level: deviceLevel(device, offlineMs > offlineTimes.usual(device)),
     name: `${node.slice(1)}: ${name}`,
     message: reason,
     hardware_id: name,
@@ -102,7 +102,7 @@ export function queueStatus(
 ): DiagnosticStatusMessage {
   const counts = countStates(engine.records);
   const states = [...counts].map(([state, count]) => [`files ${stateName(state)}`, count] as const);
-  const queues = { paused: engine.paused, looks: finds, downloads, uploads };
+  const queues = { paused: engine.paused, scans: finds, downloads, uploads };
   const [level, message] = queueVerdict(counts.get(FileState.FAILED) ?? 0, engine.paused, total - finds);
   return {
     level,

@@ -1,21 +1,21 @@
 import type { Rclnodejs, RclListener } from './rclnodejs.js';
 
-/** Messages of one subscription in a row, before anything else gets its turn. */
-const MOST_AT_ONCE = 64;
+/** Messages of one subscription in a row, before any other work continues. */
+const MAX_MESSAGES_PER_WAKE = 64;
 
 type NodeClass = Rclnodejs['Node'];
 
 /**
- * The library's node, where each wake-up of its thread brings all serialized messages that have come. The library takes one at a
- * time, and to wake up costs more than the message.
+ * The library's node, where each wake-up of its thread brings all serialized messages that have come. The library takes
+ * one at a time, and to wake up costs more than the message.
  */
 export function drainingNodeClass(rcl: Rclnodejs): NodeClass {
-  /** Subscriptions that have brought something in this turn. */
-  const fruitful = new Set<object>();
+  /** Subscriptions that have received a message in this round. */
+  const received = new Set<object>();
   return class extends rcl.Node {
     override createSubscription(type: string, topic: string, ...rest: readonly object[]) {
       if (!rest.some(isRaw)) return super.createSubscription(type, topic, ...rest);
-      const note = () => fruitful.add(subscription.handle);
+      const note = () => received.add(subscription.handle);
       const noting = rest.map(one => (isListener(one) ? first(note, one) : one));
       const subscription = super.createSubscription(type, topic, ...noting);
       return subscription;
@@ -23,10 +23,10 @@ export function drainingNodeClass(rcl: Rclnodejs): NodeClass {
 
     override execute(handles: readonly object[]): void {
       let ready = handles;
-      for (let turn = 0; turn < MOST_AT_ONCE && ready.length > 0; turn++) {
-        fruitful.clear();
+      for (let round = 0; round < MAX_MESSAGES_PER_WAKE && ready.length > 0; round++) {
+        received.clear();
         super.execute(ready);
-        ready = [...fruitful];
+        ready = [...received];
       }
     }
   };

@@ -19,7 +19,7 @@ export interface ServiceType<Request extends Message, Response extends Message> 
 }
 
 export interface Qos {
-  /** Messages kept for whoever is slow or, when `transient-local`, late. */
+  /** Messages kept for slow subscribers or, when `transient-local`, late ones. */
   readonly depth: number;
   readonly reliability: 'reliable' | 'best-effort';
   readonly durability: 'volatile' | 'transient-local';
@@ -27,7 +27,7 @@ export interface Qos {
 
 /** ROS's own default. */
 export const RELIABLE: Qos = { depth: 10, reliability: 'reliable', durability: 'volatile' };
-/** Whoever comes late gets the last one. */
+/** A late subscriber receives the last message. */
 export const LATCHED: Qos = { depth: 1, reliability: 'reliable', durability: 'transient-local' };
 
 export interface Publisher<M extends Message> {
@@ -43,8 +43,8 @@ export interface CallOptions {
 
 export interface Client<Request extends Message, Response extends Message> {
   /**
-   * Rejects with `unavailable` when there was no server in time, with `timeout` when there was one and no answer came, and
-   * with `cancelled` when the signal aborted.
+   * Rejects with `unavailable` when there was no server in time, with `timeout` when there was one and no answer came,
+   * and with `cancelled` when the signal aborted.
    */
   call(request: Request, options: CallOptions): Promise<Response>;
   close(): void;
@@ -65,21 +65,24 @@ export interface ParameterSpec<T extends ParameterValue> {
   readonly readOnly?: boolean;
   /** Why this value cannot be taken, or nothing. */
   refuse?(value: T): string | undefined;
-  /** A new value stands. Not called for the value that `declare` gives back. */
+  /** Called with a new value that was accepted; not with the value that `declare` returns. */
   changed?(value: T): void;
 }
 
 /**
  * A node in a ROS graph: all that FileSync needs of it. Names may be relative, private (`~/files`) or absolute, and are
- * remapped as the user said. Callbacks may throw: it is logged, a service answers what its type says, and nothing else happens.
+ * remapped as the user said. Callbacks may throw: it is logged, a service answers what its type says, and nothing else
+ * happens.
  */
 export interface Graph {
   /** Fully qualified: `/drone1/filesync`. */
   readonly name: string;
   readonly namespace: string;
-  /** Also heard on /rosout. */
+  /** Also published on /rosout. */
   readonly logger: Logger;
-  /** Declares a parameter; its value, from the command line, a file or `initial`. Throws `config` if that is refused. */
+  /**
+   * Declares a parameter; its value, from the command line, a file or `initial`. Throws `config` if that is refused.
+   */
   declare<T extends ParameterValue>(spec: ParameterSpec<T>): T;
   advertise<M extends Message>(type: MessageType<M>, topic: string, qos: Qos): Publisher<M>;
   subscribe<M extends Message>(
@@ -90,7 +93,7 @@ export interface Graph {
   ): Closable;
   /** As `advertise`, for messages that are serialized already; `type` by its name in ROS. */
   advertiseRaw(type: string, topic: string, qos: Qos): Publisher<Uint8Array> & Closable;
-  /** As `subscribe`, without the cost of decoding: the callback is given the serialized message. */
+  /** As `subscribe`, without the cost of decoding: the callback receives the serialized message. */
   subscribeRaw(type: string, topic: string, qos: Qos, callback: (bytes: Uint8Array) => void): Closable;
   serve<Request extends Message, Response extends Message>(
     type: ServiceType<Request, Response>,

@@ -20,15 +20,15 @@ export interface GuardedNode extends RclNode {
 type GuardedNodeClass = new (...parameters: ConstructorParameters<Rclnodejs['Node']>) => GuardedNode;
 
 /**
- * The library's node with its two weak spots mended. A callback that throws would abort the process: every one is wrapped,
- * those of the parameter services that the library adds by itself included. And edits of parameters are judged by our own
- * table, whose answers say what is wrong.
+ * The library's node with two fixes. A callback that throws would abort the process: every callback is wrapped, those
+ * of the parameter services that the library adds included. And our own table checks edits of parameters, since its
+ * answers say what is wrong.
  */
 export function guardedNodeClass(rcl: Rclnodejs): GuardedNodeClass {
   return class extends drainingNodeClass(rcl) implements GuardedNode {
     readonly table = new ParameterTable();
 
-    /** The library puts the parameters' events into the node's namespace, where no tool looks for them. */
+    /** The library puts the parameters' events into the node's namespace, where no tool expects them. */
     override createPublisher(type: string, topic: string, ...rest: readonly object[]): RclPublisher {
       return super.createPublisher(type, topic === EVENTS ? `/${EVENTS}` : topic, ...rest);
     }
@@ -48,7 +48,7 @@ export function guardedNodeClass(rcl: Rclnodejs): GuardedNodeClass {
     }
 
     override setParametersAtomically(parameters: readonly RclParameter[]): RclResult {
-      return edit(rcl, this.table, parameters, values => super.setParametersAtomically(values));
+      return setChecked(rcl, this.table, parameters, values => super.setParametersAtomically(values));
     }
   };
 }
@@ -63,7 +63,7 @@ function guardedHandler(node: RclNode, handler: RclHandler): RclHandler {
     try {
       await handler(request, response);
     } catch (thrown) {
-      tell(node, thrown);
+      logError(node, thrown);
       if (!response.sent) response.send(response.template);
     }
   };
@@ -74,17 +74,17 @@ function guardedListener(node: RclNode, listener: RclListener): RclListener {
     try {
       listener(message);
     } catch (thrown) {
-      tell(node, thrown);
+      logError(node, thrown);
     }
   };
 }
 
-function tell(node: RclNode, thrown: unknown): void {
+function logError(node: RclNode, thrown: unknown): void {
   node.getLogger().error(toFileSyncError(thrown).message);
 }
 
 /** All or none. Parameters that are not in the table are the library's own. */
-function edit(
+function setChecked(
   rcl: Rclnodejs,
   table: ParameterTable,
   parameters: readonly RclParameter[],
@@ -92,7 +92,7 @@ function edit(
 ): RclResult {
   const taken: RclParameter[] = [];
   for (const parameter of parameters) {
-    const verdict = table.judge(parameter.name, parameter.value);
+    const verdict = table.check(parameter.name, parameter.value);
     if (verdict && 'refused' in verdict) return { successful: false, reason: verdict.refused };
     taken.push(verdict ? toParameter(rcl, parameter.name, verdict.taken) : parameter);
   }

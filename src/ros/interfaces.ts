@@ -1,6 +1,6 @@
 import type { Message, MessageType, ServiceType } from './graph.js';
 
-// What the node says and hears, as msg/, srv/ and the standard packages define it.
+// The node's messages and services, as msg/, srv/ and the standard packages define them.
 
 /** builtin_interfaces/Time. */
 export interface Time {

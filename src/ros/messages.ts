@@ -12,10 +12,10 @@ const DELIVERY_STATE: Readonly<Record<Delivery['state'], number>> = {
   failed: 4,
 };
 
-/** Seconds that builtin_interfaces/Time can tell, from 1901 to 2038. */
+/** Seconds that builtin_interfaces/Time can hold, from 1901 to 2038. */
 const [EARLIEST, LATEST] = [-(2 ** 31), 2 ** 31 - 1];
 
-/** `ms` since the Unix epoch, or the next time that ROS can tell; zero where it is not known. */
+/** `ms` since the Unix epoch, or the nearest time that ROS can hold; zero where it is not known. */
 export function toTime(ms = 0): Time {
   const sec = Math.floor(ms / 1000);
   return {

@@ -7,8 +7,8 @@ import type { Closable, Graph } from './graph.js';
 import { serveDatabase } from './services.js';
 import { publishTopics } from './topics.js';
 
-/** s; less would be a busy loop. */
-const SHORTEST_INTERVAL = 0.05;
+/** Less would be a busy loop. */
+const MIN_INTERVAL_SECONDS = 0.05;
 const MODES: readonly string[] = ['upload-only', 'pause', 'continue'] satisfies WhileArmed[];
 
 export interface NodeParts {
@@ -48,12 +48,12 @@ function declareInterval(graph: Graph, engine: Engine, configured: number): void
   const apply = (seconds: number) => engine.setInterval(seconds === 0 ? configured : seconds * 1000);
   const initial = graph.declare({
     name: 'interval',
-    description: 'pause between two looks at a source, seconds; 0: as the configuration says',
+    description: 'pause between two scans of a source, seconds; 0: as the configuration says',
     initial: 0,
     refuse: seconds =>
-      seconds === 0 || seconds >= SHORTEST_INTERVAL
+      seconds === 0 || seconds >= MIN_INTERVAL_SECONDS
         ? undefined
-        : `interval must be at least ${SHORTEST_INTERVAL} s, or 0 for the configuration's`,
+        : `interval must be at least ${MIN_INTERVAL_SECONDS} s, or 0 for the configuration's`,
     changed: apply,
   });
   apply(initial);

@@ -3,9 +3,9 @@ import { parse } from 'yaml';
 import { FileSyncError } from '../errors.js';
 import { EVERY_NODE, type ParameterArgument } from './arguments.js';
 
-// Parameters from the command line and from files, resolved as ROS's own client libraries do it. The library that we stand on
+// Parameters from the command line and from files, resolved as ROS's own client libraries do it. rclnodejs
 // knows only `/**` and a node's bare name: what launch writes for a node with a namespace, and what `ros2 param dump`
-// prints, would be dropped without a word.
+// prints, would be ignored silently.
 
 /** One value that was asked for. */
 interface Override {
@@ -27,7 +27,7 @@ export async function readOverrides(parameters: readonly ParameterArgument[]): P
   return overrides;
 }
 
-/** The values for one node by its full name; of several for one parameter the last stands. */
+/** The values for one node by its full name; of several for one parameter the last counts. */
 export function overridesFor(overrides: readonly Override[], node: string): ReadonlyMap<string, unknown> {
   const meant = overrides.filter(override => pattern(override.node).test(node));
   return new Map(meant.map(({ name, value }) => [name, value]));
@@ -62,7 +62,7 @@ const isMap = (value: unknown): value is Record<string, unknown> =>
 const join = (outer: string, inner: string) =>
   outer === '' ? inner : `${outer.replace(/\/$/, '')}/${inner.replace(/^\//, '')}`;
 
-/** `*` stands for one part of a name, `**` for any number; a bare name is meant in every namespace. */
+/** `*` matches one part of a name, `**` for any number; a bare name is meant in every namespace. */
 function pattern(node: string): RegExp {
   const full = node.startsWith('/') ? node : `${EVERY_NODE}/${node}`;
   const parts = full

@@ -5,25 +5,25 @@ import { toTime } from './messages.js';
 
 /** ms between two messages, whatever transfer they are about: 5 Hz. */
 const INTERVAL_MS = 200;
-/** Transfers that wait for their turn at most; of more, the oldest news are dropped. */
+/** Transfers that wait for their message at most; of more, the oldest are dropped. */
 const MAX_WAITING = 16;
 /** Transfers whose speed is known at most. */
 const MAX_REMEMBERED = 64;
 
-interface Told {
+interface Reported {
   readonly bytes: number;
   /** Monotonic, ms. */
   readonly at: number;
 }
 
-/** Tells of transfers in turn, the newest of each, at a steady pace. */
+/** Reports the progress of transfers in turn, the newest of each, at a steady rate. */
 export class PacedProgress {
   readonly #clock: Clock;
   readonly #publish: (message: ProgressMessage) => void;
   readonly #waiting = new Map<string, Progress>();
-  readonly #told = new Map<string, Told>();
+  readonly #reported = new Map<string, Reported>();
   readonly #closed = new AbortController();
-  #telling = false;
+  #publishing = false;
 
   constructor(clock: Clock, publish: (message: ProgressMessage) => void) {
     this.#clock = clock;
@@ -33,7 +33,7 @@ export class PacedProgress {
   add(progress: Progress): void {
     this.#waiting.set(`${progress.id} ${progress.target ?? ''}`, progress);
     forgetOldest(this.#waiting, MAX_WAITING);
-    if (!this.#telling) void this.#tell().catch(() => this.#waiting.clear());
+    if (!this.#publishing) void this.#publishWaiting().catch(() => this.#waiting.clear());
   }
 
   close(): void {
@@ -41,13 +41,13 @@ export class PacedProgress {
   }
 
   /** Rejects when closed. */
-  async #tell(): Promise<void> {
-    this.#telling = true;
+  async #publishWaiting(): Promise<void> {
+    this.#publishing = true;
     for (let next = this.#next(); next; next = this.#next()) {
       this.#publish(this.#message(...next));
       await this.#clock.sleep(INTERVAL_MS, this.#closed.signal);
     }
-    this.#telling = false;
+    this.#publishing = false;
   }
 
   #next(): [string, Progress] | undefined {
@@ -63,13 +63,13 @@ export class PacedProgress {
     return { stamp, id, device, path, target, bytes: BigInt(bytes), size: BigInt(size), percent, ...speed };
   }
 
-  /** Zero in the first message, and where a transfer began anew. */
+  /** Zero in the first message, and where a transfer began again. */
   #speed(key: string, bytes: number): number {
     const now = { bytes, at: this.#clock.monotonic() };
-    const last = this.#told.get(key) ?? now;
-    this.#told.delete(key);
-    this.#told.set(key, now);
-    forgetOldest(this.#told, MAX_REMEMBERED);
+    const last = this.#reported.get(key) ?? now;
+    this.#reported.delete(key);
+    this.#reported.set(key, now);
+    forgetOldest(this.#reported, MAX_REMEMBERED);
     return now.at > last.at ? Math.max(0, ((bytes - last.bytes) * 1000) / (now.at - last.at)) : 0;
   }
 }

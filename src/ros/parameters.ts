@@ -4,7 +4,7 @@ import type { ParameterSpec, ParameterValue } from './graph.js';
 /** Whether a value can be taken, and if not, why. */
 export type Verdict = { readonly taken: ParameterValue } | { readonly refused: string };
 
-/** The rules of a node's parameters, the same whatever graph the node stands in. */
+/** The rules of a node's parameters, the same in any graph. */
 export class ParameterTable {
   readonly #specs = new Map<string, ParameterSpec<ParameterValue>>();
 
@@ -19,8 +19,8 @@ export class ParameterTable {
     throw new FileSyncError('config', `parameter ${spec.name}: ${verdict.refused}`);
   }
 
-  /** What becomes of a value that somebody wants to set while the node runs; undefined if the parameter is not ours. */
-  judge(name: string, value: unknown): Verdict | undefined {
+  /** The verdict on a value that is set while the node runs; undefined if the parameter is not ours. */
+  check(name: string, value: unknown): Verdict | undefined {
     const spec = this.#specs.get(name);
     if (!spec) return undefined;
     return spec.readOnly
@@ -28,7 +28,7 @@ export class ParameterTable {
       : verdictOn(spec, value);
   }
 
-  /** A value that was taken stands. */
+  /** To be called once a value that was taken has been set. */
   changed(name: string, value: ParameterValue): void {
     this.#specs.get(name)?.changed?.(value);
   }

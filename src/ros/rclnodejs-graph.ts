@@ -28,14 +28,17 @@ import {
   type RclResponse,
 } from './rclnodejs.js';
 
-/** ms that the listening thread sleeps at most. It wakes when something arrives, but whoever adds or ends a listener waits for it. */
-const SPIN_TIMEOUT = 20;
-/** ms between two looks whether a server has come. */
-const SERVER_POLL = 50;
+/**
+ * ms that the listening thread sleeps at most. It wakes when something arrives; adding or ending a listener waits for
+ * it.
+ */
+const SPIN_TIMEOUT_MS = 20;
+/** ms between two probes whether the service is available. */
+const SERVER_POLL_INTERVAL_MS = 50;
 
 export interface NodeOptions {
   readonly name: string;
-  /** What stood after `--ros-args`. */
+  /** The arguments after `--ros-args`. */
   readonly rosArguments: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -83,7 +86,7 @@ export class RclnodejsGraph implements Graph {
     this.name = fullName(node);
     this.namespace = node.namespace();
     this.logger = rosLogger(node.getLogger());
-    node.spin(SPIN_TIMEOUT);
+    node.spin(SPIN_TIMEOUT_MS);
   }
 
   declare<T extends ParameterValue>(spec: ParameterSpec<T>): T {
@@ -201,7 +204,7 @@ export class RclnodejsGraph implements Graph {
         signal: [options.signal, this.#closed.signal],
         clock: this.#clock,
         ms: options.timeout,
-        late: () => lateError(name, served),
+        late: () => timeoutError(name, served),
       });
     } catch (thrown) {
       throw toFileSyncError(thrown, { operation: 'call' });
@@ -209,7 +212,7 @@ export class RclnodejsGraph implements Graph {
   }
 
   async #server(client: RclClient, signal: AbortSignal): Promise<void> {
-    while (!client.isServiceServerAvailable()) await this.#clock.sleep(SERVER_POLL, signal);
+    while (!client.isServiceServerAvailable()) await this.#clock.sleep(SERVER_POLL_INTERVAL_MS, signal);
   }
 
   #unlessClosed(act: () => void): void {
@@ -237,15 +240,15 @@ function fullName(node: GuardedNode): string {
 }
 
 function refusal(why: string, cause: unknown): FileSyncError {
-  const cure = /log directory/.test(why) ? '; set ROS_LOG_DIR to a folder that can be written to' : '';
-  return new FileSyncError('config', `ROS refuses to start: ${why}${cure}`, { cause });
+  const remedy = /log directory/.test(why) ? '; set ROS_LOG_DIR to a folder that can be written to' : '';
+  return new FileSyncError('config', `ROS refuses to start: ${why}${remedy}`, { cause });
 }
 
-function lateError(service: string, served: boolean): FileSyncError {
+function timeoutError(service: string, served: boolean): FileSyncError {
   const details = { operation: 'call' };
   return served
     ? new FileSyncError('timeout', `${service} did not answer in time`, details)
-    : new FileSyncError('unavailable', `nobody serves ${service}`, details);
+    : new FileSyncError('unavailable', `service ${service} is not available`, details);
 }
 
 function rosLogger(logger: RclLogger): Logger {

@@ -1,6 +1,6 @@
 import { FileSyncError } from '../errors.js';
 
-// The part of rclnodejs 2.2 that the node stands on. The program compiles and runs without that library, so its own
+// The part of rclnodejs 2.2 that the node uses. The program compiles and runs without that library, so its own
 // types are not used.
 
 export interface Rclnodejs {
@@ -115,11 +115,11 @@ export function isSourced(env: Environment): boolean {
 
 /** Hands over the library. Throws `config` with what is missing. */
 export async function loadRclnodejs(env: Environment): Promise<Rclnodejs> {
-  // Its import in a process without ROS would start to rebuild it, so the environment is looked at first.
+  // Its import in a process without ROS would start to rebuild it, so the environment is checked first.
   if (!isSourced(env))
     throw new FileSyncError(
       'config',
-      `ROS 2 is not sourced: source /opt/ros/<distro>/setup.bash, then ${AGAIN}`,
+      `ROS 2 is not sourced: source /opt/ros/<distro>/setup.bash, then ${START_HINT}`,
     );
   try {
     const name: string = 'rclnodejs';
@@ -130,7 +130,7 @@ export async function loadRclnodejs(env: Environment): Promise<Rclnodejs> {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new FileSyncError(
       'config',
-      `rclnodejs cannot be loaded (${why}): build the ROS package, then ${AGAIN}`,
+      `rclnodejs cannot be loaded (${why}): build the ROS package, then ${START_HINT}`,
       {
         cause,
       },
@@ -138,5 +138,5 @@ export async function loadRclnodejs(env: Environment): Promise<Rclnodejs> {
   }
 }
 
-const AGAIN =
+const START_HINT =
   'start the node with `ros2 run filesync filesync`; without ROS, `filesync run` does the same work';

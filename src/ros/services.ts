@@ -18,8 +18,8 @@ import {
 } from './interfaces.js';
 import { toFileState, viewToFileState } from './messages.js';
 
-const DEFAULT_PAGE = 100;
-const LARGEST_PAGE = 1000;
+const DEFAULT_PAGE_SIZE = 100;
+const MAX_PAGE_SIZE = 1000;
 
 const DONE: Answer = { success: true, message: '' };
 const refused = (message: string): Answer => ({ success: false, message });
@@ -47,7 +47,7 @@ async function listFiles(admin: StoreAdmin, request: ListFilesRequest): Promise<
   if (unknown !== undefined) return { ...refused(`there is no state ${unknown}`), files: [], total: 0 };
   const all = await admin.files(device === '' ? {} : { device });
   const matching = states.size === 0 ? all : all.filter(record => states.has(record.state));
-  const end = offset + Math.min(limit || DEFAULT_PAGE, LARGEST_PAGE);
+  const end = offset + Math.min(limit || DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
   const files = matching.slice(offset, end).map(record => viewToFileState(record));
   return { ...DONE, files, total: matching.length };
 }

@@ -10,11 +10,11 @@ import { toDeviceState, toFileState, toTime } from './messages.js';
 import { PacedProgress } from './paced-progress.js';
 
 /** ms between two summaries of the files. */
-const SUMMARY_GAP = 1000;
+const SUMMARY_INTERVAL_MS = 1000;
 /** Files in a summary at most. */
-const SUMMARY_FILES = 100;
+const MAX_SUMMARY_FILES = 100;
 /** Changes kept for a slow listener: many files may be found at once. */
-const CHANGES_KEPT = 100;
+const CHANGES_DEPTH = 100;
 
 export interface Publishing {
   readonly graph: Graph;
@@ -33,7 +33,7 @@ export function publishTopics(parts: Publishing): Subscription {
 }
 
 function publishChanges({ graph, engine: { records } }: Publishing): Subscription {
-  const publisher = graph.advertise(topics.fileState, '~/file_state', { ...RELIABLE, depth: CHANGES_KEPT });
+  const publisher = graph.advertise(topics.fileState, '~/file_state', { ...RELIABLE, depth: CHANGES_DEPTH });
   return records.changes.subscribe(({ record, previous }) => {
     if (record) publisher.publish(toFileState(record));
     else if (previous) publisher.publish(toFileState(previous, true));
@@ -45,7 +45,7 @@ function publishSummary({ graph, engine: { records }, clock }: Publishing): Subs
   const publish = () => publisher.publish(summary(records, clock));
   publish();
   const paced = records.changes.pipe(
-    throttle(() => after(clock, SUMMARY_GAP), { leading: true, trailing: true }),
+    throttle(() => after(clock, SUMMARY_INTERVAL_MS), { leading: true, trailing: true }),
   );
   return paced.subscribe(publish);
 }
@@ -53,7 +53,7 @@ function publishSummary({ graph, engine: { records }, clock }: Publishing): Subs
 export function summary(records: Records, clock: Clock): FileStateArrayMessage {
   const unfinished = [...records.all()].filter(isUnfinished);
   const counts = [...countStates(records)].map(([state, count]) => ({ state, count }));
-  const files = unfinished.slice(0, SUMMARY_FILES).map(record => toFileState(record));
+  const files = unfinished.slice(0, MAX_SUMMARY_FILES).map(record => toFileState(record));
   return { stamp: toTime(clock.now()), files, unfinished: unfinished.length, counts };
 }
 

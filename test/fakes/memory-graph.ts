@@ -81,7 +81,7 @@ export class MemoryGraph implements Graph {
 
   /** What `ros2 param set` does: why it was refused, or nothing. */
   setParameter(name: string, value: unknown): string | undefined {
-    const verdict = this.#table.judge(name, value) ?? { refused: `${name} has not been declared` };
+    const verdict = this.#table.check(name, value) ?? { refused: `${name} has not been declared` };
     if ('refused' in verdict) return verdict.refused;
     this.#values.set(name, verdict.taken);
     this.#table.changed(name, verdict.taken);
@@ -187,7 +187,7 @@ export class MemoryGraph implements Graph {
     const left = () => Math.max(0, deadline - this.#clock.monotonic());
     let handler = this.#network.services.get(path);
     for (; !handler; handler = this.#network.services.get(path)) {
-      if (left() === 0) throw new FileSyncError('unavailable', `nobody serves ${path}`);
+      if (left() === 0) throw new FileSyncError('unavailable', `service ${path} is not available`);
       await this.#clock.sleep(Math.min(SERVER_POLL, left()), ended);
     }
     throwIfAborted(ended);

@@ -11,7 +11,7 @@ async function valuesFor(node: string, ...ros: readonly string[]): Promise<unkno
   return Object.fromEntries(overridesFor(overrides, node));
 }
 
-/** The values that a parameter file gives to a node. */
+/** The values that a parameter file sets for a node. */
 async function fromFile(node: string, yaml: string): Promise<unknown> {
   const folder = await temporaryFolder();
   const file = join(folder.path, 'params.yaml');
@@ -24,7 +24,7 @@ async function fromFile(node: string, yaml: string): Promise<unknown> {
 }
 
 describe('ROS arguments', () => {
-  it('stand between --ros-args and --, more than once', () => {
+  it('are between --ros-args and --, more than once', () => {
     const argv = ['node', '--ros-args', '-r', 'a:=b', '--', '-c', 'file', '--ros-args', '-p', 'x:=1'];
     assert.deepEqual(splitArguments(argv), {
       program: ['node', '-c', 'file'],
@@ -54,7 +54,7 @@ describe('ROS arguments', () => {
     assert.deepEqual(await valuesFor('/filesync', ...args), { a: 1.5, b: 'text', d: true, e: 'x:=y' });
   });
 
-  it('of several for one parameter, the last stands', async () => {
+  it('of several for one parameter, the last counts', async () => {
     assert.deepEqual(await valuesFor('/filesync', '-p', 'a:=1', '-p', 'a:=2'), { a: 2 });
   });
 

@@ -21,7 +21,7 @@ function rows(text: string): string[][] {
   return lines.map(line => line.slice(2, -2).split(' | '));
 }
 
-/** What stands below a heading of the second level. */
+/** The text below a heading of the second level. */
 async function section(title: string): Promise<string> {
   const [, after] = (await document()).split(`\n## ${title}\n`);
   assert.ok(after !== undefined, `there is a section ${title}`);
@@ -66,7 +66,7 @@ describe('docs/ROS.md', () => {
     assert.equal(text, replacePart(replacePart(text, 'messages', messages), 'services', services));
   });
 
-  it('says of every constant and field what it is', async () => {
+  it('describes every constant and field', async () => {
     const all = [...(await readInterfaces(at('msg/'))), ...(await readInterfaces(at('srv/')))];
     const fields = all.flatMap(({ name, sections }) =>
       sections.flatMap(one => one.fields.map(field => ({ of: name, ...field }))),

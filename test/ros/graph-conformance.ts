@@ -95,7 +95,7 @@ export const graphCases: Readonly<Record<string, (bench: GraphBench) => Promise<
     assert.deepEqual(heard[0], state);
   },
 
-  'tells whoever comes late the last latched message': async bench => {
+  'sends the last latched message to a late subscriber': async bench => {
     const publisher = bench.graph.advertise(text, '/latched', LATCHED);
     publisher.publish({ data: 'first' });
     publisher.publish({ data: 'last' });
@@ -104,7 +104,7 @@ export const graphCases: Readonly<Record<string, (bench: GraphBench) => Promise<
     assert.deepEqual(heard, ['last']);
   },
 
-  'tells whoever comes late nothing else of the past': async bench => {
+  'sends no other earlier message to a late subscriber': async bench => {
     const publisher = bench.graph.advertise(text, '/fleeting', RELIABLE);
     publisher.publish({ data: 'past' });
     const heard = recorder(bench, '/fleeting');
@@ -128,7 +128,7 @@ export const graphCases: Readonly<Record<string, (bench: GraphBench) => Promise<
     );
   },
 
-  'says nothing more to a listener that has closed': async bench => {
+  'sends nothing more to a listener that has closed': async bench => {
     const heard: string[] = [];
     const listener = bench.peer.subscribe(text, '/closing', RELIABLE, ({ data }) => heard.push(data));
     const others = recorder(bench, '/closing');
@@ -172,7 +172,7 @@ export const graphCases: Readonly<Record<string, (bench: GraphBench) => Promise<
     assert.deepEqual(await ask(bench, false), { success: false, message: 'rejected' });
   },
 
-  'a call that nobody serves is unavailable': async ({ peer }) => {
+  'a call to a service without a server is unavailable': async ({ peer }) => {
     const client = peer.client(setBool, '/nobody');
     await failsWith(() => client.call({ data: true }, { timeout: 60, signal: never }), 'unavailable');
   },
@@ -207,7 +207,7 @@ export const graphCases: Readonly<Record<string, (bench: GraphBench) => Promise<
     assert.equal(graph.declare({ name: 'speed', description: '', initial: 1 }), given.speed);
   },
 
-  'takes an edit of a parameter, or says why not': async ({ graph, ...bench }) => {
+  'accepts an edit of a parameter, or returns the reason': async ({ graph, ...bench }) => {
     const taken: number[] = [];
     graph.declare({
       name: 'speed',
@@ -238,6 +238,6 @@ export const graphCases: Readonly<Record<string, (bench: GraphBench) => Promise<
     const call = client.call({ data: true }, PATIENT);
     await Promise.all([failsWith(() => call), bench.graph.shutdown()]);
     await bench.graph.shutdown();
-    publisher.publish({ data: 'nobody hears it' });
+    publisher.publish({ data: 'no subscriber receives it' });
   },
 };

@@ -22,7 +22,7 @@ const KILLS = number('FILESYNC_SOAK_KILLS', 4);
 /** ms for all. */
 const LIMIT = 240_000 + KILLS * 20_000 + OPERATIONS * 200;
 
-/** FTP calls that reach the vehicle for one file: open, read, close, a look whether it has grown, the checksum. */
+/** FTP calls that reach the vehicle for one file: open, read, close, a listing to see whether it has grown, the checksum. */
 const CALLS_A_FILE = 6;
 const FILES = Math.ceil(OPERATIONS / CALLS_A_FILE) + 1;
 /** Bytes: one packet, a few, and now and then a log that takes many calls. */

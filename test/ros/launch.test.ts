@@ -129,7 +129,7 @@ describe('Start and stop of the node in a real ROS 2 graph', function () {
     }));
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const)
-    it(`ros2 launch: ${signal} to it alone, which it hands on to nobody, leaves nothing behind`, () =>
+    it(`ros2 launch: ${signal} to it alone, which it does not forward, leaves nothing behind`, () =>
       Place.with(async place => {
         const launched = user.launch(await configured(place));
         await launched.says(READY);

@@ -33,7 +33,7 @@ describe('mavros_msgs/Mavlink, serialized', () => {
     }
   });
 
-  it('gives a frame of MAVLink 1 its own form', () => {
+  it('decodes a frame of MAVLink 1 to its own layout', () => {
     const message = encodeMavlink(frame);
     message[MAGIC_AT] = MAGIC_V1;
     const [, length = 0, , , ...rest] = frame;

@@ -3,6 +3,7 @@ import { filter, firstValueFrom } from 'rxjs';
 import { FileTransferProtocol } from '../../src/mavlink/messages.js';
 import type { Frame } from '../../src/mavlink/frame.js';
 import { collect, eventually, failsWith, listed, sample } from '../conformance/support.js';
+import type { RecordingLogger } from '../fakes/recording-logger.js';
 import { ENDPOINT_QOS } from '../../src/ros/mavros/endpoint.js';
 import { MAVLINK_TYPE } from '../../src/ros/mavros/interfaces.js';
 import { mavrosBench, mavrosSource, type MavrosBench, type MavrosBenchOptions } from './mavros-bench.js';
@@ -12,11 +13,11 @@ const LOG = sample(40_000, 5);
 const FILE = { path: 'a/flight.ulg', size: LOG.length };
 
 interface Given extends MavrosBenchOptions {
-  /** How things are before anybody looks at the device. */
+  /** Prepares the bench before the device is probed. */
   readonly before?: (bench: MavrosBench) => void;
 }
 
-/** A bench with one log on the vehicle; somebody watches the device, as the engine does. */
+/** A bench with one log on the vehicle; with a subscriber to the availability, as the engine is. */
 async function onBench(given: Given, test: (bench: MavrosBench) => Promise<void>): Promise<void> {
   const bench = await mavrosBench(given);
   given.before?.(bench);
@@ -47,7 +48,7 @@ async function usesEndpoint(bench: MavrosBench): Promise<void> {
   assert.match(await reason(bench), /endpoint.*transport auto/);
 }
 
-/** Says why wherever it is asked, and has taken its endpoint away. */
+/** Reports why in the log and as the reason, and has removed its endpoint. */
 async function usesServices(bench: MavrosBench, why: RegExp): Promise<void> {
   assert.deepEqual(await listed(bench.source), [FILE]);
   await readsWhole(bench);
@@ -55,8 +56,8 @@ async function usesServices(bench: MavrosBench, why: RegExp): Promise<void> {
   await eventually(async () => bench.router.endpoints.length === 0);
   assert.match(await reason(bench), /transport auto, the FTP services/);
   assert.match(await reason(bench), why);
-  const told = bench.logger.messages('warn').filter(message => why.test(message));
-  assert.equal(told.length, 1, bench.logger.messages().join('\n'));
+  const reported = bench.logger.messages('warn').filter(message => why.test(message));
+  assert.equal(reported.length, 1, bench.logger.messages().join('\n'));
 }
 
 /** A second endpoint on the same topics would bring every message again. */
@@ -73,7 +74,7 @@ async function hearsNothingTwice({ graph, router }: MavrosBench, url: string): P
 const isFtp = ({ messageId }: Frame) => messageId === FileTransferProtocol.id;
 
 describe('mavros source, transport auto', () => {
-  it('goes through an endpoint where the router offers one, and says so', () =>
+  it('goes through an endpoint where the router offers one, and logs it', () =>
     onBench({ transport: 'auto' }, async bench => {
       await usesEndpoint(bench);
       assert.deepEqual(bench.standIn.calls, []);
@@ -111,7 +112,7 @@ describe('mavros source, transport auto', () => {
       },
     ));
 
-  it('says so where file transfer is answered nowhere, and waits', () =>
+  it('times out where file transfer is answered nowhere, and waits', () =>
     onBench(
       { transport: 'auto', before: bench => void (bench.router.passes = frame => !isFtp(frame)) },
       async bench => {
@@ -122,7 +123,7 @@ describe('mavros source, transport auto', () => {
       },
     ));
 
-  it('does not begin over when bytes have been given', () =>
+  it('does not begin again when bytes have been received', () =>
     onBench({ transport: 'auto' }, async bench => {
       const release = bench.sim.hold('/log/a/flight.ulg', 20_000);
       const given: Uint8Array[] = [];
@@ -141,7 +142,7 @@ describe('mavros source, transport auto', () => {
       assert.deepEqual(bench.standIn.calls, []);
     }));
 
-  it('says the cure where the services are all there is and cannot read', () =>
+  it('reports the remedy where there are only the services and they cannot read', () =>
     onBench({ transport: 'auto', routerless: true }, async bench => {
       bench.standIn.readsEmpty = true;
       const error = await failsWith(() => readsWhole(bench), 'unsupported');
@@ -160,7 +161,7 @@ describe('mavros source, transport auto', () => {
       },
     ));
 
-  it('looks for the router again when MAVROS has been away', () =>
+  it('probes the router again when MAVROS has been offline', () =>
     onBench({ transport: 'auto', before: bench => void (bench.router.refusal = 'not yet') }, async bench => {
       await usesServices(bench, /not yet/);
       bench.router.refusal = undefined;
@@ -170,17 +171,17 @@ describe('mavros source, transport auto', () => {
       await usesEndpoint(bench);
     }));
 
-  it('says what is away, MAVROS or the vehicle', () =>
+  it('reports what is offline, MAVROS or the vehicle', () =>
     onBench(
       { transport: 'auto', routerless: true, before: bench => void bench.standIn.connect(false) },
       async bench => {
         const error = await failsWith(() => listed(bench.source), 'unavailable');
-        assert.match(error.message, /MAVROS runs but hears no vehicle/);
+        assert.match(error.message, /MAVROS runs but receives no heartbeat/);
       },
     ));
 
   for (const routerless of [true, false])
-    it(`tells of the armed vehicle ${routerless ? 'by the services' : 'through an endpoint'}`, () =>
+    it(`reports the armed vehicle ${routerless ? 'by the services' : 'through an endpoint'}`, () =>
       onBench({ transport: 'auto', routerless }, async bench => {
         await reason(bench);
         bench.standIn.arm(true);
@@ -190,7 +191,7 @@ describe('mavros source, transport auto', () => {
 });
 
 describe('mavros source, one transport only', () => {
-  it('says once what is to be done about empty reads, and does not blame the file', () =>
+  it('reports the remedy for empty reads once, and does not blame the file', () =>
     onBench({ transport: 'services' }, async bench => {
       bench.standIn.readsEmpty = true;
       for (let round = 0; round < 2; round++) {
@@ -201,6 +202,18 @@ describe('mavros source, one transport only', () => {
       assert.equal(bench.logger.messages('error').length, 1);
       await bench.put(FILE.path, sample(0));
       await failsWith(() => collect(bench.source.read(FILE, 0, never)), 'changed');
+    }));
+
+  it('logs each call with its result, and who holds the lock, at debug', () =>
+    onBench({ transport: 'services' }, async bench => {
+      await readsWhole(bench);
+      const log = (bench.graph.logger as RecordingLogger).messages('debug').join('\n');
+      assert.match(log, /\/mavros\/ftp\/close \/log\/a\/flight.ulg: r_errno 9 after \d+ ms/);
+      assert.match(
+        log,
+        /FTP lock acquired after[^]*\/mavros\/ftp\/open [^]*: ok after[^]*FTP lock released after/,
+      );
+      assert.match(bench.logger.messages('debug').join('\n'), /transport of MAVROS: services, as configured/);
     }));
 
   it('uses an endpoint of its own, and removes the one that a killed run left', () =>

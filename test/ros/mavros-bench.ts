@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Source } from '../../src/ports.js';
 import type { Graph } from '../../src/ros/graph.js';
-import { mavrosDevice, type MavrosTools } from '../../src/ros/mavros.js';
+import { mavrosDevice, type MavrosTools } from '../../src/ros/mavros/device.js';
 import { startSim, type Sim } from '../../src/sim/sim.js';
 import { systemClock } from '../../src/system/clock.js';
 import { handOn } from '../conformance/hand-on.js';

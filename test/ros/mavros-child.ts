@@ -66,7 +66,7 @@ async function fetchAll(): Promise<Report> {
 const there = source.availability.pipe(filter(({ available }) => available));
 const patience = () => systemClock.sleep(LIMIT).then(() => undefined);
 
-/** Begins anew after what passes, as the program's retry loop does. */
+/** Begins again after temporary errors, as the program's retry loop does. */
 async function insist(): Promise<Report> {
   for (let tries = 1; ; tries++) {
     await Promise.race([firstValueFrom(there), patience()]);

@@ -72,7 +72,7 @@ class World {
     return items[Math.floor(this.random() * items.length)] as Item;
   }
 
-  /** Our process is killed, and started anew. */
+  /** Our process is killed, and started again. */
   async crash(): Promise<void> {
     await this.#ours?.graph.shutdown();
     this.#ours = await this.#process();
@@ -191,7 +191,7 @@ describe('mavros source over the services: MAVROS is never killed', () => {
         await recovers(world);
       }));
 
-  it('and when it was, by somebody else, the next one is used', () =>
+  it('and when it was, by another program, the next one is used', () =>
     withWorld(9, async world => {
       const [path, bytes] = [...world.files].at(-1) ?? ['', sample(0)];
       const read = (offset: number) => world.source.read({ path, size: bytes.length }, offset, never);
@@ -209,7 +209,7 @@ describe('mavros source over the services: MAVROS is never killed', () => {
       assert.deepEqual(Buffer.concat([...got, rest]), Buffer.from(bytes));
     }));
 
-  it('and is believed where its error number is left over from a call of somebody else', () =>
+  it('and is believed where its error number is left over from a call of another program', () =>
     withWorld(10, async world => {
       await inVirtualTime(world.clock, world.closeByHand('/log/not-open'));
       const [path, bytes] = [...world.files].at(-1) ?? ['', sample(0)];

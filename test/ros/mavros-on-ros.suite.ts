@@ -3,7 +3,7 @@ import { register } from 'node:module';
 import { join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
 import type { Graph } from '../../src/ros/graph.js';
-import { mavrosDevice } from '../../src/ros/mavros.js';
+import { mavrosDevice } from '../../src/ros/mavros/device.js';
 import { systemClock } from '../../src/system/clock.js';
 import { handOn } from '../conformance/hand-on.js';
 import { sourceConformance, type SourceBench } from '../conformance/source.js';

@@ -118,7 +118,7 @@ describe('mavros source on the real MAVROS', () => {
     assert.doesNotMatch(mavros.output, /terminate called|Busy/);
   }
 
-  it('says what to do where its services cannot read', async function () {
+  it('reports the remedy where its services cannot read', async function () {
     this.timeout(180_000);
     await withVehicle();
     const { files, error } = await report(fetching(ros, 'services'));
@@ -171,7 +171,7 @@ describe('mavros source on the real MAVROS', () => {
     assert.deepEqual(numbers, [...new Set(numbers)]);
   }
 
-  it('is found by filesync check, which says how it is reached and why', async function () {
+  it('is found by filesync check, which reports how it is reached and why', async function () {
     this.timeout(180_000);
     await withVehicle();
     const home = await temporaryFolder();

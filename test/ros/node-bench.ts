@@ -7,11 +7,11 @@ import { makeBench, type BenchOptions } from '../unit/engine/bench.js';
 
 export interface NodeBenchOptions extends BenchOptions {
   readonly parameters?: Readonly<Record<string, unknown>>;
-  /** Where the node stands, instead of `/d1`; nobody there hears it. */
+  /** The graph that the node joins instead of `/d1`; it has no other nodes. */
   readonly graph?: MemoryGraph;
 }
 
-/** The node over an engine on fakes, in a graph within the process, and another node that looks at it. */
+/** The node over an engine on fakes, in a graph within the process, and another node that observes it. */
 export async function makeNodeBench(options: NodeBenchOptions = {}) {
   const bench = await makeBench(options);
   const network = new MemoryNetwork();

@@ -54,7 +54,7 @@ const setArmed = ({ source }: NodeBench, armed: boolean) =>
   source.availability.next({ available: true, reason: '', armed });
 
 describe('Node: topics', () => {
-  it('tells every change of every file, its deletion included', () =>
+  it('publishes every change of every file, its deletion included', () =>
     onNode({}, async bench => {
       const heard = bench.hear(topics.fileState, '/d1/filesync/file_state');
       const id = await delivered(bench);
@@ -62,7 +62,7 @@ describe('Node: topics', () => {
       await eventually(async () => heard.some(({ deleted }) => deleted));
       const seen = new Set(heard.map(({ state }) => state));
       for (const state of [FileState.FOUND, FileState.DOWNLOADING, FileState.DOWNLOADED, FileState.UPLOADED])
-        assert.ok(seen.has(state), `state ${state} was told`);
+        assert.ok(seen.has(state), `state ${state} was published`);
       const last = heard.findLast(({ state }) => state === FileState.UPLOADED) as FileStateMessage;
       assert.equal(last.size, BigInt(A.length));
       assert.deepEqual(
@@ -71,7 +71,7 @@ describe('Node: topics', () => {
       );
     }));
 
-  it('tells whoever comes late what is unfinished and how many files there are', () =>
+  it('publishes to late subscribers what is unfinished and how many files there are', () =>
     onNode(rejecting, async bench => {
       await failed(bench);
       const heard = bench.hear(topics.files, '/d1/filesync/files', true);
@@ -82,7 +82,7 @@ describe('Node: topics', () => {
       assert.match(last?.files[0]?.reason ?? '', /not that one/);
     }));
 
-  it('tells whoever comes late how the devices are', () =>
+  it('publishes the devices to late subscribers', () =>
     onNode({}, async bench => {
       bench.source.availability.next({ available: false, reason: 'no heartbeat', armed: false });
       await bench.engine.start();
@@ -97,7 +97,7 @@ describe('Node: topics', () => {
       );
     }));
 
-  it('tells the progress of downloads and uploads', () =>
+  it('publishes the progress of downloads and uploads', () =>
     onNode({}, async bench => {
       const heard = bench.hear(topics.progress, '/d1/filesync/progress');
       await delivered(bench);
@@ -145,7 +145,7 @@ describe('Node: services', () => {
       assert.deepEqual([elsewhere.success, elsewhere.total], [true, 0]);
     }));
 
-  it('says of a listed file the same as of one that is asked for', () =>
+  it('returns the same for a listed file as for one that is asked for', () =>
     onNode(rejecting, async bench => {
       const id = await failed(bench);
       const ask = { states: [FileState.FAILED], device: '', offset: 0, limit: 0 };
@@ -155,14 +155,14 @@ describe('Node: services', () => {
       assert.equal(file.reason, 'ftp: not that one');
     }));
 
-  it('says that there is no such state', () =>
+  it('refuses a state that does not exist', () =>
     onNode({}, async bench => {
       const ask = { states: [99], device: '', offset: 0, limit: 0 };
       const answer = await bench.call(services.listFiles, 'list_files', ask);
       assert.deepEqual([answer.success, answer.message], [false, 'there is no state 99']);
     }));
 
-  it('gives one file by the beginning of its id, or says why not', () =>
+  it('returns one file by the beginning of its id, or the reason', () =>
     onNode({}, async bench => {
       const id = await delivered(bench);
       const found = await bench.call(services.getFile, 'get_file', { id: id.slice(0, 5) });
@@ -194,7 +194,7 @@ describe('Node: services', () => {
       },
     ));
 
-  it('delivers anew what is set back to DOWNLOADED', () =>
+  it('delivers again what is set back to DOWNLOADED', () =>
     onNode({}, async bench => {
       const id = await delivered(bench);
       bench.target().files.clear();
@@ -234,7 +234,7 @@ describe('Node: services', () => {
     'a file that is not there': [{ id: 'zz', set_description: true }, /no such file/],
   };
   for (const [what, [request, why]] of Object.entries(refusals)) {
-    it(`refuses ${what}, says why and changes nothing`, () =>
+    it(`refuses ${what}, returns the reason and changes nothing`, () =>
       onNode({}, async bench => {
         const id = await delivered(bench);
         const before = bench.record('a.ulg');
@@ -278,7 +278,7 @@ describe('Node: services', () => {
       assert.match((await fetch('zz')).message, /^zz: no such file/);
     }));
 
-  it('moves files to the front, the first named first, and says which it could not', () =>
+  it('moves files to the front, the first named first, and returns which it could not', () =>
     onNode(onRequest, async bench => {
       for (const path of ['a.ulg', 'b.ulg', 'c.ulg', 'd.ulg']) bench.source.put(path, A);
       await bench.engine.start();
@@ -301,7 +301,7 @@ describe('Node: services', () => {
       assert.match((await first(d)).message, /it is UPLOADED; nothing of it waits/);
     }));
 
-  it('looks at the sources at once when asked', () =>
+  it('scans the sources at once when asked', () =>
     onNode({ parameters: { interval: 3600 } }, async bench => {
       await delivered(bench);
       bench.source.put('late.ulg', A);
@@ -330,7 +330,7 @@ describe('Node: parameters', () => {
       await reaches(bench, 'late.ulg', FileState.UPLOADED);
     }));
 
-  it('while_armed stands above the rules, at once, and leaves it to them again', () =>
+  it('while_armed overrides the rules at once, and empty leaves it to them again', () =>
     onNode({}, async bench => {
       setArmed(bench, true);
       bench.source.put('a.ulg', A);
@@ -348,7 +348,7 @@ describe('Node: parameters', () => {
 
   it('while_armed: pause stops deliveries too', () =>
     onNode({ parameters: { while_armed: 'pause' } }, async bench => {
-      bench.target().availability.next({ available: false, reason: 'away', armed: false });
+      bench.target().availability.next({ available: false, reason: 'offline', armed: false });
       bench.source.put('a.ulg', A);
       await bench.engine.start();
       await reaches(bench, 'a.ulg', FileState.DOWNLOADED);

@@ -48,7 +48,7 @@ describe('ROS package', function () {
         assert.equal(code, 0, output);
       }));
 
-    it('says what to set where no log may be written', () =>
+    it('reports what to set where no log may be written', () =>
       fromReadOnly(async (_place, start) => {
         const { code, output } = await start().ended;
         assert.equal(code, 2, output);
@@ -58,7 +58,7 @@ describe('ROS package', function () {
 
   type Start = (...env: readonly string[]) => RosProgram;
 
-  /** Hands over how to start the node, as somebody else where that can be chosen, from a copy that nobody may write to. */
+  /** Hands over how to start the node, as another user where that can be chosen, from a read-only copy. */
   async function fromReadOnly(test: (place: Place, start: Start) => Promise<void>): Promise<void> {
     await Place.with(async place => {
       const prefix = place.path('opt');
@@ -100,7 +100,7 @@ describe('ROS package', function () {
         assert.equal((await stat(made)).ino, before.ino);
       }));
 
-    it('makes messages anew when a .msg has changed', () =>
+    it('generates messages again when a .msg has changed', () =>
       prepared(async (module, own, prepare) => {
         const definition = join(own, 'msg/Progress.msg');
         const text = await readFile(definition, 'utf8');
@@ -111,7 +111,7 @@ describe('ROS package', function () {
         assert.match(await readFile(made, 'utf8'), /tries/);
       }));
 
-    it('says what is missing', () =>
+    it('reports what is missing', () =>
       prepared(async (_module, own, prepare) => {
         const none = await prepare(own, ['AMENT_PREFIX_PATH=']);
         assert.deepEqual([none.code, /ROS package \w+ is missing/.test(none.output)], [1, true], none.output);
@@ -126,7 +126,7 @@ describe('ROS package', function () {
 
   type Prepare = (own: string, env?: readonly string[]) => Promise<Ended>;
 
-  /** A copy of the installed library beside links to its packages, and one of our definitions. */
+  /** A copy of the installed library next to links to its packages, and one of our definitions. */
   async function prepared(
     test: (module: string, own: string, prepare: Prepare) => Promise<void>,
   ): Promise<void> {

@@ -96,7 +96,7 @@ export async function findRos(domain: number): Promise<Ros | undefined> {
 
 /** Linux has room for domains 0 to 101; 0 is everybody's. */
 const DOMAINS = 100;
-/** TCP ports that tell the other runs of this machine which domains are taken. */
+/** TCP ports by which the other runs of this machine know which domains are taken. */
 const FIRST_PORT = 27_200;
 
 /** A graph of its own: suites and runs must not hear each other. */
@@ -123,7 +123,7 @@ class Domain {
   }
 }
 
-/** Undefined if somebody has the port. */
+/** Undefined if the port is in use. */
 async function listening(port: number): Promise<Server | undefined> {
   const server = createServer().unref();
   server.listen(port, '127.0.0.1');
@@ -227,7 +227,7 @@ export class Ros {
   }
 
   /**
-   * The output of `ros2 COMMAND VERB ARGS` once it has all the words, for a tool may look before it has found the node.
+   * The output of `ros2 COMMAND VERB ARGS` once it has all the words, since a tool may print before it has found the node.
    * Without the tools' daemon, which would outlive the test.
    */
   async look(words: readonly (string | RegExp)[], command: string, verb: string, ...args: string[]) {

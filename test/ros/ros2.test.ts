@@ -117,7 +117,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       assert.match(await get(id), /success=False, message='.+'/);
     }));
 
-  it('ros2 service call: set_file gives a file up, retry brings it back', () =>
+  it('ros2 service call: set_file gives up a file, retry brings it back', () =>
     Place.with(async place => {
       const inbox = { type: 'directory', path: './inbox' };
       const out = { type: 'ftp', host: '127.0.0.1', port: 1, user: 'nobody' };
@@ -181,7 +181,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       await arrived(place, 'a.ulg');
     }));
 
-  it('ros2 topic echo: tells what happens', () =>
+  it('ros2 topic echo: prints what happens', () =>
     withNode(run, async place => {
       await user.put(place, 'a.ulg');
       await eventually(async () =>
@@ -202,8 +202,8 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       );
       const changes = user.echo('/filesync/file_state', 'filesync/msg/FileState');
       const progress = user.echo('/filesync/progress', 'filesync/msg/Progress');
-      const told = (program: RosProgram, text: string) => program.output.includes(text);
-      await user.putUntil(place, () => told(changes, 'state: 2') && told(progress, 'percent: 100.0'));
+      const printed = (program: RosProgram, text: string) => program.output.includes(text);
+      await user.putUntil(place, () => printed(changes, 'state: 2') && printed(progress, 'percent: 100.0'));
     }));
 
   it('ros2 topic echo /rosout: hears its log', () =>
@@ -212,7 +212,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       await user.putUntil(place, () => /level: 20\nname: filesync\nmsg: .*found, 18 bytes/.test(log.output));
     }));
 
-  it('ros2 param get, set, describe: takes a value while it runs, or says why not', () =>
+  it('ros2 param get, set, describe: accepts a value while it runs, or returns the reason', () =>
     withNode(run, async () => {
       const set = (name: string, value: string, ...words: RegExp[]) =>
         ros.look(words, 'param', 'set', '/filesync', name, value);
@@ -265,7 +265,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
 });
 
 describe('filesync node without ROS', () => {
-  it('says in one sentence what is missing', () =>
+  it('reports in one sentence what is missing', () =>
     Place.with(async place => {
       const { code, stderr } = await place.run(['node']);
       assert.equal(code, 2);

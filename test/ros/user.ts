@@ -26,7 +26,7 @@ export async function configured(place: Place, more: object = {}): Promise<strin
   });
 }
 
-/** What somebody does who uses the package at a shell. */
+/** A user of the package at a shell. */
 export class User {
   readonly #ros: Ros;
 
@@ -67,12 +67,12 @@ export class User {
     for (let number = 0; !heard(); number++) await this.put(place, `${number}.ulg`);
   }
 
-  /** What a topic says, as it comes. */
+  /** The messages of a topic, as they come. */
   echo(topic: string, type: string, ...more: readonly string[]): RosProgram {
     return this.#ros.start('ros2', ['topic', 'echo', '--no-daemon', ...more, topic, type]);
   }
 
-  /** What a latched topic says to a latecomer. */
+  /** The latched message that a late subscriber receives. */
   async latched(topic: string, type: string): Promise<string> {
     const qos = ['--qos-durability', 'transient_local', '--qos-reliability', 'reliable'];
     return (await this.echo(topic, type, '--once', ...qos).ended).output;
@@ -84,7 +84,7 @@ const parameters = (config: string) => ['--ros-args', '-p', `config:=${config}`]
 export const arrived = (place: Place, name: string): Promise<void> =>
   eventually(async () => existsSync(place.path('out/inbox', name)));
 
-/** A test with a node of its own; if it fails, whoever started the node must end it. */
+/** A test with a node of its own; if it fails, the caller that started the node must end it. */
 export async function withNode(
   start: (config: string) => RosProgram,
   test: (place: Place) => Promise<void>,

@@ -128,7 +128,7 @@ export class TestDrive {
     await this.insert();
   }
 
-  /** Takes the node away as soon as nothing is mounted from it. */
+  /** Removes the node as soon as nothing is mounted from it. */
   async eject(): Promise<void> {
     if (this.#loop === undefined) return;
     const loop = this.#loop;
@@ -137,7 +137,7 @@ export class TestDrive {
     inserted.delete(this);
   }
 
-  /** Mounts it as somebody else would. */
+  /** Mounts it as another program would. */
   async mountAt(path: string, options = 'rw'): Promise<void> {
     await mkdir(path, { recursive: true });
     if (this.#fs === 'exfat') await mountExfat(this.node, path, options);
@@ -222,7 +222,7 @@ async function mounts(): Promise<SeenMount[]> {
   return seen.filesystems.map(({ target, ...mount }) => ({ ...mount, point: target }));
 }
 
-/** What is mounted there, the last one uppermost: an independent look. */
+/** What is mounted there, the last one uppermost, read independently of the code under test. */
 export const mountsAt = async (path: string) => (await mounts()).filter(({ point }) => point === path);
 
 const unmount = (path: string, ...flags: string[]) => run('umount', ...flags, path);

@@ -5,61 +5,65 @@ import { Subject, type Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
 import { found } from '../../local/looks.js';
 import { OpenFile, type FileAccess } from '../../local/open-file.js';
-import type { Clock } from '../../ports.js';
+import type { DeviceContext } from '../../config/definition.js';
 import { withDeadline } from '../../system/deadline.js';
 import { isLocal } from '../../system/local-file-system.js';
 import { ANSWER_TIMEOUT_MS } from './timeouts.js';
 
 export interface CallOptions<Value> {
-  /** Ends the waiting, not the call. */
+  /** Its abort ends the wait, not the call. */
   readonly signal?: AbortSignal;
-  /** Brings bytes to the disk, which takes its time. */
+  /** The call writes bytes to the disk, so its timeout is longer. */
   readonly flushes?: boolean;
-  /** Disposes of an answer for which nobody waits any more. */
+  /** Disposes of an answer that comes after the end of the wait. */
   readonly discard?: (value: Value) => unknown;
 }
 
 interface Call {
-  /** It is in the kernel, or was. */
+  /** The call has been made. */
   begun: boolean;
 }
 
-/** A flush may take so many times as long: it waits for a slow drive or line to take all that was written. */
+/**
+ * The timeout of a flush is longer by this factor: it waits until a slow drive or link has taken all that was written.
+ */
 const FLUSH_FACTOR = 10;
-/** Calls to one device at a time, and to all: each holds one of the four threads that Node has for all files. */
-const OWN_CALLS = 2;
+/** Calls in flight to one device, and to all: each holds one of the four threads that Node has for all files. */
+const MAX_DEVICE_CALLS = 2;
 const allCalls = new Semaphore(3);
 
 /**
- * Calls to a file system behind which a server or another program stands, and which may never answer: each is waited for
- * in limited time, few are made at a time, and none while one has not been answered. Those to a file system of this
- * machine's kernel alone pass as they are.
+ * Calls to a file system that a server or another program serves, and which may never answer: each has a timeout, few
+ * are in flight, and none is made while another one hangs. Calls to a file system of this machine's kernel pass
+ * unguarded.
  */
 export class GuardedFileSystem {
   readonly #path: string;
   readonly #device: string;
-  readonly #clock: Clock;
+  readonly #clock: DeviceContext['clock'];
+  readonly #logger: DeviceContext['logger'];
   readonly #maxWait: number;
   readonly #hanging = new Subject<void>();
   #local: boolean | undefined;
-  #slots: SemaphoreInterface = new Semaphore(OWN_CALLS);
+  #slots: SemaphoreInterface = new Semaphore(MAX_DEVICE_CALLS);
   #unanswered = new Set<Call>();
   #probing = false;
 
-  /** @param path of the device's folder, for the messages. @param patience ms */
-  constructor(path: string, { name, clock }: { name: string; clock: Clock }, patience = ANSWER_TIMEOUT_MS) {
+  /** @param path of the device's folder, for the messages @param maxWait ms without an answer that count as hanging */
+  constructor(path: string, context: DeviceContext, maxWait = ANSWER_TIMEOUT_MS) {
     this.#path = path;
-    this.#device = name;
-    this.#clock = clock;
-    this.#maxWait = patience;
+    this.#device = context.name;
+    this.#clock = context.clock;
+    this.#logger = context.logger;
+    this.#maxWait = maxWait;
   }
 
-  /** Emits when the file system has begun or ceased to hang. */
+  /** Emits when the file system begins or ceases to hang. */
   get hangs(): Observable<void> {
     return this.#hanging;
   }
 
-  /** The file system is this machine's kernel's own. */
+  /** Whether the file system is one of this machine's kernel. */
   get local(): boolean {
     return this.#local === true;
   }
@@ -74,7 +78,7 @@ export class GuardedFileSystem {
     return this.#local ? work() : this.#limited(work, slots, options);
   }
 
-  /** The one call that is made in any case, and ends the hanging if it is answered. */
+  /** The one call that is made even while others hang; its answer ends the hanging. */
   async probe<Value>(work: () => Promise<Value>): Promise<Value> {
     if (this.#probing) throw this.#hangError('unavailable');
     this.#probing = true;
@@ -87,7 +91,7 @@ export class GuardedFileSystem {
     return this.#limited(answered, this.#local ? [] : [allCalls], {});
   }
 
-  /** Closed by its own `close`, which waits for calls that have no answer yet, but lets nobody wait for them. */
+  /** The file's `close` happens after its calls under way, and resolves without them if they hang. */
   async open(path: string | Buffer, flags: number, signal: AbortSignal, mode?: number): Promise<FileAccess> {
     const discard = (file: FileAccess) => file.close();
     const opened = () => (this.#local ? OpenFile.open(path, flags, mode) : open(path, flags, mode));
@@ -95,12 +99,12 @@ export class GuardedFileSystem {
     return file instanceof OpenFile ? file : this.#wrap(file, signal);
   }
 
-  /** What lies under the name, of whatever kind it is; undefined if nothing does. */
+  /** The entry of any kind at the path; undefined if there is none. */
   found(path: PathLike, signal: AbortSignal): Promise<Stats | undefined> {
     return this.do(() => found(path, this.local), { signal });
   }
 
-  /** Each of its methods is a call of ours. */
+  /** The handle with each of its methods guarded by `do`. */
   #wrap(handle: FileHandle, signal: AbortSignal): FileHandle {
     let last: Promise<unknown> = Promise.resolve();
     const close = async () => {
@@ -108,9 +112,13 @@ export class GuardedFileSystem {
       if (signal.aborted || this.#unanswered.size > 0) return void closing.catch(() => undefined);
       await this.#limited(() => closing, [], { flushes: true });
     };
-    const call = (name: string, method: (...given: unknown[]) => Promise<unknown>, given: unknown[]) => {
+    const call = (
+      name: string,
+      method: (...parameters: unknown[]) => Promise<unknown>,
+      parameters: unknown[],
+    ) => {
       const work = () => {
-        const answer = method.apply(handle, given);
+        const answer = method.apply(handle, parameters);
         last = Promise.allSettled([last, answer]);
         return answer;
       };
@@ -121,12 +129,12 @@ export class GuardedFileSystem {
         if (name === 'close' || name === Symbol.asyncDispose) return close;
         const member: unknown = Reflect.get(target, name, target);
         if (typeof member !== 'function') return member;
-        return (...given: unknown[]) => call(String(name), member as () => Promise<unknown>, given);
+        return (...parameters: unknown[]) => call(String(name), member as () => Promise<unknown>, parameters);
       },
     });
   }
 
-  /** The call, waited for until the signal's abort or the end of our patience. */
+  /** The call, waited for until the signal's abort or the timeout. */
   #limited<Value>(
     work: () => Promise<Value>,
     slots: readonly SemaphoreInterface[],
@@ -150,31 +158,39 @@ export class GuardedFileSystem {
   #missed(call: Call): FileSyncError {
     if (!call.begun) return this.#hangError('unavailable');
     this.#local = false;
+    if (this.#unanswered.size === 0) this.#log(`hangs: a call has no answer after ${this.#maxWait} ms`);
     this.#unanswered.add(call);
     this.#hanging.next();
     return this.#hangError('timeout');
   }
 
   #answered(call: Call): void {
-    if (this.#unanswered.delete(call) && this.#unanswered.size === 0) this.#hanging.next();
+    if (!this.#unanswered.delete(call) || this.#unanswered.size > 0) return;
+    this.#log('answers again');
+    this.#hanging.next();
   }
 
-  /** Another mount may be there by now: calls that went to the old one are not waited for any more. */
+  /** Another mount may be there by now: calls to the old one are abandoned. */
   #reset(): void {
     if (this.#unanswered.size === 0) return;
+    this.#log('answers again');
     this.#unanswered.clear();
-    this.#slots = new Semaphore(OWN_CALLS);
+    this.#slots = new Semaphore(MAX_DEVICE_CALLS);
+  }
+
+  #log(event: string): void {
+    this.#logger.log('debug', `${this.#path} ${event}`);
   }
 
   #hangError(kind: 'timeout' | 'unavailable'): FileSyncError {
-    const cure =
+    const remedy =
       'check its drive, or its server and the network, or unmount it (umount -l) and mount it again';
-    const message = `${this.#path} does not answer for ${this.#maxWait / 1000} s now: ${cure}`;
+    const message = `${this.#path} does not answer for ${this.#maxWait / 1000} s now: ${remedy}`;
     return new FileSyncError(kind, message, { device: this.#device });
   }
 }
 
-/** Holds all the slots while it works, which it does not begin any more once the wait for it is over. */
+/** Works while it holds all the slots. Does not begin after the abort of `over`. */
 async function inSlots<Value>(
   slots: readonly SemaphoreInterface[],
   over: AbortSignal,

@@ -6,35 +6,35 @@ import { codeOf, diskError } from '../../local/disk-error.js';
 import type { Availability } from '../../ports.js';
 import type { GuardedFileSystem } from './guarded-file-system.js';
 
-/** The folder that a device stands for. It comes and goes, as drives and shares do. */
+/** The top folder of a device. It comes and goes, as drives and shares do. */
 export class Root {
   /** Absolute. */
   readonly path: string;
   readonly #device: string;
-  readonly #calls: GuardedFileSystem | undefined;
+  readonly #fileSystem: GuardedFileSystem | undefined;
 
-  /** @param calls how its file system is asked, if it may hang */
-  constructor(path: string, device: string, calls?: GuardedFileSystem) {
+  /** @param fileSystem guards the calls, if they may hang */
+  constructor(path: string, device: string, fileSystem?: GuardedFileSystem) {
     this.path = path;
     this.#device = device;
-    this.#calls = calls;
+    this.#fileSystem = fileSystem;
   }
 
-  /** What tells this folder from another one that is mounted over it. Throws `unavailable` if it is not there. */
+  /** Differs from that of a folder that is mounted over this one. Throws `unavailable` if the folder is missing. */
   async identity(details: ErrorDetails, signal?: AbortSignal): Promise<string> {
     const asked = () => this.#stat();
     try {
-      const { dev, ino } = await (this.#calls?.do(asked, { ...(signal && { signal }) }) ?? asked());
+      const { dev, ino } = await (this.#fileSystem?.do(asked, { ...(signal && { signal }) }) ?? asked());
       return `${dev}:${ino}`;
     } catch (error) {
       throw this.error(error, this.path, details);
     }
   }
 
-  /** The folder can be used with these rights (`R_OK` …). A missing one will do where its parent lets us make it. */
+  /** Checks these rights (`R_OK` …). A missing folder is available if `creatable` and its parent is writable. */
   async probe(rights: number, creatable: boolean): Promise<Availability> {
     const asked = () => this.#probe(rights, creatable);
-    return this.#calls?.probe(asked) ?? asked();
+    return this.#fileSystem?.probe(asked) ?? asked();
   }
 
   async #probe(rights: number, creatable: boolean): Promise<Availability> {
@@ -50,7 +50,7 @@ export class Root {
     }
   }
 
-  /** A file operation's error in the engine's words. What is missing with the whole root is not missing by itself. */
+  /** The FileSyncError of a file operation: `unavailable`, not `not-found`, if the whole root is missing. */
   async fileError(thrown: unknown, path: string, operation: string): Promise<FileSyncError> {
     const error = this.error(thrown, join(this.path, path), { operation, path });
     if (error.kind !== 'not-found') return error;
@@ -63,20 +63,20 @@ export class Root {
   error(thrown: unknown, path: string, details: ErrorDetails): FileSyncError {
     const all = { device: this.#device, ...details };
     const code = codeOf(thrown) ?? '';
-    if (code === 'EIO' && this.#calls?.local === false) return this.#lost(thrown, path, all);
+    if (code === 'EIO' && this.#fileSystem?.local === false) return this.#unreachable(thrown, path, all);
     const missing = ['ENOENT', 'ENOTDIR'].includes(code);
     if (!missing || path !== this.path) return diskError(thrown, path, all);
-    const cure = 'plug in or mount its drive, make the folder, or correct `path`';
-    return new FileSyncError('unavailable', `the folder ${path} is not there: ${cure}`, {
+    const remedy = 'plug in or mount its drive, make the folder, or correct `path`';
+    return new FileSyncError('unavailable', `the folder ${path} is not there: ${remedy}`, {
       ...all,
       cause: thrown,
     });
   }
 
-  /** Whoever stands behind the file system knows no better word. */
-  #lost(cause: unknown, path: string, details: ErrorDetails): FileSyncError {
-    const cure = 'check the network drive and its server, or what serves it (FUSE), and mount it again';
-    return new FileSyncError('unavailable', `${path} cannot be reached: ${cure}`, { ...details, cause });
+  /** EIO is all that a FUSE program or a network file system reports when its server is gone. */
+  #unreachable(cause: unknown, path: string, details: ErrorDetails): FileSyncError {
+    const remedy = 'check the network drive and its server, or what serves it (FUSE), and mount it again';
+    return new FileSyncError('unavailable', `${path} cannot be reached: ${remedy}`, { ...details, cause });
   }
 
   async #stat() {

@@ -28,11 +28,11 @@ import { Root } from './root.js';
 import { FolderWatches } from './watches.js';
 import { writersOf } from './writers.js';
 
-/** No pipe is waited for, no link followed. */
+/** Opening does not wait for a pipe and follows no link. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const GONE = ['ENOENT', 'ENOTDIR'];
-/** Enough to keep the threads for files awake, which costs less than to wake one for each file. */
-const DESCRIBED_AT_ONCE = 128;
+/** Enough to keep Node's file threads busy, which costs less than to wake one for each file. */
+const MAX_STATS_IN_FLIGHT = 128;
 /** Made by mkfs at the top of each ext drive, for root alone. */
 const LOST_AND_FOUND = 'lost+found';
 
@@ -43,7 +43,7 @@ export interface SourceOptions {
   readonly watches?: FolderWatches;
 }
 
-/** Regular files below a folder. Links, devices and pipes are no files, nor are unfinished uploads of ours. */
+/** Regular files below a folder, without links, devices, pipes and unfinished uploads of ours. */
 export class DirectorySource implements Source {
   readonly capabilities: SourceCapabilities = {
     connections: 8,
@@ -56,23 +56,23 @@ export class DirectorySource implements Source {
   readonly #root: Root;
   readonly #device: string;
   readonly changes: Observable<void>;
-  readonly #calls: GuardedFileSystem;
+  readonly #fileSystem: GuardedFileSystem;
   readonly #watches: FolderWatches;
   readonly #closed = new AbortController();
 
   /** @param path absolute */
   constructor(path: string, context: DeviceContext, { timeout, watches }: SourceOptions = {}) {
     const { name, clock } = context;
-    this.#calls = new GuardedFileSystem(path, context, timeout);
+    this.#fileSystem = new GuardedFileSystem(path, context, timeout);
     this.#watches = watches ?? new FolderWatches(context, this.#closed.signal);
     this.changes = this.#watches.changes;
-    this.#root = new Root(path, name, this.#calls);
+    this.#root = new Root(path, name, this.#fileSystem);
     this.#device = name;
     const probe = () => this.#root.probe(constants.R_OK, false);
     this.availability = pollAvailability(probe, {
       clock,
       until: this.#closed.signal,
-      again: this.#calls.hangs,
+      again: this.#fileSystem.hangs,
     });
   }
 
@@ -82,12 +82,12 @@ export class DirectorySource implements Source {
     const before = await this.#root.identity(details, signal);
     const folders = [''];
     const seen: Buffer[] = [];
-    const closed: FileSyncError[] = [];
+    const denied: FileSyncError[] = [];
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       seen.push(this.#absolute(folder));
-      if (this.#calls.local) await this.#watches.add(this.#absolute(folder));
+      if (this.#fileSystem.local) await this.#watches.add(this.#absolute(folder));
       const paths: string[] = [];
-      for (const entry of await this.#entries(folder, signal, closed)) {
+      for (const entry of await this.#entries(folder, signal, denied)) {
         const path = folder + nameFromBytes(entry.name);
         if (entry.isDirectory() && path !== LOST_AND_FOUND) folders.push(`${path}/`);
         if (entry.isFile()) paths.push(path);
@@ -96,13 +96,13 @@ export class DirectorySource implements Source {
     }
     this.#watches.keepOnly(seen);
     if (before !== (await this.#root.identity(details, signal))) throw this.#replaced(details);
-    if (closed[0]) throw closed[0];
+    if (denied[0]) throw denied[0];
   }
 
   async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
     throwIfAborted(signal, this.#detailsOf(file, 'read'));
     try {
-      await using handle = await this.#calls.open(this.#absolute(file.path), READ_FLAGS, signal);
+      await using handle = await this.#fileSystem.open(this.#absolute(file.path), READ_FLAGS, signal);
       const before = await this.#checkSame(file, handle);
       let position = offset;
       for await (const chunk of fileBytes(handle, offset, signal, file.size)) {
@@ -112,7 +112,7 @@ export class DirectorySource implements Source {
       }
       const after = await this.#checkSame(file, handle);
       if (position !== file.size || wasTouched(before, after)) throw this.#changed(file, 'read');
-      const now = await this.#calls.found(this.#absolute(file.path), signal);
+      const now = await this.#fileSystem.found(this.#absolute(file.path), signal);
       if (now && wasReplaced(after, now)) throw this.#changed(file, 'read');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'read');
@@ -122,35 +122,35 @@ export class DirectorySource implements Source {
   async checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
     throwIfAborted(signal, this.#detailsOf(file, 'checksum'));
     try {
-      await using handle = await this.#calls.open(this.#absolute(file.path), READ_FLAGS, signal);
+      await using handle = await this.#fileSystem.open(this.#absolute(file.path), READ_FLAGS, signal);
       return await checksumOf(fileBytes(handle, 0, signal), 'sha256');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'checksum');
     }
   }
 
-  /** Durable: a file that came back after a power cut would pass for a new one. */
+  /** Durable: a file that reappears after a power cut would be found as a new one. */
   async remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal, this.#detailsOf(file, 'remove'));
     const path = this.#absolute(file.path);
     try {
-      const found = await this.#calls.do(() => lstat(path), { signal });
+      const found = await this.#fileSystem.do(() => lstat(path), { signal });
       if (!isSame(file, found)) throw this.#changed(file, 'remove');
-      await this.#calls.do(() => unlink(path), { signal });
+      await this.#fileSystem.do(() => unlink(path), { signal });
       const folder = path.subarray(0, path.lastIndexOf('/'));
-      await this.#calls.do(() => syncFolder(folder), { signal, flushes: true });
+      await this.#fileSystem.do(() => syncFolder(folder), { signal, flushes: true });
     } catch (thrown) {
       const error = await this.#root.fileError(thrown, file.path, 'remove');
       if (error.kind !== 'not-found') throw error;
     }
   }
 
-  /** Of a file system that other machines or programs may write to unseen, nothing is known. */
+  /** Incomplete for a file system that other machines or programs may write to. */
   async writers(paths: readonly string[], signal: AbortSignal): Promise<Writers> {
     const details = { device: this.#device, operation: 'stat' };
     throwIfAborted(signal, details);
     await this.#root.identity(details, signal);
-    if (!this.#calls.local) return { open: new Set(), complete: false };
+    if (!this.#fileSystem.local) return { open: new Set(), complete: false };
     return writersOf(paths, path => this.#absolute(path), signal);
   }
 
@@ -158,7 +158,7 @@ export class DirectorySource implements Source {
     return this.#ofRoot(async root => spaceOf(await statfs(root)), signal);
   }
 
-  /** The UUID of its file system, where udev tells it. */
+  /** The UUID of its file system, where udev knows it. */
   volume(signal: AbortSignal): Promise<string | undefined> {
     return this.#ofRoot(async root => fileSystemUuid((await stat(root)).dev), signal);
   }
@@ -171,7 +171,7 @@ export class DirectorySource implements Source {
     const details = { device: this.#device, operation: 'stat' };
     throwIfAborted(signal, details);
     const { path } = this.#root;
-    return this.#calls
+    return this.#fileSystem
       .do(() => ask(path), { signal })
       .catch((error: unknown) => {
         throw this.#root.error(error, path, details);
@@ -183,22 +183,22 @@ export class DirectorySource implements Source {
     return new FileSyncError('unavailable', message, details);
   }
 
-  /** A folder that has gone since its parent was read holds no files. One that is closed to us does not hide the others. */
-  async #entries(folder: string, signal: AbortSignal, closed: FileSyncError[]): Promise<Dirent<Buffer>[]> {
+  /** A folder removed since its parent was listed has no entries. An error of a denied folder goes to `denied`. */
+  async #entries(folder: string, signal: AbortSignal, denied: FileSyncError[]): Promise<Dirent<Buffer>[]> {
     const asked = () => readdir(this.#absolute(folder), { withFileTypes: true, encoding: 'buffer' });
     try {
-      return await this.#calls.do(asked, { signal });
+      return await this.#fileSystem.do(asked, { signal });
     } catch (error) {
       if (folder !== '' && GONE.includes(codeOf(error) ?? '')) return [];
-      const trouble = this.#root.error(error, join(this.#root.path, folder), { operation: 'list' });
-      if (folder === '' || trouble.kind !== 'denied') throw trouble;
-      closed.push(trouble);
+      const failure = this.#root.error(error, join(this.#root.path, folder), { operation: 'list' });
+      if (folder === '' || failure.kind !== 'denied') throw failure;
+      denied.push(failure);
       return [];
     }
   }
 
   async *#files(paths: readonly string[], signal: AbortSignal): AsyncIterable<SourceFile> {
-    const atOnce = this.#calls.local ? DESCRIBED_AT_ONCE : 1;
+    const atOnce = this.#fileSystem.local ? MAX_STATS_IN_FLIGHT : 1;
     for (let done = 0; done < paths.length; done += atOnce) {
       const some = paths.slice(done, done + atOnce);
       for (const file of await Promise.all(some.map(path => this.#describe(path, signal)))) {
@@ -214,7 +214,7 @@ export class DirectorySource implements Source {
     try {
       const found = await unless(
         GONE,
-        this.#calls.do(() => lstat(this.#absolute(path)), { signal }),
+        this.#fileSystem.do(() => lstat(this.#absolute(path)), { signal }),
       );
       return found?.isFile() ? { path, size: found.size, modified: modifiedOf(found) } : undefined;
     } catch (error) {
@@ -237,7 +237,7 @@ export class DirectorySource implements Source {
   }
 
   #changed(file: SourceFile, operation: string): FileSyncError {
-    const message = `${file.path} is not the file any more that was listed: it changed since`;
+    const message = `${file.path} changed since it was listed`;
     return new FileSyncError('changed', message, this.#detailsOf(file, operation));
   }
 
@@ -254,10 +254,13 @@ function isSame(file: SourceFile, found: Stats): boolean {
   return found.isFile() && found.size === file.size && sameTime;
 }
 
-/** In full fineness, which is stable while a file is open. Not by ctime: some shares change it when a file is only read. */
+/**
+ * In full resolution, which is stable while a file is open. Not by ctime: some shares change it when a file is only
+ * read.
+ */
 const wasTouched = (before: Stats, after: Stats): boolean => before.mtimeMs !== after.mtimeMs;
 
-/** Another file has the name by now. Some shares number a file anew each time that they are asked: not by that alone. */
+/** Another file has the name by now. The inode alone does not prove that: some shares renumber a file at each call. */
 function wasReplaced(read: Stats, named: Stats): boolean {
   if (read.dev === named.dev && read.ino === named.ino) return false;
   return read.nlink === 0 || read.ctimeMs !== named.ctimeMs || read.birthtimeMs !== named.birthtimeMs;

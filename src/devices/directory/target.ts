@@ -55,21 +55,21 @@ export class DirectoryTarget implements Target {
   readonly #root: Root;
   readonly #device: string;
   readonly #folders: Folders;
-  readonly #calls: GuardedFileSystem;
+  readonly #fileSystem: GuardedFileSystem;
   readonly #closed = new AbortController();
 
   /** @param path absolute @param timeout ms without an answer after which a mounted share counts as hanging */
   constructor(path: string, context: DeviceContext, timeout?: number) {
     const { name, clock } = context;
-    this.#calls = new GuardedFileSystem(path, context, timeout);
-    this.#root = new Root(path, name, this.#calls);
+    this.#fileSystem = new GuardedFileSystem(path, context, timeout);
+    this.#root = new Root(path, name, this.#fileSystem);
     this.#device = name;
-    this.#folders = new Folders(path, () => this.#calls.local);
+    this.#folders = new Folders(path, () => this.#fileSystem.local);
     const probe = () => this.#root.probe(constants.W_OK, true);
     this.availability = pollAvailability(probe, {
       clock,
       until: this.#closed.signal,
-      again: this.#calls.hangs,
+      again: this.#fileSystem.hangs,
     });
   }
 
@@ -77,21 +77,25 @@ export class DirectoryTarget implements Target {
     return this.#do('stat', path, signal, async final => {
       const part = partName(final, token);
       const [done, unfinished] = await Promise.all(
-        [final, part].map(name => this.#calls.found(name, signal)),
+        [final, part].map(name => this.#fileSystem.found(name, signal)),
       );
-      if (done && done.ino === unfinished?.ino) await this.#calls.do(() => unlink(part), { signal }); // a crash between link and unlink left both names
+      // A crash between link and unlink has left both names.
+      if (done && done.ino === unfinished?.ino) await this.#fileSystem.do(() => unlink(part), { signal });
       if (done) return { size: done.size, partial: 0 };
       return { partial: unfinished?.size ?? 0 };
     });
   }
 
-  /** What has that checksum counts as delivered, so it is on disk then: a crash may have come between its name and the sync. */
+  /** Syncs the file and its folder: it counts as delivered then, and a crash may have come before the sync. */
   async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
     return this.#do('checksum', path, signal, async final => {
-      await using handle = await this.#calls.open(final, O_RDONLY | O_NOFOLLOW, signal);
+      await using handle = await this.#fileSystem.open(final, O_RDONLY | O_NOFOLLOW, signal);
       const checksum = await checksumOf(fileBytes(handle, 0, signal), 'sha256');
       await handle.sync();
-      await this.#calls.do(() => syncFolder(dirname(final), this.#calls.local), { signal, flushes: true });
+      await this.#fileSystem.do(() => syncFolder(dirname(final), this.#fileSystem.local), {
+        signal,
+        flushes: true,
+      });
       return checksum;
     });
   }
@@ -105,7 +109,7 @@ export class DirectoryTarget implements Target {
   ): Promise<Receipt> {
     return this.#do('write', path, signal, async final => {
       const upload = { file, final, part: partName(final, file.token), offset, signal, events };
-      if (await this.#calls.found(final, signal)) throw this.#exists(final);
+      if (await this.#fileSystem.found(final, signal)) throw this.#exists(final);
       await this.#makeFolders(path, signal);
       await this.#fill(upload);
       await events.committing();
@@ -120,33 +124,35 @@ export class DirectoryTarget implements Target {
 
   async #makeFolders(path: string, signal: AbortSignal): Promise<void> {
     const makeRoot = () => this.#folders.makeRoot({ recursive: false });
-    await this.#calls.do(makeRoot, { signal }).catch((error: unknown) => {
+    await this.#fileSystem.do(makeRoot, { signal }).catch((error: unknown) => {
       throw this.#root.error(error, this.#root.path, { operation: 'write', path });
     });
-    await this.#calls.do(() => this.#folders.make(dirname(path)), { signal, flushes: true });
+    await this.#fileSystem.do(() => this.#folders.make(dirname(path)), { signal, flushes: true });
   }
 
-  /** Brings the whole file to the disk under the part's name, and sees that what can be read there is what was sent. */
+  /** Writes the whole file under the part's name, syncs it, and verifies that the bytes read back are those sent. */
   async #fill(upload: Upload): Promise<void> {
     const { part, file, signal } = upload;
-    await using handle = await this.#calls.open(part, O_RDWR | O_CREAT | O_NOFOLLOW, signal, 0o666);
+    await using handle = await this.#fileSystem.open(part, O_RDWR | O_CREAT | O_NOFOLLOW, signal, 0o666);
     const sent = await this.#receive(upload, handle);
     await setModified(handle, file.source.modified);
     await handle.sync().catch((error: unknown) => this.#discardDropped(upload, error));
     const { value } = await checksumOf(fileBytes(handle, 0, signal, file.source.size), 'sha256');
     if (value === (file.sha256 ?? sent.hex())) return;
-    await this.#calls.do(() => unlink(part), { signal });
-    throw this.#error('corrupt', `${part}: what was written is not what was sent; it will be written anew`);
+    await this.#fileSystem.do(() => unlink(part), { signal });
+    throw this.#error('corrupt', `${part}: its content differs from what was sent; it will be written again`);
   }
 
-  /** What the kernel could not write it has dropped, and a later sync would succeed without it: the file is sent anew. */
+  /**
+   * After a failed sync the kernel drops the bytes, and a later sync would succeed without them: the part is removed.
+   */
   async #discardDropped({ part, signal }: Upload, error: unknown): Promise<never> {
     if (codeOf(error) !== undefined)
-      await this.#calls.do(() => unlink(part), { signal }).catch(() => undefined);
+      await this.#fileSystem.do(() => unlink(part), { signal }).catch(() => undefined);
     throw error;
   }
 
-  /** Gives the digest of what the file consists of. */
+  /** Writes the file's bytes and returns their digest. */
   async #receive(upload: Upload, handle: FileAccess): Promise<Digest> {
     const { file, offset, signal, events } = upload;
     const digest = newDigest('sha256');
@@ -164,31 +170,34 @@ export class DirectoryTarget implements Target {
     return digest;
   }
 
-  /** Leaves the part with the bytes up to `offset`, and digests them where somebody wants to know. */
+  /** Truncates the part to `offset`, and adds its bytes to the digest, if there is one. */
   async #keep(
     handle: FileAccess,
     { part, offset, signal }: Upload,
     digest: Digest | undefined,
   ): Promise<void> {
     const { size } = await handle.stat();
-    if (size < offset) throw this.#error('io', `${part} is shorter than it was: the file will be sent anew`);
+    if (size < offset) throw this.#error('io', `${part} is shorter than it was: the file will be sent again`);
     if (size > offset) await handle.truncate(offset);
     if (!digest || offset === 0) return;
     for await (const chunk of fileBytes(handle, 0, signal)) digest.update(chunk);
   }
 
-  /** A hard link never replaces what is there. Where there are none, the name is looked at right before. */
+  /** A hard link never replaces a file. Where links are unsupported, the name is checked right before the rename. */
   async #publish({ part, final, signal }: Upload): Promise<void> {
     const linked = await unless(
       ['EEXIST', ...NO_LINKS],
-      this.#calls.do(() => link(part, final).then(() => true), { signal }),
+      this.#fileSystem.do(() => link(part, final).then(() => true), { signal }),
     );
-    if (!linked && (await this.#calls.found(final, signal))) throw this.#exists(final);
-    await this.#calls.do(() => (linked ? unlink(part) : rename(part, final)), { signal });
-    await this.#calls.do(() => syncFolder(dirname(final), this.#calls.local), { signal, flushes: true });
+    if (!linked && (await this.#fileSystem.found(final, signal))) throw this.#exists(final);
+    await this.#fileSystem.do(() => (linked ? unlink(part) : rename(part, final)), { signal });
+    await this.#fileSystem.do(() => syncFolder(dirname(final), this.#fileSystem.local), {
+      signal,
+      flushes: true,
+    });
   }
 
-  /** `work` is given the absolute name; what it throws is put into the engine's words. */
+  /** `work` receives the absolute name; what it throws becomes a FileSyncError. */
   async #do<Value>(
     operation: string,
     path: string,

@@ -16,15 +16,15 @@ interface Watched {
 const MAX_WATCHES = 4096;
 
 /**
- * Hints that something in a device's folders has changed, while somebody subscribes to `changes`. inotify tells names
- * alone: no file is opened, and no mount is kept from being unmounted. What cannot be watched is left to polling.
+ * Emits `changes` of a device's folders while there are subscribers. inotify reports names only: no file is opened, and
+ * mounts can be unmounted. Folders that cannot be watched are left to polling.
  */
 export class FolderWatches {
   readonly changes: Observable<void>;
   readonly #logger: DeviceContext['logger'];
   readonly #watched = new Map<string, Watched>();
   #subscriber: Subscriber<void> | undefined;
-  #complained = false;
+  #warned = false;
 
   /** @param until its abort ends all watching */
   constructor({ logger }: DeviceContext, until: AbortSignal) {
@@ -36,19 +36,19 @@ export class FolderWatches {
     this.changes = hints.pipe(share(), takeUntil(fromEvent(until, 'abort')));
   }
 
-  /** To be called before the folder is read: what comes after that is hinted at. Never rejects. */
+  /** To be called before the folder is listed, so that later changes are emitted. Never rejects. */
   async add(folder: Buffer): Promise<void> {
     if (!this.#subscriber) return;
     const key = keyOf(folder);
     const identity = await identityOf(folder).catch(() => undefined);
     if (identity !== undefined && identity === this.#watched.get(key)?.identity) return;
     this.#drop(key);
-    // inotify_add_watch looks the path up in the main thread, which a server that hangs would stop.
+    // inotify_add_watch resolves the path in the main thread, which a server that hangs would block.
     if (identity === undefined || !(await isLocal(folder))) return;
     this.#watch(folder, key, identity);
   }
 
-  /** Lets go of all others. */
+  /** Ends the watches of all other folders. */
   keepOnly(folders: readonly Buffer[]): void {
     const kept = new Set(folders.map(keyOf));
     for (const key of this.#watched.keys()) if (!kept.has(key)) this.#drop(key);
@@ -73,11 +73,11 @@ export class FolderWatches {
   }
 
   #warn(reason: string): void {
-    if (this.#complained) return;
-    this.#complained = true;
-    const cure = reason === 'ENOSPC' ? '; raise fs.inotify.max_user_watches' : '';
-    const consequence = 'what is new in the others is found by looking, once an interval';
-    this.#logger.log('info', `not every folder can be watched (${reason}${cure}): ${consequence}`);
+    if (this.#warned) return;
+    this.#warned = true;
+    const remedy = reason === 'ENOSPC' ? '; raise fs.inotify.max_user_watches' : '';
+    const consequence = 'new files in the others are found by the next scan';
+    this.#logger.log('info', `not every folder can be watched (${reason}${remedy}): ${consequence}`);
   }
 
   #drop(key: string): void {
@@ -93,7 +93,7 @@ export class FolderWatches {
 
 const keyOf = (folder: Buffer): string => folder.toString('latin1');
 
-/** Numbers of inodes are used again: the time of birth tells a new folder from an old one. */
+/** Inode numbers are reused: the time of birth distinguishes a new folder from an old one. */
 async function identityOf(folder: Buffer): Promise<string> {
   const { dev, ino, birthtimeMs } = await stat(folder);
   return `${dev}:${ino}:${birthtimeMs}`;

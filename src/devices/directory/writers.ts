@@ -7,12 +7,12 @@ import { isLocal } from '../../system/local-file-system.js';
 
 type Search = (files: ReadonlyMap<string, FileIdentity>, signal: AbortSignal) => Promise<Writers>;
 
-/** Between so many, other work has its turn. */
-const LOOKED_AT_ONCE = 32;
+/** Calls of lstat in a row, before other work continues. */
+const STATS_PER_TURN = 32;
 
 /**
- * Which of the paths some process of this machine has open for writing. What is gone is open nowhere. Of what lies on
- * file systems that others may write to unseen, or may not be looked at, nothing is known.
+ * Which of the paths some process of this machine has open for writing. Missing files are not open. Files on file
+ * systems that other machines may write to, and files that cannot be read, make the answer incomplete.
  * @param absolute of a path
  */
 export async function writersOf(
@@ -23,8 +23,8 @@ export async function writersOf(
 ): Promise<Writers> {
   const files = new Map<string, FileIdentity>();
   let unknown = false;
-  for (let done = 0; done < paths.length; done += LOOKED_AT_ONCE) {
-    const some = paths.slice(done, done + LOOKED_AT_ONCE);
+  for (let done = 0; done < paths.length; done += STATS_PER_TURN) {
+    const some = paths.slice(done, done + STATS_PER_TURN);
     for (const path of some) {
       const identity = identityOf(absolute(path));
       if (typeof identity === 'object') files.set(path, identity);
@@ -46,7 +46,10 @@ function identityOf(path: Buffer): BigIntStats | 'gone' | 'unknown' {
   }
 }
 
-/** Leaves only files on file systems of this machine's own. Tells whether there were others: something may be mounted in between. */
+/**
+ * Drops the files on file systems that are not this machine's own (mounts below the root). Returns whether there were
+ * any.
+ */
 async function dropForeign(
   files: Map<string, FileIdentity>,
   absolute: (path: string) => Buffer,

@@ -10,17 +10,17 @@ export interface BlockDevice {
   readonly number: string;
   /** The disk that it is or lies on, `/dev/sda`. */
   readonly disk: string;
-  /** The file system's type in the words of libblkid, `vfat`; none if there is no file system to be seen. */
+  /** The file system's type as libblkid names it, `vfat`; undefined if no file system is found. */
   readonly fstype?: string;
   readonly uuid?: string;
   readonly label?: string;
   /** Of the disk. */
   readonly serial?: string;
-  /** Of the disk: what its maker calls it. */
+  /** Of the disk: the manufacturer's name for it. */
   readonly model?: string;
-  /** The hardware does not let it be written to. */
+  /** The hardware is write-protected. */
   readonly readOnly: boolean;
-  /** We have no right to look at its file system. */
+  /** We have no permission to probe its file system. */
   readonly denied: boolean;
 }
 
@@ -48,10 +48,10 @@ const node = z.object({
 type Node = z.output<typeof node>;
 const listing = z.object({ blockdevices: z.array(node) });
 
-/** Columns that older versions have, too; `--paths` makes the name the node's path. */
+/** Columns that older versions know, too; `--paths` makes the name the node's path. */
 const LSBLK = ['-J', '-b', '--paths', '-o', 'NAME,MAJ:MIN,UUID,LABEL,FSTYPE,SERIAL,MODEL,SIZE,RO'];
 
-/** Everything that can be seen, whole disks included. Where no udev runs, the file systems are read from the disks. */
+/** All block devices, whole disks included. Where no udev runs, the file systems are probed on the disks. */
 export async function blockDevices(run: RunProgram): Promise<BlockDevice[]> {
   const { code, stdout, stderr } = await run('lsblk', LSBLK);
   if (code !== 0) throw unreadable(stderr);
@@ -64,12 +64,12 @@ function parse(stdout: string): Node[] {
   try {
     return listing.parse(JSON.parse(stdout)).blockdevices;
   } catch (cause) {
-    throw unreadable('its answer is not understood', cause);
+    throw unreadable('its output cannot be parsed', cause);
   }
 }
 
 interface Listed extends BlockDevice {
-  /** lsblk knows nothing of what is on it, and nothing lies within it. */
+  /** lsblk reports neither a file system nor partitions. */
   readonly blank: boolean;
 }
 
@@ -86,7 +86,7 @@ function flatten(one: Node, disk: Node): Listed[] {
   return [listed, ...children.flatMap(child => flatten(child, disk))];
 }
 
-/** Adds what the disk itself says. */
+/** The device with the file system that blkid finds on it. */
 async function probed(run: RunProgram, device: BlockDevice): Promise<BlockDevice> {
   const { stdout, stderr } = await run('blkid', ['-p', '-o', 'udev', device.path]).catch(nothing);
   const values = new Map(stdout.split('\n').map(line => splitAt(line, line.indexOf('='))));
@@ -96,7 +96,7 @@ async function probed(run: RunProgram, device: BlockDevice): Promise<BlockDevice
   return { ...device, ...known({ fstype, uuid, label }), denied: /permission denied/i.test(stderr) };
 }
 
-/** A disk that hangs keeps nobody from the others. */
+/** No file system is found on a disk that hangs, so that the other disks are listed. */
 function nothing(thrown: unknown): Outcome {
   if (toFileSyncError(thrown).kind !== 'timeout') throw thrown;
   return { code: -1, stdout: '', stderr: '' };

@@ -19,7 +19,7 @@ export interface DriveOptions extends Wanted {
   readonly timeout?: number;
 }
 
-/** The outside world. */
+/** What the drive uses of the system. */
 export interface DriveTools {
   readonly run: RunProgram;
   readonly kernel: Kernel;
@@ -43,19 +43,19 @@ export interface Mount {
 }
 
 /**
- * ms. What could not be done is tried again once a drive or a mount has changed, and without that: soon for the first
- * time (udev may not have looked at the drive yet), then seldom.
+ * ms. A failure is retried once a drive or a mount has changed, and without that: soon for the first time (udev may not
+ * have probed the drive yet), then seldom.
  */
-const FIRST_RETRY = 1_000;
+const FIRST_RETRY_DELAY_MS = 1_000;
 const RETRY_DELAY_MS = 10_000;
-/** ms at the end for a look at the mount, and for unmounting it; and for all, which has to fit into a program's last seconds. */
-const LAST_LOOK = 1_000;
+/** ms at the end to probe the mount, to unmount it, and for all, which has to fit into a program's last seconds. */
+const LAST_PROBE_TIMEOUT_MS = 1_000;
 const UNMOUNT_TIMEOUT_MS = 1_500;
 const RELEASE_TIMEOUT_MS = 3_500;
 
 /**
- * A drive that comes and goes, found by its marks and mounted where nobody else has done so. Both ends of a device share
- * one; it is unmounted when the last of them has let go.
+ * A drive that comes and goes, identified by its marks, and mounted unless another program has mounted it. Source and
+ * target of a device share one; it is unmounted when the last of them has released it.
  */
 export class Drive {
   /** As in `DriveOptions`. */
@@ -65,13 +65,13 @@ export class Drive {
   readonly #tools: DriveTools;
   readonly #mutex = new Mutex();
   /** By mount. */
-  readonly #calls = new Map<string, GuardedFileSystem>();
-  /** Aborted when the last user lets go. */
+  readonly #fileSystems = new Map<string, GuardedFileSystem>();
+  /** Aborted when the last user releases the drive. */
   #use = new AbortController();
   #users = 0;
   #writers = 0;
   #mount: Mount | undefined;
-  /** What we mount at our place, or have begun to: it is ours also where nobody has seen the end of that. */
+  /** The drive that we mount, or have begun to: the mount is ours even if the mounting was cancelled. */
   #begun: BlockDevice | undefined;
   #failure: { readonly stamp: string; readonly until: number; readonly error: FileSyncError } | undefined;
 
@@ -82,15 +82,15 @@ export class Drive {
     this.#tools = tools;
   }
 
-  /** Says that it will be used. A drive that is only read from is mounted read-only. */
+  /** Registers a user. A drive without writing users is mounted read-only. */
   attach(need: Need): void {
     if (this.#users++ === 0) this.#use = new AbortController();
     if (need === 'write') this.#writers++;
   }
 
   /**
-   * To be called once for each `attach`. The last one cuts off what is under way and unmounts what is ours. It resolves within
-   * seconds, also where that hangs.
+   * To be called once for each `attach`. The last call cancels what is under way and unmounts our mount. It resolves
+   * within seconds, also if that hangs.
    */
   async release(need: Need): Promise<void> {
     this.#users--;
@@ -98,9 +98,9 @@ export class Drive {
     if (this.#users > 0) return;
     this.#use.abort();
     const { clock, logger, name } = this.#context;
-    await this.#inTurn(over => this.#leave(over), { clock, ms: RELEASE_TIMEOUT_MS }).catch(
+    await this.#whileHeld(over => this.#unmountAll(over), { clock, ms: RELEASE_TIMEOUT_MS }).catch(
       (thrown: unknown) => {
-        logger.log('warn', `what was mounted of ${name} may still be: ${toFileSyncError(thrown).message}`);
+        logger.log('warn', `${name} may still be mounted: ${toFileSyncError(thrown).message}`);
       },
     );
   }
@@ -109,10 +109,10 @@ export class Drive {
   async mounted(need: Need, signal: AbortSignal, details: ErrorDetails): Promise<Mount> {
     const all = { device: this.#context.name, ...details };
     throwIfAborted(signal, all);
-    if (this.#users === 0) throw new FileSyncError('unavailable', 'the drive is not used any more', all);
+    if (this.#users === 0) throw new FileSyncError('unavailable', 'the device is closed', all);
     try {
       const ends = [signal, this.#use.signal];
-      return await this.#inTurn(over => this.#ensure(need, over), { signal: ends });
+      return await this.#whileHeld(over => this.#ensure(need, over), { signal: ends });
     } catch (thrown) {
       const { kind, message, temporary } = toFileSyncError(thrown);
       throw new FileSyncError(kind, message, { ...all, temporary, cause: thrown });
@@ -126,21 +126,24 @@ export class Drive {
     throw new FileSyncError('unavailable', message, { device: this.#context.name, ...details });
   }
 
-  /** A call to the mounted file system, which may hang: then it throws `timeout` or `unavailable`. */
+  /** A call to the mounted file system. Throws `timeout` or `unavailable` if it hangs. */
   ask<Value>({ id, point }: MountEntry, call: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     const key = `${id} ${point}`;
-    const calls = this.#calls.get(key) ?? new GuardedFileSystem(point, this.#context, this.timeout);
-    this.#calls.set(key, calls);
-    return calls.do(call, { ...(signal && { signal }) });
+    const fileSystem =
+      this.#fileSystems.get(key) ?? new GuardedFileSystem(point, this.#context, this.timeout);
+    this.#fileSystems.set(key, fileSystem);
+    return fileSystem.do(call, { ...(signal && { signal }) });
   }
 
-  /** Work that nobody waits for any more holds up nobody: the next one has its turn. What it awaits has to end with `over`. */
-  #inTurn<Value>(work: (over: AbortSignal) => Promise<Value>, deadline: Deadline<Value>): Promise<Value> {
-    const turn = (signal: AbortSignal) => this.#mutex.runExclusive(() => withDeadline(work, { signal }));
-    return withDeadline(turn, deadline);
+  /**
+   * Runs the work while it holds the mutex. Cancelled work releases it at once: what it awaits has to end with `over`.
+   */
+  #whileHeld<Value>(work: (over: AbortSignal) => Promise<Value>, deadline: Deadline<Value>): Promise<Value> {
+    const held = (signal: AbortSignal) => this.#mutex.runExclusive(() => withDeadline(work, { signal }));
+    return withDeadline(held, deadline);
   }
 
-  /** A program that hangs ends with `over`, as far as we are concerned. */
+  /** Does not wait for a program that hangs after the abort of `over`. */
   #runner(over: AbortSignal): RunProgram {
     const { run } = this.#tools;
     return (program, args) => withDeadline(signal => run(program, args, signal), { signal: over });
@@ -148,22 +151,38 @@ export class Drive {
 
   #mounter(over: AbortSignal): Mounter | undefined {
     const { mountPoint } = this.#options;
-    return mountPoint === undefined ? undefined : new Mounter(mountPoint, this.#runner(over));
+    return mountPoint === undefined ? undefined : new Mounter(mountPoint, this.#logged(this.#runner(over)));
+  }
+
+  /** The programs that mount and unmount, with their result at debug. */
+  #logged(run: RunProgram): RunProgram {
+    const { clock } = this.#context;
+    return async (program, args, signal) => {
+      const begun = clock.monotonic();
+      const outcome = await run(program, args, signal);
+      const ms = Math.round(clock.monotonic() - begun);
+      this.#debug(`${program} ${args.join(' ')}: exit code ${outcome.code} after ${ms} ms`);
+      return outcome;
+    };
+  }
+
+  #debug(message: string): void {
+    this.#context.logger.log('debug', message);
   }
 
   async #ensure(need: Need, over: AbortSignal): Promise<Mount> {
     if (this.#mount && !(await this.#isLive(this.#mount))) await this.#forget(this.#mount, over);
-    const mount = this.#mount ?? (await this.#settle(over));
-    this.#mount = stillWanted(mount, over);
+    const mount = this.#mount ?? (await this.#findOrRethrow(over));
+    this.#mount = unlessCancelled(mount, over);
     if (need === 'read' || !mount.entry.readOnly) return mount;
-    return (this.#mount = stillWanted(await this.#writable(mount, over), over));
+    return (this.#mount = unlessCancelled(await this.#writable(mount, over), over));
   }
 
   async #isLive({ drive, presence, entry }: Mount): Promise<boolean> {
     return (await this.#tools.kernel.presence(drive.number)) === presence && (await this.#isAlive(entry));
   }
 
-  /** Throws if the mount is there and hangs. One that has been taken away may hang for ever. */
+  /** Throws if the mount exists and hangs. A mount that was detached may hang for ever. */
   async #isAlive(entry: MountEntry): Promise<boolean> {
     const { kernel } = this.#tools;
     return kernel
@@ -174,19 +193,19 @@ export class Drive {
       });
   }
 
-  /** It was removed, or unmounted by somebody: what is left of our mount is cleaned up. */
+  /** The drive was removed, or another program unmounted it: detaches what is left of our mount. */
   async #forget(mount: Mount, over: AbortSignal): Promise<void> {
     throwIfAborted(over);
     this.#mount = this.#begun = undefined;
-    this.#calls.clear();
+    this.#fileSystems.clear();
     const { path, title, ours, entry } = mount;
     this.#context.logger.log('info', `${title} was removed from ${path}`);
     const left = topmost(await this.#tools.kernel.mounts(), path);
     if (ours && left?.id === entry.id) await this.#mounter(over)?.detach(path);
   }
 
-  /** Finds the drive and its mount. What failed is not tried again at once: the logs of kernel and user stay readable. */
-  async #settle(over: AbortSignal): Promise<Mount> {
+  /** Finds the drive and its mount. A failure is not retried at once, since each attempt fills the kernel's log. */
+  async #findOrRethrow(over: AbortSignal): Promise<Mount> {
     const now = this.#context.clock.monotonic();
     const stamp = await this.#tools.kernel.stamp();
     const last = this.#failure?.stamp === stamp ? this.#failure : undefined;
@@ -194,8 +213,9 @@ export class Drive {
     try {
       return await this.#findMount(over);
     } catch (thrown) {
-      const error = toFileSyncError(stillWanted(thrown, over));
-      this.#failure = { stamp, until: now + (last ? RETRY_DELAY_MS : FIRST_RETRY), error };
+      const error = toFileSyncError(unlessCancelled(thrown, over));
+      if (error.message !== last?.error.message) this.#debug(`no mounted drive: ${error.message}`);
+      this.#failure = { stamp, until: now + (last ? RETRY_DELAY_MS : FIRST_RETRY_DELAY_MS), error };
       throw error;
     }
   }
@@ -210,17 +230,12 @@ export class Drive {
     const theirs = await this.#entryOf(drive);
     const entry = theirs ?? (await this.#mountHere(drive, title, over));
     if (presence === undefined) throw new FileSyncError('unavailable', `${title} was removed`);
-    return {
-      path: entry.point,
-      title,
-      drive,
-      presence,
-      entry,
-      ours: !theirs || (await this.#isOurs(theirs, drive, over)),
-    };
+    const ours = !theirs || (await this.#isOurs(theirs, drive, over));
+    this.#debug(`found ${title}, mounted at ${entry.point} by ${ours ? 'this' : 'another'} program`);
+    return { path: entry.point, title, drive, presence, entry, ours };
   }
 
-  /** Where the whole drive is mounted. */
+  /** The mount of the whole drive. */
   async #entryOf({ number, path }: BlockDevice): Promise<MountEntry | undefined> {
     const { kernel } = this.#tools;
     const entries = uncovered(await kernel.mounts()).filter(
@@ -232,7 +247,7 @@ export class Drive {
     return usable.find(({ readOnly }) => !readOnly) ?? usable[0];
   }
 
-  /** We have begun to mount it there, and have not seen the end of that. */
+  /** Whether the mount is ours: its mounting was begun, and cancelled before its end was known. */
   async #isOurs({ point }: MountEntry, drive: BlockDevice, over: AbortSignal): Promise<boolean> {
     return this.#begun?.number === drive.number && point === (await this.#mounter(over)?.place());
   }
@@ -240,18 +255,18 @@ export class Drive {
   async #mountHere(drive: BlockDevice, title: string, over: AbortSignal): Promise<MountEntry> {
     const mounter = this.#mounter(over);
     if (!mounter) {
-      const cure = 'mount it, or say by `mount_point` where this program shall do so';
-      throw new FileSyncError('unavailable', `${title} is plugged in, but not mounted: ${cure}`);
+      const remedy = 'mount it, or set `mount_point` so that this program mounts it';
+      throw new FileSyncError('unavailable', `${title} is plugged in, but not mounted: ${remedy}`);
     }
     await this.#clear(mounter);
-    this.#begun = stillWanted(drive, over);
+    this.#begun = unlessCancelled(drive, over);
     await mounter.mount(drive, this.#writers > 0).catch((thrown: unknown) => {
-      const ended = toFileSyncError(stillWanted(thrown, over)).kind !== 'timeout';
+      const ended = toFileSyncError(unlessCancelled(thrown, over)).kind !== 'timeout';
       if (ended) this.#begun = undefined;
       throw thrown;
     });
     const entry = await this.#entryOf(drive);
-    if (!entry) throw new FileSyncError('unavailable', `${title} was mounted, but is gone again`);
+    if (!entry) throw new FileSyncError('unavailable', `${title} was mounted, but its mount is gone`);
     this.#context.logger.log(
       'info',
       `${title} is mounted at ${entry.point}${entry.readOnly ? ', read-only' : ''}`,
@@ -259,23 +274,23 @@ export class Drive {
     return entry;
   }
 
-  /** A dead drive's mount is taken away from our place, a live one's is left alone. */
+  /** Detaches the mount of a removed drive from our mount point. Throws if the mount of another drive is there. */
   async #clear(mounter: Mounter): Promise<void> {
     const place = await mounter.place();
     const there = topmost(await this.#tools.kernel.mounts(), place);
     if (!there) return;
     if (await this.#isAlive(there)) {
-      const cure = 'unmount it, or choose another `mount_point`';
-      throw new FileSyncError('unavailable', `${there.source} is mounted at ${place} already: ${cure}`);
+      const remedy = 'unmount it, or choose another `mount_point`';
+      throw new FileSyncError('unavailable', `${there.source} is mounted at ${place} already: ${remedy}`);
     }
     await mounter.detach(place);
-    this.#context.logger.log('info', `${place} was freed of ${there.source}, which is gone`);
+    this.#context.logger.log('info', `${there.source} was removed: its mount at ${place} is detached`);
   }
 
   async #writable(mount: Mount, over: AbortSignal): Promise<Mount> {
     const { drive, path, title, ours, entry } = mount;
     const mounter = this.#mounter(over);
-    const refuse = (cure: string) => new FileSyncError('denied', `${title} is read-only: ${cure}`);
+    const refuse = (remedy: string) => new FileSyncError('denied', `${title} is read-only: ${remedy}`);
     if (drive.readOnly) throw refuse('move its write protection switch');
     if (!ours || !mounter) throw refuse(`run "mount -o remount,rw ${path}", or unmount it`);
     await mounter.makeWritable(drive, path, entry.fstype.startsWith('fuse'));
@@ -284,19 +299,24 @@ export class Drive {
     return { ...mount, entry: now };
   }
 
-  async #leave(over: AbortSignal): Promise<void> {
+  async #unmountAll(over: AbortSignal): Promise<void> {
     const mount = this.#mount;
-    if (!mount) return this.#undo(over);
+    if (!mount) return this.#detachBegun(over);
     const { clock } = this.#context;
     const late = () => new FileSyncError('timeout', `${mount.path} does not answer and is not unmounted`);
-    const look = withDeadline(this.#isLive(mount), { signal: over, clock, ms: LAST_LOOK, late });
-    const live = await look.catch((hanging: unknown) => toFileSyncError(hanging));
+    const probing = withDeadline(this.#isLive(mount), {
+      signal: over,
+      clock,
+      ms: LAST_PROBE_TIMEOUT_MS,
+      late,
+    });
+    const live = await probing.catch((hanging: unknown) => toFileSyncError(hanging));
     if (live === false) return this.#forget(mount, over);
     this.#mount = this.#begun = undefined;
     if (!mount.ours) return;
     const unmounted = live === true ? this.#unmount(mount.path, over) : Promise.reject(live);
     await unmounted.catch(async ({ message }: FileSyncError) => {
-      this.#context.logger.log('warn', `${message}; it will be once nobody uses it any more`);
+      this.#context.logger.log('warn', `${message}; it will be once no program uses it`);
       await this.#mounter(over)?.detach(mount.path);
     });
   }
@@ -310,8 +330,8 @@ export class Drive {
     });
   }
 
-  /** Takes away what was mounted although the mounting was cut off. */
-  async #undo(over: AbortSignal): Promise<void> {
+  /** Detaches our mount if its mounting was cancelled, but succeeded. */
+  async #detachBegun(over: AbortSignal): Promise<void> {
     const begun = this.#begun;
     const mounter = this.#mounter(over);
     if (!begun || !mounter) return;
@@ -322,8 +342,8 @@ export class Drive {
   }
 }
 
-/** What came of a step. Throws if nobody waits for the work of which it is part: its turn is over. */
-function stillWanted<Value>(value: Value, over: AbortSignal): Value {
+/** The result of a step. Throws if the work of which it is part was cancelled. */
+function unlessCancelled<Value>(value: Value, over: AbortSignal): Value {
   throwIfAborted(over);
   return value;
 }

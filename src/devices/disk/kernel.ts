@@ -8,16 +8,16 @@ const GONE = '0:0';
 /** Makes a call that may never be answered. */
 export type Ask = <Value>(call: () => Promise<Value>) => Promise<Value>;
 
-/** What the kernel tells of drives and mounts. */
+/** What the kernel reports of drives and mounts. */
 export class Kernel {
   readonly #root: string;
 
-  /** @param root what stands for `/` */
+  /** @param root replaces `/` */
   constructor(root = '') {
     this.#root = root;
   }
 
-  /** Changes when a drive comes or goes, or something is mounted: cheap enough to be asked often, with or without udev. */
+  /** Changes when a drive comes or goes, or a file system is mounted: cheap to poll, with or without udev. */
   async stamp(): Promise<string> {
     const files = ['/proc/partitions', '/proc/self/mountinfo'].map(path => this.#read(path));
     return (await Promise.all(files)).join('\n');
@@ -28,8 +28,8 @@ export class Kernel {
   }
 
   /**
-   * Tells one stay of a drive from the next, also under the same number: where it is plugged in (a new number each time
-   * for USB), its size, and its `diskseq` (from Linux 5.15 on). Undefined if it is gone.
+   * Distinguishes one stay of a drive from the next, also under the same number: where it is plugged in (a new number
+   * each time for USB), its size, and its `diskseq` (from Linux 5.15 on). Undefined if it is gone.
    */
   async presence(number: string): Promise<string | undefined> {
     const node = `/sys/dev/block/${number}`;
@@ -40,7 +40,7 @@ export class Kernel {
     return [place, size, sequence].join(' ');
   }
 
-  /** Its path can be looked at, which `ask` may refuse or give up, and leads to it, and the drive below it is there. */
+  /** Whether its path can be read (`ask` may reject that), leads to it, and its drive is present. */
   async isAlive(mount: MountEntry, ask: Ask): Promise<boolean> {
     const { point, number, fstype } = mount;
     const top = await ask(() => stat(point).catch(() => undefined));

@@ -4,17 +4,20 @@ import { onDisk } from '../../local/disk-error.js';
 import type { BlockDevice } from './block-devices.js';
 import type { Outcome, RunProgram } from './programs.js';
 
-/** What a file system's drivers are called, best first, and how to come by one. Others have the file system's name. */
-const DRIVERS: Readonly<Record<string, { types: readonly string[]; cure: string }>> = {
-  exfat: { types: ['exfat', 'exfat-fuse'], cure: 'install the package exfat-fuse, or a kernel from 5.7 on' },
-  ntfs: { types: ['ntfs', 'ntfs3', 'ntfs-3g'], cure: 'install the package ntfs-3g' },
+/** Names of a file system's drivers, best first, and how to install one. Other drivers have the file system's name. */
+const DRIVERS: Readonly<Record<string, { types: readonly string[]; remedy: string }>> = {
+  exfat: {
+    types: ['exfat', 'exfat-fuse'],
+    remedy: 'install the package exfat-fuse, or a kernel from 5.7 on',
+  },
+  ntfs: { types: ['ntfs', 'ntfs3', 'ntfs-3g'], remedy: 'install the package ntfs-3g' },
 };
 
-/** Programs, set-user-id bits and device nodes on a foreign drive are none of ours to obey. */
-const SAFE = 'nosuid,nodev,noexec';
+/** Programs, set-user-id bits and device nodes on a foreign drive must have no effect. */
+const SAFE_OPTIONS = 'nosuid,nodev,noexec';
 
-/** What mount(8) says, and what it means. */
-const TROUBLES: readonly (readonly [RegExp, ErrorKind, string])[] = [
+/** Messages of mount(8), their error kind, and the words for it. */
+const MOUNT_ERRORS: readonly (readonly [RegExp, ErrorKind, string])[] = [
   [/write-protected|read-only/i, 'denied', 'it is write-protected: move its switch, or repair it'],
   [/already mounted|busy/i, 'busy', 'it is in use by another program'],
   [
@@ -27,7 +30,7 @@ const NO_DRIVER = /unknown filesystem type|no such device/i;
 const NO_RIGHT = /superuser|only root|permission denied|not permitted/i;
 const PROTECTED = /write-protected/i;
 
-/** Mounts one drive at one place, and takes it away again. */
+/** Mounts one drive at one place, and unmounts it. */
 export class Mounter {
   /** Absolute. */
   readonly #place: string;
@@ -38,75 +41,83 @@ export class Mounter {
     this.#run = run;
   }
 
-  /** Where it mounts, without links as the kernel shows it. */
+  /** The mount point without links, as the kernel shows it. */
   async place(): Promise<string> {
     return realpath(this.#place).catch(() => this.#place);
   }
 
-  /** A drive that cannot be written to is mounted all the same. */
+  /** A drive that cannot be written to is mounted read-only. */
   async mount(drive: BlockDevice, writable: boolean): Promise<void> {
     await onDisk(this.#place, {}, () => mkdir(this.#place, { recursive: true }));
     const place = await this.place();
     const access = writable && !drive.readOnly ? 'rw' : 'ro';
-    const first = await this.#try(drive, place, access);
-    const outcome = writable && PROTECTED.test(first.stderr) ? await this.#try(drive, place, 'ro') : first;
-    if (outcome.code !== 0 && !(await this.#allowed(outcome, place))) throw troubleOf(drive, place, outcome);
+    const first = await this.#mountWith(drive, place, access);
+    const outcome =
+      writable && PROTECTED.test(first.stderr) ? await this.#mountWith(drive, place, 'ro') : first;
+    if (outcome.code !== 0 && !(await this.#allowed(outcome, place))) throw mountError(drive, place, outcome);
   }
 
-  /** Lets the drive be written to. A FUSE driver must begin anew for that. */
+  /** Remounts the drive read-write. A FUSE driver has to be started again for that. */
   async makeWritable(drive: BlockDevice, path: string, fuse: boolean): Promise<void> {
     if (fuse) {
       await this.unmount(path);
       return this.mount(drive, true);
     }
-    const outcome = await this.#run('mount', ['-o', `remount,rw,${SAFE}`, path]);
-    if (outcome.code !== 0) throw troubleOf(drive, path, outcome);
+    const outcome = await this.#run('mount', ['-o', `remount,rw,${SAFE_OPTIONS}`, path]);
+    if (outcome.code !== 0) throw mountError(drive, path, outcome);
   }
 
-  /** Throws `busy` if somebody uses it. */
+  /** Throws `busy` while a program uses it. */
   async unmount(path: string): Promise<void> {
     const { code, stderr } = await this.#run('umount', [path]);
     if (code !== 0) throw new FileSyncError('busy', `${path} cannot be unmounted: ${firstLine(stderr)}`);
   }
 
-  /** Frees the path at once; the kernel ends the mount when the last user lets go. Gives whether it could. */
+  /**
+   * Frees the path at once (`umount -l`); the kernel unmounts when the last user closes it. Returns whether that
+   * worked.
+   */
   async detach(path: string): Promise<boolean> {
     return (await this.#run('umount', ['-l', path])).code === 0;
   }
 
-  /** With the first driver that there is. */
-  async #try({ path, fstype = 'auto' }: BlockDevice, place: string, access: 'ro' | 'rw'): Promise<Outcome> {
+  /** Mounts with the first driver that is installed. */
+  async #mountWith(
+    { path, fstype = 'auto' }: BlockDevice,
+    place: string,
+    access: 'ro' | 'rw',
+  ): Promise<Outcome> {
     let outcome: Outcome = { code: -1, stdout: '', stderr: '' };
     for (const type of DRIVERS[fstype]?.types ?? [fstype]) {
-      const options = [access, SAFE, ...(type === 'vfat' ? ['utf8'] : [])].join(',');
+      const options = [access, SAFE_OPTIONS, ...(type === 'vfat' ? ['utf8'] : [])].join(',');
       outcome = await this.#run('mount', ['-t', type, '-o', options, path, place]);
       if (!NO_DRIVER.test(outcome.stderr)) break;
     }
     return outcome;
   }
 
-  /** A line in fstab may allow to everybody what is root's alone otherwise. */
+  /** A line in fstab may allow every user what only root may do otherwise. */
   async #allowed({ stderr }: Outcome, place: string): Promise<boolean> {
     return NO_RIGHT.test(stderr) && (await this.#run('mount', [place])).code === 0;
   }
 }
 
-function troubleOf(drive: BlockDevice, place: string, { code, stderr }: Outcome): FileSyncError {
+function mountError(drive: BlockDevice, place: string, { code, stderr }: Outcome): FileSyncError {
   const what = `${drive.path} cannot be mounted at ${place}`;
   const cause = new Error(stderr.trim() || `mount ended with ${code}`);
-  const tell = (kind: ErrorKind, words: string) => new FileSyncError(kind, `${what}: ${words}`, { cause });
-  if (NO_RIGHT.test(stderr)) return tell('denied', rightsCure(drive, place));
-  if (NO_DRIVER.test(stderr)) return tell('unavailable', driverCure(drive));
-  const [, kind, words] = TROUBLES.find(([pattern]) => pattern.test(stderr)) ?? [];
-  return tell(kind ?? 'io', words ?? firstLine(cause.message));
+  const error = (kind: ErrorKind, words: string) => new FileSyncError(kind, `${what}: ${words}`, { cause });
+  if (NO_RIGHT.test(stderr)) return error('denied', rightsRemedy(drive, place));
+  if (NO_DRIVER.test(stderr)) return error('unavailable', driverRemedy(drive));
+  const [, kind, words] = MOUNT_ERRORS.find(([pattern]) => pattern.test(stderr)) ?? [];
+  return error(kind ?? 'io', words ?? firstLine(cause.message));
 }
 
-function driverCure({ fstype = '' }: BlockDevice): string {
-  const cure = DRIVERS[fstype]?.cure ?? `load the kernel module (modprobe ${fstype}) or install it`;
-  return `this machine has no driver for the file system ${fstype}: ${cure}`;
+function driverRemedy({ fstype = '' }: BlockDevice): string {
+  const remedy = DRIVERS[fstype]?.remedy ?? `load the kernel module (modprobe ${fstype}) or install it`;
+  return `this machine has no driver for the file system ${fstype}: ${remedy}`;
 }
 
-function rightsCure({ path, uuid }: BlockDevice, place: string): string {
+function rightsRemedy({ path, uuid }: BlockDevice, place: string): string {
   const line = `${uuid ? `UUID=${uuid}` : path} ${place} auto ro,user,noauto 0 0`;
   return (
     `no right to mount. Run "udisksctl mount -b ${path}", or put the line "${line}" into /etc/fstab, ` +

@@ -16,7 +16,7 @@ export interface MountEntry {
   readonly source: string;
 }
 
-/** The kernel gives at least so many fields on either side of the dash. */
+/** The least number of fields on either side of the dash. */
 type Tuple = [string, string, string, string, string, string];
 
 export function parseMountinfo(text: string): MountEntry[] {
@@ -39,12 +39,12 @@ function parseLine(line: string): MountEntry {
 const decoded = (field: string): string =>
   field.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
 
-/** The mount that stands at a path; those below it are covered. */
+/** The uppermost mount at a path; those below it are covered. */
 export function topmost(entries: readonly MountEntry[], point: string): MountEntry | undefined {
   return uncovered(entries).find(entry => entry.point === point);
 }
 
-/** Those over which nothing was mounted later. */
+/** The mounts that no later mount covers. */
 export function uncovered(entries: readonly MountEntry[]): MountEntry[] {
   return entries.filter(
     lower =>

@@ -2,7 +2,7 @@ import { toFileSyncError } from '../../errors.js';
 import type { Logger } from '../../ports.js';
 import type { RunProgram } from './programs.js';
 
-/** What makers and users call the disks, by the path of their node. */
+/** Names of the disks by manufacturers and users, by the path of their node. */
 export type Descriptions = ReadonlyMap<string, string>;
 
 /** The part of `drivelist` that is used. */
@@ -12,17 +12,21 @@ export interface Drivelist {
 }
 
 /**
- * What of this optional dependency understands lsblk; it would run that without an end. Its main module would load a native
- * part, which is for other systems and needs a compiler. A name in a variable, since the program is also built where the package was left out.
+ * The parser of this optional dependency alone: it would run lsblk without a timeout, and its main module loads a
+ * native part for other systems, which needs a compiler. In a variable, since the program is also built without the
+ * package.
  */
 const MODULE: string = 'drivelist/js/lsblk/json.js';
 
 const loadDrivelist = () => import(MODULE) as Promise<Drivelist>;
 
-/** What it makes its words of. `--output-all` would ask each mounted file system for its space, and hang with one. */
+/**
+ * The columns that drivelist parses. `--output-all` would ask each mounted file system for its space, and hang with
+ * one.
+ */
 const LSBLK = ['-J', '--paths', '-o', 'NAME,KNAME,LABEL,VENDOR,MODEL,MOUNTPOINT'];
 
-/** Asks drivelist; without it, lsblk's own words must do. */
+/** Names by drivelist; without it, those of lsblk are used. */
 export class DriveNames {
   readonly #load: () => Promise<Drivelist>;
   readonly #logger: Logger;
@@ -33,7 +37,7 @@ export class DriveNames {
     this.#load = load;
   }
 
-  /** Names are a comfort: it fails only when `run` is cancelled. */
+  /** Names are optional: rejects only when `run` is cancelled. */
   async all(run: RunProgram): Promise<Descriptions> {
     if (this.#broken) return new Map();
     try {
@@ -45,7 +49,7 @@ export class DriveNames {
       if (kind === 'cancelled') throw error;
       this.#broken = true;
       const [why] = message.split('\n');
-      this.#logger.log('debug', `drivelist cannot be used, lsblk alone serves: ${why}`);
+      this.#logger.log('debug', `drivelist cannot be loaded, names come from lsblk alone: ${why}`);
       return new Map();
     }
   }

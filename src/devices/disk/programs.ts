@@ -5,14 +5,14 @@ import { runChild, type Outcome } from '../../system/child.js';
 
 export type { Outcome };
 
-/** ms that the programs of util-linux may take. A file system that was not unmounted may take long to mount. */
-const LIMITS = { lsblk: 10_000, blkid: 10_000, mount: 30_000, umount: 30_000 } as const;
+/** ms for the programs of util-linux. A file system that was not unmounted cleanly may take long to mount. */
+const TIMEOUTS_MS = { lsblk: 10_000, blkid: 10_000, mount: 30_000, umount: 30_000 } as const;
 
-export type ProgramName = keyof typeof LIMITS;
+export type ProgramName = keyof typeof TIMEOUTS_MS;
 
 /**
- * Runs a program to its end, without a shell. Rejects with `cancelled` promptly at the abort, with `timeout` if it hangs,
- * and with `unavailable` if it cannot be started.
+ * Runs a program to its end, without a shell. Rejects with `cancelled` promptly at the abort, with `timeout` if it
+ * hangs, and with `unavailable` if it cannot be started.
  */
 export type RunProgram = (
   program: ProgramName,
@@ -23,7 +23,7 @@ export type RunProgram = (
 /** Where every distribution has them (also as links, or from busybox), whatever the user's PATH is. */
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
-/** As `RunProgram`; the folders of `path`, a PATH, are looked into first. */
+/** As `RunProgram`; the folders of `path`, a PATH, are searched first. */
 export async function runProgram(
   program: ProgramName,
   args: readonly string[],
@@ -31,10 +31,10 @@ export async function runProgram(
   path = '',
 ): Promise<Outcome> {
   const folders = [...path.split(':').filter(isAbsolute), ...FOLDERS];
-  // English messages, since their words are looked at.
+  // English messages, since they are parsed.
   const env = { PATH: folders.join(':'), LC_ALL: 'C' };
   try {
-    return await runChild(program, args, { env, ms: LIMITS[program], signal });
+    return await runChild(program, args, { env, ms: TIMEOUTS_MS[program], signal });
   } catch (error) {
     throw error instanceof FileSyncError ? error : notStarted(program, error);
   }

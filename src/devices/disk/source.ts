@@ -13,7 +13,7 @@ import type { DeviceContext } from '../../config/definition.js';
 import { DirectorySource } from '../directory/source.js';
 import { FolderWatches } from '../directory/watches.js';
 import type { Drive } from './drive.js';
-import { DriveEnd } from './ends.js';
+import { DriveEnd } from './drive-end.js';
 
 /** The files of a drive, wherever it is mounted. The drive is mounted read-only until a file is to be removed. */
 export class DiskSource implements Source {

@@ -13,7 +13,7 @@ import type { DeviceContext } from '../../config/definition.js';
 import { DirectoryTarget } from '../directory/target.js';
 import { checkTargetPath } from '../target-path.js';
 import type { Drive } from './drive.js';
-import { DriveEnd } from './ends.js';
+import { DriveEnd } from './drive-end.js';
 
 /** A drive that files are copied to, wherever it is mounted. */
 export class DiskTarget implements Target {

@@ -1,7 +1,7 @@
 import { FileSyncError } from '../../errors.js';
 import type { BlockDevice } from './block-devices.js';
 
-/** What a drive is known by; everything that is given must fit. */
+/** How a drive is identified; every mark that is set must match. */
 export interface Wanted {
   readonly uuid?: string | undefined;
   readonly label?: string | undefined;
@@ -9,18 +9,21 @@ export interface Wanted {
   readonly serial?: string | undefined;
 }
 
-/** Hold no files by themselves. */
+/** Types that hold no files directly. */
 const NOT_MOUNTABLE = /^(swap|crypto_LUKS|LVM2_member|linux_raid_member|zfs_member|squashfs)$/;
 
 /** The one drive that is wanted. Throws `unavailable` if it is not there, or if several could be it. */
 export function choose(wanted: Wanted, devices: readonly BlockDevice[]): BlockDevice {
   const fitting = devices.filter(device => isFileSystem(device) && fits(wanted, device));
   const [first, second] = fitting;
-  if (!first) throw new FileSyncError('unavailable', `${notThere(wanted)}${unseen(devices)}`);
+  if (!first) throw new FileSyncError('unavailable', `${notPluggedIn(wanted)}${unseen(devices)}`);
   if (!second) return first;
   const names = fitting.map(({ path, uuid = 'none' }) => `${path} (UUID ${uuid})`).join(', ');
-  const cure = 'name the one by its uuid, or unplug the other';
-  throw new FileSyncError('unavailable', `several drives are the ${wordsOf(wanted)}: ${names}; ${cure}`);
+  const remedy = 'name the one by its uuid, or unplug the other';
+  throw new FileSyncError(
+    'unavailable',
+    `several drives are the ${describeWanted(wanted)}: ${names}; ${remedy}`,
+  );
 }
 
 const isFileSystem = ({ fstype }: BlockDevice): boolean =>
@@ -35,16 +38,17 @@ function fits({ uuid, label, serial }: Wanted, device: BlockDevice): boolean {
 }
 
 /** `drive with UUID 66F8-E5D9 and label FLIR` */
-export function wordsOf({ uuid, label, serial }: Wanted): string {
+export function describeWanted({ uuid, label, serial }: Wanted): string {
   const marks = [uuid && `UUID ${uuid}`, label && `label ${label}`, serial && `serial number ${serial}`];
   return `drive with ${marks.filter(Boolean).join(' and ')}`;
 }
 
-const notThere = (wanted: Wanted): string => `the ${wordsOf(wanted)} is not plugged in`;
+const notPluggedIn = (wanted: Wanted): string => `the ${describeWanted(wanted)} is not plugged in`;
 
 function unseen(devices: readonly BlockDevice[]): string {
   const denied = devices.filter(device => device.denied).map(({ path }) => path);
   if (denied.length === 0) return '';
-  const cure = "run as root, give this program's user the group disk, or let it see udev's data (/run/udev)";
-  return `, or it is one of those that we may not look at (${denied.join(', ')}): ${cure}`;
+  const remedy =
+    "run as root, give this program's user the group disk, or let it see udev's data (/run/udev)";
+  return `, or it is one of those that may not be read (${denied.join(', ')}): ${remedy}`;
 }

@@ -21,62 +21,64 @@ import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorKind } from '
 import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceFile } from '../../ports.js';
 import { aborted, after } from '../../system/rx.js';
 
-/** ms that an endpoint may need to come up once the vehicle is on MAVROS: its link looks every 5 s. */
+/** ms that an endpoint may need to come up once the vehicle is on MAVROS: its link probes every 5 s. */
 const ENDPOINT_TIMEOUT_MS = 6_000;
 
 export interface AutoOptions {
-  /** A new source through an endpoint. Must be able to do the same as `services`. */
+  /** Makes a source through an endpoint, with the capabilities of `services`. */
   readonly endpoint: () => Source;
   readonly services: Source;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** ms, in place of 6 s. */
+  /** ms that an endpoint may need to come up; default 6,000. */
   readonly grace?: number | undefined;
 }
 
-/** One of the two transports, and the reason for it. */
+type TransportKind = 'endpoint' | 'services';
+
+/** The transport in use, and the reason for it. */
 interface Transport {
   readonly source: Source;
-  readonly transport: 'endpoint' | 'services';
+  readonly kind: TransportKind;
   readonly why: string;
-  /** File transfer has been answered there, or nothing else is left to try. */
+  /** File transfer has been answered there, or there is no other transport to fall back to. */
   settled: boolean;
 }
 
-/** How things stand: on a way, or not yet. */
+/** The availability, and the transport once one is chosen. */
 interface TransportState extends Availability {
-  readonly way?: Transport;
-  /** It is too early to say that there is none. */
+  readonly transport?: Transport;
+  /** The probing of both transports has not ended, so `available: false` is not final. */
   readonly pending?: boolean;
 }
 
-/** What went wrong if nobody has answered; any other error is an answer. */
-const SILENCE: readonly ErrorKind[] = ['timeout', 'unavailable', 'cancelled'];
+/** Errors that mean that the vehicle has not answered; any other error is an answer. */
+const UNANSWERED: readonly ErrorKind[] = ['timeout', 'unavailable', 'cancelled'];
 const NO_REPLY = 'file transfer is not answered on an endpoint of its router';
 
 /**
- * Through an endpoint of the router where there is one and file transfer is answered on it, else by the FTP services. An endpoint is
- * kept for good, the services as long as MAVROS has its vehicle.
+ * Uses an endpoint of the router where there is one and file transfer is answered on it, else the FTP services. An
+ * endpoint is kept until `close`, the services as long as MAVROS has its vehicle.
  */
 export class AutoSource implements Source {
   readonly capabilities;
   readonly availability: Observable<Availability>;
   readonly #options: AutoOptions;
-  readonly #way = new BehaviorSubject<Transport | undefined>(undefined);
-  readonly #transportState: Observable<TransportState>;
+  readonly #transport = new BehaviorSubject<Transport | undefined>(undefined);
+  readonly #states: Observable<TransportState>;
   readonly #closing = new Subject<void>();
-  /** The one that is in use or might be. */
+  /** The endpoint's source, in use or probed. */
   #endpoint: Source | undefined;
 
   constructor(options: AutoOptions) {
     this.#options = options;
     this.capabilities = options.services.capabilities;
-    this.#transportState = this.#way.pipe(
-      switchMap(way => (way ? this.#on(way) : this.#undecided())),
+    this.#states = this.#transport.pipe(
+      switchMap(transport => (transport ? this.#statesOf(transport) : this.#choosing())),
       takeUntil(this.#closing),
       share({ connector: () => new ReplaySubject(1) }),
     );
-    this.availability = this.#transportState.pipe(
+    this.availability = this.#states.pipe(
       skipWhile(({ pending = false }) => pending),
       map(({ available, reason, armed }) => ({ available, reason, armed })),
     );
@@ -86,7 +88,7 @@ export class AutoSource implements Source {
     return this.#stream(signal, source => source.list(signal));
   }
 
-  /** The second way knows nothing of what the first has seen. */
+  /** The other transport has no list of what the first one has seen. */
   async listChanges(
     unsettled: readonly string[],
     signal: AbortSignal,
@@ -106,29 +108,29 @@ export class AutoSource implements Source {
     return this.#run(signal, source => source.remove(file, signal));
   }
 
-  /** The services cannot do the work. True if an endpoint is tried again in their place. */
+  /** Reports that the services cannot do the work. Returns whether an endpoint is tried again in their place. */
   servicesUnable(why: string): boolean {
-    const way = this.#way.value;
-    if (way?.transport !== 'services' || way.why !== NO_REPLY) return false;
-    this.#take('endpoint', why, true);
+    const transport = this.#transport.value;
+    if (transport?.kind !== 'services' || transport.why !== NO_REPLY) return false;
+    this.#use('endpoint', why, true);
     return true;
   }
 
   async close(): Promise<void> {
     this.#closing.next();
-    this.#way.complete();
+    this.#transport.complete();
     await Promise.all([this.#options.services.close(), this.#endpoint?.close()]);
   }
 
-  #undecided(): Observable<TransportState> {
+  #choosing(): Observable<TransportState> {
     const { services } = this.#options;
-    const ways = [this.#endpointSource(), services].map(({ availability }) =>
+    const both = [this.#endpointSource(), services].map(({ availability }) =>
       availability.pipe(startWith(undefined)),
     );
-    return combineLatest(ways).pipe(switchMap(([endpoint, service]) => this.#judged(endpoint, service)));
+    return combineLatest(both).pipe(switchMap(([endpoint, service]) => this.#choiceOf(endpoint, service)));
   }
 
-  #judged(endpoint?: Availability, services?: Availability): Observable<TransportState> {
+  #choiceOf(endpoint?: Availability, services?: Availability): Observable<TransportState> {
     if (endpoint?.available) return this.#chosen('endpoint', 'its router offers one');
     if (services?.available) {
       const asked = { ...services, available: false, reason: ASKS_ROUTER, pending: true };
@@ -137,21 +139,21 @@ export class AutoSource implements Source {
       const late = after(clock, grace).pipe(switchMap(() => this.#chosen('services', endpoint.reason)));
       return concat(of(asked), late);
     }
-    const away = services ?? endpoint;
-    return away ? of({ ...away, pending: !services || !endpoint }) : EMPTY;
+    const offline = services ?? endpoint;
+    return offline ? of({ ...offline, pending: !services || !endpoint }) : EMPTY;
   }
 
-  #chosen(transport: Transport['transport'], why: string): Observable<never> {
-    this.#take(transport, why, transport === 'services');
+  #chosen(kind: TransportKind, why: string): Observable<never> {
+    this.#use(kind, why, kind === 'services');
     return EMPTY;
   }
 
-  #take(transport: Transport['transport'], why: string, settled: boolean): void {
+  #use(kind: TransportKind, why: string, settled: boolean): void {
     const { services, logger } = this.#options;
-    const isEndpoint = transport === 'endpoint';
+    const isEndpoint = kind === 'endpoint';
     const source = isEndpoint ? this.#endpointSource() : services;
-    logger.log(isEndpoint ? 'info' : 'warn', `goes through ${NAMES[transport]} of MAVROS: ${why}`);
-    this.#way.next({ source, transport, why, settled });
+    logger.log(isEndpoint ? 'info' : 'warn', `goes through ${NAMES[kind]} of MAVROS: ${why}`);
+    this.#transport.next({ source, kind, why, settled });
     if (!isEndpoint) this.#dropEndpoint();
   }
 
@@ -164,70 +166,74 @@ export class AutoSource implements Source {
     this.#endpoint = undefined;
   }
 
-  #on(way: Transport): Observable<TransportState> {
-    const told = ` (transport auto, ${NAMES[way.transport]}: ${way.why})`;
-    return way.source.availability.pipe(
-      map(now => ({ ...now, reason: now.reason + (now.available ? told : ''), way })),
-      tap(({ available }) => {
-        if (!available && way.transport === 'services') this.#way.next(undefined);
+  #statesOf(transport: Transport): Observable<TransportState> {
+    const suffix = ` (transport auto, ${NAMES[transport.kind]}: ${transport.why})`;
+    return transport.source.availability.pipe(
+      map(now => ({ ...now, reason: now.reason + (now.available ? suffix : ''), transport })),
+      tap(({ available, reason }) => {
+        if (available || transport.kind !== 'services') return;
+        this.#options.logger.log('debug', `chooses the transport of MAVROS again: ${reason}`);
+        this.#transport.next(undefined);
       }),
     );
   }
 
-  /** Rejects as soon as it is known that there is none. */
+  /** Rejects with `unavailable` as soon as both transports are known to be offline. */
   async #ready(signal: AbortSignal): Promise<Transport> {
     throwIfAborted(signal);
-    if (this.#way.value) return this.#way.value;
-    const known = this.#transportState.pipe(
-      filter(({ way, pending = false }) => way !== undefined || !pending),
+    if (this.#transport.value) return this.#transport.value;
+    const known = this.#states.pipe(
+      filter(({ transport, pending = false }) => transport !== undefined || !pending),
       takeUntil(aborted(signal)),
     );
-    const standing = await firstValueFrom(known, { defaultValue: undefined });
-    if (!standing) throw new FileSyncError('cancelled', 'the device was closed');
-    if (!standing.way) throw new FileSyncError('unavailable', standing.reason);
-    return standing.way;
+    const state = await firstValueFrom(known, { defaultValue: undefined });
+    if (!state) throw new FileSyncError('cancelled', 'the device was closed');
+    if (!state.transport) throw new FileSyncError('unavailable', state.reason);
+    return state.transport;
   }
 
   async #run<Value>(signal: AbortSignal, work: (source: Source) => Promise<Value>): Promise<Value> {
-    const way = await this.#ready(signal);
+    const transport = await this.#ready(signal);
     try {
-      const value = await work(way.source);
-      way.settled = true;
+      const value = await work(transport.source);
+      transport.settled = true;
       return value;
     } catch (error) {
-      return work(await this.#instead(way, error, signal));
+      return work(await this.#fallback(transport, error, signal));
     }
   }
 
-  /** Begins anew the other way only if nothing was given yet. */
+  /** Begins again through the other transport only if no item was yielded yet. */
   async *#stream<Item>(
     signal: AbortSignal,
     open: (source: Source) => AsyncIterable<Item>,
   ): AsyncGenerator<Item, void> {
-    const way = await this.#ready(signal);
-    let given = false;
+    const transport = await this.#ready(signal);
+    let hasYielded = false;
     try {
-      for await (const item of open(way.source)) {
-        given = way.settled = true;
+      for await (const item of open(transport.source)) {
+        hasYielded = transport.settled = true;
         yield item;
       }
-      way.settled = true;
+      transport.settled = true;
       return;
     } catch (error) {
-      if (given) throw error;
-      yield* open(await this.#instead(way, error, signal));
+      if (hasYielded) throw error;
+      yield* open(await this.#fallback(transport, error, signal));
     }
   }
 
-  /** What is used by now; or the services, if the endpoint has never answered and they do; else throws what went wrong. */
-  async #instead(way: Transport, thrown: unknown, signal: AbortSignal): Promise<Source> {
+  /**
+   * Returns the source in use by now, or the services if only they answer file transfer; else throws `thrown` again.
+   */
+  async #fallback(transport: Transport, thrown: unknown, signal: AbortSignal): Promise<Source> {
     const { services } = this.#options;
-    const now = this.#way.value;
-    if (now && now !== way) return now.source;
+    const now = this.#transport.value;
+    if (now && now !== transport) return now.source;
     const { kind } = toFileSyncError(thrown);
-    way.settled ||= !SILENCE.includes(kind);
-    if (way.settled || kind !== 'timeout' || !(await answers(services, signal))) throw thrown;
-    this.#take('services', NO_REPLY, true);
+    transport.settled ||= !UNANSWERED.includes(kind);
+    if (transport.settled || kind !== 'timeout' || !(await answers(services, signal))) throw thrown;
+    this.#use('services', NO_REPLY, true);
     return services;
   }
 }

@@ -5,24 +5,25 @@ import type { Client, Graph, Qos } from '../graph.js';
 import { ENDPOINT_TYPE_UAS, MAVLINK_TYPE, routerTypes, type EndpointAnswer } from './interfaces.js';
 import { decodeMavlink, encodeMavlink } from './mavlink-message.js';
 
-/** That of the router's endpoints. */
+/** QoS of the router's endpoints. */
 export const ENDPOINT_QOS: Qos = { depth: 1000, reliability: 'best-effort', durability: 'volatile' };
-/** ms that a router is looked for, and may take to answer. */
-const ROUTER_LIMIT = 3_000;
-/** ms: through MAVROS heartbeats come every second; without any, it was restarted and has forgotten our endpoint. */
+/** ms to wait for a router and its answer. */
+const ROUTER_TIMEOUT_MS = 3_000;
+/** ms: through MAVROS heartbeats come every second; without any, it was restarted and our endpoint is gone. */
 const SILENCE_TIMEOUT_MS = 15_000;
 
 export interface EndpointOptions {
   readonly graph: Graph;
-  /** Of MAVROS: `/mavros`. */
+  /** ROS namespace of MAVROS: `/mavros`. */
   readonly namespace: string;
-  /** A topic prefix that nobody else uses: `/filesync/autopilot`. */
+  /** A topic prefix that no other program uses: `/filesync/autopilot`. */
   readonly url: string;
 }
 
 /**
- * Raw MAVLink beside MAVROS' own plugins: an endpoint of its router that is ours alone. One connection at a time: the next waits
- * until the last is closed, since what removes that would remove its own endpoint, too.
+ * Raw MAVLink through an endpoint of the MAVROS router that is ours alone, parallel to MAVROS' own plugins. One
+ * connection at a time: the next waits until the last is closed, since the removal of the last endpoint would remove
+ * the next one, too.
  */
 export function endpointTransport(options: EndpointOptions): Transport {
   let last: Promise<unknown> = Promise.resolve();
@@ -50,8 +51,8 @@ async function connected(
 }
 
 /**
- * Tells the router to make the endpoint. One of that name is removed first: a second one beside it would double every message, and a
- * run of ours that was killed leaves one behind. Gives the router's name.
+ * Adds the endpoint to the router and returns the router's name. An endpoint of that name is removed first: a killed
+ * run leaves one behind, and a second one would duplicate every message.
  */
 async function addedEndpoint(
   { graph, namespace, url }: EndpointOptions,
@@ -59,34 +60,41 @@ async function addedEndpoint(
 ): Promise<string> {
   const router = await withRouter(namespace, name => removeEndpoint(graph, name, url, signal));
   const add = graph.client(routerTypes.add, `${router}/add_endpoint`);
-  // Not cut off: an endpoint that is made has to be known, or nobody would remove it.
+  // The abort does not end this call: an endpoint that was made has to be known, or it would never be removed.
   const answer = await once(add, { url, type: ENDPOINT_TYPE_UAS }, new AbortController().signal);
-  if (answer.successful) return router;
+  if (answer.successful) {
+    graph.logger.log('debug', `${router}: endpoint ${url} added`);
+    return router;
+  }
   throw new FileSyncError('unavailable', `${router} refuses the endpoint ${url}: ${answer.reason}`);
 }
 
-/** A router stands in MAVROS' namespace or, where it runs by itself, in none. Both are looked for at once. */
+/** A router is in MAVROS' namespace or, where it runs separately, in none. Both names are probed at the same time. */
 async function withRouter(namespace: string, use: (router: string) => Promise<unknown>): Promise<string> {
   const names = [`${namespace}/mavros_router`, '/mavros_router'];
-  const tries = names.map(name => ({
+  const attempts = names.map(name => ({
     name,
     failure: use(name).then(
       () => undefined,
       (error: unknown) => toFileSyncError(error),
     ),
   }));
-  for (const { name, failure } of tries) {
+  for (const { name, failure } of attempts) {
     const error = await failure;
     if (!error) return name;
     if (error.kind !== 'unavailable') throw error;
   }
-  const cure = 'start MAVROS or correct namespace';
-  throw new FileSyncError('unavailable', `there is no MAVROS router (${names.join(' or ')}): ${cure}`);
+  const remedy = 'start MAVROS or correct namespace';
+  throw new FileSyncError('unavailable', `there is no MAVROS router (${names.join(' or ')}): ${remedy}`);
 }
 
 async function removeEndpoint(graph: Graph, router: string, url: string, signal: AbortSignal): Promise<void> {
   const remove = graph.client(routerTypes.remove, `${router}/del_endpoint`);
-  await once(remove, { id: 0, url, type: ENDPOINT_TYPE_UAS }, signal);
+  const { successful, reason } = await once(remove, { id: 0, url, type: ENDPOINT_TYPE_UAS }, signal);
+  graph.logger.log(
+    'debug',
+    `${router}: endpoint ${url} ${successful ? 'removed' : `not removed: ${reason}`}`,
+  );
 }
 
 async function once<Request extends object>(
@@ -95,14 +103,14 @@ async function once<Request extends object>(
   signal: AbortSignal,
 ): Promise<EndpointAnswer> {
   try {
-    return await client.call(request, { timeout: ROUTER_LIMIT, signal });
+    return await client.call(request, { timeout: ROUTER_TIMEOUT_MS, signal });
   } finally {
     client.close();
   }
 }
 
 class EndpointConnection implements Connection {
-  /** Nobody tells us that the router has gone; silence does. */
+  /** Never resolves: ROS does not report that the router is gone, so the link's silence timeout detects that. */
   readonly ended = new Promise<FileSyncError>(() => undefined);
   readonly #options: EndpointOptions;
   readonly #router: string;

@@ -1,7 +1,7 @@
 import { FileSyncError } from '../../errors.js';
 import type { FtpAnswer } from './interfaces.js';
 
-/** Linux' errno as the FTP plugin of MAVROS gives them. */
+/** Linux' errno as the FTP plugin of MAVROS returns them. */
 export const Errno = {
   NOT_FOUND: 2,
   /** The path is not open at MAVROS; that call never reached the vehicle. */
@@ -9,7 +9,7 @@ export const Errno = {
   ACCESS: 13,
   NO_SESSIONS: 24,
   READ_ONLY: 30,
-  /** The listing could not be made sense of, as always with ArduPilot's. */
+  /** The listing could not be parsed, as always with ArduPilot's. */
   BAD_LISTING: 34,
   UNKNOWN_COMMAND: 38,
   WRONG_OFFSET: 52,
@@ -42,7 +42,7 @@ export function isUnsettled(answer: FtpAnswer, took: number, limit: number): boo
   return timedOut(answer, took, limit) || UNSETTLED.includes(answer.r_errno);
 }
 
-/** The vehicle, or MAVROS, said no. */
+/** The vehicle or MAVROS refused the request. */
 export class FtpRefusal extends Error {
   readonly errno: number;
 
@@ -66,7 +66,7 @@ export function readError(refusal: FtpRefusal, path: string): FileSyncError {
   if (refusal.errno !== Errno.NOT_OPEN && refusal.errno !== Errno.BAD_SESSION)
     return refusalError(refusal, path);
   const words =
-    'is not open any more: MAVROS or the vehicle was restarted, or ended its sessions; it is opened anew';
+    'is not open any more: MAVROS or the vehicle was restarted, or ended its sessions; it is opened again';
   return new FileSyncError('io', `${path} ${words}`, { path, cause: refusal });
 }
 
@@ -88,7 +88,7 @@ export function refusalError(refusal: FtpRefusal, path: string): FileSyncError {
       details,
     );
   if (FORBIDDEN.includes(refusal.errno))
-    return new FileSyncError('denied', `${path} is protected: the vehicle does not let us do that`, details);
-  const cure = 'if that stays so, check its SD card';
-  return new FileSyncError('io', `${path} failed on the vehicle: ${refusal.message}; ${cure}`, details);
+    return new FileSyncError('denied', `${path} is protected: the vehicle denies access`, details);
+  const remedy = 'if that stays so, check its SD card';
+  return new FileSyncError('io', `${path} failed on the vehicle: ${refusal.message}; ${remedy}`, details);
 }

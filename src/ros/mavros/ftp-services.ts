@@ -1,13 +1,13 @@
-import { FileSyncError, throwIfAborted } from '../../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError } from '../../errors.js';
 import type { Clock } from '../../ports.js';
 import { withinTime } from '../../system/deadline.js';
 import type { Client, Graph } from '../graph.js';
 import { Errno, FtpRefusal, isUnsettled, lostPacket } from './ftp-errors.js';
 import type { FtpLock } from './ftp-lock.js';
 import { FOLDER_ENTRY, ftpTypes, type FtpAnswer, type OpenAnswer } from './interfaces.js';
-import { readLimit } from './read-size.js';
+import { readTimeoutMs } from './read-size.js';
 
-/** ms that MAVROS gives a listing and a checksum, and everything else but reads. */
+/** ms after which MAVROS gives up a listing or a checksum, and any other call but reads. */
 const LONG_TIMEOUT_MS = 5_000;
 const SHORT_TIMEOUT_MS = 200;
 /** ms that we wait longer than MAVROS: for the other callers of its queue, and for a busy machine. */
@@ -17,14 +17,13 @@ const MARGIN_MS = 5_000;
  * any call before that is through.
  */
 const SETTLE_MS = 1_000;
-/** ms from the wish to the call, when a file is closed because its reading was given up. */
-const RELEASE_WITHIN = 600;
-/** ms that `settle` waits. */
-const SETTLE_LIMIT = 2_000;
-/** Bytes per ms that even a slow SD card gives while the vehicle computes a checksum. */
-const SLOWEST_CARD = 100;
-const SYNC_TRIES = 3;
-/** Nothing has this name. */
+/** ms from the request to the call, when a file is closed because its reading was cancelled. */
+const RELEASE_TIMEOUT_MS = 600;
+const CLOSE_TIMEOUT_MS = 2_000;
+/** What even a slow SD card reads while the vehicle computes a checksum. */
+const MIN_CARD_BYTES_PER_MS = 100;
+const MAX_SYNC_ATTEMPTS = 3;
+/** No file has this name. */
 const NO_SUCH_FILE = '/filesync-no-such-file';
 
 export interface FtpServicesOptions {
@@ -42,18 +41,18 @@ export interface Entry {
   readonly size: number;
 }
 
-/** One call, with all that is to be known of it. */
+/** One call and how to interpret its answer. */
 interface Call<Request extends object, Answer extends FtpAnswer> {
   readonly service: string;
   readonly client: Client<Request, Answer>;
   readonly request: Request;
   /** The file or folder, for messages. */
   readonly path: string;
-  /** ms that MAVROS gives it. */
+  /** ms after which MAVROS gives up. */
   readonly limit: number;
   readonly signal: AbortSignal;
-  /** A call that timed out has been answered all the same: MAVROS misses replies that come too fast. */
-  readonly arrived?: (answer: Answer) => boolean;
+  /** Whether a call with r_errno 110 was answered after all: MAVROS misses replies that come too fast. */
+  readonly isSuccess?: (answer: Answer) => boolean;
 }
 
 interface Answered<Answer> {
@@ -65,24 +64,25 @@ interface Answered<Answer> {
 const never = new AbortController().signal;
 
 /**
- * The FTP services of one MAVROS, called in the only way that it survives (its FTP plugin throws where it should answer,
- * and the process aborts):
+ * The FTP services of one MAVROS, called in the only way that it survives (its FTP plugin throws where it should
+ * answer, and the process aborts):
  *
- * - never two calls at once: each holds the program's one lock until MAVROS' own time limit has passed, whatever our caller does;
+ * - never two calls at once: each holds the program's one lock until MAVROS' own timeout has passed, even if cancelled;
  * - `close` before every `open`, in one hold of the lock: a path that is open already kills it;
  * - a rest after each call whose reply may come late, and never a `reset`;
- * - after such a call, first one whose reply may be of any kind. The number of a request that timed out is used again, and the
- *   vehicle answers it with its last reply: as an answer to `open` or `checksum` that kills MAVROS, to `list` it is a lie.
+ * - after such a call, first one whose reply may be of any kind. The number of a request that timed out is used again,
+ *   and the vehicle answers it with its last reply: as an answer to `open` or `checksum` that kills MAVROS, to `list`
+ *   it is wrong.
  *
  * Rejects with a FileSyncError, or with an FtpRefusal for what the vehicle refused.
  */
 export class FtpServices {
   readonly #options: FtpServicesOptions;
   readonly #clients;
-  /** Paths that may be open at MAVROS and are of no use to anybody. */
-  readonly #left = new Set<string>();
+  /** Paths that may be open at MAVROS and that no reader uses. */
+  readonly #unclosed = new Set<string>();
   readonly #releases = new Set<Promise<void>>();
-  /** The vehicle may answer the next request with an older reply; true at first, for what went on before us. */
+  /** The vehicle may answer the next request with an older reply; true at first, for calls before our start. */
   #suspect = true;
   #served = false;
 
@@ -125,11 +125,11 @@ export class FtpServices {
     });
   }
 
-  /** Its size in bytes. It has to be released. */
+  /** Returns the file's size in bytes. The file has to be released. */
   open(path: string, signal: AbortSignal): Promise<number> {
     return this.#hold(signal, async () => {
       await this.#sync(signal);
-      for (const left of new Set([...this.#left, path])) await this.#close(left, signal);
+      for (const left of new Set([...this.#unclosed, path])) await this.#close(left, signal);
       await this.#sync(signal);
       const size = await this.#openClosed(path, signal);
       if (signal.aborted) await this.#close(path, never);
@@ -142,20 +142,20 @@ export class FtpServices {
     return this.#hold(signal, async () => {
       const client = this.#clients.read;
       const request = { file_path: path, offset: BigInt(offset), size: BigInt(size) };
-      const limit = readLimit(size);
+      const limit = readTimeoutMs(size);
       const { answer, took } = await this.#granted({ service: 'read', client, request, path, limit, signal });
       return { answer: Uint8Array.from(answer.data), took };
     });
   }
 
-  /** Closes the file. Given up (the next open will do it) if the wish is older than `RELEASE_WITHIN` when its turn comes. */
+  /** Closes the file; if `urgent`, only within `RELEASE_TIMEOUT_MS` (else the next open closes it). */
   async release(path: string, urgent: boolean): Promise<void> {
     const { clock, lock } = this.#options;
     const begun = clock.monotonic();
-    const isLate = () => urgent && clock.monotonic() - begun > RELEASE_WITHIN;
-    this.#left.add(path);
+    const isLate = () => urgent && clock.monotonic() - begun > RELEASE_TIMEOUT_MS;
+    this.#unclosed.add(path);
     const released = this.#hold(never, async () => {
-      await lock.quiet(never);
+      await lock.waitForRest(never);
       if (!isLate()) await this.#close(path, never);
     }).catch(() => undefined);
     this.#releases.add(released);
@@ -163,7 +163,7 @@ export class FtpServices {
     this.#releases.delete(released);
   }
 
-  /** CRC-32 as CalcFileCRC32 defines it; `size` tells how late its reply may come. */
+  /** CRC-32 as CalcFileCRC32 defines it; `size` limits how late its reply may come. */
   checksum(path: string, size: number, signal: AbortSignal): Promise<number> {
     return this.#hold(signal, async () => {
       await this.#sync(signal);
@@ -179,7 +179,7 @@ export class FtpServices {
       try {
         return (await this.#granted(call)).answer.crc32;
       } catch (error) {
-        if (!(error instanceof FtpRefusal)) this.#options.lock.rest(SETTLE_MS + size / SLOWEST_CARD);
+        if (!(error instanceof FtpRefusal)) this.#options.lock.rest(SETTLE_MS + size / MIN_CARD_BYTES_PER_MS);
         throw error;
       }
     });
@@ -194,10 +194,10 @@ export class FtpServices {
     });
   }
 
-  /** Resolves when the files that were given up are closed, or cannot be soon. */
+  /** Resolves when the released files are closed, after `CLOSE_TIMEOUT_MS` at the latest. */
   async settle(): Promise<void> {
     const { clock } = this.#options;
-    await withinTime(Promise.all(this.#releases), { ms: SETTLE_LIMIT, clock });
+    await withinTime(Promise.all(this.#releases), { ms: CLOSE_TIMEOUT_MS, clock });
   }
 
   #hold<Value>(signal: AbortSignal, work: () => Promise<Value>): Promise<Value> {
@@ -205,7 +205,7 @@ export class FtpServices {
   }
 
   async #openClosed(path: string, signal: AbortSignal): Promise<number> {
-    this.#left.add(path);
+    this.#unclosed.add(path);
     const request = { file_path: path, mode: 0 };
     const arrived = ({ size }: OpenAnswer) => size > 0;
     const call = {
@@ -218,13 +218,13 @@ export class FtpServices {
       arrived,
     };
     const { answer } = await this.#granted(call);
-    this.#left.delete(path);
+    this.#unclosed.delete(path);
     return answer.size;
   }
 
-  /** That it was not open is as good. */
+  /** A refusal counts as closed: the file was not open. */
   async #close(path: string, signal: AbortSignal): Promise<void> {
-    this.#left.add(path);
+    this.#unclosed.add(path);
     const client = this.#clients.close;
     await this.#call({
       service: 'close',
@@ -234,13 +234,13 @@ export class FtpServices {
       limit: SHORT_TIMEOUT_MS,
       signal,
     });
-    this.#left.delete(path);
+    this.#unclosed.delete(path);
   }
 
-  /** Removes what is not there: the one request that takes any reply for its own, and with it the old one out of the way. */
+  /** Removes a file that does not exist: the one request that accepts any reply, so it consumes a stale one. */
   async #sync(signal: AbortSignal): Promise<void> {
-    for (let tries = 0; this.#suspect; tries++) {
-      if (tries === SYNC_TRIES) throw lostPacket(NO_SUCH_FILE, 'remove');
+    for (let attempts = 0; this.#suspect; attempts++) {
+      if (attempts === MAX_SYNC_ATTEMPTS) throw lostPacket(NO_SUCH_FILE, 'remove');
       const client = this.#clients.remove;
       const request = { file_path: NO_SUCH_FILE };
       await this.#call({
@@ -257,7 +257,7 @@ export class FtpServices {
   async #granted<Request extends object, Answer extends FtpAnswer>(
     call: Call<Request, Answer>,
   ): Promise<Answered<Answer>> {
-    const { service, path, limit, arrived } = call;
+    const { service, path, limit, isSuccess: arrived } = call;
     const answered = await this.#call(call);
     const { answer, took } = answered;
     if (answer.success || arrived?.(answer)) return answered;
@@ -271,32 +271,39 @@ export class FtpServices {
   ): Promise<Answered<Answer>> {
     const { service, client, request, limit, signal } = call;
     const { lock, clock } = this.#options;
-    await lock.quiet(signal);
+    await lock.waitForRest(signal);
     throwIfAborted(signal);
     const begun = clock.monotonic();
     try {
       const answer = await client.call(request, { timeout: limit + MARGIN_MS, signal: never });
       const took = clock.monotonic() - begun;
-      this.#judge(service, answer, isUnsettled(answer, took, limit) && !call.arrived?.(answer));
+      this.#log(call, answer.success ? 'ok' : `r_errno ${answer.r_errno}`, took);
+      this.#note(service, answer, isUnsettled(answer, took, limit) && !call.isSuccess?.(answer));
       return { answer, took };
     } catch (error) {
+      this.#log(call, toFileSyncError(error).kind, clock.monotonic() - begun);
       throw this.#unanswered(service, limit, error);
     }
   }
 
-  #judge(service: string, { success, r_errno }: FtpAnswer, unsettled: boolean): void {
+  #log({ service, path }: { service: string; path: string }, result: string, ms: number): void {
+    const { graph, namespace } = this.#options;
+    graph.logger.log('debug', `${namespace}/ftp/${service} ${path}: ${result} after ${Math.round(ms)} ms`);
+  }
+
+  #note(service: string, { success, r_errno }: FtpAnswer, unsettled: boolean): void {
     this.#served = true;
     if (unsettled) {
       this.#options.lock.rest(SETTLE_MS);
       this.#suspect = true;
       return;
     }
-    // Only these two look for the file at MAVROS itself; from any other call the number is left over.
+    // Only `close` and `read` are refused by MAVROS itself with NOT_OPEN; after any other call the number is stale.
     const wentOut = success || r_errno !== Errno.NOT_OPEN || (service !== 'close' && service !== 'read');
     if (wentOut) this.#suspect = false;
   }
 
-  /** The request may have reached MAVROS all the same. */
+  /** The request may have reached MAVROS although there is no answer. */
   #unanswered(service: string, limit: number, thrown: unknown): unknown {
     const { lock, namespace } = this.#options;
     this.#suspect = true;
@@ -305,13 +312,13 @@ export class FtpServices {
     if (thrown.kind === 'unavailable') return noService(name, thrown);
     lock.rest(limit + SETTLE_MS);
     if (thrown.kind !== 'timeout') return thrown;
-    const cure = 'MAVROS hangs or has died: start it again';
-    return new FileSyncError('unavailable', `${name} does not answer: ${cure}`, { cause: thrown });
+    const remedy = 'MAVROS hangs or has died: start it again';
+    return new FileSyncError('unavailable', `${name} does not answer: ${remedy}`, { cause: thrown });
   }
 }
 
 function noService(name: string, cause: unknown): FileSyncError {
-  const cure =
+  const remedy =
     'start MAVROS, correct namespace, or take "ftp" off its list of denied plugins (transport: endpoint does without)';
-  return new FileSyncError('unavailable', `nobody serves ${name}: ${cure}`, { cause });
+  return new FileSyncError('unavailable', `service ${name} is not available: ${remedy}`, { cause });
 }

@@ -1,10 +1,10 @@
 import type { Message, MessageType, ServiceType } from '../graph.js';
 
-// What MAVROS says and hears: mavros_msgs of mavros 2.
+// Messages and services of MAVROS: mavros_msgs of mavros 2.
 
 /** mavros_msgs/msg/State, as far as it is needed here. */
 export interface StateMessage {
-  /** MAVROS hears heartbeats of the vehicle. */
+  /** MAVROS receives heartbeats of the vehicle. */
   readonly connected: boolean;
   readonly armed: boolean;
 }
@@ -108,5 +108,5 @@ export const routerTypes = {
   remove: endpoint<EndpointRemoval>('EndpointDel'),
 } as const;
 
-/** mavros_msgs/msg/Mavlink: one frame. Only ever sent and heard serialized. */
+/** mavros_msgs/msg/Mavlink: one frame. Only sent and received serialized. */
 export const MAVLINK_TYPE = 'mavros_msgs/msg/Mavlink';

@@ -1,5 +1,5 @@
-// mavros_msgs/msg/Mavlink as it is on the wire of ROS: CDR (OMG DDS-XTypes, PLAIN_CDR), little-endian. Decoding it by way of
-// plain objects would cost ten times the time.
+// mavros_msgs/msg/Mavlink serialized: CDR (OMG DDS-XTypes, PLAIN_CDR), little-endian. Decoding by way of plain objects
+// would take ten times as long.
 
 const MAGIC_V2 = 0xfd;
 const FRAMING_OK = 1;
@@ -52,14 +52,14 @@ class CdrReader {
   }
 }
 
-/** What a frame is beside its payload. */
+/** A frame without its payload decoded. */
 export interface FrameHead {
   readonly messageId: number;
-  /** The frame as on a serial line; of use until the message's memory is. */
+  /** The frame as on a serial line; valid as long as the message's memory. */
   frame(): Uint8Array;
 }
 
-/** The frame that a serialized message holds; undefined if MAVROS found it damaged. Throws a RangeError for what is no such message. */
+/** The frame in a serialized message; undefined if MAVROS found it damaged. Throws a RangeError for any other bytes. */
 export function decodeMavlink(message: Uint8Array): FrameHead | undefined {
   const reader = new CdrReader(message);
   reader.skip(2, 4);

@@ -14,14 +14,14 @@ export interface ServicesFilesOptions {
   readonly services: FtpServices;
   readonly state: MavrosState;
   readonly clock: Clock;
-  /** Hears once why the services of this MAVROS cannot do the work. */
+  /** Called once with the reason why the services of this MAVROS cannot do the work. */
   unable(why: string): void;
 }
 
 /** Calls in a row that may fail without a byte. */
 const MAX_FAILURES = 5;
-/** Bytes: no vehicle computes the checksum of a larger file within the 5 s that MAVROS gives it. */
-const MAX_CHECKSUM = 16 * 1024 * 1024;
+/** Bytes: no vehicle computes the checksum of a larger file within the 5 s after which MAVROS gives up. */
+const MAX_CHECKSUM_BYTES = 16 * 1024 * 1024;
 
 /** The files of a vehicle by the FTP services of MAVROS. */
 export class ServicesFiles implements RemoteFiles {
@@ -29,9 +29,9 @@ export class ServicesFiles implements RemoteFiles {
   readonly #options: ServicesFilesOptions;
   readonly #services: FtpServices;
   readonly #size = new ReadSize();
-  /** Bytes: the smallest file whose checksum came too late. */
-  #tooLarge = MAX_CHECKSUM;
-  #inability: string | undefined;
+  /** Size of the smallest file whose checksum came too late. */
+  #minUnsupportedBytes = MAX_CHECKSUM_BYTES;
+  #reported: string | undefined;
 
   constructor(options: ServicesFilesOptions) {
     this.#options = options;
@@ -65,18 +65,18 @@ export class ServicesFiles implements RemoteFiles {
   }
 
   async checksum(path: string, size: number, signal: AbortSignal): Promise<number> {
-    if (size >= this.#tooLarge)
+    if (size >= this.#minUnsupportedBytes)
       throw new FileSyncError('unsupported', `${path} is too large for a checksum within MAVROS' 5 s`);
     try {
-      return await this.#refined(path, signal, () => this.#services.checksum(path, size, signal));
+      return await this.#callWithRefusal(path, signal, () => this.#services.checksum(path, size, signal));
     } catch (error) {
-      if (isLoss(error)) this.#tooLarge = Math.max(1, Math.min(this.#tooLarge, size));
+      if (isLoss(error)) this.#minUnsupportedBytes = Math.max(1, Math.min(this.#minUnsupportedBytes, size));
       throw error;
     }
   }
 
   remove(path: string, signal: AbortSignal): Promise<void> {
-    return this.#refined(path, signal, () => this.#services.remove(path, signal));
+    return this.#callWithRefusal(path, signal, () => this.#services.remove(path, signal));
   }
 
   async close(): Promise<void> {
@@ -92,7 +92,7 @@ export class ServicesFiles implements RemoteFiles {
     } catch (error) {
       if (error instanceof FtpRefusal && error.errno === Errno.BAD_LISTING)
         throw this.#unable('cannot read the listings of this vehicle (ArduPilot sends them otherwise)');
-      const isThereWithout = !this.#services.served && state.heard > begun;
+      const isThereWithout = !this.#services.served && state.lastMessageAt > begun;
       if (error instanceof FileSyncError && error.kind === 'unavailable' && isThereWithout)
         throw this.#unable('has not loaded its ftp plugin');
       throw error;
@@ -133,11 +133,15 @@ export class ServicesFiles implements RemoteFiles {
   }
 
   #opened(path: string, signal: AbortSignal): Promise<number> {
-    return this.#refined(path, signal, () => this.#services.open(path, signal));
+    return this.#callWithRefusal(path, signal, () => this.#services.open(path, signal));
   }
 
-  /** A refusal does not tell a missing file from one that cannot be read, for MAVROS has no number for that; the listing does. */
-  async #refined<Value>(path: string, signal: AbortSignal, call: () => Promise<Value>): Promise<Value> {
+  /** Only a listing distinguishes a missing file from an unreadable one: MAVROS has no r_errno for the difference. */
+  async #callWithRefusal<Value>(
+    path: string,
+    signal: AbortSignal,
+    call: () => Promise<Value>,
+  ): Promise<Value> {
     try {
       return await call();
     } catch (error) {
@@ -160,11 +164,11 @@ export class ServicesFiles implements RemoteFiles {
     }
   }
 
-  /** Told once, with the cure; a new MAVROS may make it good, so it is no fault of the file. */
+  /** Reported once, with the remedy; temporary, since a newer MAVROS may be started, and the file is not at fault. */
   #unable(why: string): FileSyncError {
     const words = `MAVROS ${why}`;
-    if (this.#inability === undefined) this.#options.unable(words);
-    this.#inability = words;
+    if (this.#reported === undefined) this.#options.unable(words);
+    this.#reported = words;
     return new FileSyncError('unsupported', `${words}: ${REMEDY}`, { temporary: true });
   }
 }

@@ -17,20 +17,19 @@ import { after } from '../../system/rx.js';
 import { LATCHED, type Graph } from '../graph.js';
 import { stateType, type StateMessage } from './interfaces.js';
 
-/** ms without a word after which MAVROS counts as gone: with a vehicle it tells its state every second. */
+/** ms without a message after which MAVROS counts as offline: with a vehicle it publishes its state every second. */
 const SILENCE_TIMEOUT_MS = 10_000;
-/** ms to wait for the first word. */
-const FIRST_WORD = 5_000;
+const FIRST_MESSAGE_TIMEOUT_MS = 5_000;
 
-/** What MAVROS tells of its vehicle. */
+/** The vehicle's state as MAVROS publishes it. */
 export class MavrosState {
-  /** Listens while somebody subscribes. The first value comes after 5 s at the latest. */
+  /** Subscribed to only while it has subscribers. The first value comes after 5 s at the latest. */
   readonly availability: Observable<Availability>;
   readonly #topic: string;
   readonly #graph: Graph;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
-  #heard = -Infinity;
+  #lastMessageAt = -Infinity;
 
   constructor(graph: Graph, namespace: string, clock: Clock) {
     this.#topic = `${namespace}/state`;
@@ -38,19 +37,19 @@ export class MavrosState {
     this.#clock = clock;
     this.availability = this.#messages().pipe(
       startWith(undefined),
-      switchMap(message => this.#meaning(message)),
+      switchMap(message => this.#availabilityOf(message)),
       distinctUntilChanged(isSame),
       takeUntil(ended(this.#closing.signal)),
       share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: true }),
     );
   }
 
-  /** Monotonic ms of the last word. */
-  get heard(): number {
-    return this.#heard;
+  /** Monotonic ms of the last message. */
+  get lastMessageAt(): number {
+    return this.#lastMessageAt;
   }
 
-  /** Resolves when the vehicle is there, rejects with `unavailable` when it is not. */
+  /** Resolves when the vehicle is online, rejects with `unavailable` when it is offline. */
   async ready(signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     const now = this.availability.pipe(takeUntil(ended(signal)));
@@ -67,29 +66,32 @@ export class MavrosState {
   #messages(): Observable<StateMessage> {
     return new Observable(subscriber => {
       const subscription = this.#graph.subscribe(stateType, this.#topic, LATCHED, message => {
-        this.#heard = this.#clock.monotonic();
+        this.#lastMessageAt = this.#clock.monotonic();
         subscriber.next(message);
       });
       return () => subscription.close();
     });
   }
 
-  #meaning(message: StateMessage | undefined): Observable<Availability> {
-    if (!message) return this.#silent(FIRST_WORD, false);
+  #availabilityOf(message: StateMessage | undefined): Observable<Availability> {
+    if (!message) return this.#silent(FIRST_MESSAGE_TIMEOUT_MS, false);
     const { connected, armed } = message;
-    if (!connected) return of(away('MAVROS runs but hears no vehicle: check its fcu_url, power and cable'));
+    if (!connected)
+      return of(
+        offline('MAVROS runs but receives no heartbeat of a vehicle: check its fcu_url, power and cable'),
+      );
     const here = { available: true, reason: `vehicle on MAVROS, ${this.#topic}`, armed };
     return concat(of(here), this.#silent(SILENCE_TIMEOUT_MS, armed));
   }
 
   /** An armed vehicle counts as armed while nothing else is known. */
   #silent(ms: number, armed: boolean): Observable<Availability> {
-    const reason = `nothing is heard on ${this.#topic}: start MAVROS or correct namespace`;
-    return after(this.#clock, ms).pipe(map(() => ({ ...away(reason), armed })));
+    const reason = `no message on ${this.#topic}: start MAVROS or correct namespace`;
+    return after(this.#clock, ms).pipe(map(() => ({ ...offline(reason), armed })));
   }
 }
 
-const away = (reason: string): Availability => ({ available: false, reason, armed: false });
+const offline = (reason: string): Availability => ({ available: false, reason, armed: false });
 
 const isSame = (a: Availability, b: Availability): boolean =>
   a.available === b.available && a.reason === b.reason && a.armed === b.armed;

@@ -16,6 +16,7 @@ import {
   sample,
 } from '../../conformance/support.js';
 import { deviceContext } from '../../fakes/device-context.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { HangingMount, whyNoFuse } from '../../servers/hanging-mount.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
 
@@ -25,6 +26,7 @@ const bytes = sample(3_000_000);
 describe('directory on a mount that hangs', function () {
   let mount: HangingMount;
   let source: DirectorySource;
+  let logger: RecordingLogger;
   let target: DirectoryTarget;
 
   before(async function () {
@@ -36,7 +38,8 @@ describe('directory on a mount that hangs', function () {
 
   beforeEach(async () => {
     mount = await HangingMount.make();
-    source = new DirectorySource(mount.path, deviceContext({ name: 'share' }), { timeout: TIMEOUT });
+    logger = new RecordingLogger();
+    source = new DirectorySource(mount.path, deviceContext({ name: 'share', logger }), { timeout: TIMEOUT });
     target = new DirectoryTarget(mount.path, deviceContext({ name: 'share' }), TIMEOUT);
     await writeFile(join(mount.behind, 'log.ulg'), bytes);
   });
@@ -60,7 +63,7 @@ describe('directory on a mount that hangs', function () {
     assert.ok((await readFile(join(mount.behind, 'day/copy.ulg'))).equals(bytes));
   });
 
-  it('may be written to unseen, and tells the space that its server tells', async () => {
+  it('may have unseen writers, and reports the space that its server reports', async () => {
     const writer = spawn('sh', ['-c', 'exec 3>>log.ulg; echo ready; read line'], { cwd: mount.path });
     await once(writer.stdout, 'data');
     assert.deepEqual(await source.writers(['log.ulg'], never), { open: new Set(), complete: false });
@@ -84,7 +87,7 @@ describe('directory on a mount that hangs', function () {
     await outside.close();
   });
 
-  it('says so in limited time, whatever is asked, and leaves threads to all other files', async () => {
+  it('times out at any call, and leaves threads to all other files', async () => {
     const file = await only();
     mount.hang();
     const works = [
@@ -126,13 +129,17 @@ describe('directory on a mount that hangs', function () {
     assert.ok((await collect(source.read(file, 0, never))).equals(bytes));
   });
 
-  it('is away while it hangs, and back when it answers', async () => {
+  it('is offline while it hangs, and back when it answers, which it logs', async () => {
     await becomes(source, true);
     mount.hang();
     const { reason } = await becomes(source, false);
     assert.match(reason, /does not answer/);
     mount.goOn();
     await becomes(source, true);
+    assert.deepEqual(logger.messages('debug'), [
+      `${mount.path} hangs: a call has no answer after ${TIMEOUT} ms`,
+      `${mount.path} answers again`,
+    ]);
   });
 
   it('is back when another mount is in its place, although the old one never answers', async () => {
@@ -145,7 +152,7 @@ describe('directory on a mount that hangs', function () {
     assert.equal((await only()).path, 'log.ulg');
   });
 
-  it('gives up at once when it is told to', async () => {
+  it('stops at once when it is cancelled', async () => {
     const patient = new DirectorySource(mount.path, deviceContext(), { timeout: 3_600_000 });
     const file = await only();
     mount.hang();

@@ -78,7 +78,7 @@ describe('directory', () => {
       assert.deepEqual(await paths(), ['log.ulg', 'theirs.part']);
     });
 
-    it('lists all others where a folder is closed to us, and says so at the end', async () => {
+    it('lists all others where a folder is denied, and throws at the end', async () => {
       await mkdir(join(root, 'closed'));
       await writeFile(join(root, 'closed/hidden.ulg'), bytes);
       await writeFile(join(root, 'open.ulg'), bytes);
@@ -95,7 +95,7 @@ describe('directory', () => {
       assert.deepEqual(seen, ['open.ulg']);
     });
 
-    it('tells the time of the last change in whole milliseconds', async () => {
+    it('returns the time of the last change in whole milliseconds', async () => {
       await writeFile(join(root, 'log.ulg'), bytes);
       await utimes(join(root, 'log.ulg'), 1_700_000_000.9876, 1_700_000_000.9876);
       assert.deepEqual(await only(), { path: 'log.ulg', size: bytes.length, modified: 1_700_000_000_987 });
@@ -133,7 +133,7 @@ describe('directory', () => {
       assert.deepEqual(await only(), file);
     });
 
-    it('tells which files some process writes, under the names by which they were listed', async () => {
+    it('returns which files some process writes, under the names by which they were listed', async () => {
       await mkdir(join(root, 'day'));
       const names = ['idle', 'day/busy', 'caf\udce9', 'gone'];
       await writeFile(join(root, 'idle'), bytes);
@@ -149,7 +149,7 @@ describe('directory', () => {
       assert.deepEqual([...(await source.writers(names, never)).open], []);
     });
 
-    it('knows nothing of who writes to what cannot be looked at; what is gone is written by nobody', async () => {
+    it('has an incomplete answer for files that cannot be read; missing files have no writers', async () => {
       await writeFile(join(root, 'file'), bytes);
       const absolute = (path: string) => Buffer.from(join(root, path));
       const nobody = async () => ({ open: new Set<string>(), complete: true });
@@ -160,7 +160,7 @@ describe('directory', () => {
       assert.equal(await known('x'.repeat(256)), false);
     });
 
-    it('tells the space of its file system, as df does, and the medium, where udev names it', async () => {
+    it('returns the space of its file system, as df does, and the medium, where udev names it', async () => {
       const { stdout } = await promisify(execFile)('df', ['-B1', '--output=size,avail', root]);
       const [size, available] = (stdout.split('\n')[1] ?? '').trim().split(/\s+/).map(Number);
       const { free, total } = await source.space(never);
@@ -170,7 +170,7 @@ describe('directory', () => {
       assert.equal(await source.volume(never), await fileSystemUuid((await stat(root)).dev));
     });
 
-    it('tells none of this while its folder is not there, or under an aborted signal', async () => {
+    it('returns none of this while its folder is missing, or under an aborted signal', async () => {
       const questions = [
         (signal: AbortSignal) => source.writers([], signal),
         (signal: AbortSignal) => source.space(signal),
@@ -272,7 +272,7 @@ describe('directory', () => {
       await failsWith(replacing, 'unavailable');
     });
 
-    it('tells when its folder comes and goes', async () => {
+    it('reports when its folder comes and goes', async () => {
       const clock = new VirtualClock();
       const { availability } = new DirectorySource(root, deviceContext({ clock }));
       assert.deepEqual(await firstValueFrom(availability), {
@@ -333,7 +333,7 @@ describe('directory', () => {
       await unmounted.close();
     });
 
-    it('its folder is on disk with the first file in it, also one that somebody else made', async () => {
+    it('its folder is on disk with the first file in it, also one that another program made', async () => {
       for (const making of [async () => undefined, () => mkdir(root)]) {
         await making();
         const fresh = new DirectoryTarget(root, deviceContext());
@@ -346,14 +346,14 @@ describe('directory', () => {
       }
     });
 
-    it('sends anew what could not be brought to the disk', async () => {
+    it('sends again what could not be written to the disk', async () => {
       await whileSyncsFail(async () => void (await failsWith(() => write(parcel()), 'io')));
       assert.deepEqual(await target.stat('log.ulg', TOKEN, never), { partial: 0 });
       await write(parcel());
       assert.ok((await readFile(join(root, 'log.ulg'))).equals(bytes));
     });
 
-    it('proves the bytes by their hash, tells where they are, and keeps the time of the last change', async () => {
+    it('verifies the bytes by their hash, returns their location, and keeps the time of the last change', async () => {
       const receipt = await write(parcel({ sha256: checksumOf('sha256', bytes).value }), 'a/log.ulg');
       assert.deepEqual(receipt, { location: join(root, 'a/log.ulg'), verified: 'hash' });
       assert.equal(Math.round((await stat(join(root, 'a/log.ulg'))).mtimeMs), 1_700_000_000_123);
@@ -446,7 +446,7 @@ describe('directory', () => {
       await failsWith(() => write(parcel(), `x${path}`), 'bad-name');
     });
 
-    it('a folder that is taken away in the middle is a temporary trouble', async () => {
+    it('a folder that is removed in the middle is a temporary error', async () => {
       const sabotage = { ...quiet, committing: () => rm(join(root, 'a'), { recursive: true }) };
       const error = await failsWith(() => write(parcel(), 'a/log.ulg', 0, sabotage), 'io');
       assert.deepEqual([error.temporary, error.device], [true, 'archive']);

@@ -220,7 +220,7 @@ describe('disk: a drive that is plugged in and out', function () {
     await becomes(source, true);
   });
 
-  it('uses the mount of somebody else as it is, and leaves it', async () => {
+  it('uses the mount of another program unchanged, and leaves it', async () => {
     const drive = await camera();
     await drive.insert();
     const theirs = join(home, 'theirs');
@@ -233,11 +233,11 @@ describe('disk: a drive that is plugged in and out', function () {
     await assert.rejects(stat(place));
   });
 
-  it('without a mount point it waits until somebody mounts the drive', async () => {
+  it('without a mount point it waits until another program mounts the drive', async () => {
     const drive = await camera();
     await drive.insert();
     const source = await sourceOf({ uuid: drive.uuid, mount_point: undefined });
-    assert.match((await becomes(source, false)).reason, /not mounted: mount it, or say by `mount_point`/);
+    assert.match((await becomes(source, false)).reason, /not mounted: mount it, or set `mount_point`/);
     await drive.mountAt(join(home, 'theirs'));
     await becomes(source, true);
     await onlyFile(source);
@@ -263,7 +263,7 @@ describe('disk: a drive that is plugged in and out', function () {
     );
   });
 
-  it('a target on a drive that cannot be written to says so; the source of the same drive works', async () => {
+  it('a target on a drive that cannot be written to is denied; the source of the same drive works', async () => {
     const drive = await camera();
     await drive.insert({ protect: true });
     const { source, target } = await endsOf(drive);
@@ -276,7 +276,7 @@ describe('disk: a drive that is plugged in and out', function () {
     await onlyFile(source);
   });
 
-  it('a target does not make a read-only mount of somebody else writable', async () => {
+  it('a target does not make a read-only mount of another program writable', async () => {
     const drive = await camera();
     await drive.insert();
     await drive.mountAt(place, 'ro');
@@ -379,7 +379,7 @@ describe('disk: a drive that is plugged in and out', function () {
     await failsWith(() => listed(source), 'unavailable');
   });
 
-  it('tells the medium, its space and who writes, wherever it is mounted, and nothing when it is pulled out', async () => {
+  it('returns the medium, its space and its writers, wherever it is mounted, and nothing when it is pulled out', async () => {
     const drive = await camera();
     await drive.insert();
     await drive.mountAt(place);
@@ -438,7 +438,7 @@ describe('disk: a drive that is plugged in and out', function () {
     assert.deepEqual(await listed(source), []);
   });
 
-  it('a drive whose FUSE program hangs is away in limited time, and used again when it answers', async () => {
+  it('a drive whose FUSE program hangs is offline after the timeout, and used again when it answers', async () => {
     const { drive, source } = await cameraOnFuse();
     const file = await onlyFile(source);
     await drive.hang();
@@ -453,7 +453,7 @@ describe('disk: a drive that is plugged in and out', function () {
     assert.ok((await collect(source.read(file, 0, never))).equals(FILM));
   });
 
-  it('a hanging drive that somebody has unmounted and mounted again is used there', async () => {
+  it('a hanging drive that was unmounted and mounted again is used there', async () => {
     const { drive, source } = await cameraOnFuse();
     await drive.hang();
     await becomes(source, false);
@@ -465,7 +465,7 @@ describe('disk: a drive that is plugged in and out', function () {
     await onlyFile(source);
   });
 
-  it('a FAT drive is found by its serial number, and mounted or told which driver is missing', async () => {
+  it('a FAT drive is found by its serial number, and mounted, or the missing driver is reported', async () => {
     const drive = await TestDrive.make({ fs: 'vfat' });
     afterwards(() => drive.dispose());
     await drive.insert();
@@ -477,7 +477,7 @@ describe('disk: a drive that is plugged in and out', function () {
     );
   });
 
-  it('a damaged drive is an error that names the cure', async () => {
+  it('a damaged drive is an error that names the remedy', async () => {
     const drive = await camera();
     await drive.insert();
     await drive.damage();

@@ -76,7 +76,7 @@ class Stage {
   readonly blkid: Record<string, Outcome> = {};
   mount: (args: readonly string[]) => Promise<Outcome> = async () =>
     output('', 32, 'mount: nothing is played');
-  /** Begin so, and never end, whatever they are told. */
+  /** Calls that begin so never end, even when they are killed. */
   readonly hanging: string[] = [];
 
   readonly run: RunProgram = async (program, args) => {
@@ -132,7 +132,7 @@ describe('disk', () => {
       assert.match(message, /mmcblk0p1 \(UUID 5DE4-665C\), .*mmcblk0p2 .*name the one by its uuid/);
     });
 
-    it('reads the marks from the disks where udev does not tell them', async () => {
+    it('reads the marks from the disks where udev does not know them', async () => {
       stage.blkid['/dev/sda1'] = output(
         'ID_FS_LABEL=MY_DISK\nID_FS_LABEL_ENC=MY\\x20DISK=é\nID_FS_UUID_ENC=66F8-E5D9\nID_FS_TYPE=exfat\n',
       );
@@ -141,11 +141,11 @@ describe('disk', () => {
       assert.deepEqual(stage.calls.slice(1), ['blkid -p -o udev /dev/sda1', 'blkid -p -o udev /dev/sdb']);
     });
 
-    it('says which disks it may not look at', async () => {
+    it('says which disks it may not read', async () => {
       stage.blkid['/dev/sdb'] = output('', 2, 'blkid: error: /dev/sdb: Permission denied');
       assert.match(
         await refused({ uuid: '66F8-E5D9' }, CONTAINER),
-        /may not look at \(\/dev\/sdb\): run as root, .*group disk/,
+        /may not be read \(\/dev\/sdb\): run as root, .*group disk/,
       );
     });
 
@@ -163,7 +163,7 @@ describe('disk', () => {
       assert.match(await refused({ uuid: 'b2d6' }, PI), /is not plugged in/);
     });
 
-    it('an answer of lsblk that is none is told', async () => {
+    it('reports output of lsblk that cannot be parsed', async () => {
       await failsWith(() => blockDevices(async () => output('', 1, 'lsblk: unknown column')), 'unavailable');
       const error = await failsWith(
         () => blockDevices(async () => output('{"blockdevices": [{}]}')),
@@ -263,7 +263,7 @@ describe('disk', () => {
       return new DiskSource(drive, context);
     }
 
-    /** Between two looks, of which the next is soon. The limit of a call that is under way is further off. */
+    /** Between two probes, of which the next is soon. The timeout of a call in flight is later. */
     const pauses = (): boolean => (clock.nextWake ?? Infinity) <= 2_000;
 
     /** The availability as it changes, while virtual time passes. */
@@ -287,7 +287,7 @@ describe('disk', () => {
 
     const reasonOf = async (source: DiskSource) => (await failsWith(() => listed(source))).message;
 
-    it('tells of the drive within 2 s of its insertion and of its removal, and looks only when something changed', async () => {
+    it('reports the drive within 2 s of its insertion and of its removal, and probes only after a change', async () => {
       stage.mount = mounting;
       const source = sourceOn();
       const { seen, pass, stop } = watch(source);
@@ -332,7 +332,7 @@ describe('disk', () => {
       await source.close();
     });
 
-    it('a mount that failed is not tried again and again', async () => {
+    it('a mount that failed is not retried again and again', async () => {
       stage.mount = async () =>
         output('', 32, 'mount: wrong fs type, bad option, bad superblock on /dev/sda1');
       await plugIn();
@@ -363,7 +363,7 @@ describe('disk', () => {
       await source.close();
     });
 
-    it('without the rights it says what to do, and takes the way that fstab opens', async () => {
+    it('without the rights it reports the remedy, and uses what fstab allows', async () => {
       await plugIn();
       const refusal = output('', 1, 'mount: only root can do that: must be superuser to use mount.');
       stage.mount = async args =>
@@ -382,14 +382,14 @@ describe('disk', () => {
 
     it('names the package of a driver that is missing, after trying all that there are', async () => {
       stage.mount = async () => output('', 32, "mount: unknown filesystem type 'x'.");
-      for (const [fstype, types, cure] of [
+      for (const [fstype, types, remedy] of [
         ['exfat', ['exfat', 'exfat-fuse'], /install the package exfat-fuse/],
         ['ntfs', ['ntfs', 'ntfs3', 'ntfs-3g'], /install the package ntfs-3g/],
         ['f2fs', ['f2fs'], /load the kernel module \(modprobe f2fs\)/],
       ] as const) {
         await plugIn(1, { fstype });
         const source = sourceOn();
-        assert.match(await reasonOf(source), cure);
+        assert.match(await reasonOf(source), remedy);
         const tried = stage.calls.splice(0).filter(call => call.startsWith('mount'));
         assert.deepEqual(
           tried.map(call => call.split(' ')[2]),
@@ -400,7 +400,7 @@ describe('disk', () => {
       }
     });
 
-    it('does without drivelist, and says so once', async () => {
+    it('works without drivelist, and logs that once', async () => {
       stage.mount = mounting;
       const source = sourceOn();
       await reasonOf(source);
@@ -408,10 +408,28 @@ describe('disk', () => {
       await mkdir(place);
       await clock.advance(10_000);
       await listed(source);
-      assert.deepEqual(logger.messages('debug'), [
-        'drivelist cannot be used, lsblk alone serves: Cannot find package',
-      ]);
+      assert.deepEqual(
+        logger.messages('debug').filter(message => message.includes('drivelist')),
+        ['drivelist cannot be loaded, names come from lsblk alone: Cannot find package'],
+      );
       await source.close();
+    });
+
+    it('logs at debug that no drive is found, that one is, how it is mounted and unmounted', async () => {
+      stage.mount = mounting;
+      const source = sourceOn({}, async () => ({ parse: () => [] }));
+      await reasonOf(source);
+      await plugIn();
+      await mkdir(place);
+      await clock.advance(10_000);
+      await listed(source);
+      await source.close();
+      assert.deepEqual(logger.messages('debug'), [
+        'no mounted drive: the drive with UUID 66F8-E5D9 is not plugged in',
+        `mount -t vfat -o ro,nosuid,nodev,noexec,utf8 /dev/sda1 ${place}: exit code 0 after 0 ms`,
+        `found the drive /dev/sda1, mounted at ${place} by this program`,
+        `umount ${place}: exit code 0 after 0 ms`,
+      ]);
     });
 
     it("calls the drive by drivelist's words", async () => {
@@ -428,7 +446,7 @@ describe('disk', () => {
       await source.close();
     });
 
-    it('gives drivelist what lsblk says', async () => {
+    it('passes the output of lsblk to drivelist', async () => {
       stage.drives = [node('sda', '8:0', { vendor: 'FLIR ', model: 'Duo Pro R' })];
       const names = await new DriveNames(logger).all(stage.run);
       assert.deepEqual([...names], [['/dev/sda', 'FLIR Duo Pro R']]);
@@ -500,7 +518,7 @@ describe('disk', () => {
         await outcome;
       });
 
-      it('the program is told of the end', async () => {
+      it('the program receives the abort', async () => {
         const seen: (AbortSignal | undefined)[] = [];
         const { run } = stage;
         const watched: RunProgram = (program, args, signal) => {
@@ -540,22 +558,22 @@ describe('disk', () => {
         return new Promise(() => undefined);
       };
 
-      it('a mount that came about unseen is taken away at the end', async () => {
+      it('a mount that succeeded unseen is detached at the end', async () => {
         stage.mount = cutOff;
-        const looking = failsWith(() => listed(source), 'cancelled');
+        const cancelled = failsWith(() => listed(source), 'cancelled');
         await until(() => stage.calls.includes('mounted'));
         await source.close();
-        await looking;
+        await cancelled;
         assert.equal(stage.calls.at(-1), `umount -l ${place}`);
       });
 
-      it('a mount that came about unseen is used, and unmounted at the end', async () => {
+      it('a mount that succeeded unseen is used, and unmounted at the end', async () => {
         stage.mount = cutOff;
         const stop = new AbortController();
-        const looking = failsWith(() => listed(source, stop.signal), 'cancelled');
+        const cancelled = failsWith(() => listed(source, stop.signal), 'cancelled');
         await until(() => stage.calls.includes('mounted'));
         stop.abort();
-        await looking;
+        await cancelled;
         assert.deepEqual(await listed(source), []);
         assert.equal(stage.count('mount'), 1);
         await source.close();

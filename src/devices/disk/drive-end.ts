@@ -12,10 +12,10 @@ import { Root } from '../directory/root.js';
 import type { BlockDevice } from './block-devices.js';
 import type { Drive, Mount, Need } from './drive.js';
 
-/** ms. An absent drive is asked for at the least every fourth time, so it is found within 2 s. */
+/** An absent drive is probed at least every fourth interval, so it is found within 2 s. */
 const POLL_INTERVAL_MS = 300;
 
-/** What source and target of a drive have in common: each operation happens on the mount of the moment. */
+/** What source and target of a drive have in common: each operation uses the current mount. */
 export class DriveEnd<Folder> {
   readonly availability: Observable<Availability>;
   readonly #drive: Drive;
@@ -40,7 +40,7 @@ export class DriveEnd<Folder> {
     });
   }
 
-  /** An operation on the folder. Whatever came of it does not count if the drive was gone by its end. */
+  /** An operation on the folder. Throws `unavailable` if the drive was removed before its end. */
   async do<Value>(
     work: (folder: Folder) => Promise<Value>,
     path: string,
@@ -65,7 +65,7 @@ export class DriveEnd<Folder> {
     return (await this.#mounted(this.#need, signal, { operation: 'stat' })).drive;
   }
 
-  /** As `do`, for what comes bit by bit: a drive that left in the middle must not pass for a short list. */
+  /** As `do`, for a stream: a drive that is removed in the middle must not pass for a short list. */
   async *stream<Item>(
     open: (folder: Folder) => AsyncIterable<Item>,
     path: string,
@@ -114,7 +114,7 @@ export class DriveEnd<Folder> {
     return { available: true, reason: `${mount.title}, mounted at ${mount.path}`, armed: false };
   }
 
-  /** Of all that goes wrong on a drive that was pulled out, its absence is the reason. */
+  /** The error, replaced by `unavailable` if the drive was removed. */
   async #explained(thrown: unknown, mount: Mount, details: ErrorDetails): Promise<FileSyncError> {
     const error = toFileSyncError(thrown, { device: this.#device, ...details });
     if (error.kind === 'cancelled') return error;
@@ -141,6 +141,6 @@ async function checkInside(root: string, path: string): Promise<void> {
     throw diskError(error, join(root, folder), { path });
   });
   if (!real || real.subarray(0, top.length).equals(top)) return;
-  const cure = `${join(root, folder)} is a link that leads out of the drive: remove it`;
-  throw new FileSyncError('denied', cure, { path });
+  const remedy = `${join(root, folder)} is a link that leads out of the drive: remove it`;
+  throw new FileSyncError('denied', remedy, { path });
 }

@@ -6,28 +6,29 @@ import { runProgram } from './programs.js';
 import { DiskSource } from './source.js';
 import { DiskTarget } from './target.js';
 
-/** The options of the device: what the drive is known by, and where it is mounted. */
+/** The options of the device: how the drive is identified, and where it is mounted. */
 export interface DiskOptions extends Omit<DriveOptions, 'mountPoint'> {
   readonly mount_point?: string | undefined;
 }
 
-export const diskSource = (given: DiskOptions, context: DeviceContext): DiskSource =>
-  new DiskSource(driveOf(given, context), context);
+export const diskSource = (options: DiskOptions, context: DeviceContext): DiskSource =>
+  new DiskSource(driveOf(options, context), context);
 
-export const diskTarget = (given: DiskOptions, context: DeviceContext): DiskTarget =>
-  new DiskTarget(driveOf(given, context), context);
+export const diskTarget = (options: DiskOptions, context: DeviceContext): DiskTarget =>
+  new DiskTarget(driveOf(options, context), context);
 
-/** Both ends of one device are given the same context, and share the drive. */
+/** Source and target of one device have the same context, and share the drive. */
 const drives = new WeakMap<DeviceContext, Drive>();
 
-function driveOf(given: DiskOptions, context: DeviceContext): Drive {
-  const drive = drives.get(context) ?? new Drive(toDriveOptions(given, context), context, toolsFor(context));
+function driveOf(options: DiskOptions, context: DeviceContext): Drive {
+  const drive =
+    drives.get(context) ?? new Drive(toDriveOptions(options, context), context, toolsFor(context));
   drives.set(context, drive);
   return drive;
 }
 
-function toDriveOptions(given: DiskOptions, context: DeviceContext): DriveOptions {
-  const { mount_point: place, ...marks } = given;
+function toDriveOptions(options: DiskOptions, context: DeviceContext): DriveOptions {
+  const { mount_point: place, ...marks } = options;
   return { ...marks, mountPoint: place === undefined ? undefined : context.resolvePath(place) };
 }
 
