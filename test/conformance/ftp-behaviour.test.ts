@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { firstValueFrom } from 'rxjs';
 import { ftp } from '../../src/devices/ftp.js';
 import type { ByteStream, Outgoing, Target } from '../../src/ports.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
 import { makeTarget } from '../servers/device.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
@@ -80,6 +81,40 @@ for (const kind of ['vsftpd', 'proftpd'] as const) {
       const root = server.root === '/' ? '' : server.root;
       assert.equal(receipt.location, `ftp://127.0.0.1:${server.port}${root}/log.ulg`);
     }));
+
+  it(`ftp on ${kind}: logs commands, replies and data connections, without the password`, async () => {
+    const server = await startServer(kind);
+    const logger = new RecordingLogger();
+    const target = await makeTarget(ftp, ftpOptions(server), { logger });
+    try {
+      await target.write(outgoing(sample(1000)), 'log.ulg', 0, never, new Events());
+    } finally {
+      await target.close();
+      await server.stop();
+    }
+    const lines = logger.messages('debug');
+    for (const start of [
+      '< 220',
+      '> PASS ****',
+      '< 230',
+      'data connection to',
+      '> STOR ',
+      '< 226',
+      '> RNTO ',
+    ])
+      assert.ok(
+        lines.some(line => line.startsWith(start)),
+        `${start} is not in ${lines.join('\n')}`,
+      );
+    const dataConnections = lines.filter(line => line.startsWith('data connection'));
+    const states = dataConnections.map(line => line.split(' ').at(-1));
+    assert.deepEqual(
+      states,
+      states.map((_, index) => (index % 2 === 0 ? 'opened' : 'closed')),
+    );
+    assert.equal(states.at(-1), 'closed');
+    assert.ok(!lines.some(line => line.includes(server.password)));
+  });
 
   it(`ftp on ${kind}: a wrong password is denied, in words without it`, () =>
     on(kind, async (_server, connect) => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { webdav } from '../../src/devices/webdav.js';
 import type { ErrorKind } from '../../src/errors.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
 import { davOptions, davSourceBench } from '../servers/dav-bench.js';
 import { startDavServer } from '../servers/dav-servers.js';
 import { makeSource, makeTarget } from '../servers/device.js';
@@ -250,6 +251,28 @@ describe('webdav on real servers', () => {
         await target.close();
         await server.stop();
       }
+    });
+  }
+
+  for (const auth of ['basic', 'digest'] as const) {
+    it(`logs requests at the level debug, without the password (${auth})`, async () => {
+      const server = await startDavServer('apache', { auth });
+      const logger = new RecordingLogger();
+      const target = await makeTarget(webdav, davOptions(server), { logger });
+      try {
+        await target.write(outgoing(sample(1000)), 'a b.ulg', 0, never, new Events());
+      } finally {
+        await target.close();
+        await server.stop();
+      }
+      const lines = logger.messages('debug');
+      const requests = lines.map(line => line.replace(server.url, '').replace(/, \d+ ms$/, ''));
+      assert.deepEqual(requests.slice(0, 2), ['PROPFIND /a%20b.ulg: 401', 'PROPFIND /a%20b.ulg: 404']);
+      assert.ok(requests.some(line => /^PUT \/a%20b\.ulg\.\w+\.part: 201$/.test(line)));
+      assert.ok(requests.some(line => /^MOVE \/a%20b\.ulg\.\w+\.part: 201$/.test(line)));
+      const login = Buffer.from(`${server.user}:${server.password}`).toString('base64');
+      for (const secret of [server.password, encodeURIComponent(server.password), login])
+        assert.ok(!lines.some(line => line.includes(secret)));
     });
   }
 

@@ -9,6 +9,7 @@ import {
   type TransferConfig,
   type UploadCommand,
 } from 'basic-ftp/dist/transfer.js';
+import { ProtocolLog } from './protocol-log.js';
 
 /** Bytes of one folder's listing that are held; basic-ftp's own limit. */
 const MAX_LISTING = 40 * 1024 * 1024;
@@ -40,14 +41,22 @@ export interface ServerFeatures {
 export class RawClient extends Client {
   readonly #features: ServerFeatures;
   #offers: ReadonlyMap<string, string> = new Map();
+  readonly #debug: (line: string) => void;
   #proving = false;
+  #hasDataConnection = false;
   /** Resolves to whether the connection stands. */
   #ahead: Promise<boolean> | undefined;
 
-  constructor(timeout: number, manners: ServerFeatures) {
+  constructor(timeout: number, features: ServerFeatures, debug: (line: string) => void) {
     super(timeout);
-    this.#features = manners;
+    this.#features = features;
+    this.#debug = debug;
     this.ftp.encoding = 'latin1';
+    const log = new ProtocolLog(debug);
+    // basic-ftp also says QUIT on a socket that it has never connected.
+    this.ftp.log = entry => {
+      if (this.ftp.socket.remoteAddress !== undefined) log.add(entry);
+    };
     const handle = this.ftp.handle.bind(this.ftp);
     this.ftp.handle = (...task) => withoutTrace(() => handle(...task));
   }
@@ -92,10 +101,8 @@ export class RawClient extends Client {
         done(length > MAX_LISTING ? new Error('the listing of one folder is too long') : null);
       },
     });
-    const { message } = await downloadTo(
-      sink,
-      await this.#prepare({ command, remotePath: '', type: 'list' }),
-    );
+    const transfer = { command, remotePath: '', type: 'list' } as const;
+    const { message } = await this.#transfer(transfer, config => downloadTo(sink, config));
     return { text: Buffer.concat(chunks).toString('latin1'), reply: message };
   }
 
@@ -103,13 +110,13 @@ export class RawClient extends Client {
   async retrieve(sink: Writable, remotePath: string, offset = 0): Promise<void> {
     const command = offset > 0 ? `REST ${offset}` : `RETR ${remotePath}`;
     await this.#closingOnError(sink, async () => {
-      await downloadTo(sink, await this.#prepare({ command, remotePath, type: 'download' }));
+      await this.#transfer({ command, remotePath, type: 'download' }, config => downloadTo(sink, config));
     }).finally(() => sink.end());
   }
 
   async store(source: Readable, command: UploadCommand, remotePath: string): Promise<void> {
     await this.#closingOnError(source, async () => {
-      await uploadFrom(source, await this.#prepare({ command, remotePath, type: 'upload' }));
+      await this.#transfer({ command, remotePath, type: 'upload' }, config => uploadFrom(source, config));
     });
   }
 
@@ -141,15 +148,41 @@ export class RawClient extends Client {
     if (keep && dataSocket?.readable && dataSocket.writable) return;
     this.#ahead = undefined;
     this.ftp.dataSocket = undefined;
+    this.#dataClosed();
   }
 
-  /** With a data connection: the one that was opened ahead, if it stands. */
-  async #prepare(transfer: Pick<TransferConfig, 'command' | 'remotePath' | 'type'>): Promise<TransferConfig> {
+  override close(): void {
+    super.close();
+    this.#dataClosed();
+  }
+
+  /** Over a data connection: the one that was opened ahead, if it stands. */
+  async #transfer(
+    transfer: Pick<TransferConfig, 'command' | 'remotePath' | 'type'>,
+    run: (config: TransferConfig) => Promise<FTPResponse>,
+  ): Promise<FTPResponse> {
     const { ftp, _progressTracker: tracker } = this;
     await this.settleAhead(true);
     if (!this.#ahead) await this.prepareTransfer(ftp);
     this.#ahead = undefined;
-    return { ...transfer, ftp, tracker };
+    this.#dataOpened();
+    try {
+      return await run({ ...transfer, ftp, tracker });
+    } finally {
+      this.#dataClosed();
+    }
+  }
+
+  #dataOpened(): void {
+    if (this.#hasDataConnection) return;
+    this.#hasDataConnection = true;
+    const { remoteAddress, remotePort } = this.ftp.dataSocket ?? {};
+    this.#debug(`data connection to ${remoteAddress} port ${remotePort} opened`);
+  }
+
+  #dataClosed(): void {
+    if (this.#hasDataConnection) this.#debug('data connection closed');
+    this.#hasDataConnection = false;
   }
 
   /** A transfer whose other end fails leaves the connection in a state that nobody knows. */
@@ -162,6 +195,7 @@ export class RawClient extends Client {
   /** A connection that came to stand after the end is closed. */
   #isOpen(): boolean {
     if (this.closed) this.ftp.dataSocket = undefined;
+    else this.#dataOpened();
     return !this.closed;
   }
 

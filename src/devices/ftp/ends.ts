@@ -4,6 +4,7 @@ import type { AccessOptions } from 'basic-ftp';
 import type { DeviceContext } from '../../config/definition.js';
 import type { FtpOptions } from '../ftp.js';
 import { readCa } from '../network.js';
+import { masked } from '../server-words.js';
 import { FtpConnections } from './connections.js';
 import { toWire } from './names.js';
 import { FtpSource } from './source.js';
@@ -52,6 +53,7 @@ function connect(options: FtpOptions, context: DeviceContext): FtpConnections {
       timeout,
       clock: context.clock,
       features: { pipeline: true },
+      debug: line => context.logger.log('debug', masked(line, secrets)),
       access: () => accessOf(options, context, secrets),
     },
   });

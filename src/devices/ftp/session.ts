@@ -27,6 +27,8 @@ export interface Login {
   readonly timeout: number;
   readonly clock: Clock;
   readonly features: ServerFeatures;
+  /** Logs a line of the control connection. */
+  debug(line: string): void;
   /** Asked for each connection: a password or a certificate may have been renewed. */
   access(): Promise<AccessOptions>;
 }
@@ -63,7 +65,7 @@ export class FtpSession {
 
   constructor(login: Login) {
     this.#login = login;
-    this.#client = new RawClient(login.timeout, login.features);
+    this.#client = new RawClient(login.timeout, login.features, line => login.debug(line));
   }
 
   get encryption(): Encryption {

@@ -8,8 +8,9 @@ import {
 import { request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import axios from 'axios';
+import axios, { type AxiosResponse } from 'axios';
 import type { Proxy } from '../proxy.js';
+import { logged, type RequestLog } from './request-log.js';
 
 /** One HTTP request. Without limit of time: whoever watches its connection breaks it. */
 export interface Exchange {
@@ -22,6 +23,7 @@ export interface Exchange {
   readonly agent: Agent;
   readonly proxy: Proxy | undefined;
   readonly signal: AbortSignal;
+  readonly log: RequestLog;
   /** Told which connection carries it. */
   onSocket?(socket: Socket): void;
 }
@@ -41,8 +43,14 @@ const ANSWER_LIMIT = 65_536;
  * The answer, whatever its status: no redirect is followed (it could lead anywhere, with our headers), nothing is
  * unpacked. Rejects with axios' own error, which holds the headers, and so the secrets: never pass it on.
  */
-export async function exchange({ url, method, headers, body, signal, ...route }: Exchange): Promise<Reply> {
-  const response = await axios.request<Readable>({
+export async function exchange(sent: Exchange): Promise<Reply> {
+  const { status, headers, data: body } = await logged(sent, sent.log, () => send(sent));
+  const header = (name: string): string | undefined => textOf(headers[name]);
+  return { status, header, body };
+}
+
+function send({ url, method, headers, body, signal, ...route }: Exchange): Promise<AxiosResponse<Readable>> {
+  return axios.request<Readable>({
     url: url.href,
     method,
     headers: { 'User-Agent': 'FileSync', 'Accept-Encoding': 'identity', ...headers },
@@ -55,8 +63,6 @@ export async function exchange({ url, method, headers, body, signal, ...route }:
     responseType: 'stream',
     validateStatus: null,
   });
-  const header = (name: string): string | undefined => textOf(response.headers[name]);
-  return { status: response.status, header, body: response.data };
 }
 
 const textOf = (header: unknown): string | undefined => (typeof header === 'string' ? header : undefined);

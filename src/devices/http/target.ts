@@ -169,11 +169,13 @@ export class HttpTarget implements Target {
     const { url, method, isFile } = this.#site;
     const headers = this.#headers();
     const proxy = this.#proxy;
-    const request = { url, method, headers, form, socket, proxy, signal };
+    const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
+    const { logger, clock } = this.#context;
+    const log = { logger, clock, secrets };
+    const request = { url, method, headers, form, socket, proxy, signal, log };
     const answer = await this.#watched(socket, () => post(request));
     const size = file.source.size;
-    const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
-    const now = this.#context.clock.now();
+    const now = clock.now();
     const asked = { details, url, size, complete: form.committed, secrets, now };
     const doubt = doubtIn(answer, asked);
     if (doubt !== undefined) throw this.#lost(doubt, details);

@@ -201,6 +201,7 @@ export class DavClient {
         agent: this.#agent,
         proxy: proxyFor(url, this.#context.env),
         signal: request.signal,
+        log: { logger: this.#context.logger, clock: this.clock, secrets: this.#secrets },
         onSocket: socket => this.#watch(socket, ended.signal),
       });
       return await received(reply, request.streamed === true);

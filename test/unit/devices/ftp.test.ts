@@ -3,9 +3,11 @@ import type { Server } from 'node:net';
 import { ftp } from '../../../src/devices/ftp.js';
 import type { ErrorKind } from '../../../src/errors.js';
 import type { Target } from '../../../src/ports.js';
-import { sample, failsWith } from '../../conformance/support.js';
+import { ProtocolLog } from '../../../src/devices/ftp/protocol-log.js';
+import { failsWith, listed, sample } from '../../conformance/support.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
-import { makeTarget } from '../../servers/device.js';
+import { makeSource, makeTarget } from '../../servers/device.js';
 import { freePort } from '../../servers/served.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
 import { scriptedFtp, type Script, type Taking } from '../../servers/scripted-ftp.js';
@@ -156,6 +158,42 @@ describe('ftp target', () => {
     while (!dropped) await new Promise(resolve => setImmediate(resolve));
     await clock.advance(10_000);
     assert.deepEqual(await asking, { size: 7, partial: 0 });
+  });
+
+  it('logs commands, replies and data connections at the level debug, without the password', async () => {
+    const script = { ...LOGGED_IN, PASS: '230 welcome, {line}', CWD: `250 "${PASSWORD}"`, MDTM: '500 no' };
+    const line = '-rw-r--r--   1 u   g   5 Jan 05 2020 log.ulg\r\n';
+    const scripted = await scriptedFtp(script, '220 ready', { LIST: line });
+    server = scripted.server;
+    const logger = new RecordingLogger();
+    const options = { host: '127.0.0.1', port: scripted.port, user: 'u', password: PASSWORD };
+    const source = await makeSource(ftp, options, { logger });
+    assert.equal((await listed(source)).length, 1);
+    await source.close();
+    const lines = logger.messages('debug').map(entry => entry.replace(/\b\d{4,5}\b/g, 'N'));
+    for (const expected of [
+      '< 220 ready',
+      '> USER u',
+      '> PASS ****',
+      '< 230 welcome, PASS ***',
+      '> CWD /',
+      '< 250 "***"',
+      'data connection to 127.0.0.1 port N opened',
+      '> LIST -a',
+      '< 226 done',
+      'data connection closed',
+      '> QUIT',
+    ]) {
+      assert.ok(lines.includes(expected), `${expected} is not in ${lines.join('\n')}`);
+    }
+    assert.doesNotMatch(JSON.stringify(logger.entries), new RegExp(PASSWORD));
+  });
+
+  it('logs whole lines of a reply that comes in pieces', () => {
+    const lines: string[] = [];
+    const log = new ProtocolLog(text => lines.push(text));
+    for (const entry of ['< 230-hello\r\n230 cor', '< rect horse\r', '< \n', '> PASS ###']) log.add(entry);
+    assert.deepEqual(lines, ['< 230-hello', '< 230 correct horse', '> PASS ****']);
   });
 
   it('refuses a host that is an address of the web', () => {

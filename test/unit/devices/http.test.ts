@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import type { Reply, Trouble } from '../../../src/demo/receiver.js';
 import { http } from '../../../src/devices/http.js';
+import { publicUrl } from '../../../src/devices/http/request-log.js';
 import type { ErrorKind, FileSyncError } from '../../../src/errors.js';
 import type { ByteStream, Target } from '../../../src/ports.js';
 import { checksumOf, failsWith, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { systemClock } from '../../../src/system/clock.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeCertificates } from '../../servers/certificates.js';
 import { makeTarget } from '../../servers/device.js';
@@ -202,6 +204,24 @@ describe('http target', () => {
     assert.doesNotMatch(error.message, /s3cr3t/);
     const broken = await errorOf({ after: 1_000_000 }, 'unavailable', { over, options }, LARGE);
     assert.doesNotMatch(inspectAll(broken), /s3cr3t/);
+  });
+
+  it('logs requests at the level debug, without secrets', async () => {
+    const logger = new RecordingLogger();
+    const over = { secret: () => 'Bearer s3cr3t-t0k3n', logger };
+    const options = { headers: { Authorization: { env: 'UPLOAD_AUTH' } } };
+    const page = '/plain?key=hunter2&s3cr3t-t0k3n=1';
+    const troubles = [answered(200), { after: Infinity }];
+    await withUpload({ ...setup, page, options, over, troubles }, async ({ target, receiver }) => {
+      await send(target);
+      await failsWith(() => send(target), 'lost-answer');
+      const [first = '', second = ''] = logger.messages('debug');
+      const request = `POST ${receiver.url}/plain?key=***&***=***: `;
+      assert.match(first.replace(request, ''), /^200, \d+ ms$/);
+      assert.match(second.replace(request, ''), /^no answer \(.+\), \d+ ms$/);
+      assert.equal(publicUrl(new URL('http://u:hunter2@files.test/a')), 'http://files.test/a');
+      assert.doesNotMatch(JSON.stringify(logger.entries), /hunter2|s3cr3t/);
+    });
   });
 
   it('a silent server is given up', async () => {
