@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { FileSyncError } from '../errors.js';
-import { connectionTrouble } from '../system/connection-trouble.js';
+import { CONNECTION_RESET, connectionTrouble } from '../system/connection-trouble.js';
 import type { DeviceContext } from '../config/definition.js';
 import { bareHost, openTunnel, portOf, ProxyError, type Proxy } from './proxy.js';
 import { silence } from './send-queue.js';
@@ -47,8 +47,7 @@ async function dialProxy(proxy: Proxy, options: ConnectOptions): Promise<Socket>
     return await dial(proxy.url, options, undefined);
   } catch (error) {
     if (options.signal.aborted) throw error;
-    const trouble = connectionTrouble(error) ?? 'broke the connection';
-    throw new ProxyError(`cannot be reached: ${proxy.title} ${trouble}`);
+    throw new ProxyError(`cannot be reached: ${proxy.title} ${webTrouble(error)}`);
   }
 }
 
@@ -94,6 +93,6 @@ async function limited(socket: Socket, timeout: number, work: () => Promise<Sock
 function ignore(): void {}
 
 /** As `connectionTrouble`, for a connection that may lead through a proxy. */
-export function webTrouble(thrown: unknown): string | undefined {
-  return thrown instanceof ProxyError ? thrown.message : connectionTrouble(thrown);
+export function webTrouble(thrown: unknown): string {
+  return thrown instanceof ProxyError ? thrown.message : (connectionTrouble(thrown) ?? CONNECTION_RESET);
 }

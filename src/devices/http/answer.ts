@@ -1,10 +1,10 @@
-import { STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
 import bytes from 'bytes';
 import * as z from 'zod';
-import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
-import { bareHost, PROXY_LOGIN } from '../proxy.js';
-import { serverWords } from '../server-words.js';
+import { FileSyncError, type ErrorDetails } from '../../errors.js';
+import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
+import { bareHost } from '../proxy.js';
+import { PROXY_REFUSED, refusalError } from './refusal.js';
 
 /** What a server answered to an upload. */
 export interface Answer {
@@ -30,33 +30,33 @@ export interface Asked {
   readonly now: number;
 }
 
-interface Meaning {
-  readonly kind: ErrorKind;
-  readonly says: string;
-}
+const BUSY: Meaning = ['busy', 'cannot take it now'];
+const LOGIN: Meaning = ['denied', 'refused the login: check headers, and the rights there'];
 
-const BUSY: Meaning = { kind: 'busy', says: 'cannot take it now' };
-const MOVED: Meaning = { kind: 'protocol', says: 'sends uploads to another address: set url to that one' };
-const LOGIN: Meaning = { kind: 'denied', says: 'does not let us in: check headers, and the rights there' };
-const REFUSED: Meaning = { kind: 'rejected', says: 'refused the file' };
-
-/** RFC 9110 section 15 and RFC 6585. A status that is missing here is judged by its first digit. */
-const MEANINGS: Readonly<Record<number, Meaning>> = {
-  401: LOGIN,
-  403: LOGIN,
-  404: { kind: 'rejected', says: 'has no upload there: check url' },
-  405: { kind: 'rejected', says: 'takes no upload there: check url and method' },
-  407: { kind: 'denied', says: `cannot be reached, the proxy in between refuses: ${PROXY_LOGIN}` },
-  408: BUSY,
-  413: {
-    kind: 'too-large',
-    says: 'does not take a file of that size: raise the limit there (nginx: client_max_body_size), or leave such files out of the rule',
+/** RFC 9110 section 15 and RFC 6585. The words follow the server's name. */
+const STATUS: ErrorTable = {
+  codes: {
+    401: LOGIN,
+    403: LOGIN,
+    404: ['rejected', 'has no upload there: check url'],
+    405: ['rejected', 'supports no upload there: check url and method'],
+    407: PROXY_REFUSED,
+    408: BUSY,
+    413: [
+      'too-large',
+      'does not take a file of that size: raise the limit there (nginx: client_max_body_size), or leave such files out of the rule',
+    ],
+    425: BUSY,
+    429: BUSY,
+    501: ['rejected', 'supports no such upload: check url and method'],
+    507: ['no-space', 'is full'],
+    511: ['denied', 'cannot be reached: the network in between wants a login first'],
   },
-  425: BUSY,
-  429: BUSY,
-  501: { kind: 'rejected', says: 'takes no such upload: check url and method' },
-  507: { kind: 'no-space', says: 'is full' },
-  511: { kind: 'denied', says: 'cannot be reached: the network in between wants a login first' },
+  classes: {
+    3: ['protocol', 'redirects uploads to another address: set url to that one'],
+    4: ['rejected', 'refused the file'],
+    5: BUSY,
+  },
 };
 
 /**
@@ -106,16 +106,13 @@ function isSuccess(status: number, location: URL | undefined, asked: URL): boole
 }
 
 function refusal(answer: Answer, asked: Asked, location: URL | undefined): FileSyncError {
-  const { status } = answer;
-  const { kind, says } = MEANINGS[status] ?? meaningOf(status, location);
-  const said = location?.href ?? answer.body;
-  const words = serverWords(said, asked.secrets) || STATUS_CODES[status] || 'no words';
-  const size = kind === 'too-large' ? sizes(asked.size, answer.limit) : '';
-  const retryAfterMs = parseRetryAfter(answer.retryAfter, asked.now);
-  return new FileSyncError(kind, `${asked.url.host} ${says}${size}: ${status} "${words}"`, {
-    ...asked.details,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  });
+  const { status, body, limit, retryAfter } = answer;
+  const toLogin = status < 400 && location !== undefined && LOGIN_PAGE.test(location.pathname);
+  const [kind, words] = toLogin ? LOGIN : meaningOf(status, STATUS);
+  const size = kind === 'too-large' ? sizes(asked.size, limit) : '';
+  const server = { host: asked.url.host, secrets: asked.secrets, now: asked.now };
+  const refused = { status, said: location?.href ?? body, retryAfter };
+  return refusalError(refused, [kind, words + size], server, asked.details);
 }
 
 /** The size of the file, and the server's limit where it tells one (often its words do). */
@@ -123,19 +120,6 @@ function sizes(size: number, told: string | undefined): string {
   const limit = /^(?:.*\bmax-size=)?(\d+)\b/.exec(told ?? '')?.[1];
   const known = limit === undefined ? '' : `, it takes up to ${bytes.format(Number(limit))}`;
   return ` (the file has ${bytes.format(size)}${known})`;
-}
-
-function meaningOf(status: number, location: URL | undefined): Meaning {
-  if (status >= 500) return BUSY;
-  if (status >= 400) return REFUSED;
-  return location && LOGIN_PAGE.test(location.pathname) ? LOGIN : MOVED;
-}
-
-/** RFC 9110 section 10.2.3: seconds, or a date. ms from now. */
-export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
 function toldLocation({ body, location }: Answer, base: URL): URL | undefined {

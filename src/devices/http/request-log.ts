@@ -39,7 +39,6 @@ export function publicUrl({ origin, pathname, searchParams }: URL): string {
 }
 
 function reasonOf(error: unknown): string {
-  const cause = axios.isAxiosError(error) ? (error.cause ?? error) : error;
-  const code = axios.isAxiosError(error) ? error.code : undefined;
-  return webTrouble(cause) ?? webTrouble(error) ?? code ?? 'failed';
+  if (axios.isCancel(error)) return 'cancelled';
+  return webTrouble(axios.isAxiosError(error) ? (error.cause ?? error) : error);
 }

@@ -15,6 +15,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
+import { CONNECTION_RESET } from '../../system/connection-trouble.js';
 import { pollAvailability } from '../availability.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
 import { breakWhenIdle, flushed } from '../send-queue.js';
@@ -212,8 +213,8 @@ export class HttpTarget implements Target {
   #unavailable(error: unknown, details: ErrorDetails): FileSyncError {
     if (error instanceof FileSyncError) return error;
     const cause = axios.isAxiosError(error) ? error.cause : error;
-    const trouble = webTrouble(error) ?? 'broke the connection';
-    return new FileSyncError('unavailable', `${this.#site.url.host} ${trouble}`, { ...details, cause });
+    const message = `${this.#site.url.host} ${webTrouble(error)}`;
+    return new FileSyncError('unavailable', message, { ...details, cause });
   }
 
   #lost(how: string, details: ErrorDetails): FileSyncError {
@@ -233,7 +234,7 @@ export class HttpTarget implements Target {
 function endOf(error: unknown): string {
   const code = axios.isAxiosError(error) ? (error.code ?? '') : '';
   if (code === 'ETIMEDOUT') return 'gave no answer';
-  return code.startsWith('HPE_') ? 'gave an answer that is not HTTP' : 'broke the connection';
+  return code.startsWith('HPE_') ? 'sent an answer that is not HTTP' : CONNECTION_RESET;
 }
 
 const cancelled = (signal: AbortSignal, details: ErrorDetails): FileSyncError =>

@@ -163,8 +163,7 @@ export class DavClient {
     // The library's own error holds the headers, with the password in them.
     const cause = axios.isAxiosError(thrown) ? (thrown.cause ?? thrown.code) : thrown;
     if (cause instanceof FileSyncError) return cause;
-    const trouble = webTrouble(cause) ?? 'broke the connection';
-    return new FileSyncError('unavailable', `${this.url.host} ${trouble}`, { ...all, cause });
+    return new FileSyncError('unavailable', `${this.url.host} ${webTrouble(cause)}`, { ...all, cause });
   }
 
   close(): void {
