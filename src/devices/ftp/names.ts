@@ -1,4 +1,4 @@
-import { nameFromBytes, pathToBytes } from '../directory/names.js';
+import { nameFromBytes, pathToBytes } from '../byte-names.js';
 
 // FTP's names are bytes, of UTF-8 where a server keeps to RFC 2640. The control connection therefore carries each byte
 // as one character (latin1), and what is not UTF-8 is named as directories name it: nothing is lost on the way.

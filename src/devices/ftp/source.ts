@@ -12,7 +12,8 @@ import type {
   SourceFile,
 } from '../../ports.js';
 import { pollAvailability, type PollOptions } from '../availability.js';
-import { isUnfinishedUpload } from '../directory/names.js';
+import { isUnfinishedUpload } from '../part-names.js';
+import { isSameVersion } from '../same-version.js';
 import type { FtpConnections } from './connections.js';
 import type { Entry } from './listing.js';
 import { nameProblem } from './names.js';
@@ -84,7 +85,7 @@ export class FtpSource implements Source {
     return this.#use(file, 'remove', signal, async (session, path) => {
       const found = await this.#facts(session, path).catch(unlessGone);
       if (!found) return;
-      if (!isSame(file, found)) throw this.#changed(file);
+      if (!isSameVersion(file, found)) throw this.#changed(file);
       await session.remove(path);
     });
   }
@@ -180,7 +181,7 @@ export class FtpSource implements Source {
   }
 
   async #checkSame(session: FtpSession, file: SourceFile, path: string): Promise<void> {
-    if (!isSame(file, await this.#facts(session, path))) throw this.#changed(file);
+    if (!isSameVersion(file, await this.#facts(session, path))) throw this.#changed(file);
   }
 
   /** What a server answers to SIZE may mean that it does not let us ask: only the folder's listing tells what is gone. */
@@ -255,11 +256,6 @@ export class FtpSource implements Source {
   #detailsOf({ path }: SourceFile, operation: string): ErrorDetails {
     return { device: this.#place.device, operation, path };
   }
-}
-
-function isSame(file: SourceFile, found: Facts): boolean {
-  const known = file.modified !== undefined && found.modified !== undefined;
-  return found.size === file.size && (!known || found.modified === file.modified);
 }
 
 function unlessGone(error: unknown): undefined {

@@ -16,7 +16,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability, type PollOptions } from '../availability.js';
-import { partName } from '../directory/names.js';
+import { partName } from '../part-names.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import type { FtpConnections } from './connections.js';

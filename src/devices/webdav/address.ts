@@ -1,5 +1,5 @@
 import { FileSyncError } from '../../errors.js';
-import { nameFromBytes, pathToBytes } from '../directory/names.js';
+import { nameFromBytes, pathToBytes } from '../byte-names.js';
 
 // Paths on the server are arrays of names here, as they are after decoding: a slash in a name cannot be mistaken then.
 // Names that are not UTF-8 are written as the directory device does it.

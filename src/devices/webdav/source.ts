@@ -10,7 +10,8 @@ import type {
   Space,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import { isUnfinishedUpload } from '../directory/names.js';
+import { isUnfinishedUpload } from '../part-names.js';
+import { isSameVersion } from '../same-version.js';
 import { watchedBytes } from './body.js';
 import type { DavClient, DavReply } from './client.js';
 import { contentOf, quotaOf, statOf, type RequestScope, type Found } from './folder.js';
@@ -78,7 +79,7 @@ export class DavSource implements Source {
     const names = namesOf(file);
     const found = await this.#withStrongEtag(names, { signal, details });
     if (!found) return this.#missing(file, signal, details).then(error => throwUnlessMissing(error));
-    if (!isSame(file, found)) throw this.#changed(file, details);
+    if (found.folder || !isSameVersion(file, found)) throw this.#changed(file, details);
     const headers = conditionsOn(file, found.strongEtag);
     const reply = await this.#client.ask({ method: 'DELETE', names, headers, signal, details });
     if (reply.status === 404) return;
@@ -158,7 +159,7 @@ export class DavSource implements Source {
     const names = namesOf(file);
     const reply = await this.#client.ask({ method: 'GET', names, headers, streamed: true, signal, details });
     await this.#checkServed(reply, file, signal, details);
-    if (begins(reply, offset) && isSame(file, toldBy(reply))) return reply;
+    if (begins(reply, offset) && isSameVersion(file, toldBy(reply))) return reply;
     reply.stream.destroy();
     throw this.#changed(file, details);
   }
@@ -173,7 +174,7 @@ export class DavSource implements Source {
     await this.#checkServed(reply, file, signal, details);
     const now = reply.header('etag');
     const other = isStrong(etag) && isStrong(now) && now !== etag;
-    if (other || !isSame(file, toldBy(reply))) throw this.#changed(file, details);
+    if (other || !isSameVersion(file, toldBy(reply))) throw this.#changed(file, details);
   }
 
   /** Throws unless the server has such a file. */
@@ -226,15 +227,6 @@ function fileOf({ names, size, modified }: Found): SourceFile {
   return { path: names.join('/'), size, ...(modified !== undefined && { modified }) };
 }
 
-type Version = Pick<Found, 'folder'> & { readonly size?: number; readonly modified?: number };
-
-function isSame(file: SourceFile, found: Version): boolean {
-  const sameSize = found.size === undefined || found.size === file.size;
-  const sameTime =
-    found.modified === undefined || file.modified === undefined || found.modified === file.modified;
-  return !found.folder && sameSize && sameTime;
-}
-
 /** Headers under which a server serves or deletes this version alone (RFC 9110 section 13.1). */
 function conditionsOn({ modified }: SourceFile, etag?: string): Record<string, string> {
   if (etag !== undefined) return { 'If-Match': etag };
@@ -245,12 +237,11 @@ function conditionsOn({ modified }: SourceFile, etag?: string): Record<string, s
 const begins = ({ status, header }: DavReply, offset: number): boolean =>
   status === 200 || (header('content-range') ?? '').startsWith(`bytes ${offset}-`);
 
-function toldBy({ status, header }: DavReply): Version {
+function toldBy({ status, header }: DavReply): Pick<SourceFile, 'modified'> & { readonly size?: number } {
   const told =
     status === 206 ? /\/(\d+)$/.exec(header('content-range') ?? '')?.[1] : header('content-length');
   const modified = Date.parse(header('last-modified') ?? '');
   return {
-    folder: false,
     ...(told !== undefined && { size: Number(told) }),
     ...(Number.isFinite(modified) && { modified }),
   };

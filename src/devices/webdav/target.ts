@@ -14,7 +14,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import { partName } from '../directory/names.js';
+import { partName } from '../part-names.js';
 import { checkTargetPath } from '../target-path.js';
 import { UploadBody, watchedBytes } from './body.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
