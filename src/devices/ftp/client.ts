@@ -1,9 +1,9 @@
 import { Writable, type Readable } from 'node:stream';
-import { Client, FTPError, type FTPResponse } from 'basic-ftp';
+import { Client, enterPassiveModeIPv6, FTPError, type FTPResponse } from 'basic-ftp';
+// Private modules: package.json pins the version, and a test checks their shape.
 import {
   connectForPassiveTransfer,
   downloadTo,
-  enterPassiveModeIPv6,
   parseEpsvResponse,
   uploadFrom,
   type TransferConfig,

@@ -1,3 +1,4 @@
+// A private module: package.json pins the version, and a test checks its shape.
 import {
   createDigestContext,
   generateDigestAuthHeader,

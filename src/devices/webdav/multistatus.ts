@@ -1,5 +1,4 @@
-// The package's front door would load its whole client, which is not used here.
-import { parseXML } from 'webdav/dist/node/tools/dav.js';
+import { parseXML } from 'webdav';
 import * as z from 'zod';
 import { FileSyncError } from '../../errors.js';
 import type { Space } from '../../ports.js';
