@@ -33,7 +33,7 @@ async function on(
   }
 }
 
-/** A file that stops in the middle until the signal aborts, and then breaks. */
+/** A file that pauses in the middle until the signal aborts, and then ends. */
 function stopping(bytes: Uint8Array, after: number, broken: AbortSignal): Outgoing {
   async function* open(offset: number): ByteStream {
     yield bytes.slice(offset, after);
@@ -57,7 +57,7 @@ async function breakInMiddle(server: FtpServer, write: Promise<unknown>, half: n
 }
 
 for (const kind of ['vsftpd', 'proftpd'] as const) {
-  it(`ftp on ${kind}: goes on by size after the server was killed in mid-file`, () =>
+  it(`ftp on ${kind}: resumes by size after the server was killed in mid-file`, () =>
     on(kind, async (server, connect) => {
       const bytes = sample(4_000_000);
       const half = 2_000_000;
@@ -138,7 +138,7 @@ it('ftp: a connection that died while idle is replaced silently', () =>
     assert.deepEqual((await readdir(server.folder)).sort(), ['a.ulg', 'b.ulg']);
   }));
 
-it('ftp: what the server holds otherwise than it was sent is found out by its digest, and thrown away', () =>
+it('ftp: a corrupt part is detected by its digest, and removed', () =>
   on('proftpd', async (server, connect) => {
     const bytes = sample(100_000);
     const half = bytes.slice(0, 50_000).fill(0);
@@ -161,14 +161,14 @@ it('ftp: a digest is compared even if the hash was not known before', () =>
     assert.equal(verified, 'hash');
   }));
 
-it('ftp: a folder of that name is in the way', () =>
+it('ftp: a folder of that name is an error', () =>
   on('vsftpd', async (server, connect) => {
     await mkdir(join(server.folder, 'log.ulg'));
     const file = outgoing(sample(1000));
     await failsWith(async () => (await connect()).write(file, 'log.ulg', 0, never, new Events()), 'exists');
   }));
 
-it('ftp: a folder that cannot be made is denied, with the cure', () =>
+it('ftp: a folder that cannot be made is denied, with a remedy', () =>
   on('vsftpd', async (_server, connect) => {
     const target = await connect({ root: '/proc/nowhere' });
     const write = () => target.write(outgoing(sample(1000)), 'log.ulg', 0, never, new Events());
@@ -177,7 +177,7 @@ it('ftp: a folder that cannot be made is denied, with the cure', () =>
   }));
 
 describe('ftp with TLS', () => {
-  it('a certificate of an unknown authority is refused, with the cure', () =>
+  it('a certificate of an unknown authority is refused, with a remedy', () =>
     on(
       'vsftpd',
       async (_server, connect) => {
@@ -201,7 +201,7 @@ describe('ftp with TLS', () => {
       { tls: true },
     ));
 
-  it('a server that wants TLS, and one that has none, are told apart', async () => {
+  it('a server that requires TLS and one without TLS have different errors', async () => {
     await on(
       'proftpd',
       async (_server, connect) => {
@@ -220,7 +220,7 @@ describe('ftp with TLS', () => {
     });
   });
 
-  it('proftpd, which insists on a clean end, takes whole and empty files', () =>
+  it('proftpd, which requires a clean TLS shutdown, accepts files of all sizes', () =>
     on(
       'proftpd',
       async (_server, connect) => {
@@ -247,7 +247,7 @@ describe('ftp with TLS', () => {
   });
 });
 
-/** A file whose chunks are overwritten as soon as they are given back. */
+/** A file whose chunks are overwritten as soon as they are returned to the pool. */
 function overwritten(bytes: Uint8Array): { file: Outgoing; given: () => number } {
   let given = 0;
   const giveBack = (chunk: Uint8Array): void => {
@@ -260,7 +260,7 @@ function overwritten(bytes: Uint8Array): { file: Outgoing; given: () => number }
 }
 
 for (const tls of [false, true]) {
-  it(`ftp ${tls ? 'with TLS' : 'in the clear'}: gives chunks back only when they have been sent`, () =>
+  it(`ftp ${tls ? 'with TLS' : 'without TLS'}: returns chunks to the pool only after they were sent`, () =>
     on(
       'vsftpd',
       async (server, connect) => {

@@ -19,7 +19,7 @@ export interface UploadRequest {
   readonly log: RequestLog;
 }
 
-/** Sends a form and gives the answer, whatever its status. Without limit of time: whoever owns the connection breaks it. */
+/** Sends a form and returns the answer, whatever its status. No timeout: the caller closes an idle connection. */
 export async function post(upload: UploadRequest): Promise<Answer> {
   const { url, method, headers, form, socket, proxy, signal, log } = upload;
   const agent = agentFor(url, socket);

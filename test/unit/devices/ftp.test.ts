@@ -63,7 +63,7 @@ describe('ftp target', () => {
     });
   }
 
-  it('takes a greeting that sends it away for busy', async () => {
+  it('takes the greeting 421 for busy', async () => {
     const made = await connect({}, '421 Service not available');
     await failsWith(() => stat(made), 'busy');
   });
@@ -81,13 +81,13 @@ describe('ftp target', () => {
     assert.match(error.message, /transfer strategies/);
   });
 
-  it('a server that is not there is unavailable, and says why', async () => {
+  it('a server that is offline is unavailable, with the reason', async () => {
     target = await makeTarget(ftp, { host: '127.0.0.1', port: await freePort() });
     const refused = await failsWith(() => stat(target as Target), 'unavailable');
     assert.match(refused.message, /127\.0\.0\.1 refuses connections/);
   });
 
-  it('a server that is silent at login is given up', async () => {
+  it('a server that is silent at login times out', async () => {
     const clock = new VirtualClock();
     const scripted = await scriptedFtp({ USER: '' }, '');
     server = scripted.server;
@@ -106,7 +106,7 @@ describe('ftp target', () => {
     await failing;
   });
 
-  it('close ends what is under way', async () => {
+  it('close cancels operations in progress', async () => {
     const made = await connect({}, '');
     const failing = failsWith(() => stat(made), 'cancelled');
     await made.close();
@@ -114,7 +114,7 @@ describe('ftp target', () => {
     await failsWith(() => stat(made), 'cancelled');
   });
 
-  /** `take` hears the commands by their first words, as they came together. */
+  /** @param take called with the commands that were sent together */
   async function connectTo(take: Taking, clock?: VirtualClock): Promise<Target> {
     const script = { ...LOGGED_IN, PWD: '257 "/"', SIZE: '213 7' };
     const scripted = await scriptedFtp(script, '220 ready', {}, take);
@@ -126,14 +126,14 @@ describe('ftp target', () => {
   const wordsOf = (lines: readonly string[]) => lines.map(line => line.split(' ')[0]).join(' ');
   const SETTINGS = 'STRU OPTS TYPE PWD NOOP';
 
-  it('asks once what the server offers, and sends together what needs no answer', async () => {
+  it('requests the features once, and sends independent commands together', async () => {
     const exchanges: string[] = [];
     const made = await connectTo(lines => (exchanges.push(wordsOf(lines)), lines));
     assert.deepEqual(await stat(made), { size: 7, partial: 0 });
     assert.deepEqual(exchanges, ['OPTS', 'USER', 'PASS', 'FEAT', SETTINGS, 'SIZE SIZE']);
   });
 
-  it('sends one by one, on every connection, to a server that hangs up on commands together', async () => {
+  it('sends one command at a time, on every connection, to a server that closes on several', async () => {
     const exchanges: string[] = [];
     const made = await connectTo(lines => {
       exchanges.push(wordsOf(lines));
@@ -145,12 +145,12 @@ describe('ftp target', () => {
     assert.equal(exchanges.filter(words => words.includes(' ')).length, 1);
   });
 
-  it('sends one by one to a server that answers out of turn', async () => {
+  it('sends one command at a time to a server that answers in another order', async () => {
     const made = await connectTo(lines => lines.toReversed());
     assert.deepEqual(await stat(made), { size: 7, partial: 0 });
   });
 
-  it('sends one by one to a server that drops all but the first of commands together', async () => {
+  it('sends one command at a time to a server that drops all but the first of several', async () => {
     const clock = new VirtualClock();
     let dropped = false;
     const made = await connectTo(lines => ((dropped ||= lines.length > 1), lines.slice(0, 1)), clock);
@@ -196,7 +196,7 @@ describe('ftp target', () => {
     assert.deepEqual(lines, ['< 230-hello', '< 230 correct horse', '> PASS ****']);
   });
 
-  it('refuses a host that is an address of the web', () => {
+  it('refuses a host that is a URL', () => {
     const parsed = ftp.options.safeParse({ host: 'ftp://192.168.0.10/logs' });
     assert.match(parsed.error?.issues[0]?.message ?? '', /without ftp:\/\//);
   });
