@@ -22,7 +22,7 @@ const COUNT = Number(process.env['FILESYNC_BENCH_FILES'] ?? 10_000);
 const PER_FOLDER = 100;
 const ROUNDS = 3;
 
-/** What is compared in one round, seconds each. */
+/** The durations of one round, in seconds. */
 interface Pair {
   readonly ours: number;
   readonly theirs: number;
@@ -114,7 +114,7 @@ async function fill(inbox: string): Promise<void> {
   }
 }
 
-/** The whole program, from nothing; gives what its memory grew by, MB. */
+/** Runs the whole program with an empty database, and returns the growth of its memory in MB. */
 async function sync(place: Place, server: FtpServer): Promise<number> {
   await rm(place.path('data'), { recursive: true, force: true });
   const { password, ...rest } = ftpOptions(server);

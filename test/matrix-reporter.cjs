@@ -56,7 +56,7 @@ function table(rows) {
 
 function deviations(rows) {
   const lines = rows.flatMap(({ name, end, deviations }) =>
-    Object.entries(deviations).map(([rule, reason]) => `- ${name}, ${end}: "${rule}": ${reason}\n`),
+    Object.entries(deviations).map(([rule, reason]) => `- ${name}, ${end}: "${rule}":\n  ${reason}\n`),
   );
   return lines.length === 0 ? '' : `\nRules that are left out:\n\n${lines.join('')}`;
 }

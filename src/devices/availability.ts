@@ -16,23 +16,23 @@ export interface PollOptions {
   readonly clock: Clock;
   /** ms from the end of one probe to the next. Default 5,000. */
   readonly interval?: number;
-  /** Its abort ends the probing and completes the observable: the device was closed. */
+  /** Aborts when the device is closed: probing ends and the observable completes. */
   readonly until?: AbortSignal;
-  /** Something may have changed: the device is asked again at once. */
+  /** Emits when something may have changed: the device is probed again at once. */
   readonly again?: Observable<void>;
-  /** An operation has just met the device away, for this reason: that is told at once, before more work runs into it. */
+  /** Emits why an operation has just found the device offline: that is reported at once, before more work fails. */
   readonly missed?: Observable<string>;
 }
 
-/** Asks the device, cheaply and in limited time. What it throws is taken for "unavailable", with the message as reason. */
+/** Probes the device, cheaply and in limited time. An error means "unavailable", with its message as the reason. */
 export type Probe = (signal: AbortSignal) => Promise<Availability>;
 
-/** A device that stays away is asked less and less often, at the least once in so many intervals. */
+/** A device that stays offline is probed less and less often: at least once in that many intervals. */
 const MAX_SLOWDOWN = 4;
 
 /**
- * Availability by asking now and then. However many subscribe, one probe runs at a time, and none while nobody
- * does; a later subscriber is given the latest value at once.
+ * Availability by probing at intervals. All subscribers share one probe at a time; without subscribers none runs.
+ * A later subscriber receives the latest value at once.
  */
 export function pollAvailability(probe: Probe, options: PollOptions): Observable<Availability> {
   const polling = new Observable<Availability>(subscriber => {
@@ -42,12 +42,12 @@ export function pollAvailability(probe: Probe, options: PollOptions): Observable
     return () => stop.abort();
   });
   return polling.pipe(
-    distinctUntilChanged(isSame),
+    distinctUntilChanged(isSameAvailability),
     share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: true }),
   );
 }
 
-/** Never rejects: an abort, in a probe or between two, is the end. */
+/** Never rejects: an abort, in a probe or between two probes, ends the polling. */
 async function poll(
   probe: Probe,
   { clock, interval = 5_000, again = EMPTY, missed = EMPTY }: PollOptions,
@@ -55,12 +55,12 @@ async function poll(
   subscriber: Subscriber<Availability>,
 ): Promise<void> {
   let intervals = 0;
-  const told = missed.pipe(tap(reason => subscriber.next({ available: false, reason, armed: false })));
+  const reported = missed.pipe(tap(reason => subscriber.next({ available: false, reason, armed: false })));
   while (!signal.aborted) {
     const pause = new AbortController();
-    const waking = merge(again, told, fromEvent(signal, 'abort')).subscribe(() => pause.abort());
+    const waking = merge(again, reported, fromEvent(signal, 'abort')).subscribe(() => pause.abort());
     const state = await ask(probe, signal);
-    // What was asked before the latest news is out of date.
+    // The state is out of date if something was reported during the probe.
     if (!signal.aborted && !pause.signal.aborted) subscriber.next(state);
     intervals = state.available ? 1 : Math.min(MAX_SLOWDOWN, intervals + 1);
     await clock.sleep(interval * intervals, pause.signal).catch(() => undefined);
@@ -78,5 +78,5 @@ async function ask(probe: Probe, signal: AbortSignal): Promise<Availability> {
   }
 }
 
-const isSame = (a: Availability, b: Availability): boolean =>
+const isSameAvailability = (a: Availability, b: Availability): boolean =>
   a.available === b.available && a.reason === b.reason && a.armed === b.armed;

@@ -9,8 +9,8 @@ import { uploadOptions } from './http.js';
 /** The first bytes of every ULog file (PX4 ULog file format, "Header Section"); the eighth is the version. */
 const ULOG_MAGIC = Buffer.from('554c6f67011235', 'hex');
 
-/** Bytes of a text field that the server takes. */
-const FIELD_LIMIT = 10 * 1024;
+/** The server refuses a longer text field. */
+const MAX_FIELD_BYTES = 10 * 1024;
 
 /** Flight Review, as on logs.px4.io (`tornado_handlers/upload.py` there). The same log twice is two entries. */
 export const flightReview = defineDevice({
@@ -48,7 +48,7 @@ export const flightReview = defineDevice({
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
         isFile: location => location.searchParams.has('log'),
-        check: (file, fields) => refuseEarly(file, fields, options.max_size, context.name),
+        check: (file, fields) => checkUpload(file, fields, options.max_size, context.name),
       },
       context,
     );
@@ -60,8 +60,8 @@ function uploadUrl(site: string): URL {
   return new URL(`${site.replace(/\/(upload\/?)?$/, '')}/upload`);
 }
 
-/** What the server would refuse after the whole upload. */
-async function refuseEarly(
+/** Throws for a file that the server would refuse after the whole upload. */
+async function checkUpload(
   file: Outgoing,
   fields: Readonly<Record<string, string>>,
   limit: number,
@@ -74,7 +74,7 @@ async function refuseEarly(
     throw new FileSyncError('too-large', message, details);
   }
   for (const [name, value] of Object.entries(fields)) {
-    if (Buffer.byteLength(value) <= FIELD_LIMIT) continue;
+    if (Buffer.byteLength(value) <= MAX_FIELD_BYTES) continue;
     throw new FileSyncError(
       'rejected',
       `the field ${name} is longer than 10 KB: shorten its template`,

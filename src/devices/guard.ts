@@ -2,12 +2,12 @@ import { Semaphore, type MutexInterface, type SemaphoreInterface } from 'async-m
 import type { ByteStream, Source, SourceFile, Target } from '../ports.js';
 import { withDeadline } from '../system/deadline.js';
 
-/** How much a device bears. Both ends of one device are given the same limits. */
+/** How many operations a device supports at once. Both ends of one device share their limits. */
 export interface Limits {
-  /** Operations at once. */
+  /** The number of slots. */
   readonly connections: number;
   readonly slots: SemaphoreInterface;
-  /** Held by one operation at a time, among all devices that share it. */
+  /** Held by one operation at a time, among all devices that share the lock. */
   readonly lock?: MutexInterface;
 }
 
@@ -15,18 +15,18 @@ export function limitsOf(connections: number, lock?: MutexInterface): Limits {
   return { connections, slots: new Semaphore(connections), ...(lock && { lock }) };
 }
 
-/** The end of a device behind its guard, and what is needed to pass it. */
+/** The end of a device behind its guard, and the limits that the guard applies. */
 interface Guarded<End> {
   readonly unguarded: End;
   readonly limits: Limits;
 }
 
-/** The source, with each operation waiting for its turn and holding it until it ends. Waiting obeys the signal. */
+/** The source, whose operations wait for a slot and hold it until they end. Waiting ends when the signal aborts. */
 export function guardSource(source: Source, limits: Limits): Source & Guarded<Source> {
   return {
     unguarded: source,
     limits,
-    // Asked each time: what a server can compute is known only when it has been met.
+    // Read each time: which checksum a server computes is known only after the first login.
     get capabilities() {
       return { ...source.capabilities, connections: limits.connections };
     },
@@ -38,12 +38,12 @@ export function guardSource(source: Source, limits: Limits): Source & Guarded<So
       streamWhileHeld(limits, signal, () => source.read(file, offset, signal)),
     checksum: (file, signal) => whileHeld(limits, signal, () => source.checksum(file, signal)),
     remove: (file, signal) => whileHeld(limits, signal, () => source.remove(file, signal)),
-    ...questionsTo(source, limits),
+    ...queriesOf(source, limits),
     close: () => source.close(),
   };
 }
 
-/** The target, as `guardSource` does it. */
+/** As `guardSource`, for a target. */
 export function guardTarget(target: Target, limits: Limits): Target & Guarded<Target> {
   return {
     unguarded: target,
@@ -63,8 +63,8 @@ const changesWhileHeld =
   (unsettled, signal) =>
     whileHeld(limits, signal, async () => source.listChanges?.(unsettled, signal));
 
-/** What the kernel of this machine answers needs no turn: who writes, which medium, and of such a source the space as well. */
-function questionsTo(source: Source, limits: Limits): Pick<Source, 'writers' | 'volume' | 'space'> {
+/** Queries that the kernel of this machine answers need no slot: writers, medium and, of a source with these, the space. */
+function queriesOf(source: Source, limits: Limits): Pick<Source, 'writers' | 'volume' | 'space'> {
   const writers = source.writers?.bind(source);
   const volume = source.volume?.bind(source);
   const space = source.space?.bind(source);
@@ -76,8 +76,8 @@ function questionsTo(source: Source, limits: Limits): Pick<Source, 'writers' | '
 }
 
 /**
- * Work that uses a source and a target at the same time: it waits for a turn at both and is given them unguarded, since
- * whoever holds one turn and waits for another inside it may wait for ever. Ends without a guard need no turn.
+ * Does work that uses a source and a target at the same time. Slots of both are acquired before; the work receives them
+ * unguarded, since waiting for one slot while holding another can deadlock. Ends without a guard need no slot.
  */
 export async function withBoth<Value>(
   source: Source,
@@ -116,7 +116,7 @@ async function whileHeld<Value>(
   }
 }
 
-/** The turn ends with the stream: at its end, its error, or when the reader leaves. */
+/** The slot is released with the stream: at its end, its error, or when the reader leaves. */
 async function* streamWhileHeld<Item>(
   limits: Limits,
   signal: AbortSignal,
@@ -131,8 +131,8 @@ async function* streamWhileHeld<Item>(
 }
 
 /**
- * A place at each device, all in one order that holds for the whole program, so that nobody waits in a ring: first the
- * devices' own slots, then the locks that they share; among these, those that were made first.
+ * Acquires a slot of each device and the locks, in one order for the whole program, so that no deadlock is possible:
+ * first the devices' own slots, then the locks that they share; among these, those that were made first.
  */
 async function acquire(limits: readonly Limits[], signal: AbortSignal): Promise<Release> {
   const held: Release[] = [];
@@ -151,20 +151,20 @@ async function acquire(limits: readonly Limits[], signal: AbortSignal): Promise<
   }
 }
 
-const places = new WeakMap<object, number>();
-let known = 0;
+const ranks = new WeakMap<object, number>();
+let ranked = 0;
 
-/** Each once, in an order that is the same for all. */
-function inOrder<Place extends object>(wanted: readonly Place[]): Place[] {
-  const numberOf = (place: Place): number => places.get(place) ?? NaN;
-  for (const place of wanted) if (!places.has(place)) places.set(place, known++);
-  return [...new Set(wanted)].sort((a, b) => numberOf(a) - numberOf(b));
+/** Each once, in an order that is the same for all callers. */
+function inOrder<Item extends object>(wanted: readonly Item[]): Item[] {
+  const rankOf = (item: Item): number => ranks.get(item) ?? NaN;
+  for (const item of wanted) if (!ranks.has(item)) ranks.set(item, ranked++);
+  return [...new Set(wanted)].sort((a, b) => rankOf(a) - rankOf(b));
 }
 
 const releaseOf = (acquiring: Promise<[unknown, Release]>): Promise<Release> =>
   acquiring.then(([, release]) => release);
 
-/** A turn that comes after the abort is given back at once; one that is free comes without waiting. */
+/** A slot that is acquired after the abort is released at once; one that is free is acquired without waiting. */
 function releaseIfAborted(
   waits: boolean,
   acquiring: Promise<Release>,

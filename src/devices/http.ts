@@ -21,7 +21,7 @@ export const uploadOptions = {
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
 };
 
-/** A web page that takes a file by a form. */
+/** A web page to which a form uploads a file. */
 export const http = defineDevice({
   type: 'http',
   summary: 'Target: any web page that takes files by a form (multipart/form-data)',

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { FileSyncError } from '../errors.js';
-import { connectionTrouble } from '../system/connection-trouble.js';
+import { CONNECTION_RESET, connectionTrouble } from '../system/connection-trouble.js';
 import type { DeviceContext } from '../config/definition.js';
 import { bareHost, openTunnel, portOf, ProxyError, type Proxy } from './proxy.js';
-import { silence } from './send-queue.js';
+import { timeoutError } from './send-queue.js';
 
 /** The content of the `tls_ca` file, PEM. Throws `config` if it cannot be read. */
 export async function readCa(file: string | undefined, context: DeviceContext): Promise<string | undefined> {
@@ -28,7 +28,7 @@ export interface ConnectOptions {
   /** ms. */
   readonly timeout: number;
   readonly signal: AbortSignal;
-  /** A plain http server is then asked by the proxy: what is connected is the proxy itself. */
+  /** With a proxy, the connection for plain http is one to the proxy, which makes the request. */
   readonly proxy?: Proxy | undefined;
 }
 
@@ -47,8 +47,7 @@ async function dialProxy(proxy: Proxy, options: ConnectOptions): Promise<Socket>
     return await dial(proxy.url, options, undefined);
   } catch (error) {
     if (options.signal.aborted) throw error;
-    const trouble = connectionTrouble(error) ?? 'broke the connection';
-    throw new ProxyError(`cannot be reached: ${proxy.title} ${trouble}`);
+    throw new ProxyError(`cannot be reached: ${proxy.title} ${webTrouble(error)}`);
   }
 }
 
@@ -76,13 +75,13 @@ async function opened(socket: Socket, event: string, signal: AbortSignal): Promi
   return socket;
 }
 
-/** The work on a new connection; silence or failure ends the connection. */
+/** Does work on a new connection, which is closed when it is silent for too long or the work fails. */
 async function limited(socket: Socket, timeout: number, work: () => Promise<Socket>): Promise<Socket> {
-  const giveUp = (): void => void socket.destroy(silence());
-  socket.on('error', ignore).setTimeout(timeout, giveUp);
+  const onTimeout = (): void => void socket.destroy(timeoutError());
+  socket.on('error', ignore).setTimeout(timeout, onTimeout);
   try {
     const done = await work();
-    socket.setTimeout(0).off('timeout', giveUp);
+    socket.setTimeout(0).off('timeout', onTimeout);
     return done;
   } catch (error) {
     socket.destroy();
@@ -90,10 +89,10 @@ async function limited(socket: Socket, timeout: number, work: () => Promise<Sock
   }
 }
 
-/** Whoever uses the connection learns of its end by what fails there. */
+/** The operation on the connection fails with the same error. */
 function ignore(): void {}
 
-/** As `connectionTrouble`, for a connection that may lead through a proxy. */
-export function webTrouble(thrown: unknown): string | undefined {
-  return thrown instanceof ProxyError ? thrown.message : connectionTrouble(thrown);
+/** Why a connection failed, possibly through a proxy, as a sentence's end after the server's name. */
+export function webTrouble(thrown: unknown): string {
+  return thrown instanceof ProxyError ? thrown.message : (connectionTrouble(thrown) ?? CONNECTION_RESET);
 }

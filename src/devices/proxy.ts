@@ -5,22 +5,22 @@ import { FileSyncError } from '../errors.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What stands between this machine and the web. */
+/** An HTTP proxy. */
 export interface Proxy {
   readonly url: URL;
-  /** Its name and the variable that named it, for messages: never the address itself, which may hold a password. */
+  /** Host and environment variable, for messages: never the whole address, which may hold a password. */
   readonly title: string;
   /** Header Proxy-Authorization, if the address holds a user. */
   readonly authorization?: string;
 }
 
-/** The proxy was reached, or not, and the server behind it could not be. `message` ends a sentence about that server. */
+/** The server could not be reached through the proxy. `message` is a sentence's end after the server's name. */
 export class ProxyError extends Error {}
 
 /**
  * The proxy that the environment names for that address: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, except for hosts in
- * NO_PROXY; names in small letters come first. As in Go, this machine itself is never asked for by a proxy.
- * Throws `config` for an address that is none.
+ * NO_PROXY; lower-case names come first. As in Go, connections to this machine never use a proxy.
+ * Throws `config` if the variable is not the URL of an HTTP proxy.
  */
 export function proxyFor(target: URL, env: Environment): Proxy | undefined {
   const host = bareHost(target);
@@ -45,7 +45,7 @@ function parse(text: string, variable: string): Proxy {
   const full = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    const message = `the environment variable ${variable} names no HTTP proxy; set it to one like http://proxy.example.org:3128, or unset it`;
+    const message = `the environment variable ${variable} is not the URL of an HTTP proxy; set it to one like http://proxy.example.org:3128, or unset it`;
     throw new FileSyncError('config', message);
   }
   const title = `the proxy ${url.host} (from ${variable})`;
@@ -54,7 +54,7 @@ function parse(text: string, variable: string): Proxy {
   return { url, title, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }
 
-/** A password with a `%` in it is often written as it is. */
+/** A password with a `%` in it is often not escaped. */
 function unescaped(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -72,21 +72,23 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8);
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** This machine itself. */
+/** Whether the host is this machine. */
 export function isLoopback(host: string): boolean {
   if (isIP(host)) return LOOPBACK.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');
   return host === 'localhost' || host.endsWith('.localhost');
 }
 
-/** NO_PROXY: names (with all that end in them), addresses, networks (10.0.0.0/8), each with a port if need be, or `*`. */
+/** NO_PROXY lists names (and their subdomains), addresses and networks (10.0.0.0/8), each with an optional port, or `*`. */
 function isExempt(host: string, port: number, list: string): boolean {
   const entries = list
     .toLowerCase()
     .split(/[,\s]+/)
     .filter(Boolean);
   return entries.some(entry => {
-    const [, name = entry, only] = /^(\[.+\]|[^:]+):(\d+)$/.exec(entry) ?? [];
-    return (only === undefined || Number(only) === port) && covers(name.replace(/^\[|\]$/g, ''), host);
+    const [, name = entry, onlyPort] = /^(\[.+\]|[^:]+):(\d+)$/.exec(entry) ?? [];
+    return (
+      (onlyPort === undefined || Number(onlyPort) === port) && covers(name.replace(/^\[|\]$/g, ''), host)
+    );
   });
 }
 
@@ -106,7 +108,7 @@ function inNetwork(entry: string, host: string): boolean {
   return network.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');
 }
 
-/** Asks the proxy at the other end of `socket` for a connection to the target (CONNECT, RFC 9110 section 9.3.6). */
+/** Asks the proxy at the other end of `socket` for a tunnel to the target (CONNECT, RFC 9110 section 9.3.6). */
 export async function openTunnel(
   socket: Socket,
   target: URL,
@@ -115,35 +117,36 @@ export async function openTunnel(
 ): Promise<Socket> {
   const authority = `${target.hostname}:${portOf(target)}`;
   const headers = { Host: authority, ...(authorization && { 'Proxy-Authorization': authorization }) };
-  const asked = request({
+  const connecting = request({
     method: 'CONNECT',
     path: authority,
     headers,
     createConnection: () => socket,
   }).end();
-  // After the abort nobody else listens.
-  asked.on('error', () => undefined);
-  const [answer, tunnel, head] = await connected(asked, signal);
+  // After an abort no other listener is left.
+  connecting.on('error', () => undefined);
+  const [answer, tunnel, head] = await connected(connecting, signal);
   if (answer.statusCode !== 200) throw refusal(answer, title);
   if (head.length > 0) tunnel.unshift(head);
   return tunnel;
 }
 
 async function connected(
-  asked: ClientRequest,
+  connecting: ClientRequest,
   signal: AbortSignal,
 ): Promise<[IncomingMessage, Socket, Buffer]> {
-  return (await once(asked, 'connect', { signal })) as [IncomingMessage, Socket, Buffer];
+  return (await once(connecting, 'connect', { signal })) as [IncomingMessage, Socket, Buffer];
 }
 
 function refusal({ statusCode = 0 }: IncomingMessage, title: string): ProxyError {
   return new ProxyError(
-    `cannot be reached: ${title} answered ${statusCode}, ${MEANINGS[statusCode] ?? UNREACHABLE}`,
+    `cannot be reached: ${title} answered ${statusCode}, ${REASONS[statusCode] ?? UNREACHABLE}`,
   );
 }
 
 export const PROXY_LOGIN =
-  'it wants a login: put user and password into the variable, as http://USER:PASSWORD@HOST:PORT';
-const UNREACHABLE = 'it found no way there: check the address and the proxy, or add the host to NO_PROXY';
-const FORBIDDEN = 'it does not let us there: have the host allowed, or add it to NO_PROXY';
-const MEANINGS: Readonly<Record<number, string>> = { 403: FORBIDDEN, 405: FORBIDDEN, 407: PROXY_LOGIN };
+  'it requires a login: put user and password into the variable, as http://USER:PASSWORD@HOST:PORT';
+const UNREACHABLE =
+  'it cannot reach the server: check the address and the proxy, or add the host to NO_PROXY';
+const FORBIDDEN = 'it forbids that host: have the host allowed, or add it to NO_PROXY';
+const REASONS: Readonly<Record<number, string>> = { 403: FORBIDDEN, 405: FORBIDDEN, 407: PROXY_LOGIN };

@@ -8,7 +8,7 @@ import { mavlink } from './mavlink.js';
 import { mavros } from './mavros.js';
 import { webdav } from './webdav.js';
 
-/** Every kind of device that the program knows, a line each. */
+/** Every kind of device that the program supports. */
 export const deviceTypes: readonly DeviceType[] = [
   directory,
   disk,

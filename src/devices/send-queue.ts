@@ -2,30 +2,30 @@ import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { Clock } from '../ports.js';
 
-// What has been written has not been sent: the kernel takes megabytes at once, for which a slow link needs minutes.
-// How much still waits for the other side's confirmation stands in /proc/net (Linux; elsewhere it counts as nothing).
+// A write ends when the kernel has the bytes: it buffers megabytes, for which a slow link needs minutes. How many bytes
+// are not yet acknowledged is read from /proc/net (Linux; elsewhere none are).
 
-/** ms between two looks at a queue that is to become empty, at the most: a fast link has emptied it after one or two. */
-const POLL_INTERVAL_MS = 20;
+/** The longest pause between two reads of a queue's length: a fast link has emptied it after one or two. */
+const MAX_POLL_INTERVAL_MS = 20;
 
 /**
- * Resolves when the other side has confirmed all that was written (its TCP, not its program), or is gone. Breaks the
- * connection if it confirms nothing for `limit` ms.
+ * Resolves when the other side's TCP has acknowledged everything that was written, or the connection is closed. Closes
+ * the connection if nothing is acknowledged for `limit` ms.
  */
 export async function flushed(socket: Socket, limit: number, clock: Clock): Promise<void> {
   const done = new AbortController();
-  breakWhenIdle(socket, limit, clock, done.signal).catch(ignore);
-  for (let pace = 1; !socket.destroyed && (await waitingBytes(socket)) > 0; pace *= 2) {
-    await clock.sleep(Math.min(pace, POLL_INTERVAL_MS));
+  closeWhenIdle(socket, limit, clock, done.signal).catch(ignore);
+  for (let pace = 1; !socket.destroyed && (await unacknowledgedBytes(socket)) > 0; pace *= 2) {
+    await clock.sleep(Math.min(pace, MAX_POLL_INTERVAL_MS));
   }
   done.abort();
 }
 
 /**
- * Breaks the connection with ETIMEDOUT when no byte has moved on it for `limit` ms (noticed within twice that time);
+ * Closes the connection with ETIMEDOUT when no byte has moved on it for `limit` ms (noticed within twice that time);
  * ends with the signal.
  */
-export async function breakWhenIdle(
+export async function closeWhenIdle(
   socket: Socket,
   limit: number,
   clock: Clock,
@@ -35,18 +35,22 @@ export async function breakWhenIdle(
     before = now;
     await clock.sleep(limit, signal);
   }
-  if (!signal.aborted) socket.destroy(silence());
+  if (!signal.aborted) socket.destroy(timeoutError());
 }
 
-/** The error of a connection on which nothing moves. */
-export const silence = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+/** The error of a connection on which no byte moves. */
+export const timeoutError = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
 
 async function movedBytes(socket: Socket): Promise<number> {
-  return socket.bytesRead + socket.bytesWritten - (await waitingBytes(socket));
+  return socket.bytesRead + socket.bytesWritten - (await unacknowledgedBytes(socket));
 }
 
-/** What Node holds and what the kernel holds: tx_queue in its tables of connections (proc(5)), found by the two ports. */
-async function waitingBytes({ localPort = 0, remotePort = 0, writableLength }: Socket): Promise<number> {
+/** Bytes that Node buffers, and those in the kernel's tx_queue (proc(5)), which is found by the two ports. */
+async function unacknowledgedBytes({
+  localPort = 0,
+  remotePort = 0,
+  writableLength,
+}: Socket): Promise<number> {
   const port = (number: number): string => number.toString(16).toUpperCase().padStart(4, '0');
   const row = new RegExp(`:${port(localPort)} [0-9A-F]+:${port(remotePort)} [0-9A-F]{2} ([0-9A-F]+):`);
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map(readTable));
@@ -56,5 +60,5 @@ async function waitingBytes({ localPort = 0, remotePort = 0, writableLength }: S
 
 const readTable = (path: string): Promise<string> => readFile(path, 'latin1').catch(() => '');
 
-/** The end of a watch. */
+/** Of a watch that has been aborted. */
 function ignore(): void {}

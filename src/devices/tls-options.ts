@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Options of every device that can speak TLS. */
+/** Options of every device that supports TLS. */
 export const tlsOptions = {
   tls_ca: z
     .string()

@@ -5,6 +5,8 @@ const WRONG_TIME =
 const NO_TLS =
   'does not speak TLS on that port, or only a version that is no longer safe: check port and protocol';
 
+export const CONNECTION_RESET = 'closed the connection (connection reset)';
+
 /** What a code of Node's sockets, name look-ups or TLS means for a person, after the server's name. */
 const TROUBLES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections: check that the server runs, and the port',
@@ -15,9 +17,9 @@ const TROUBLES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot be reached: there is no network now',
   EHOSTDOWN: 'cannot be reached: it is switched off or away',
   ETIMEDOUT: 'does not answer',
-  ECONNRESET: 'broke the connection',
-  ECONNABORTED: 'broke the connection',
-  EPIPE: 'broke the connection',
+  ECONNRESET: CONNECTION_RESET,
+  ECONNABORTED: CONNECTION_RESET,
+  EPIPE: CONNECTION_RESET,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { firstValueFrom } from 'rxjs';
 import { ftp } from '../../src/devices/ftp.js';
 import type { ByteStream, Outgoing, Target } from '../../src/ports.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
 import { makeTarget } from '../servers/device.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
@@ -32,7 +33,7 @@ async function on(
   }
 }
 
-/** A file that stops in the middle until the signal aborts, and then breaks. */
+/** A file that pauses in the middle until the signal aborts, and then ends. */
 function stopping(bytes: Uint8Array, after: number, broken: AbortSignal): Outgoing {
   async function* open(offset: number): ByteStream {
     yield bytes.slice(offset, after);
@@ -56,7 +57,7 @@ async function breakInMiddle(server: FtpServer, write: Promise<unknown>, half: n
 }
 
 for (const kind of ['vsftpd', 'proftpd'] as const) {
-  it(`ftp on ${kind}: goes on by size after the server was killed in mid-file`, () =>
+  it(`ftp on ${kind}: resumes by size after the server was killed in mid-file`, () =>
     on(kind, async (server, connect) => {
       const bytes = sample(4_000_000);
       const half = 2_000_000;
@@ -81,6 +82,40 @@ for (const kind of ['vsftpd', 'proftpd'] as const) {
       assert.equal(receipt.location, `ftp://127.0.0.1:${server.port}${root}/log.ulg`);
     }));
 
+  it(`ftp on ${kind}: logs commands, replies and data connections, without the password`, async () => {
+    const server = await startServer(kind);
+    const logger = new RecordingLogger();
+    const target = await makeTarget(ftp, ftpOptions(server), { logger });
+    try {
+      await target.write(outgoing(sample(1000)), 'log.ulg', 0, never, new Events());
+    } finally {
+      await target.close();
+      await server.stop();
+    }
+    const lines = logger.messages('debug');
+    for (const start of [
+      '< 220',
+      '> PASS ****',
+      '< 230',
+      'data connection to',
+      '> STOR ',
+      '< 226',
+      '> RNTO ',
+    ])
+      assert.ok(
+        lines.some(line => line.startsWith(start)),
+        `${start} is not in ${lines.join('\n')}`,
+      );
+    const dataConnections = lines.filter(line => line.startsWith('data connection'));
+    const states = dataConnections.map(line => line.split(' ').at(-1));
+    assert.deepEqual(
+      states,
+      states.map((_, index) => (index % 2 === 0 ? 'opened' : 'closed')),
+    );
+    assert.equal(states.at(-1), 'closed');
+    assert.ok(!lines.some(line => line.includes(server.password)));
+  });
+
   it(`ftp on ${kind}: a wrong password is denied, in words without it`, () =>
     on(kind, async (_server, connect) => {
       const target = await connect({ password: 'open sesame' });
@@ -103,7 +138,7 @@ it('ftp: a connection that died while idle is replaced silently', () =>
     assert.deepEqual((await readdir(server.folder)).sort(), ['a.ulg', 'b.ulg']);
   }));
 
-it('ftp: what the server holds otherwise than it was sent is found out by its digest, and thrown away', () =>
+it('ftp: a corrupt part is detected by its digest, and removed', () =>
   on('proftpd', async (server, connect) => {
     const bytes = sample(100_000);
     const half = bytes.slice(0, 50_000).fill(0);
@@ -126,14 +161,14 @@ it('ftp: a digest is compared even if the hash was not known before', () =>
     assert.equal(verified, 'hash');
   }));
 
-it('ftp: a folder of that name is in the way', () =>
+it('ftp: a folder of that name is an error', () =>
   on('vsftpd', async (server, connect) => {
     await mkdir(join(server.folder, 'log.ulg'));
     const file = outgoing(sample(1000));
     await failsWith(async () => (await connect()).write(file, 'log.ulg', 0, never, new Events()), 'exists');
   }));
 
-it('ftp: a folder that cannot be made is denied, with the cure', () =>
+it('ftp: a folder that cannot be made is denied, with a remedy', () =>
   on('vsftpd', async (_server, connect) => {
     const target = await connect({ root: '/proc/nowhere' });
     const write = () => target.write(outgoing(sample(1000)), 'log.ulg', 0, never, new Events());
@@ -142,7 +177,7 @@ it('ftp: a folder that cannot be made is denied, with the cure', () =>
   }));
 
 describe('ftp with TLS', () => {
-  it('a certificate of an unknown authority is refused, with the cure', () =>
+  it('a certificate of an unknown authority is refused, with a remedy', () =>
     on(
       'vsftpd',
       async (_server, connect) => {
@@ -166,7 +201,7 @@ describe('ftp with TLS', () => {
       { tls: true },
     ));
 
-  it('a server that wants TLS, and one that has none, are told apart', async () => {
+  it('a server that requires TLS and one without TLS have different errors', async () => {
     await on(
       'proftpd',
       async (_server, connect) => {
@@ -185,7 +220,7 @@ describe('ftp with TLS', () => {
     });
   });
 
-  it('proftpd, which insists on a clean end, takes whole and empty files', () =>
+  it('proftpd, which requires a clean TLS shutdown, accepts files of all sizes', () =>
     on(
       'proftpd',
       async (_server, connect) => {
@@ -212,7 +247,7 @@ describe('ftp with TLS', () => {
   });
 });
 
-/** A file whose chunks are overwritten as soon as they are given back. */
+/** A file whose chunks are overwritten as soon as they are returned to the pool. */
 function overwritten(bytes: Uint8Array): { file: Outgoing; given: () => number } {
   let given = 0;
   const giveBack = (chunk: Uint8Array): void => {
@@ -225,7 +260,7 @@ function overwritten(bytes: Uint8Array): { file: Outgoing; given: () => number }
 }
 
 for (const tls of [false, true]) {
-  it(`ftp ${tls ? 'with TLS' : 'in the clear'}: gives chunks back only when they have been sent`, () =>
+  it(`ftp ${tls ? 'with TLS' : 'without TLS'}: returns chunks to the pool only after they were sent`, () =>
     on(
       'vsftpd',
       async (server, connect) => {

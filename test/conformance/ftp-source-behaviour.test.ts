@@ -48,7 +48,7 @@ const first = async (source: Source) => {
 };
 
 for (const kind of KINDS) {
-  it(`ftp source on ${kind}: links are not followed, unfinished uploads of ours are no files`, () =>
+  it(`ftp source on ${kind}: links are not followed, partial uploads are not listed`, () =>
     on(kind, async ({ folder }, connect) => {
       await mkdir(join(folder, 'sess001'));
       await writeFile(join(folder, 'sess001/log.ulg'), sample(10));
@@ -62,7 +62,7 @@ for (const kind of KINDS) {
       );
     }));
 
-  it(`ftp source on ${kind}: tells the time of the last change, in UTC, and of a change of the same size`, () =>
+  it(`ftp source on ${kind}: reports the time of the last change, in UTC, and a change of the same size`, () =>
     on(kind, async ({ folder }, connect) => {
       const path = join(folder, 'log.ulg');
       await writeFile(path, sample(10));
@@ -91,7 +91,7 @@ for (const kind of KINDS) {
       assert.deepEqual(await listed(source), []);
     }));
 
-  it(`ftp source on ${kind}: goes on after the server was killed in mid-file`, () =>
+  it(`ftp source on ${kind}: resumes after the server was killed in mid-file`, () =>
     on(kind, async (server, connect) => {
       const bytes = sample(16 << 20);
       await writeFile(join(server.folder, 'log.ulg'), bytes);
@@ -111,7 +111,7 @@ for (const kind of KINDS) {
     }));
 }
 
-it('ftp source: a target sets the time that the source told, where the server offers MFMT', () =>
+it('ftp target: sets the time of the source file, if the server has MFMT', () =>
   on('proftpd', async server => {
     const target = await makeTarget(ftp, ftpOptions(server));
     const file = outgoing(sample(10), { source: { path: 'a.ulg', size: 10, modified: OLD.getTime() } });
@@ -134,7 +134,7 @@ it('ftp source: an idle connection that the server closes is opened again silent
   ));
 
 for (const denied of ['SIZE', 'MDTM', 'REST', 'SIZE,MDTM,REST']) {
-  it(`ftp source: does without ${denied}`, () =>
+  it(`ftp source: works without ${denied}`, () =>
     on(
       'vsftpd',
       async ({ folder }, connect) => {
@@ -153,7 +153,7 @@ for (const denied of ['SIZE', 'MDTM', 'REST', 'SIZE,MDTM,REST']) {
     ));
 }
 
-it('ftp source: a file that is there and must not be read is denied, not gone', () =>
+it('ftp source: an existing file without the right to read is denied, not removed', () =>
   on(
     'vsftpd',
     async ({ folder }, connect) => {
@@ -167,7 +167,7 @@ it('ftp source: a file that is there and must not be read is denied, not gone', 
     { settings: { cmds_denied: 'RETR,DELE' } },
   ));
 
-it('ftp target: an upload that the server does not continue (no APPE) begins anew', () =>
+it('ftp target: an upload that cannot be resumed (no APPE) is sent again', () =>
   on(
     'vsftpd',
     async server => {
@@ -184,7 +184,7 @@ it('ftp target: an upload that the server does not continue (no APPE) begins ane
   ));
 
 if (userInfo().uid === 0) {
-  it('ftp source: a listing that pure-ftpd cuts short is an error with the cure', () =>
+  it('ftp source: a listing that pure-ftpd cuts short is an error with a remedy', () =>
     on(
       'pure-ftpd',
       async ({ folder }, connect) => {
@@ -196,7 +196,7 @@ if (userInfo().uid === 0) {
     ));
 }
 
-it('ftp source with TLS: a certificate of an unknown authority is refused, with the cure', () =>
+it('ftp source with TLS: a certificate of an unknown authority is refused, with a remedy', () =>
   on(
     'vsftpd',
     async (_server, connect) => {
@@ -239,7 +239,7 @@ describe('ftp source on a scripted server', () => {
     assert.deepEqual(await paths(await connect({ LIST: dos })), [{ path: 'log 1.ulg', size: 1234 }]);
   });
 
-  it('asks again without -a where that is taken for a name', async () => {
+  it('sends LIST without -a to a server that takes it for a name', async () => {
     const made = await connect({ 'LIST -a': '', LIST: line('log.ulg') });
     assert.equal((await paths(made)).length, 1);
     await made.close();
@@ -250,7 +250,7 @@ describe('ftp source on a scripted server', () => {
 
   const hostile = ['../up.ulg', '/etc/passwd', 'a/../../b.ulg', 'a/b.ulg', 'nul\0.ulg'];
   for (const name of hostile) {
-    it(`leaves ${JSON.stringify(name)} out, and says so`, async () => {
+    it(`leaves ${JSON.stringify(name)} out, with a warning`, async () => {
       const made = await connect({ LIST: line(name) + line('log.ulg') });
       assert.deepEqual(await paths(made), [{ path: 'log.ulg', size: 5 }]);
       assert.match(logger.messages('warn').join(), /left out/);
@@ -258,7 +258,7 @@ describe('ftp source on a scripted server', () => {
   }
 
   for (const path of ['../up.ulg', '/etc/passwd', 'a/../../b.ulg', 'nul\0.ulg', '', '..', 'line\r\nDELE x']) {
-    it(`never asks for ${JSON.stringify(path)}`, async () => {
+    it(`never requests ${JSON.stringify(path)}`, async () => {
       const made = await connect({ RETR: 'secret' });
       const file = { path, size: 6 };
       await failsWith(() => collect(made.read(file, 0, never)), 'bad-name');
@@ -267,7 +267,7 @@ describe('ftp source on a scripted server', () => {
   }
 
   const short: [what: string, data: Script, script: Script][] = [
-    ['a line that makes no sense', { LIST: `${line('log.ulg')}what is this\r\n` }, {}],
+    ['a line that cannot be parsed', { LIST: `${line('log.ulg')}what is this\r\n` }, {}],
     [
       'vsftpd without the right to read',
       { LIST: '' },
@@ -288,13 +288,13 @@ describe('ftp source on a scripted server', () => {
     await failsWith(() => listed(denied), 'denied');
   });
 
-  it('a loop of folders has an end', async () => {
+  it('a loop of folders is an error', async () => {
     const folder = 'drwxr-xr-x   2 u   g   4096 Jan 05 2020 again\r\n';
     const error = await failsWith(async () => listed(await connect({ LIST: folder })), 'protocol');
     assert.match(error.message, /loop/);
   });
 
-  it('a server with neither SIZE nor MLST is asked for the listing', async () => {
+  it('without SIZE and MLST, the folder is listed', async () => {
     const made = await connect({ LIST: line('log.ulg'), RETR: 'bytes' }, { SIZE: '502 no' });
     const file = await first(made);
     assert.equal((await collect(made.read(file, 0, never))).toString(), 'bytes');

@@ -23,7 +23,7 @@ for (const tls of [false, true]) {
   if (userInfo().uid === 0) onServer('pure-ftpd', tls);
 }
 if (userInfo().uid !== 0) {
-  it('pure-ftpd: conformance of a source (it lets users in only when it runs as root: sudo make test)');
+  it('pure-ftpd: conformance of a source (its logins work only when it runs as root: sudo make test)');
 }
 
 describe('the embedded FTP server', () => {

@@ -22,7 +22,7 @@ onServer('proftpd', 'proftpd');
 if (userInfo().uid === 0) {
   onServer('pure-ftpd', 'pure-ftpd');
 } else {
-  it('pure-ftpd: conformance of a target (it lets users in only when it runs as root: sudo make test)');
+  it('pure-ftpd: conformance of a target (its logins work only when it runs as root: sudo make test)');
 }
 
 describe('the embedded FTP server', () => {

@@ -11,7 +11,7 @@ import { temporaryFolder } from './temp-folder.js';
 /** First bytes of a ULog file. */
 const ULOG = Uint8Array.of(0x55, 0x4c, 0x6f, 0x67, 0x01, 0x12, 0x35, 0x01);
 
-/** A device that uploads to a page of a receiver, by way of the port that `through` makes. */
+/** A device that uploads to a page of a receiver, through the port that `through` returns. */
 export async function httpBench(
   type: DeviceType,
   page: string,
@@ -36,7 +36,7 @@ export async function httpBench(
   };
 }
 
-/** A receiver gives each upload a place of its own: the latest of that name counts. */
+/** The receiver stores each upload separately: the latest of that name counts. */
 async function newest({ received }: Receiver, path: string): Promise<Buffer | undefined> {
   const found = received.findLast(({ name }) => name === posix.basename(path));
   return found && readFile(found.path);

@@ -35,7 +35,7 @@ function form(fields: Readonly<Record<string, string>>, file?: Buffer, field = '
   return data;
 }
 
-/** What Flight Review does was read from its sources; the receiver stands in for it in every other test. */
+/** As in the sources of Flight Review, which the receiver replaces in every other test. */
 describe('the receiver behaves as Flight Review', () => {
   const required = { description: 'd', email: '' };
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -49,7 +49,7 @@ describe('the receiver behaves as Flight Review', () => {
     await folder.remove();
   });
 
-  it('answers with the address in JSON, or with a redirect to it', async () => {
+  it('answers with the location in JSON, or with a redirect to it', async () => {
     const inJson = await post(`${receiver.url}/upload`, form({ ...required, redirect: 'false' }, ULOG));
     assert.equal(inJson.status, 200);
     assert.match((JSON.parse(inJson.body) as { url: string }).url, /^\/plot_app\?log=[0-9a-f-]{36}$/);
@@ -73,7 +73,7 @@ describe('the receiver behaves as Flight Review', () => {
     ['a form without a description', () => form({ email: '' }, ULOG), 500],
     ['a form without a file', () => form(required), 500],
     ['a file in another field', () => form(required, ULOG, 'file'), 500],
-    ['what is no ULog file', () => form(required, Buffer.from('<html>')), 400],
+    ['a file that is no ULog', () => form(required, Buffer.from('<html>')), 400],
     ['an empty file', () => form(required, Buffer.alloc(0)), 400],
     ['a field of more than 10 KB', () => form({ ...required, feedback: 'x'.repeat(10_241) }, ULOG), 400],
   ];
@@ -85,13 +85,13 @@ describe('the receiver behaves as Flight Review', () => {
     });
   }
 
-  it('knows no other page', async () => {
+  it('has no other page', async () => {
     assert.equal((await post(`${receiver.url}/elsewhere`, form(required, ULOG))).status, 404);
   });
 });
 
 describe('the embedded servers', () => {
-  it('say when their port is taken', async () => {
+  it('report that their port is in use', async () => {
     const folder = await temporaryFolder();
     const receiver = await startReceiver({ folder: folder.path });
     const port = Number(new URL(receiver.url).port);

@@ -5,7 +5,7 @@ import { targetConformance } from './target.js';
 
 targetConformance('http, embedded receiver', () => httpBench(http, '/plain'));
 
-const notULog = 'an empty file is no ULog file, and Flight Review takes nothing else';
+const notULog = 'an empty file is no ULog file, and Flight Review accepts nothing else';
 targetConformance('flight-review, embedded receiver', () => httpBench(flightReview, ''), {
   'writes a file of zero bytes': notULog,
   'announces the commit of an empty file, too': notULog,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { webdav } from '../../src/devices/webdav.js';
 import type { ErrorKind } from '../../src/errors.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
 import { davOptions, davSourceBench } from '../servers/dav-bench.js';
 import { startDavServer } from '../servers/dav-servers.js';
 import { makeSource, makeTarget } from '../servers/device.js';
@@ -13,7 +14,7 @@ import { failsWith, listed, sample } from './support.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server that answers as it is told. */
+/** A server with these answers. */
 async function withServer(answer: Answer, work: (url: string) => Promise<void>): Promise<void> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => answer(request, response));
@@ -48,7 +49,7 @@ const listThrough = (answer: Answer, work: (list: () => Promise<string[]>) => Pr
   });
 
 describe('webdav: what a server lists', () => {
-  it('may be escaped as it likes, and name its own host', () =>
+  it('may be escaped in any way, and have the host of the server', () =>
     listThrough(listing('/dav/%61b', '/dav/c&amp;d', 'http://127.0.0.1/dav/1e5', '/dav/%ff'), async list => {
       assert.deepEqual(new Set(await list()), new Set(['ab', 'c&d', '1e5', '\udcff']));
     }));
@@ -77,7 +78,7 @@ describe('webdav: what a server lists', () => {
       }));
   }
 
-  it('is refused if it is a web page, or no size is told', async () => {
+  it('is refused if it is a web page, or has no size', async () => {
     await listThrough(
       (_, response) => void response.end('<html>log in</html>'),
       async list => {
@@ -92,7 +93,7 @@ describe('webdav: what a server lists', () => {
   });
 });
 
-describe('webdav: how much space a server tells', () => {
+describe('webdav: the space that a server reports', () => {
   const quota =
     (props: string, status = '200 OK'): Answer =>
     (_request, response) => {
@@ -100,7 +101,7 @@ describe('webdav: how much space a server tells', () => {
       const body = `<d:response><d:href>/dav/</d:href>${propstat}</d:response>`;
       response.writeHead(207).end(`<d:multistatus xmlns:d="DAV:">${body}</d:multistatus>`);
     };
-  const told = (available: string, used: string): string =>
+  const properties = (available: string, used: string): string =>
     `<d:quota-available-bytes>${available}</d:quota-available-bytes><d:quota-used-bytes>${used}</d:quota-used-bytes>`;
 
   const ask = (answer: Answer, work: (space: () => Promise<unknown>) => Promise<void>): Promise<void> =>
@@ -111,28 +112,28 @@ describe('webdav: how much space a server tells', () => {
     });
 
   it('is what is available, of that and what is used', () =>
-    ask(quota(told('5000000000000', '1000')), async space => {
+    ask(quota(properties('5000000000000', '1000')), async space => {
       assert.deepEqual(await space(), { free: 5_000_000_000_000, total: 5_000_000_001_000 });
     }));
 
-  it('is none where the quota is used up', () =>
-    ask(quota(told('0', '1000')), async space => {
+  it('is none if the quota is used up', () =>
+    ask(quota(properties('0', '1000')), async space => {
       assert.deepEqual(await space(), { free: 0, total: 1000 });
     }));
 
   const silent: [string, Answer][] = [
-    ['does not know of it', quota(told('', ''), '404 Not Found')],
-    ['has no limit (Nextcloud)', quota(told('-3', '1000'))],
+    ['does not know of it', quota(properties('', ''), '404 Not Found')],
+    ['has no limit (Nextcloud)', quota(properties('-3', '1000'))],
     ['leaves it out', quota('')],
   ];
   for (const [what, answer] of silent) {
-    it(`is nothing where the server ${what}`, () =>
+    it(`is unsupported if the server ${what}`, () =>
       ask(answer, async space => {
-        assert.match((await failsWith(space, 'unsupported')).message, /does not tell how much space/);
+        assert.match((await failsWith(space, 'unsupported')).message, /does not report its free space/);
       }));
   }
 
-  it('is asked of the folder, which may be missing, or be no folder of WebDAV', async () => {
+  it('is requested for the folder, which may be missing, or no folder of WebDAV', async () => {
     const missing: Answer = (_, response) => void response.writeHead(404).end();
     await ask(missing, async space => void (await failsWith(space, 'unavailable')));
     const page: Answer = (_, response) => void response.end('<html>log in</html>');
@@ -141,7 +142,7 @@ describe('webdav: how much space a server tells', () => {
 });
 
 describe('webdav: what a server refuses', () => {
-  const answers: [status: number, kind: ErrorKind, cure: RegExp][] = [
+  const answers: [status: number, kind: ErrorKind, remedy: RegExp][] = [
     [301, 'protocol', /set url to that one/],
     [401, 'denied', /check user and password/],
     [403, 'denied', /give the user the right/],
@@ -154,8 +155,8 @@ describe('webdav: what a server refuses', () => {
     [503, 'busy', /cannot serve now/],
     [507, 'no-space', /free space there/],
   ];
-  for (const [status, kind, cure] of answers) {
-    it(`takes ${status} to an upload for ${kind}, with the cure and without the password`, () => {
+  for (const [status, kind, remedy] of answers) {
+    it(`takes ${status} to an upload for ${kind}, with a remedy and without the password`, () => {
       const refusing: Answer = ({ method }, response) => {
         if (method === 'PROPFIND') listing()({} as IncomingMessage, response);
         else response.writeHead(status, { 'retry-after': '7' }).end('<p>no, hunter2</p>');
@@ -174,7 +175,7 @@ describe('webdav: what a server refuses', () => {
           kind,
         );
         await target.close();
-        assert.match(error.message, cure);
+        assert.match(error.message, remedy);
         assert.doesNotMatch(error.message, /hunter2/);
         assert.equal(error.retryAfterMs, 7000);
       });
@@ -182,7 +183,7 @@ describe('webdav: what a server refuses', () => {
   }
 
   for (const status of [405, 501]) {
-    it(`a server that knows no MOVE (${status}) is said to give no file its name`, () => {
+    it(`a server that knows no MOVE (${status}) cannot rename files`, () => {
       const answer: Answer = ({ method, url = '' }, response) => {
         if (method === 'MOVE') response.writeHead(status).end('no');
         else if (method === 'PUT') response.writeHead(201).end();
@@ -192,13 +193,13 @@ describe('webdav: what a server refuses', () => {
       return withServer(answer, async url => {
         const target = await makeTarget(webdav, { url });
         const send = () => target.write(outgoing(sample(5)), 'a.ulg', 0, never, new Events());
-        assert.match((await failsWith(send, 'unsupported')).message, /MOVE.*dav_methods/);
+        assert.match((await failsWith(send, 'unsupported')).message, /cannot rename.*MOVE.*dav_methods/);
         await target.close();
       });
     });
   }
 
-  it('does not send the password before it is asked, nor elsewhere', async () => {
+  it('does not send the password before a challenge, nor to another host', async () => {
     const seen: (string | undefined)[] = [];
     const moving: Answer = ({ headers }, response) => {
       seen.push(headers.authorization);
@@ -215,14 +216,14 @@ describe('webdav: what a server refuses', () => {
 
 describe('webdav on real servers', () => {
   for (const kind of ['nginx', 'apache'] as const) {
-    it(`${kind}: a wrong password is denied, a file too large is refused with the cure, and a restart is survived`, async () => {
+    it(`${kind}: a wrong password is denied, a file too large is refused with a remedy, and a restart is survived`, async () => {
       const server = await startDavServer(kind, { maxBody: 100_000 });
       const target = await makeTarget(webdav, davOptions(server));
-      const stranger = await makeTarget(webdav, { ...davOptions(server), password: 'wrong' });
+      const intruder = await makeTarget(webdav, { ...davOptions(server), password: 'wrong' });
       const send = (size: number) =>
         target.write(outgoing(sample(size)), `${size}.ulg`, 0, never, new Events());
       try {
-        await failsWith(() => stranger.stat('a', 'token', never), 'denied');
+        await failsWith(() => intruder.stat('a', 'token', never), 'denied');
         await send(1000);
         assert.match((await failsWith(() => send(200_000), 'too-large')).message, /413/);
         await server.kill();
@@ -232,14 +233,14 @@ describe('webdav on real servers', () => {
         assert.equal((await target.stat('2000.ulg', 'token', never)).size, 2000);
       } finally {
         await target.close();
-        await stranger.close();
+        await intruder.close();
         await server.stop();
       }
     });
   }
 
   for (const kind of ['nginx', 'apache'] as const) {
-    it(`${kind}: a target's folder is made, with those that it lies in`, async () => {
+    it(`${kind}: a target's folder is made, with those above it`, async () => {
       const server = await startDavServer(kind);
       const options = davOptions(server);
       const target = await makeTarget(webdav, { ...options, url: `${options.url}/this year/in/all` });
@@ -253,8 +254,30 @@ describe('webdav on real servers', () => {
     });
   }
 
+  for (const auth of ['basic', 'digest'] as const) {
+    it(`logs requests at the level debug, without the password (${auth})`, async () => {
+      const server = await startDavServer('apache', { auth });
+      const logger = new RecordingLogger();
+      const target = await makeTarget(webdav, davOptions(server), { logger });
+      try {
+        await target.write(outgoing(sample(1000)), 'a b.ulg', 0, never, new Events());
+      } finally {
+        await target.close();
+        await server.stop();
+      }
+      const lines = logger.messages('debug');
+      const requests = lines.map(line => line.replace(server.url, '').replace(/, \d+ ms$/, ''));
+      assert.deepEqual(requests.slice(0, 2), ['PROPFIND /a%20b.ulg: 401', 'PROPFIND /a%20b.ulg: 404']);
+      assert.ok(requests.some(line => /^PUT \/a%20b\.ulg\.\w+\.part: 201$/.test(line)));
+      assert.ok(requests.some(line => /^MOVE \/a%20b\.ulg\.\w+\.part: 201$/.test(line)));
+      const login = Buffer.from(`${server.user}:${server.password}`).toString('base64');
+      for (const secret of [server.password, encodeURIComponent(server.password), login])
+        assert.ok(!lines.some(line => line.includes(secret)));
+    });
+  }
+
   for (const kind of ['nginx', 'apache'] as const) {
-    it(`${kind}: does not tell how much space is free, and says so`, async () => {
+    it(`${kind}: reports no free space, with an error`, async () => {
       const server = await startDavServer(kind);
       const source = await makeSource(webdav, davOptions(server));
       try {
@@ -266,11 +289,11 @@ describe('webdav on real servers', () => {
     });
   }
 
-  it('a file that has just changed can be deleted, also where its ETag is weak yet', async () => {
+  it('a file that has just changed can be deleted, also while its ETag is weak', async () => {
     const server = await startDavServer('apache');
     const bench = await davSourceBench(server);
     try {
-      // Only a second that ends between the change and the deletion tells.
+      // The fault shows only if a second ends between the change and the deletion.
       await delay(1950 - (Date.now() % 1000));
       await bench.put('log.ulg', sample(500));
       const [file] = await listed(bench.source);
@@ -283,7 +306,7 @@ describe('webdav on real servers', () => {
     }
   });
 
-  it('a certificate of an unknown authority is refused, with the cure', async () => {
+  it('a certificate of an unknown authority is refused, with a remedy', async () => {
     const server = await startDavServer('nginx', { tls: true });
     const { tls_ca: _, ...options } = davOptions(server);
     const source = await makeSource(webdav, options);

@@ -28,11 +28,11 @@ function onServer(
   });
 }
 
-const keepsNothing = 'nginx throws away an upload that broke off, and takes no PUT of a part';
+const cannotResume = 'nginx discards an incomplete upload, and supports no PUT of a part';
 const NGINX: Deviations<string> = {
-  'goes on where it stopped, or says that it cannot': keepsNothing,
-  'never goes on with the part of another file': keepsNothing,
-  'compares all of what it goes on with where nobody remembers its hash': keepsNothing,
+  'goes on where it stopped, or says that it cannot': cannotResume,
+  'never goes on with the part of another file': cannotResume,
+  'compares all of what it goes on with where nobody remembers its hash': cannotResume,
 };
 
 onServer('nginx', 'nginx', {}, NGINX);

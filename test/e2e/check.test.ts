@@ -15,7 +15,7 @@ const WORDS = {
   connection: /127\.0\.0\.1\S* refuses connections: check that the server runs, and the port/,
   tls: /127\.0\.0\.1\S* shows a certificate of an unknown authority.*tls_ca/,
   speech: /127\.0\.0\.1\S* does not speak TLS on that port/,
-  login: /127\.0\.0\.1\S* .*(check user and password|does not let us in)/,
+  login: /127\.0\.0\.1\S* .*(check user and password|refused the login)/,
 } as const;
 
 type Step = keyof typeof WORDS;

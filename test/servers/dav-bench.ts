@@ -9,7 +9,7 @@ import { makeSource, makeTarget } from './device.js';
 
 let benches = 0;
 
-/** A target with an empty root of its own on a server that others use, too; the root is not there yet. */
+/** A target with an empty root of its own on a shared server; the root does not exist yet. */
 export async function davTargetBench(server: DavServer, more: object = {}): Promise<TargetBench> {
   const { url, folder } = await ownPlace(server);
   const target = await makeTarget(webdav, { ...davOptions(server), url, ...more });
@@ -41,7 +41,7 @@ export async function davSourceBench(
     },
     remove: path => rm(join(root, path)),
     loseRoot: () => rm(root, { recursive: true }),
-    // Its module leaves out what begins with a dot.
+    // nginx does not list names that start with a dot.
     holds: path => !(server.kind === 'nginx' && path.startsWith('.')),
     big: 8 << 20,
     close: () => source.close(),
@@ -64,7 +64,7 @@ async function ownPlace(server: DavServer): Promise<{ url: string; folder: strin
   return { url: `${server.url}/${encodeURIComponent(own)}/root`, folder };
 }
 
-/** Those that the server deletes in, whatever user it runs as. */
+/** The folders in which the server must be able to delete, as any user. */
 function folders(root: string, path: string): string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, index) => join(root, ...parts.slice(0, index + 1)));

@@ -10,7 +10,7 @@ export type DavServerKind = 'nginx' | 'apache';
 /** A real WebDAV server on the loopback address, with one user and a folder of its own. */
 export interface DavServer extends Served {
   readonly kind: DavServerKind;
-  /** Of the folder that it serves, without a slash at its end. */
+  /** Of the served folder, without a slash at its end. */
   readonly url: string;
   readonly user: string;
   readonly password: string;
@@ -21,9 +21,9 @@ export interface DavServer extends Served {
 
 export interface DavServerOptions {
   readonly tls?: boolean;
-  /** Apache knows digest, too. */
+  /** Only Apache supports digest. */
   readonly auth?: 'basic' | 'digest';
-  /** Bytes of the largest body that it takes. Default: any. */
+  /** Bytes of the largest body that the server accepts. Default: any. */
   readonly maxBody?: number;
 }
 
@@ -35,15 +35,15 @@ interface Plan extends Premises {
 interface Recipe {
   readonly packageName: string;
   readonly path: string;
-  /** Writes the configuration and gives the arguments. */
+  /** Writes the configuration and returns the arguments. */
   configure(plan: Plan, program: Program): Promise<string[]>;
 }
 
 const USER = 'pilot';
-/** Beyond Latin-1, as passwords are. */
+/** With characters that are not in Latin-1. */
 const PASSWORD = 'correct horse ключ';
 const REALM = 'logs';
-/** Below `/`, so that a client cannot take the server's root for its own. */
+/** Below `/`, so that the tests notice a client that uses the server's root. */
 const MOUNT = '/dav';
 
 const RECIPES: Readonly<Record<DavServerKind, Recipe>> = {
@@ -97,7 +97,7 @@ http {
 `;
 }
 
-/** An account as its module for digests, or that for passwords, reads it. */
+/** An account in the format of mod_auth_digest or mod_auth_basic. */
 function apacheAccount({ auth }: Plan): string {
   const hash = (name: string, text: string): string => createHash(name).update(text).digest('hex');
   if (auth === 'digest') return `${USER}:${REALM}:${hash('md5', `${USER}:${REALM}:${PASSWORD}`)}\n`;
@@ -109,7 +109,7 @@ const APACHE_MODULES =
 
 function apacheConfig(plan: Plan, { home: files, env }: Program): string {
   const { home, folder, port, auth, maxBody, certificates } = plan;
-  // It wants its database driver after it has become another user, who may not be allowed to read it then.
+  // Apache loads its database driver after it has changed the user, who may have no right to read the file.
   const [libraries = ''] = (env['LD_LIBRARY_PATH'] ?? '').split(':');
   const modules = APACHE_MODULES.split(' ').map(
     name => `LoadModule ${name}_module ${join(files, `usr/lib/apache2/modules/mod_${name}.so`)}`,
@@ -148,7 +148,7 @@ Alias ${MOUNT} ${folder}
 `;
 }
 
-/** Starts a server. Throws with the cure if it is not there, and with what it says if it does not come up. */
+/** Starts a server. Throws with a remedy if the program is missing, and with its output if it does not start. */
 export async function startDavServer(
   kind: DavServerKind,
   options: DavServerOptions = {},

@@ -4,7 +4,7 @@ import { ftp } from '../../src/devices/ftp.js';
 import type { TargetBench } from '../conformance/target.js';
 import { makeTarget } from './device.js';
 
-/** Where an FTP server is, and what it holds. */
+/** The address of an FTP server, and its folder. */
 export interface FtpPlace {
   readonly host: string;
   readonly port: number;
@@ -17,7 +17,7 @@ export interface FtpPlace {
 
 let benches = 0;
 
-/** A target with an empty root of its own on a server that others use, too. */
+/** A target with an empty root of its own on a shared server. */
 export async function ftpBench(place: FtpPlace, more: Record<string, unknown> = {}): Promise<TargetBench> {
   const own = `bench ${benches++}`;
   const target = await makeTarget(ftp, {

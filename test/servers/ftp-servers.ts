@@ -12,31 +12,31 @@ export interface FtpServer extends Served {
   readonly port: number;
   readonly user: string;
   readonly password: string;
-  /** The folder that it serves. */
+  /** The served folder. */
   readonly folder: string;
-  /** That folder as clients name it. */
+  /** The path of that folder for clients. */
   readonly root: string;
   /** The authority that signed its certificate, if it was started with TLS. */
   readonly ca?: string;
 }
 
-/** What a server is to be made of. */
+/** From which a server's configuration is made. */
 interface Plan extends Premises {
   readonly user: string;
   readonly password: string;
   readonly settings: Settings;
 }
 
-/** What the test sets besides: names and values as in the server's configuration (pure-ftpd: its long options). */
+/** More settings: names and values as in the server's configuration (pure-ftpd: its long options). */
 export type Settings = Readonly<Record<string, string | number>>;
 
 interface Recipe {
   readonly packageName: string;
   readonly path: string;
   readonly user: string;
-  /** The served folder as clients name it, where they do not see it as `/`. */
+  /** The path of the served folder for clients; default `/`. */
   root?(folder: string): string;
-  /** Writes the configuration and gives the arguments. */
+  /** Writes the configuration and returns the arguments. */
   configure(plan: Plan, program: Program): Promise<string[]>;
 }
 
@@ -44,8 +44,8 @@ const PASSWORD = 'correct horse';
 
 const RECIPES: Readonly<Record<ServerKind, Recipe>> = {
   /**
-   * Without accounts of its own and without PAM, which would need a file in /etc: the anonymous user, let in with a
-   * password from a list.
+   * Without local accounts and without PAM, which would need a file in /etc: the anonymous user logs in with a password
+   * from a list.
    */
   vsftpd: {
     packageName: 'vsftpd',
@@ -96,7 +96,7 @@ const RECIPES: Readonly<Record<ServerKind, Recipe>> = {
   },
 };
 
-/** pure-ftpd lets in no user that it would have to be root for, nor root. */
+/** pure-ftpd refuses the login of root and of users with a lower id than --minuid. */
 const NOBODY = 65534;
 
 function vsftpdSettings({ home, folder, port, certificates }: Plan): Record<string, string | number> {
@@ -177,7 +177,7 @@ const settings = (values: Readonly<Record<string, string | number>>, sign: strin
     .map(([name, value]) => `${name}${sign}${value}\n`)
     .join('');
 
-/** As crypt(3) reads it. */
+/** In the format of crypt(3). */
 async function hashed(password: string): Promise<string> {
   const openssl = await findProgram('openssl', 'usr/bin/openssl');
   return (await runProgram(openssl, ['passwd', '-5', password])).trim();
@@ -186,11 +186,11 @@ async function hashed(password: string): Promise<string> {
 export interface ServerOptions {
   readonly tls?: boolean;
   readonly settings?: Settings;
-  /** Variables of its environment. */
+  /** Environment variables of the server. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a server. Throws with the cure if it is not there, and with what it says if it does not come up. */
+/** Starts a server. Throws with a remedy if the program is missing, and with its output if it does not start. */
 export async function startServer(
   kind: ServerKind,
   { tls = false, settings = {}, env = {} }: ServerOptions = {},

@@ -6,35 +6,37 @@ import type { SourceBench } from '../conformance/source.js';
 import { makeSource } from './device.js';
 import { ftpOptions, type FtpPlace } from './ftp-bench.js';
 
-/** More than both sides' socket buffers hold on the loopback. */
+/** More bytes than both sides' socket buffers on the loopback. */
 const BIG = 16 << 20;
 
-/** Names that a server cannot give us, with the reason. */
-export const UNHELD: Readonly<Record<ServerKind | 'embedded', { names: RegExp; reason: string }>> = {
-  vsftpd: {
-    names: /[\r\n]/,
-    reason: 'a line break in a name breaks the line of LIST: the listing is refused',
-  },
-  proftpd: {
-    names: /[\r\n]/,
-    reason: 'a line break in a name breaks the line of MLSD: the listing is refused',
-  },
-  'pure-ftpd': {
-    names: /\p{Cc}|\\/u,
-    reason: 'leaves names with control characters out of its listings, and gives out none with a backslash',
-  },
-  embedded: {
-    names: /[\r\n"\\]/,
-    reason: 'a line break breaks the line of LIST; takes quotes off a name, and a backslash for a slash',
-  },
-};
+/** Names that a server cannot list or send, with the reason. */
+export const UNSUPPORTED_NAMES: Readonly<Record<ServerKind | 'embedded', { names: RegExp; reason: string }>> =
+  {
+    vsftpd: {
+      names: /[\r\n]/,
+      reason: 'a line break in a name breaks the line of LIST: the listing is refused',
+    },
+    proftpd: {
+      names: /[\r\n]/,
+      reason: 'a line break in a name breaks the line of MLSD: the listing is refused',
+    },
+    'pure-ftpd': {
+      names: /\p{Cc}|\\/u,
+      reason: 'omits names with control characters from its listings, and sends no file with a backslash',
+    },
+    embedded: {
+      names: /[\r\n"\\]/,
+      reason:
+        'a line break breaks the line of LIST; removes quotes from a name, and takes a backslash for a slash',
+    },
+  };
 
 let benches = 0;
 
-/** A source on a folder of its own, on a server that others use, too. */
+/** A source on a folder of its own, on a shared server. */
 export async function ftpSourceBench(
   place: FtpPlace,
-  kind: keyof typeof UNHELD,
+  kind: keyof typeof UNSUPPORTED_NAMES,
   more: Record<string, unknown> = {},
 ): Promise<SourceBench> {
   const own = `source ${benches++}`;
@@ -44,7 +46,7 @@ export async function ftpSourceBench(
   return {
     source,
     big: BIG,
-    holds: path => !UNHELD[kind].names.test(path),
+    holds: path => !UNSUPPORTED_NAMES[kind].names.test(path),
     put: async (path, bytes) => {
       for (const folder of foldersAbove(path)) await makeOpen(join(root, folder));
       await writeFile(join(root, path), bytes);
@@ -58,7 +60,7 @@ export async function ftpSourceBench(
   };
 }
 
-/** Some servers change to another user, who shall be able to remove files. */
+/** Some servers change to another user, who must be able to remove files. */
 async function makeOpen(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o777);

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Replies to commands, by the command's first word; what is missing is answered with 200. */
+/** Replies to commands, by the whole line or its first word. Default: 200. */
 export type Script = Readonly<Record<string, string>>;
 
-/** What a server makes of lines that come together, instead of answering each: the lines that it takes, or none to hang up. */
+/** Returns which of the lines that were received together are answered; undefined closes the connection. */
 export type Taking = (lines: readonly string[]) => readonly string[] | undefined;
 
-/** An FTP server that says what it is told to say; over data connections it gives what `data` has for a command. */
+/** An FTP server with scripted replies, which sends over data connections what `data` has for a command. */
 export async function scriptedFtp(
   script: Script,
   greeting = '220 ready',
@@ -17,19 +17,19 @@ export async function scriptedFtp(
   const server = createServer({ noDelay: true }, socket => {
     socket.on('error', () => undefined).setEncoding('utf8');
     socket.write(`${greeting}\r\n`);
-    let give: ((text: string) => Promise<void>) | undefined;
+    let send: ((text: string) => Promise<void>) | undefined;
     const answer = async (line: string): Promise<string> => {
       const [command = ''] = line.split(' ');
       const reply = script[line] ?? script[command];
       if (command === 'EPSV' && Object.keys(data).length > 0) {
         const passive = await dataConnection();
-        give = passive.give;
+        send = passive.send;
         return `229 entered (|||${passive.port}|)`;
       }
       const text = data[line] ?? data[command];
-      if (text === undefined || !give) return reply ?? '200 ok';
+      if (text === undefined || !send) return reply ?? '200 ok';
       socket.write('150 here it comes\r\n');
-      await give(text);
+      await send(text);
       return reply ?? '226 done';
     };
     let last = Promise.resolve();
@@ -47,14 +47,14 @@ export async function scriptedFtp(
   return { port: (server.address() as AddressInfo).port, server };
 }
 
-/** Waits for one connection; `give` sends the text (a character a byte) over it. What is refused never gives any. */
-async function dataConnection(): Promise<{ port: number; give: (text: string) => Promise<void> }> {
+/** Waits for one connection; `send` sends the text over it (each character is a byte). */
+async function dataConnection(): Promise<{ port: number; send: (text: string) => Promise<void> }> {
   const passive = createServer().listen(0, '127.0.0.1');
   await once(passive, 'listening');
   const connected = once(passive, 'connection').then(([socket]: Socket[]) => {
     passive.close();
     return socket?.on('error', () => undefined).resume();
   });
-  const give = async (text: string) => void (await connected)?.end(text, 'latin1');
-  return { port: (passive.address() as AddressInfo).port, give };
+  const send = async (text: string) => void (await connected)?.end(text, 'latin1');
+  return { port: (passive.address() as AddressInfo).port, send };
 }

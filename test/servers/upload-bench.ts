@@ -19,7 +19,7 @@ export interface UploadSetup {
   readonly troubles?: readonly Trouble[];
 }
 
-/** A receiver and a target that sends to it, for the time of the work. */
+/** Does the work with a receiver and a target that uploads to it. */
 export async function withUpload(
   setup: UploadSetup,
   work: (bench: UploadBench) => Promise<void>,

@@ -5,7 +5,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 export interface WebProxy {
   /** With user and password. */
   readonly url: string;
-  /** What it was asked for, in order: `CONNECT host:port` or `PUT http://…`. */
+  /** The requests, in order: `CONNECT host:port` or `PUT http://…`. */
   readonly asked: string[];
   close(): Promise<void>;
 }
@@ -14,7 +14,7 @@ const LOGIN = 'us%er:p%40ss-w0rd';
 const EXPECTED = `Basic ${Buffer.from('us%er:p@ss-w0rd').toString('base64')}`;
 export const PROXY_SECRETS = /p@ss-w0rd|p%40ss-w0rd/;
 
-/** A proxy that wants a login, and for which every host is this machine. */
+/** A proxy that requires a login, and connects to this machine for every host. */
 export async function startWebProxy(): Promise<WebProxy> {
   const asked: string[] = [];
   const sockets = new Set<Socket>();

@@ -23,7 +23,7 @@ import type { DeviceContext } from '../../config/definition.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import { GuardedFileSystem } from './guarded-file-system.js';
-import { partName } from './names.js';
+import { partName } from '../part-names.js';
 import { Root } from './root.js';
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;

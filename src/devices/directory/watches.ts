@@ -4,7 +4,8 @@ import { fromEvent, Observable, share, takeUntil, type Subscriber } from 'rxjs';
 import { codeOf } from '../../local/disk-error.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { isLocal } from '../../system/local-file-system.js';
-import { isUnfinishedUpload, nameFromBytes } from './names.js';
+import { nameFromBytes } from '../byte-names.js';
+import { isUnfinishedUpload } from '../part-names.js';
 
 interface Watched {
   /** Of the folder that is watched: another one may have come in its place. */

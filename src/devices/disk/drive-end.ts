@@ -7,7 +7,7 @@ import { diskError, unless } from '../../local/disk-error.js';
 import type { Availability } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { pathToBytes } from '../directory/names.js';
+import { pathToBytes } from '../byte-names.js';
 import { Root } from '../directory/root.js';
 import type { BlockDevice } from './block-devices.js';
 import type { Drive, Mount, Need } from './drive.js';

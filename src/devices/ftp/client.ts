@@ -1,82 +1,90 @@
 import { Writable, type Readable } from 'node:stream';
-import { Client, FTPError, type FTPResponse } from 'basic-ftp';
+import { Client, enterPassiveModeIPv6, FTPError, type FTPResponse } from 'basic-ftp';
+// Private modules: package.json pins the version, and a test checks their shape.
 import {
   connectForPassiveTransfer,
   downloadTo,
-  enterPassiveModeIPv6,
   parseEpsvResponse,
   uploadFrom,
   type TransferConfig,
   type UploadCommand,
 } from 'basic-ftp/dist/transfer.js';
+import { ProtocolLog } from './protocol-log.js';
 
 /** Bytes of one folder's listing that are held; basic-ftp's own limit. */
-const MAX_LISTING = 40 * 1024 * 1024;
-/** The server closes the connection: no other answer follows. */
-const CLOSING = 421;
+const MAX_LISTING_BYTES = 40 * 1024 * 1024;
+/** The server closes the control connection: no other answer follows. */
+const SERVICE_CLOSING = 421;
 /** The answer to PWD alone (RFC 959 section 5.4). */
 const PATHNAME = 257;
-/** Facts that MLSD shall tell: those that basic-ftp asks for. */
+/** Facts that MLSD is asked for: the same as basic-ftp's. */
 const FACTS = 'type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname;';
 
 export interface Listing {
-  /** A character a byte. */
+  /** Each character is a byte. */
   readonly text: string;
   /** The reply that ended it. */
   readonly reply: string;
 }
 
-/** What a server has shown that it bears; all connections to it share this. */
+/** What a server supports; all connections to it share this. */
 export interface ServerFeatures {
-  /** It answers each of several commands that come together. */
+  /** It answers each of several commands that are sent together. */
   pipeline: boolean;
 }
 
 /**
- * basic-ftp's client, with listings as they came and the reply after them, in which servers say that it is cut short, and
- * with fewer waits: commands that need no answer of the one before go together, if the server bears that, and a data
- * connection can be opened ahead.
+ * basic-ftp's client, with raw listings and their final reply, in which servers report a truncation, and with fewer round
+ * trips: independent commands are sent together, if the server supports that, and a data connection can be preopened.
  */
 export class RawClient extends Client {
   readonly #features: ServerFeatures;
-  #offers: ReadonlyMap<string, string> = new Map();
-  #proving = false;
-  /** Resolves to whether the connection stands. */
-  #ahead: Promise<boolean> | undefined;
+  #serverFeatures: ReadonlyMap<string, string> = new Map();
+  readonly #debug: (line: string) => void;
+  #probing = false;
+  #hasDataConnection = false;
+  /** Resolves to whether the connection is open. */
+  #preopened: Promise<boolean> | undefined;
 
-  constructor(timeout: number, manners: ServerFeatures) {
+  constructor(timeout: number, features: ServerFeatures, debug: (line: string) => void) {
     super(timeout);
-    this.#features = manners;
+    this.#features = features;
+    this.#debug = debug;
     this.ftp.encoding = 'latin1';
+    const log = new ProtocolLog(debug);
+    // basic-ftp also says QUIT on a socket that it has never connected.
+    this.ftp.log = entry => {
+      if (this.ftp.socket.remoteAddress !== undefined) log.add(entry);
+    };
     const handle = this.ftp.handle.bind(this.ftp);
     this.ftp.handle = (...task) => withoutTrace(() => handle(...task));
   }
 
   /** Its reply to FEAT (RFC 2389) at the last login. */
-  get offers(): ReadonlyMap<string, string> {
-    return this.#offers;
+  get serverFeatures(): ReadonlyMap<string, string> {
+    return this.#serverFeatures;
   }
 
-  /** The server owes answers to the first commands that were sent to it together. */
-  get proving(): boolean {
-    return this.#proving;
+  /** The server has not answered yet to the first commands that were sent together. */
+  get probing(): boolean {
+    return this.#probing;
   }
 
-  /** basic-ftp's settings, in fewer waits. Throws `FTPError` if the server knows no binary transfers. */
+  /** basic-ftp's settings, in fewer round trips. Throws `FTPError` if the server knows no binary transfers. */
   override async useDefaultSettings(): Promise<void> {
-    this.#proving = false;
-    this.#offers = await this.features();
-    const listing = this.#offers.has('MLST') ? [`OPTS MLST ${FACTS}`] : [];
+    this.#probing = false;
+    this.#serverFeatures = await this.features();
+    const listing = this.#serverFeatures.has('MLST') ? [`OPTS MLST ${FACTS}`] : [];
     const encryption = this.ftp.hasTLS ? ['PBSZ 0', 'PROT P'] : [];
-    const binary = (await this.#settle(['STRU F', 'OPTS UTF8 ON', ...listing, ...encryption, 'TYPE I'])).at(
-      -1,
-    );
+    const binary = (
+      await this.#applySettings(['STRU F', 'OPTS UTF8 ON', ...listing, ...encryption, 'TYPE I'])
+    ).at(-1);
     if (binary && binary.code >= 400) throw new FTPError(binary);
   }
 
-  /** The answers to commands of which none needs that of another, in their order. A refusal is an answer as well. */
-  async together(commands: readonly string[]): Promise<FTPResponse[]> {
-    if (this.#features.pipeline && commands.length > 0) return this.#inOneWrite(commands);
+  /** The answers to independent commands, in their order. A refusal is an answer as well. */
+  async pipeline(commands: readonly string[]): Promise<FTPResponse[]> {
+    if (this.#features.pipeline && commands.length > 0) return this.#sendPipelined(commands);
     const replies: FTPResponse[] = [];
     for (const command of commands) replies.push(await this.sendIgnoringError(command));
     return replies;
@@ -89,13 +97,11 @@ export class RawClient extends Client {
       write(chunk: Buffer, _encoding, done) {
         length += chunk.length;
         chunks.push(chunk);
-        done(length > MAX_LISTING ? new Error('the listing of one folder is too long') : null);
+        done(length > MAX_LISTING_BYTES ? new Error('the listing of one folder is too long') : null);
       },
     });
-    const { message } = await downloadTo(
-      sink,
-      await this.#prepare({ command, remotePath: '', type: 'list' }),
-    );
+    const transfer = { command, remotePath: '', type: 'list' } as const;
+    const { message } = await this.#transfer(transfer, config => downloadTo(sink, config));
     return { text: Buffer.concat(chunks).toString('latin1'), reply: message };
   }
 
@@ -103,86 +109,113 @@ export class RawClient extends Client {
   async retrieve(sink: Writable, remotePath: string, offset = 0): Promise<void> {
     const command = offset > 0 ? `REST ${offset}` : `RETR ${remotePath}`;
     await this.#closingOnError(sink, async () => {
-      await downloadTo(sink, await this.#prepare({ command, remotePath, type: 'download' }));
+      await this.#transfer({ command, remotePath, type: 'download' }, config => downloadTo(sink, config));
     }).finally(() => sink.end());
   }
 
   async store(source: Readable, command: UploadCommand, remotePath: string): Promise<void> {
     await this.#closingOnError(source, async () => {
-      await uploadFrom(source, await this.#prepare({ command, remotePath, type: 'upload' }));
+      await this.#transfer({ command, remotePath, type: 'upload' }, config => uploadFrom(source, config));
     });
   }
 
-  /** The command whose answer `openAhead` takes; none where another way into passive mode is in use. */
-  get aheadCommands(): readonly string[] {
+  /** The command whose answer `preopen` needs; none if passive mode is entered by another command. */
+  get preopenCommands(): readonly string[] {
     return this.#features.pipeline && this.prepareTransfer === enterPassiveModeIPv6 ? ['EPSV'] : [];
   }
 
-  /** Begins to connect for the next transfer. */
-  openAhead({ code, message }: FTPResponse): void {
+  /** Starts to connect for the next transfer. */
+  preopen({ code, message }: FTPResponse): void {
     const host = this.ftp.socket.remoteAddress;
     if (code >= 400 || host === undefined) return;
     const opening = async (): Promise<void> =>
       connectForPassiveTransfer(host, parseEpsvResponse(message), this.ftp);
-    this.#ahead = opening().then(
+    this.#preopened = opening().then(
       () => this.#isOpen(),
       () => false,
     );
   }
 
-  get hasAhead(): boolean {
-    return this.#ahead !== undefined;
+  get hasPreopened(): boolean {
+    return this.#preopened !== undefined;
   }
 
-  /** Waits until no connection is being opened; one that is open is kept or let go. */
-  async settleAhead(keep: boolean): Promise<void> {
-    if (!this.#ahead) return;
-    const { dataSocket } = (await this.#ahead) ? this.ftp : {};
+  /** Waits until no connection is being opened; one that is open is kept or closed. */
+  async settlePreopened(keep: boolean): Promise<void> {
+    if (!this.#preopened) return;
+    const { dataSocket } = (await this.#preopened) ? this.ftp : {};
     if (keep && dataSocket?.readable && dataSocket.writable) return;
-    this.#ahead = undefined;
+    this.#preopened = undefined;
     this.ftp.dataSocket = undefined;
+    this.#dataClosed();
   }
 
-  /** With a data connection: the one that was opened ahead, if it stands. */
-  async #prepare(transfer: Pick<TransferConfig, 'command' | 'remotePath' | 'type'>): Promise<TransferConfig> {
+  override close(): void {
+    super.close();
+    this.#dataClosed();
+  }
+
+  /** Uses the preopened data connection if it is still open, else a new one. */
+  async #transfer(
+    transfer: Pick<TransferConfig, 'command' | 'remotePath' | 'type'>,
+    run: (config: TransferConfig) => Promise<FTPResponse>,
+  ): Promise<FTPResponse> {
     const { ftp, _progressTracker: tracker } = this;
-    await this.settleAhead(true);
-    if (!this.#ahead) await this.prepareTransfer(ftp);
-    this.#ahead = undefined;
-    return { ...transfer, ftp, tracker };
+    await this.settlePreopened(true);
+    if (!this.#preopened) await this.prepareTransfer(ftp);
+    this.#preopened = undefined;
+    this.#dataOpened();
+    try {
+      return await run({ ...transfer, ftp, tracker });
+    } finally {
+      this.#dataClosed();
+    }
   }
 
-  /** A transfer whose other end fails leaves the connection in a state that nobody knows. */
+  #dataOpened(): void {
+    if (this.#hasDataConnection) return;
+    this.#hasDataConnection = true;
+    const { remoteAddress, remotePort } = this.ftp.dataSocket ?? {};
+    this.#debug(`data connection to ${remoteAddress} port ${remotePort} opened`);
+  }
+
+  #dataClosed(): void {
+    if (this.#hasDataConnection) this.#debug('data connection closed');
+    this.#hasDataConnection = false;
+  }
+
+  /** After the local end of a transfer has failed, the state of the connection is unknown. */
   async #closingOnError(end: Readable | Writable, transfer: () => Promise<void>): Promise<void> {
     const close = (error: Error): void => this.ftp.closeWithError(error);
     end.once('error', close);
     await transfer().finally(() => end.removeListener('error', close));
   }
 
-  /** A connection that came to stand after the end is closed. */
+  /** Closes a data connection that was opened after the control connection was closed. */
   #isOpen(): boolean {
     if (this.closed) this.ftp.dataSocket = undefined;
+    else this.#dataOpened();
     return !this.closed;
   }
 
-  /** Sets what can be set without answers in between, and learns whether the server bears that. */
-  async #settle(commands: readonly string[]): Promise<FTPResponse[]> {
-    if (!this.#features.pipeline) return this.together(commands);
-    this.#proving = true;
-    const replies = await this.#inOneWrite([...commands, 'PWD', 'NOOP']);
-    this.#proving = false;
+  /** Applies settings in one write, and finds out whether the server supports that. */
+  async #applySettings(commands: readonly string[]): Promise<FTPResponse[]> {
+    if (!this.#features.pipeline) return this.pipeline(commands);
+    this.#probing = true;
+    const replies = await this.#sendPipelined([...commands, 'PWD', 'NOOP']);
+    this.#probing = false;
     const inOrder = replies.every(({ code }, index) => (code === PATHNAME) === (index === commands.length));
     if (inOrder) return replies.slice(0, commands.length);
     this.#features.pipeline = false;
-    return this.together(commands);
+    return this.pipeline(commands);
   }
 
-  #inOneWrite(commands: readonly string[]): Promise<FTPResponse[]> {
+  #sendPipelined(commands: readonly string[]): Promise<FTPResponse[]> {
     const replies: FTPResponse[] = [];
     const { ftp } = this;
     const answered = ftp.handle(undefined, (reply, task) => {
       const isAnswer = reply instanceof FTPError || !(reply instanceof Error);
-      if (!isAnswer || reply.code === CLOSING) return task.reject(reply as Error);
+      if (!isAnswer || reply.code === SERVICE_CLOSING) return task.reject(reply as Error);
       if (reply.code < 200) return;
       replies.push({ code: reply.code, message: reply.message });
       if (replies.length === commands.length) task.resolve(replies);
@@ -205,7 +238,7 @@ export class RawClient extends Client {
   }
 }
 
-/** basic-ftp writes down where each command came from, which costs more than the command. */
+/** basic-ftp records a stack trace for each command, which costs more than the command. */
 function withoutTrace<T>(work: () => T): T {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;

@@ -7,7 +7,7 @@ export interface ConnectionSettings extends Peer {
   readonly login: Login;
 }
 
-/** Connections to one server: each serves one operation at a time and is kept for the next one. */
+/** A pool of connections to one server. Each serves one operation at a time and is kept for the next one. */
 export class FtpConnections {
   readonly #settings: ConnectionSettings;
   readonly #idle: FtpSession[] = [];
@@ -18,14 +18,14 @@ export class FtpConnections {
     this.#settings = settings;
   }
 
-  /** Whether an operation is under way. */
+  /** Whether an operation is in progress. */
   get busy(): boolean {
     return this.#working.size > 0;
   }
 
   /**
-   * Lends a live connection to `work`. When the signal aborts it rejects at once with `cancelled`. After any failure
-   * the connection is given up: a late reply would be taken for the answer to the next command.
+   * Does the work on an open connection. Rejects at once with `cancelled` when the signal aborts. After any failure the
+   * connection is closed: a late reply would be taken for the answer to the next command.
    */
   async use<T>(
     details: ErrorDetails,
@@ -34,17 +34,17 @@ export class FtpConnections {
   ): Promise<T> {
     const session = this.#lend(details, signal);
     try {
-      const result = await withDeadline(this.#begin(session, details, work), { signal });
+      const result = await withDeadline(this.#start(session, details, work), { signal });
       this.#keep(session);
       return result;
     } catch (error) {
-      throw this.#given(session, error, details, signal);
+      throw this.#closeAfter(session, error, details, signal);
     } finally {
       this.#working.delete(session);
     }
   }
 
-  /** Likewise, for as long as the items are taken; a reader that leaves early costs the connection. */
+  /** As `use`, until the last item is read; the connection is closed if the reader leaves earlier. */
   async *stream<T>(
     details: ErrorDetails,
     signal: AbortSignal,
@@ -53,11 +53,11 @@ export class FtpConnections {
     const session = this.#lend(details, signal);
     let whole = false;
     try {
-      const items = await withDeadline(this.#begin(session, details, work), { signal });
+      const items = await withDeadline(this.#start(session, details, work), { signal });
       yield* untilAborted(items, signal);
       whole = true;
     } catch (error) {
-      throw this.#given(session, error, details, signal);
+      throw this.#closeAfter(session, error, details, signal);
     } finally {
       this.#working.delete(session);
       if (whole) this.#keep(session);
@@ -65,15 +65,15 @@ export class FtpConnections {
     }
   }
 
-  /** Ends what is under way with `cancelled`; a second call does nothing. */
+  /** Operations in progress reject with `cancelled`. */
   close(): void {
     this.#closed = true;
     for (const session of [...this.#idle.splice(0), ...this.#working]) session.close();
   }
 
-  /** The work, begun on a connection that stands. */
-  async #begin<T>(session: FtpSession, details: ErrorDetails, work: (session: FtpSession) => T): Promise<T> {
-    if (!(await session.answers())) await this.#inTime(session.open(), details);
+  /** Starts the work on a connection that is open and logged in. */
+  async #start<T>(session: FtpSession, details: ErrorDetails, work: (session: FtpSession) => T): Promise<T> {
+    if (!(await session.isAlive())) await this.#inTime(session.open(), details);
     return work(session);
   }
 
@@ -85,8 +85,13 @@ export class FtpConnections {
     return session;
   }
 
-  /** Gives the connection up over an error, and says what it means. */
-  #given(session: FtpSession, error: unknown, details: ErrorDetails, signal: AbortSignal): FileSyncError {
+  /** Closes the connection after an error, and translates the error. */
+  #closeAfter(
+    session: FtpSession,
+    error: unknown,
+    details: ErrorDetails,
+    signal: AbortSignal,
+  ): FileSyncError {
     session.close();
     if (signal.aborted || this.#closed) return this.#cancelled(details, error);
     return toFtpError(error, this.#settings, session.encryption, details);
@@ -98,11 +103,11 @@ export class FtpConnections {
     else this.#idle.push(session);
   }
 
-  /** A server can be silent in the middle of a TLS handshake, where basic-ftp waits without a limit. */
+  /** A server can be silent during a TLS handshake, where basic-ftp has no timeout. */
   async #inTime(opening: Promise<void>, details: ErrorDetails): Promise<void> {
     const { host, login, device } = this.#settings;
     const { clock, timeout: ms } = login;
-    const message = `${host} gave no login within ${ms / 1000} s: check the port, and what keeps the server busy`;
+    const message = `${host}: no login within ${ms / 1000} s: check the port, and the load of the server`;
     const late = () => new FileSyncError('unavailable', message, { ...details, device });
     await withDeadline(opening, { clock, ms, late });
   }

@@ -1,10 +1,10 @@
 import type { FTPResponse } from 'basic-ftp';
 
-/** A digest that a server can compute. Paths are as they go into commands. */
+/** A digest that a server can compute. */
 export interface ServerDigest {
   readonly algorithm: 'sha256' | 'md5';
   readonly hexDigits: number;
-  /** In order; the last one's reply holds the digest. */
+  /** The reply to the last one holds the digest. @param path as in commands */
   commands(path: string): readonly string[];
 }
 
@@ -15,19 +15,19 @@ const HASH: ServerDigest = {
   commands: path => ['OPTS HASH SHA-256', `HASH ${path}`],
 };
 
-/** Older commands, named as their feature is; they take the file's name in quotes. */
+/** Older commands, which have the name of their feature and the path in quotes. */
 const X_DIGESTS = [
   { feature: 'XSHA256', algorithm: 'sha256', hexDigits: 64, commands: path => [`XSHA256 "${path}"`] },
   { feature: 'XMD5', algorithm: 'md5', hexDigits: 32, commands: path => [`XMD5 "${path}"`] },
 ] as const satisfies readonly (ServerDigest & { feature: string })[];
 
-/** The best of what the server offers (its FEAT reply). */
+/** The strongest digest among the features (RFC 2389) of a server. */
 export function digestOf(features: ReadonlyMap<string, string>): ServerDigest | undefined {
   if (features.get('HASH')?.includes('SHA-256')) return HASH;
   return X_DIGESTS.find(({ feature }) => features.has(feature));
 }
 
-/** From the answers to a digest's commands; undefined if the server could not compute it after all. */
+/** From the replies to a digest's commands; undefined if the server could not compute the digest. */
 export function digestIn(
   digest: ServerDigest | undefined,
   replies: readonly FTPResponse[],

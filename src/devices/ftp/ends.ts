@@ -4,15 +4,16 @@ import type { AccessOptions } from 'basic-ftp';
 import type { DeviceContext } from '../../config/definition.js';
 import type { FtpOptions } from '../ftp.js';
 import { readCa } from '../network.js';
+import { masked } from '../server-words.js';
 import { FtpConnections } from './connections.js';
 import { toWire } from './names.js';
 import { FtpSource } from './source.js';
 import { FtpTarget, type FtpPlace } from './target.js';
 
-/** What a server without accounts expects as password: something like an address. */
-const ANONYMOUS = 'filesync@';
+/** For a server without accounts, which expects something like an e-mail address. */
+const ANONYMOUS_PASSWORD = 'filesync@';
 
-/** ms between two probes; each is a command on a kept connection, or a login. */
+/** Each probe is a command on a kept connection, or a login. */
 const PROBE_INTERVAL_MS = 30_000;
 
 export function ftpSource(options: FtpOptions, context: DeviceContext): FtpSource {
@@ -52,12 +53,13 @@ function connect(options: FtpOptions, context: DeviceContext): FtpConnections {
       timeout,
       clock: context.clock,
       features: { pipeline: true },
+      debug: line => context.logger.log('debug', masked(line, secrets)),
       access: () => accessOf(options, context, secrets),
     },
   });
 }
 
-/** Reads password and certificate, at each login: both may be renewed while the program runs. */
+/** Read at each login: password and certificate may be renewed while the program runs. */
 async function accessOf(
   options: FtpOptions,
   context: DeviceContext,
@@ -65,7 +67,7 @@ async function accessOf(
 ): Promise<AccessOptions> {
   const { host, user, tls, tls_servername: servername } = options;
   const ca = await readCa(options.tls_ca, context);
-  const password = options.password === undefined ? ANONYMOUS : context.secret(options.password);
+  const password = options.password === undefined ? ANONYMOUS_PASSWORD : context.secret(options.password);
   secrets.add(password);
   return {
     host,

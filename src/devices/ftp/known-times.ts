@@ -5,14 +5,13 @@ interface Known {
 }
 
 /**
- * Times of files that had to be asked for one by one, kept while a file's line in the listing stays as it was and as
- * long as the file is listed.
+ * A cache of times that need a command for each file. A time is valid while the file is listed with the same line.
  */
 export class KnownTimes {
   readonly #known = new Map<string, Known>();
   #round = 0;
 
-  /** Begins a listing; its number is given to `get` and `end`. */
+  /** Starts a listing and returns its number, for `get` and `end`. */
   begin(): number {
     return ++this.#round;
   }
@@ -33,7 +32,7 @@ export class KnownTimes {
     return time;
   }
 
-  /** After the whole listing: what was not in it is gone. */
+  /** After the whole listing: forgets the files that were not in it. */
   end(round: number): void {
     for (const [path, known] of this.#known) if (known.round < round) this.#known.delete(path);
   }

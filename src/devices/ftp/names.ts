@@ -1,15 +1,15 @@
-import { nameFromBytes, pathToBytes } from '../directory/names.js';
+import { nameFromBytes, pathToBytes } from '../byte-names.js';
 
-// FTP's names are bytes, of UTF-8 where a server keeps to RFC 2640. The control connection therefore carries each byte
-// as one character (latin1), and what is not UTF-8 is named as directories name it: nothing is lost on the way.
+// Names in FTP are bytes, in UTF-8 if a server follows RFC 2640. On the control connection each byte is one character
+// (latin1); names that are not UTF-8 are represented as `nameFromBytes` does, without loss.
 
-/** The path as it is put into a command: a character a byte. */
+/** The path as in a command: each character is a byte. */
 export const toWire = (path: string): string => pathToBytes(path).toString('latin1');
 
-/** A name as the server gave it, a character a byte. */
+/** @param name as in a reply: each character is a byte */
 export const nameFromWire = (name: string): string => nameFromBytes(Buffer.from(name, 'latin1'));
 
-/** What a server says, for people. */
+/** The text of a reply, for people. */
 export const wordsFromWire = (words: string): string => Buffer.from(words, 'latin1').toString('utf8');
 
 const URL_SAFE = /[A-Za-z0-9\-_.!~*'()/]/;
@@ -23,7 +23,7 @@ export function toUrlPath(path: string): string {
 
 /** Why a part of a path must not go into a command or a path; undefined if it may. */
 export function nameProblem(name: string): string | undefined {
-  if (name === '' || name === '.' || name === '..') return 'is no name of a file';
-  if (name.includes('/')) return 'holds a "/"';
-  return /[\0\r\n]/.test(name) ? 'holds a NUL or a line break' : undefined;
+  if (name === '' || name === '.' || name === '..') return 'is not a file name';
+  if (name.includes('/')) return 'contains a "/"';
+  return /[\0\r\n]/.test(name) ? 'contains a NUL or a line break' : undefined;
 }

@@ -2,7 +2,7 @@ import { FTPError, type FTPResponse } from 'basic-ftp';
 
 /** "Not there" and "not a regular file" (RFC 3659 section 4.1). */
 export const NO_SUCH_FILE = 550;
-/** The command, or its parameter, is not known or not implemented (RFC 959 section 4.2). */
+/** The command, or its parameter, is unknown or not implemented (RFC 959 section 4.2). */
 export const UNKNOWN_COMMAND: readonly number[] = [500, 501, 502, 504];
 
 /** From the answer to SIZE (RFC 3659 section 4). */

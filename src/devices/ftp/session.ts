@@ -14,24 +14,26 @@ import { listFolder, parseListing, type Entry, type Skipped } from './listing.js
 import { toWire } from './names.js';
 import { isRefusal, isUnknownCommand, NO_SUCH_FILE, sizeIn, timeOf, UNKNOWN_COMMAND } from './replies.js';
 
-/** Bytes that the slowest link has sent long before the time for a reply is over. */
-const SOON_SENT = 16 * 1024;
+/** An upload that is not longer is sent, even on the slowest link, long before the timeout for the reply. */
+const MAX_UNFLUSHED_BYTES = 16 * 1024;
 
-/** ms within which a connection that has just been used is taken for alive. */
+/** A connection that was used within this time is taken for alive. */
 const RECENTLY_USED_MS = 2000;
 
 /** How a session is opened. */
 export interface Login {
   readonly secure: boolean | 'implicit';
-  /** ms of silence after which a server counts as gone, and for a whole login. */
+  /** ms of silence after which a server counts as offline; also the limit for a login. */
   readonly timeout: number;
   readonly clock: Clock;
   readonly features: ServerFeatures;
-  /** Asked for each connection: a password or a certificate may have been renewed. */
+  /** Logs a line of the control connection. */
+  debug(line: string): void;
+  /** Called for each connection: a password or a certificate may have been renewed. */
   access(): Promise<AccessOptions>;
 }
 
-/** What a server tells of a file. */
+/** The size and the time of a file on the server. */
 export interface Facts {
   /** Bytes. */
   readonly size: number;
@@ -39,17 +41,17 @@ export interface Facts {
   readonly modified?: number;
 }
 
-/** What a server tells of an upload that has been sent, at once. */
-export interface Sent {
-  /** Bytes; undefined if it is not there. */
+/** The state of an upload after all its bytes were sent. */
+export interface UploadState {
+  /** Bytes of the partial upload; undefined if it does not exist. */
   readonly size: number | undefined;
-  /** Bytes of what has the final name already. */
+  /** Bytes of the file that already has the final name. */
   readonly taken: number | undefined;
-  /** If it was asked for and could be computed. */
+  /** Defined if it was requested and the server could compute it. */
   readonly digest: string | undefined;
 }
 
-/** A connection and the few commands that are used. Paths are absolute. What fails is basic-ftp's error. */
+/** One connection and the commands that are used. Paths are absolute. Methods reject with basic-ftp's errors. */
 export class FtpSession {
   readonly #login: Login;
   readonly #client: RawClient;
@@ -59,11 +61,11 @@ export class FtpSession {
   #used = -Infinity;
   #isIdle = false;
   #watching = false;
-  #tellsTime = true;
+  #supportsMdtm = true;
 
   constructor(login: Login) {
     this.#login = login;
-    this.#client = new RawClient(login.timeout, login.features);
+    this.#client = new RawClient(login.timeout, login.features, line => login.debug(line));
   }
 
   get encryption(): Encryption {
@@ -71,23 +73,23 @@ export class FtpSession {
     return this.#client.ftp.hasTLS ? 'on' : 'missing';
   }
 
-  /** The algorithm in which `digest` answers, if it can. */
+  /** The algorithm of `digest`; undefined if the server computes none. */
   get digestAlgorithm(): ServerDigest['algorithm'] | undefined {
     return this.#digest?.algorithm;
   }
 
-  /** Connects and logs in; not after `close`. */
+  /** Connects and logs in. Rejects after `close`. */
   async open(): Promise<void> {
     const access = await this.#login.access();
-    await this.#enter(access).catch((error: unknown) => this.#enterSlowly(access, error));
-    this.#digest = digestOf(this.#client.offers);
+    await this.#logIn(access).catch((error: unknown) => this.#logInWithoutPipeline(access, error));
+    this.#digest = digestOf(this.#client.serverFeatures);
   }
 
-  /** Whether it is open and the server at its other end still there (servers close idle connections). */
-  async answers(): Promise<boolean> {
+  /** Whether the connection is still open on both sides (servers close idle connections). */
+  async isAlive(): Promise<boolean> {
     this.#isIdle = false;
     const isFresh = this.#isFresh();
-    await this.#client.settleAhead(isFresh);
+    await this.#client.settlePreopened(isFresh);
     if (this.#client.closed) return false;
     if (isFresh) return true;
     return this.#client.send('NOOP').then(
@@ -96,11 +98,11 @@ export class FtpSession {
     );
   }
 
-  /** To be called when an operation has ended well. */
+  /** To be called when an operation has succeeded. */
   used(): void {
     this.#used = this.#login.clock.monotonic();
     this.#isIdle = true;
-    if (!this.#watching && this.#client.hasAhead) void this.#watchAhead().catch(ignore);
+    if (!this.#watching && this.#client.hasPreopened) void this.#watchPreopened().catch(ignore);
   }
 
   /** Bytes of a regular file; undefined if there is none. */
@@ -109,14 +111,14 @@ export class FtpSession {
     return size;
   }
 
-  /** Likewise of several. */
+  /** As `size`, for several files. */
   async sizes(paths: readonly string[]): Promise<(number | undefined)[]> {
-    return (await this.#client.together(paths.map(sizeCommand))).map(sizeIn);
+    return (await this.#client.pipeline(paths.map(sizeCommand))).map(sizeIn);
   }
 
-  /** Of a regular file; undefined if there is none. Where the server has neither MLST nor SIZE, its folder is listed. */
+  /** Of a regular file; undefined if there is none. Without MLST and SIZE, the file's folder is listed. */
   async facts(path: string): Promise<Facts | undefined> {
-    const answer = this.#client.offers.has('MLST') ? this.#mlst(path) : this.#sizeAndTime(path);
+    const answer = this.#client.serverFeatures.has('MLST') ? this.#mlst(path) : this.#sizeAndTime(path);
     return answer.catch((error: unknown) => {
       if (isUnknownCommand(error)) return this.listed(path);
       throw error;
@@ -124,39 +126,43 @@ export class FtpSession {
   }
 
   /**
-   * What lies in a folder; undefined if there is no such folder. It is entered first, since servers answer LIST of a
-   * folder that is not there with an empty listing.
+   * Lists a folder; undefined if there is no such folder. The folder is entered first, since servers answer LIST of a
+   * missing folder with an empty listing.
    */
   async list(path: string, skipped: Skipped = ignore): Promise<Entry[] | undefined> {
     if (!(await this.isFolder(path))) return undefined;
-    return listFolder(command => this.#client.listing(command), this.#client.offers.has('MLST'), skipped);
+    return listFolder(
+      command => this.#client.listing(command),
+      this.#client.serverFeatures.has('MLST'),
+      skipped,
+    );
   }
 
-  /** Likewise, from the listing of its folder. */
+  /** As `facts`, from the listing of the file's folder. */
   async listed(path: string): Promise<Facts | undefined> {
     const entries = await this.list(posix.dirname(path));
     const entry = entries?.find(({ name, kind }) => kind === 'file' && name === posix.basename(path));
     return entry && factsOf(entry);
   }
 
-  /** Last change in ms since the Unix epoch (MDTM, RFC 3659 section 3); undefined if the server cannot tell. */
+  /** Last change in ms since the Unix epoch (MDTM, RFC 3659 section 3); undefined if the server does not report it. */
   async modified(path: string): Promise<number | undefined> {
-    if (!this.#tellsTime) return undefined;
+    if (!this.#supportsMdtm) return undefined;
     const reply = await this.#client.sendIgnoringError(`MDTM ${toWire(path)}`);
-    if (UNKNOWN_COMMAND.includes(reply.code)) this.#tellsTime = false;
+    if (UNKNOWN_COMMAND.includes(reply.code)) this.#supportsMdtm = false;
     return /^213 \d{14}/.test(reply.message) ? timeOf(reply.message.slice(4, 18)) : undefined;
   }
 
-  /** The bytes from `offset` to the end as the server has them now; without REST the first ones come in vain. */
+  /** The bytes from `offset` to the end, as the server has them now. Without REST the bytes before are discarded. */
   async *retrieve(path: string, offset: number): ByteStream {
-    let given = false;
+    let yielded = false;
     try {
       for await (const chunk of this.#download(path, offset)) {
-        given = true;
+        yielded = true;
         yield chunk;
       }
     } catch (error) {
-      if (given || offset === 0 || !isRefusal(error)) throw error;
+      if (yielded || offset === 0 || !isRefusal(error)) throw error;
       yield* skipping(this.#download(path, 0), offset);
     }
   }
@@ -166,17 +172,17 @@ export class FtpSession {
   }
 
   /**
-   * Makes a folder and those above it, unless they are there. Folders are not asked for before they are made: some
-   * servers answer each failed CWD later than the one before.
+   * Makes a folder and those above it, unless they exist. The existence is not tested before: some servers delay the
+   * answer to each failed CWD more than the one before.
    */
   async makeFolder(path: string): Promise<void> {
     const parts = path.split('/').slice(1);
     const folders = path === '/' ? [] : parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
-    const reply = (await this.#client.together(folders.map(folder => `MKD ${toWire(folder)}`))).at(-1);
+    const reply = (await this.#client.pipeline(folders.map(folder => `MKD ${toWire(folder)}`))).at(-1);
     if (reply && reply.code >= 400 && !(await this.isFolder(path))) throw new FTPError(reply);
   }
 
-  /** Appends to the file if `offset` is not 0, else begins it anew. Tells each chunk that is no longer needed. */
+  /** Appends to the file if `offset` is not 0, else replaces it. Calls `done` with each chunk that is no longer needed. */
   async store(
     bytes: ByteStream,
     path: string,
@@ -192,12 +198,12 @@ export class FtpSession {
     }
   }
 
-  /** Computed by the server, in `digestAlgorithm`; undefined if it cannot after all. */
+  /** Computed by the server, with `digestAlgorithm`; undefined if that failed. */
   async digest(path: string): Promise<string | undefined> {
-    return digestIn(this.#digest, await this.#client.together(this.#digestCommands(path)));
+    return digestIn(this.#digest, await this.#client.pipeline(this.#digestCommands(path)));
   }
 
-  /** Read back and computed here. */
+  /** Reads the file back and computes its checksum on this machine. */
   async readChecksum(path: string): Promise<Checksum> {
     const hash = createHash('sha256');
     const sink = new Writable({
@@ -211,33 +217,32 @@ export class FtpSession {
   }
 
   /**
-   * Asks in one exchange all that is to be known of an upload before it is given its final name, and sets its time (ms since
-   * the Unix epoch).
+   * Requests the state of an upload in one round trip, before it is renamed, and sets its time (ms since the Unix epoch).
    */
   async examine(
     part: string,
     final: string,
     { digest, modified }: { digest: boolean; modified: number | undefined },
-  ): Promise<Sent> {
-    const asked = digest ? this.#digestCommands(part) : [];
+  ): Promise<UploadState> {
+    const digestCommands = digest ? this.#digestCommands(part) : [];
     const setting = modified === undefined ? [] : this.#timeCommands(part, modified);
     const sizes = [part, final].map(sizeCommand);
-    const replies = await this.#client.together([...asked, ...setting, ...sizes]);
+    const replies = await this.#client.pipeline([...digestCommands, ...setting, ...sizes]);
     const [size, taken] = replies.slice(-sizes.length).map(sizeIn);
-    return { size, taken, digest: digestIn(this.#digest, replies.slice(0, asked.length)) };
+    return { size, taken, digest: digestIn(this.#digest, replies.slice(0, digestCommands.length)) };
   }
 
   /**
-   * Both halves go together: after a refused RNFR servers refuse RNTO. ProFTPD remembers an RNFR whatever comes, so no
-   * other command may come between them, and the connection is given up when one fails.
+   * RNFR and RNTO are sent together: after a refused RNFR servers refuse RNTO. ProFTPD remembers an RNFR, so no other
+   * command may come between them, and the connection is closed when one fails.
    */
   async rename(from: string, to: string): Promise<void> {
     const renaming = [`RNFR ${toWire(from)}`, `RNTO ${toWire(to)}`];
-    const replies = await this.#client.together([...renaming, ...this.#client.aheadCommands]);
+    const replies = await this.#client.pipeline([...renaming, ...this.#client.preopenCommands]);
     const refusal = replies.slice(0, renaming.length).find(({ code }) => code >= 400);
     if (refusal) throw new FTPError(refusal);
     const passive = replies[renaming.length];
-    if (passive) this.#client.openAhead(passive);
+    if (passive) this.#client.preopen(passive);
   }
 
   async remove(path: string): Promise<void> {
@@ -249,25 +254,25 @@ export class FtpSession {
     this.#client.close();
   }
 
-  async #enter(access: AccessOptions): Promise<void> {
+  async #logIn(access: AccessOptions): Promise<void> {
     // basic-ftp would open a closed client again.
     if (this.#closed.signal.aborted) throw new Error('closed');
     const { clock, timeout } = this.#login;
     const entered = new AbortController();
     const watch = clock.sleep(timeout / 3, entered.signal).then(() => {
-      if (this.#client.proving) this.#client.close();
+      if (this.#client.probing) this.#client.close();
     }, ignore);
     await this.#client.access(access).finally(() => entered.abort());
     await watch;
   }
 
-  /** A server that was lost over commands that came together gets them one by one, for good if that works. */
-  async #enterSlowly(access: AccessOptions, error: unknown): Promise<void> {
-    if (!this.#client.proving || error instanceof FTPError) throw error;
-    const { features: manners } = this.#login;
-    manners.pipeline = false;
-    await this.#enter(access).catch((thrown: unknown) => {
-      manners.pipeline = true;
+  /** A server that failed at commands sent together gets one at a time; if that works, on all later connections too. */
+  async #logInWithoutPipeline(access: AccessOptions, error: unknown): Promise<void> {
+    if (!this.#client.probing || error instanceof FTPError) throw error;
+    const { features } = this.#login;
+    features.pipeline = false;
+    await this.#logIn(access).catch((thrown: unknown) => {
+      features.pipeline = true;
       throw thrown;
     });
   }
@@ -276,13 +281,13 @@ export class FtpSession {
     return this.#login.clock.monotonic() - this.#used < RECENTLY_USED_MS;
   }
 
-  /** Servers do not bear open data connections without a transfer for long. */
-  async #watchAhead(): Promise<void> {
+  /** Servers close data connections without a transfer after a short time. */
+  async #watchPreopened(): Promise<void> {
     this.#watching = true;
     try {
       do await this.#login.clock.sleep(RECENTLY_USED_MS, this.#closed.signal);
-      while (this.#client.hasAhead && this.#isFresh());
-      if (this.#isIdle) await this.#client.settleAhead(false);
+      while (this.#client.hasPreopened && this.#isFresh());
+      if (this.#isIdle) await this.#client.settlePreopened(false);
     } finally {
       this.#watching = false;
     }
@@ -292,17 +297,17 @@ export class FtpSession {
     return this.#digest?.commands(toWire(path)) ?? [];
   }
 
-  /** Where the server offers MFMT; it may refuse. */
+  /** Empty unless the server has MFMT, which it may refuse. */
   #timeCommands(path: string, time: number): readonly string[] {
-    if (!this.#client.offers.has('MFMT')) return [];
+    if (!this.#client.serverFeatures.has('MFMT')) return [];
     const stamp = new Date(time).toISOString().slice(0, 19).replace(/\D/g, '');
     return [`MFMT ${stamp} ${toWire(path)}`];
   }
 
   /**
-   * The bytes, between two waits that basic-ftp lacks. Before: it begins too early when it resumes a TLS session; with
-   * nothing to send, the end would overtake the handshake, which servers take for an attack. After: it gives the server
-   * a limited time for its reply from when the kernel has all bytes, which on a slow link is long before the server has.
+   * Yields the bytes between two waits that basic-ftp lacks. Before: basic-ftp sends before a resumed TLS session is
+   * established; the end of an empty file would overtake the handshake, which servers take for an attack. After: the
+   * timeout for the reply starts when the kernel has all bytes, which on a slow link is long before the server has them.
    */
   async *#sending(bytes: ByteStream, done: (chunk: Uint8Array) => void): ByteStream {
     const { dataSocket } = this.#client.ftp;
@@ -318,7 +323,8 @@ export class FtpSession {
       const taken = takenBytes(dataSocket);
       for (const { chunk } of held.splice(0, held.filter(({ end }) => end <= taken).length)) done(chunk);
     }
-    if (dataSocket && sent > SOON_SENT) await flushed(dataSocket, this.#login.timeout, this.#login.clock);
+    if (dataSocket && sent > MAX_UNFLUSHED_BYTES)
+      await flushed(dataSocket, this.#login.timeout, this.#login.clock);
   }
 
   async *#download(path: string, offset: number): ByteStream {
@@ -359,13 +365,13 @@ const sizeCommand = (path: string): string => `SIZE ${toWire(path)}`;
 
 const factsOf = ({ size, modified }: Entry): Facts => ({ size, ...(modified !== undefined && { modified }) });
 
-/** What the kernel has copied. Of a connection with TLS it is not known: its counters are of encrypted bytes. */
+/** Bytes that the kernel has copied. With TLS they are unknown: the counters are those of encrypted bytes. */
 function takenBytes(socket: Socket | TLSSocket | undefined): number {
   if (!socket || socket instanceof TLSSocket) return 0;
   return socket.bytesWritten - socket.writableLength;
 }
 
-/** The bytes behind the first `count`. */
+/** The bytes after the first `count`. */
 async function* skipping(bytes: ByteStream, count: number): ByteStream {
   let position = 0;
   for await (const chunk of bytes) {
@@ -375,5 +381,5 @@ async function* skipping(bytes: ByteStream, count: number): ByteStream {
   }
 }
 
-/** The upload reports why its stream broke; what the stream still says while it is closed is known already. */
+/** The upload reports why its stream failed; an error of the stream while it is closed adds nothing. */
 function ignore(): void {}

@@ -12,7 +12,8 @@ import type {
   SourceFile,
 } from '../../ports.js';
 import { pollAvailability, type PollOptions } from '../availability.js';
-import { isUnfinishedUpload } from '../directory/names.js';
+import { isUnfinishedUpload } from '../part-names.js';
+import { isSameVersion } from '../same-version.js';
 import type { FtpConnections } from './connections.js';
 import type { Entry } from './listing.js';
 import { nameProblem } from './names.js';
@@ -20,11 +21,11 @@ import { KnownTimes } from './known-times.js';
 import type { Facts, FtpSession } from './session.js';
 import type { FtpPlace } from './target.js';
 
-/** Folders within folders, after which a loop of links is taken for the reason. */
+/** Folders that are nested more deeply are taken for a loop of links. */
 const MAX_DEPTH = 64;
-/** The server closes the connection: nothing more can be asked. */
-const CLOSING = 421;
-/** Made by mkfs at the top of each ext drive, for root alone. */
+/** The server closes the control connection: no other command is possible. */
+const SERVICE_CLOSING = 421;
+/** Made by mkfs in the root folder of each ext drive; only root can read it. */
 const LOST_AND_FOUND = 'lost+found';
 
 export interface FtpSourceTools extends Pick<PollOptions, 'clock' | 'interval'> {
@@ -32,8 +33,8 @@ export interface FtpSourceTools extends Pick<PollOptions, 'clock' | 'interval'> 
 }
 
 /**
- * Regular files below a folder of a server. Links are not followed, unfinished uploads of ours are no files. A file's
- * size and, where the server tells it, time are compared before and after it is read, and before it is removed.
+ * Regular files below a folder of a server. Links are not followed; partial uploads of FileSync are not listed. A file's
+ * size and, if the server reports it, time are compared before and after it is read, and before it is removed.
  */
 export class FtpSource implements Source {
   readonly availability: Observable<Availability>;
@@ -42,8 +43,8 @@ export class FtpSource implements Source {
   readonly #logger: Logger;
   readonly #closed = new AbortController();
   readonly #times = new KnownTimes();
-  readonly #told = new Set<string>();
-  /** In which the server answers; known when it has been met, and false for good once it has failed over one. */
+  readonly #reported = new Set<string>();
+  /** The server's algorithm: undefined before the first login, and false from its first failure on. */
   #checksum: 'sha256' | 'md5' | false | undefined;
 
   constructor(place: Omit<FtpPlace, 'url'>, connections: FtpConnections, tools: FtpSourceTools) {
@@ -72,11 +73,11 @@ export class FtpSource implements Source {
 
   checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
     return this.#use(file, 'checksum', signal, async (session, path) => {
-      const algorithm = this.#learn(session);
+      const algorithm = this.#learnChecksum(session);
       const value = algorithm ? await this.#digest(session, path) : undefined;
       if (algorithm && value !== undefined) return { algorithm, value };
       if (algorithm) await this.#facts(session, path);
-      throw this.#error('unsupported', 'there is nothing that computes checksums');
+      throw this.#error('unsupported', 'the server computes no checksums');
     });
   }
 
@@ -84,7 +85,7 @@ export class FtpSource implements Source {
     return this.#use(file, 'remove', signal, async (session, path) => {
       const found = await this.#facts(session, path).catch(unlessGone);
       if (!found) return;
-      if (!isSame(file, found)) throw this.#changed(file);
+      if (!isSameVersion(file, found)) throw this.#changed(file);
       await session.remove(path);
     });
   }
@@ -94,26 +95,26 @@ export class FtpSource implements Source {
     this.#connections.close();
   }
 
-  /** A server that is at work for us is not asked besides: it may allow few connections. */
+  /** No probe while an operation is in progress: the server may allow few connections. */
   async #probe(signal: AbortSignal): Promise<Availability> {
     const { device, host, root } = this.#place;
     if (!this.#connections.busy) {
       await this.#connections.use({ device, operation: 'probe' }, signal, async session => {
-        this.#learn(session);
+        this.#learnChecksum(session);
         if (!(await session.isFolder(root))) throw this.#rootMissing();
       });
     }
-    return { available: true, reason: `${host} lets us in`, armed: false };
+    return { available: true, reason: `${host}: login ok`, armed: false };
   }
 
   async *#walk(session: FtpSession): AsyncGenerator<SourceFile> {
-    this.#learn(session);
+    this.#learnChecksum(session);
     const round = this.#times.begin();
     const folders = [''];
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       for (const entry of await this.#entries(session, folder)) {
         const path = folder + entry.name;
-        if (entry.kind === 'folder' && path !== LOST_AND_FOUND) folders.push(this.#deeper(`${path}/`));
+        if (entry.kind === 'folder' && path !== LOST_AND_FOUND) folders.push(this.#withinDepth(`${path}/`));
         if (entry.kind !== 'file' || isUnfinishedUpload(entry.name)) continue;
         const modified = entry.modified ?? (await this.#timeOf(session, path, entry, round));
         yield { path, size: entry.size, ...(modified !== undefined && { modified }) };
@@ -122,7 +123,7 @@ export class FtpSource implements Source {
     this.#times.end(round);
   }
 
-  /** LIST tells no time that stays the same: each file is asked for once, and again when its line changes. */
+  /** The time in LIST changes its form: MDTM is sent once for each file, and again when its line changes. */
   async #timeOf(session: FtpSession, path: string, entry: Entry, round: number): Promise<number | undefined> {
     const line = `${entry.size} ${entry.time}`;
     return this.#times.get(path, line, round, () => session.modified(this.#absolute(path)));
@@ -136,7 +137,7 @@ export class FtpSource implements Source {
     return this.#withoutGone(session, folder);
   }
 
-  /** A folder that has gone since its parent was listed holds no files; one that we may not enter may hold some. */
+  /** A folder that was removed after its parent was listed has no files; one that cannot be entered may have some. */
   async #withoutGone(session: FtpSession, folder: string): Promise<readonly Entry[]> {
     const [, parent = '', own = ''] = /^(.*\/)?([^/]+)\/$/s.exec(folder) ?? [];
     const siblings = await this.#entries(session, parent);
@@ -145,16 +146,16 @@ export class FtpSource implements Source {
     throw this.#error('denied', `${this.#absolute(folder)} cannot be entered: give the user the right to`);
   }
 
-  #deeper(folder: string): string {
+  #withinDepth(folder: string): string {
     if (folder.split('/').length <= MAX_DEPTH) return folder;
     throw this.#error(
       'protocol',
-      `folders lie deeper than ${MAX_DEPTH}: is there a loop of links? ${folder}`,
+      `folders are nested more than ${MAX_DEPTH} deep: is there a loop of links? ${folder}`,
     );
   }
 
   async *#read(session: FtpSession, file: SourceFile, offset: number): AsyncGenerator<Uint8Array> {
-    this.#learn(session);
+    this.#learnChecksum(session);
     const path = this.#absoluteOf(file);
     if (offset > file.size) throw this.#changed(file);
     await this.#checkSame(session, file, path);
@@ -169,21 +170,22 @@ export class FtpSource implements Source {
     await this.#checkSame(session, file, path);
   }
 
-  /** A transfer that the server breaks off says little: often the file was changed or removed under it. */
+  /** When the server aborts a transfer, the file was often changed or removed meanwhile. */
   async *#bytes(session: FtpSession, file: SourceFile, path: string, offset: number): ByteStream {
     try {
       yield* session.retrieve(path, offset);
     } catch (error) {
-      if (error instanceof FTPError && error.code !== CLOSING) await this.#checkSame(session, file, path);
+      if (error instanceof FTPError && error.code !== SERVICE_CLOSING)
+        await this.#checkSame(session, file, path);
       throw error;
     }
   }
 
   async #checkSame(session: FtpSession, file: SourceFile, path: string): Promise<void> {
-    if (!isSame(file, await this.#facts(session, path))) throw this.#changed(file);
+    if (!isSameVersion(file, await this.#facts(session, path))) throw this.#changed(file);
   }
 
-  /** What a server answers to SIZE may mean that it does not let us ask: only the folder's listing tells what is gone. */
+  /** A refused SIZE can mean a missing right: only the folder's listing proves that a file is gone. */
   async #facts(session: FtpSession, path: string): Promise<Facts> {
     const found = (await session.facts(path)) ?? (await session.listed(path));
     if (found) return found;
@@ -191,12 +193,12 @@ export class FtpSource implements Source {
     throw this.#error('not-found', `there is no file ${path}`);
   }
 
-  #learn(session: FtpSession): 'sha256' | 'md5' | false {
+  #learnChecksum(session: FtpSession): 'sha256' | 'md5' | false {
     if (this.#checksum !== false) this.#checksum = session.digestAlgorithm;
     return this.#checksum ?? false;
   }
 
-  /** A server that once failed over a digest (too slow for a large file) is not asked again. */
+  /** After a server failed to compute a digest (too slow for a large file), no digest is requested again. */
   async #digest(session: FtpSession, path: string): Promise<string | undefined> {
     try {
       return await session.digest(path);
@@ -221,7 +223,7 @@ export class FtpSource implements Source {
     return posix.join(this.#place.root, path);
   }
 
-  /** The name may come from anywhere: one that leads out of the root, or ends a command, is `bad-name`. */
+  /** Throws `bad-name` for a path that leads out of the root or would end a command: the path is not trusted. */
   #absoluteOf({ path }: SourceFile): string {
     const problem = path
       .split('/')
@@ -233,7 +235,7 @@ export class FtpSource implements Source {
 
   #changed(file: SourceFile): FileSyncError {
     this.#times.forget(file.path);
-    const message = `${file.path} is not the file any more that was listed: it changed since`;
+    const message = `${file.path} changed after it was listed`;
     return new FileSyncError('changed', message, this.#detailsOf(file, 'read'));
   }
 
@@ -245,21 +247,16 @@ export class FtpSource implements Source {
     return new FileSyncError(kind, `on ${this.#place.host} ${what}`, { device: this.#place.device });
   }
 
-  /** Each thing is told once: listings come again and again. */
+  /** Each warning is logged once: listings are repeated. */
   #warnOnce(why: string): void {
-    if (this.#told.has(why)) return;
-    this.#told.add(why);
+    if (this.#reported.has(why)) return;
+    this.#reported.add(why);
     this.#logger.log('warn', why);
   }
 
   #detailsOf({ path }: SourceFile, operation: string): ErrorDetails {
     return { device: this.#place.device, operation, path };
   }
-}
-
-function isSame(file: SourceFile, found: Facts): boolean {
-  const known = file.modified !== undefined && found.modified !== undefined;
-  return found.size === file.size && (!known || found.modified === file.modified);
 }
 
 function unlessGone(error: unknown): undefined {

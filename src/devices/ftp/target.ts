@@ -16,7 +16,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability, type PollOptions } from '../availability.js';
-import { partName } from '../directory/names.js';
+import { partName } from '../part-names.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import type { FtpConnections } from './connections.js';
@@ -28,25 +28,25 @@ export interface FtpPlace {
   readonly host: string;
   /** Absolute path of the folder on the server. */
   readonly root: string;
-  /** `ftp://host:port`, what the locations of files begin with. */
+  /** `ftp://host:port`, the prefix of the locations of files. */
   readonly url: string;
 }
 
-/** One upload under way. */
+/** One upload in progress. */
 interface Upload {
   readonly session: FtpSession;
   readonly file: Outgoing;
-  /** Absolute name of the finished file. */
+  /** Absolute path of the finished file. */
   readonly final: string;
-  /** Absolute name of the unfinished file. */
+  /** Absolute path of the partial file. */
   readonly part: string;
   readonly offset: number;
   readonly events: WriteEvents;
 }
 
 /**
- * Files go up as `<name>.<token>.part`, are compared by size (and by digest, where the server computes one) and get
- * their name last. FTP cannot rename without replacing: the name is looked at right before.
+ * Files are uploaded as `<name>.<token>.part`, verified by size (and by digest, if the server computes one) and renamed
+ * last. A rename in FTP can replace a file: the final name is checked right before.
  */
 export class FtpTarget implements Target {
   readonly capabilities: TargetCapabilities = {
@@ -61,9 +61,9 @@ export class FtpTarget implements Target {
   readonly #connections: FtpConnections;
   readonly #closed = new AbortController();
   readonly #folders = new Set<string>();
-  /** A server that once failed over a digest (too slow for a large file) is not asked again. */
+  /** False after the server failed to compute a digest (too slow for a large file). */
   #digests = true;
-  /** A server that once refused to append is not asked to again: uploads begin anew. */
+  /** False after the server refused to append: uploads are not resumed. */
   #appends = true;
 
   constructor(
@@ -119,25 +119,25 @@ export class FtpTarget implements Target {
     this.#connections.close();
   }
 
-  /** A server that is at work for us is not asked besides: it may allow few connections. */
+  /** No probe while an operation is in progress: the server may allow few connections. */
   async #probe(signal: AbortSignal): Promise<Availability> {
     const { device, host } = this.#place;
     if (!this.#connections.busy) {
       await this.#connections.use({ device, operation: 'probe' }, signal, () => Promise.resolve());
     }
-    return { available: true, reason: `${host} lets us in`, armed: false };
+    return { available: true, reason: `${host}: login ok`, armed: false };
   }
 
   async #prepare(upload: Upload): Promise<void> {
     const { session, file, final, part, offset } = upload;
-    if (file.source.size > SMALL) await this.#refuseExisting(upload);
+    if (file.source.size > MAX_SMALL_BYTES) await this.#refuseExisting(upload);
     await this.#makeFolder(session, posix.dirname(final));
     const partial = offset > 0 ? await session.size(part) : undefined;
     if (offset === 0 || partial === offset) return;
-    throw this.#error('changed', `the unfinished upload ${part} is of ${partial ?? 0} bytes, not ${offset}`);
+    throw this.#error('changed', `the partial upload ${part} has ${partial ?? 0} bytes, not ${offset}`);
   }
 
-  /** Gives the digest of what the server shall hold, in the server's algorithm, if it is known. */
+  /** Returns the digest that the uploaded file must have, in the server's algorithm, if it is known. */
   async #send(upload: Upload): Promise<string | undefined> {
     const { session, file, offset } = upload;
     const algorithm = this.#digests ? session.digestAlgorithm : undefined;
@@ -151,36 +151,39 @@ export class FtpTarget implements Target {
     const { device } = this.#place;
     const bytes = outgoingBytes(file, offset, { device, progress: sent => events.progress(sent) });
     try {
-      await session.store(hash ? hashed(bytes, hash) : bytes, part, offset, chunk => file.giveBack?.(chunk));
+      await session.store(hash ? hashing(bytes, hash) : bytes, part, offset, chunk => file.giveBack?.(chunk));
     } catch (error) {
       this.#folders.clear();
       if (offset > 0 && error instanceof FTPError && error.code >= 500)
-        await this.#beginAnew(session, part, error);
+        await this.#restart(session, part, error);
       throw error;
     }
   }
 
-  async #beginAnew(session: FtpSession, part: string, { message }: FTPError): Promise<never> {
+  async #restart(session: FtpSession, part: string, { message }: FTPError): Promise<never> {
     this.#appends = false;
     await session.remove(part);
-    throw this.#error('io', `${part} cannot be continued (${wordsFromWire(message)}), so it begins anew`);
+    throw this.#error(
+      'io',
+      `${part} cannot be resumed (${wordsFromWire(message)}): it is sent again from the start`,
+    );
   }
 
   async #verify(upload: Upload, sent: string | undefined): Promise<Verification> {
     const { session, file, final, part } = upload;
     const { size, modified } = file.source;
-    const alone = size > SMALL || file.readBack === true;
-    const proved = alone && (await this.#prove(upload, sent));
+    const alone = size > MAX_SMALL_BYTES || file.readBack === true;
+    const hashed = alone && (await this.#verifySeparately(upload, sent));
     const digest = !alone && sent !== undefined;
     const found = await session.examine(part, final, { digest, modified });
     if (found.size !== size) return this.#discard(session, part, `${found.size ?? 'no'} bytes`, file);
     if (found.digest !== undefined) await this.#compare(upload, found.digest, sent);
     if (found.taken !== undefined) await this.#releasePartial(upload);
-    return proved || found.digest !== undefined ? 'hash' : 'size';
+    return hashed || found.digest !== undefined ? 'hash' : 'size';
   }
 
-  /** By itself: the digest of a large file takes its time, and what is read back is read before it is renamed. */
-  async #prove(upload: Upload, sent: string | undefined): Promise<boolean> {
+  /** Verifies separately: the digest of a large file takes long, and a file is read back before it is renamed. */
+  async #verifySeparately(upload: Upload, sent: string | undefined): Promise<boolean> {
     const { session, file, part } = upload;
     const digest = sent === undefined ? undefined : await this.#digest(session, part);
     if (digest !== undefined) return this.#compare(upload, digest, sent);
@@ -193,10 +196,10 @@ export class FtpTarget implements Target {
     return held === sent || this.#discard(session, part, `the digest ${held}`, file);
   }
 
-  /** What is wrong cannot be continued: the next try begins anew. */
+  /** A wrong part cannot be resumed: the next attempt starts from the beginning. */
   async #discard(session: FtpSession, part: string, found: string, file: Outgoing): Promise<never> {
     await session.remove(part);
-    const message = `${part} arrived wrong: ${found} there, not those of ${file.source.path}`;
+    const message = `${part} is corrupt: it has ${found}, not those of ${file.source.path}`;
     throw this.#error('corrupt', message);
   }
 
@@ -213,7 +216,7 @@ export class FtpTarget implements Target {
     if ((await session.size(final)) !== undefined) throw this.#taken(final);
   }
 
-  /** Another file has got the name meanwhile. */
+  /** Another file has the final name now. */
   async #releasePartial({ session, part, final }: Upload): Promise<never> {
     await session.remove(part);
     throw this.#taken(final);
@@ -252,7 +255,7 @@ export class FtpTarget implements Target {
   }
 
   #taken(final: string): FileSyncError {
-    return this.#error('exists', `${final} is there already`);
+    return this.#error('exists', `${final} already exists`);
   }
 
   #error(kind: ErrorKind, what: string): FileSyncError {
@@ -260,10 +263,10 @@ export class FtpTarget implements Target {
   }
 }
 
-/** Bytes that may be sent in vain: what has the file's name already is looked for once, before the rename. */
-const SMALL = 256 * 1024;
+/** For a file that is not larger, the existence of the final name is checked only once, right before the rename. */
+const MAX_SMALL_BYTES = 256 * 1024;
 
-async function* hashed(bytes: ByteStream, hash: Hash): ByteStream {
+async function* hashing(bytes: ByteStream, hash: Hash): ByteStream {
   for await (const chunk of bytes) {
     hash.update(chunk);
     yield chunk;

@@ -1,24 +1,24 @@
-import { STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
 import bytes from 'bytes';
 import * as z from 'zod';
-import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
-import { bareHost, PROXY_LOGIN } from '../proxy.js';
-import { serverWords } from '../server-words.js';
+import { FileSyncError, type ErrorDetails } from '../../errors.js';
+import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
+import { bareHost } from '../proxy.js';
+import { PROXY_REFUSED, refusalError } from './refusal.js';
 
-/** What a server answered to an upload. */
+/** A server's answer to an upload. */
 export interface Answer {
   readonly status: number;
   readonly location: string | undefined;
   readonly retryAfter: string | undefined;
-  /** The largest upload that it takes, if a header tells: Upload-Limit (IETF draft on resumable uploads) or Tus-Max-Size. */
+  /** The largest upload, from the header Upload-Limit (IETF draft on resumable uploads) or Tus-Max-Size. */
   readonly limit: string | undefined;
-  /** Its beginning. */
+  /** The beginning of the body. */
   readonly body: string;
 }
 
-/** The upload that was answered. */
-export interface Asked {
+/** An upload that was answered. */
+export interface Upload {
   readonly details: ErrorDetails;
   readonly url: URL;
   /** Bytes of the file. */
@@ -30,69 +30,69 @@ export interface Asked {
   readonly now: number;
 }
 
-interface Meaning {
-  readonly kind: ErrorKind;
-  readonly says: string;
-}
+const BUSY: Meaning = ['busy', 'cannot take it now'];
+const LOGIN: Meaning = ['denied', 'refused the login: check headers, and the rights there'];
 
-const BUSY: Meaning = { kind: 'busy', says: 'cannot take it now' };
-const MOVED: Meaning = { kind: 'protocol', says: 'sends uploads to another address: set url to that one' };
-const LOGIN: Meaning = { kind: 'denied', says: 'does not let us in: check headers, and the rights there' };
-const REFUSED: Meaning = { kind: 'rejected', says: 'refused the file' };
-
-/** RFC 9110 section 15 and RFC 6585. A status that is missing here is judged by its first digit. */
-const MEANINGS: Readonly<Record<number, Meaning>> = {
-  401: LOGIN,
-  403: LOGIN,
-  404: { kind: 'rejected', says: 'has no upload there: check url' },
-  405: { kind: 'rejected', says: 'takes no upload there: check url and method' },
-  407: { kind: 'denied', says: `cannot be reached, the proxy in between refuses: ${PROXY_LOGIN}` },
-  408: BUSY,
-  413: {
-    kind: 'too-large',
-    says: 'does not take a file of that size: raise the limit there (nginx: client_max_body_size), or leave such files out of the rule',
+/** RFC 9110 section 15 and RFC 6585. The words follow the server's name. */
+const STATUS: ErrorTable = {
+  codes: {
+    401: LOGIN,
+    403: LOGIN,
+    404: ['rejected', 'has no upload there: check url'],
+    405: ['rejected', 'supports no upload there: check url and method'],
+    407: PROXY_REFUSED,
+    408: BUSY,
+    413: [
+      'too-large',
+      'does not take a file of that size: raise the limit there (nginx: client_max_body_size), or leave such files out of the rule',
+    ],
+    425: BUSY,
+    429: BUSY,
+    501: ['rejected', 'supports no such upload: check url and method'],
+    507: ['no-space', 'is full'],
+    511: ['denied', 'cannot be reached: the network in between wants a login first'],
   },
-  425: BUSY,
-  429: BUSY,
-  501: { kind: 'rejected', says: 'takes no such upload: check url and method' },
-  507: { kind: 'no-space', says: 'is full' },
-  511: { kind: 'denied', says: 'cannot be reached: the network in between wants a login first' },
+  classes: {
+    3: ['protocol', 'redirects uploads to another address: set url to that one'],
+    4: ['rejected', 'refused the file'],
+    5: BUSY,
+  },
 };
 
 /**
- * Where the file is now, if the server tells: `url` or `location` in a JSON body, or the Location header, made
- * absolute. A redirect is not followed; one that only moves the upload (to https, say) took nothing.
- * Throws unless the file was taken.
+ * The file's location, if the server reports one: `url` or `location` in a JSON body, or the Location header, made
+ * absolute. No redirect is followed; with one that only moves the upload (for example to https) no file was stored.
+ * Throws unless the file was stored.
  */
-export function locationIn(answer: Answer, asked: Asked): URL | undefined {
-  const location = toldLocation(answer, asked.url);
-  if (!isSuccess(answer.status, location, asked.url)) throw refusal(answer, asked, location);
-  if (asked.complete) return location;
-  const message = `${asked.url.host} answered ${answer.status} before it had the file: is there a login page in between?`;
-  throw new FileSyncError('protocol', message, asked.details);
+export function locationIn(answer: Answer, upload: Upload): URL | undefined {
+  const location = locationOf(answer, upload.url);
+  if (!isSuccess(answer.status, location, upload.url)) throw refusal(answer, upload, location);
+  if (upload.complete) return location;
+  const message = `${upload.url.host} answered ${answer.status} before the whole file was sent: is there a login page in between?`;
+  throw new FileSyncError('protocol', message, upload.details);
 }
 
 /**
- * Why the answer leaves open what became of the file: a gateway gave up waiting (504), or we are sent to another site,
- * which may show the file, but may as well be the login page of a network in between.
+ * Why it is unknown whether the file was stored: a gateway timed out (504), or the answer redirects to another site, which
+ * may show the file, but may also be the login page of a network in between.
  */
-export function doubtIn(answer: Answer, asked: Asked): string | undefined {
-  if (!asked.complete) return undefined;
-  if (answer.status === 504) return 'gave up waiting (504)';
-  const location = toldLocation(answer, asked.url);
-  if (!isResult(answer.status) || !location || tookNothing(location, asked.url)) return undefined;
-  return isSameSite(location, asked.url) ? undefined : `sent us on to ${location.host} (${answer.status})`;
+export function unknownOutcome(answer: Answer, upload: Upload): string | undefined {
+  if (!upload.complete) return undefined;
+  if (answer.status === 504) return 'timed out (504)';
+  const location = locationOf(answer, upload.url);
+  if (!isResultRedirect(answer.status) || !location || storedNothing(location, upload.url)) return undefined;
+  return isSameSite(location, upload.url) ? undefined : `redirected to ${location.host} (${answer.status})`;
 }
 
-/** Redirects by which pages show what came of a form (RFC 9110 sections 15.4.3 and 15.4.4). */
-const isResult = (status: number): boolean => status === 302 || status === 303;
+/** Redirects by which pages show the result of a form (RFC 9110 sections 15.4.3 and 15.4.4). */
+const isResultRedirect = (status: number): boolean => status === 302 || status === 303;
 
-/** Paths of pages that want a login: whoever is sent there was not let in. */
+/** Paths of pages that require a login: a redirect to one means that the login failed. */
 const LOGIN_PAGE = /\/(log|sign)[-_]?in\b/i;
 
-/** A redirect only moves the upload (to https, say), or wants a login first. */
-const tookNothing = ({ pathname }: URL, asked: URL): boolean =>
-  pathname === asked.pathname || LOGIN_PAGE.test(pathname);
+/** Whether a redirect only moves the upload (for example to https), or requires a login first. */
+const storedNothing = ({ pathname }: URL, requested: URL): boolean =>
+  pathname === requested.pathname || LOGIN_PAGE.test(pathname);
 
 function isSameSite(one: URL, other: URL): boolean {
   const [a, b] = [bareHost(one), bareHost(other)];
@@ -100,47 +100,31 @@ function isSameSite(one: URL, other: URL): boolean {
   return a === b || (!isIP(a) && !isIP(b) && domain(a) === domain(b));
 }
 
-function isSuccess(status: number, location: URL | undefined, asked: URL): boolean {
-  if (!isResult(status)) return status >= 200 && status < 300;
-  return location !== undefined && !tookNothing(location, asked);
+function isSuccess(status: number, location: URL | undefined, requested: URL): boolean {
+  if (!isResultRedirect(status)) return status >= 200 && status < 300;
+  return location !== undefined && !storedNothing(location, requested);
 }
 
-function refusal(answer: Answer, asked: Asked, location: URL | undefined): FileSyncError {
-  const { status } = answer;
-  const { kind, says } = MEANINGS[status] ?? meaningOf(status, location);
-  const said = location?.href ?? answer.body;
-  const words = serverWords(said, asked.secrets) || STATUS_CODES[status] || 'no words';
-  const size = kind === 'too-large' ? sizes(asked.size, answer.limit) : '';
-  const retryAfterMs = parseRetryAfter(answer.retryAfter, asked.now);
-  return new FileSyncError(kind, `${asked.url.host} ${says}${size}: ${status} "${words}"`, {
-    ...asked.details,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  });
+function refusal(answer: Answer, upload: Upload, location: URL | undefined): FileSyncError {
+  const { status, body, limit, retryAfter } = answer;
+  const toLogin = status < 400 && location !== undefined && LOGIN_PAGE.test(location.pathname);
+  const [kind, words] = toLogin ? LOGIN : meaningOf(status, STATUS);
+  const size = kind === 'too-large' ? sizes(upload.size, limit) : '';
+  const server = { host: upload.url.host, secrets: upload.secrets, now: upload.now };
+  const refused = { status, said: location?.href ?? body, retryAfter };
+  return refusalError(refused, [kind, words + size], server, upload.details);
 }
 
-/** The size of the file, and the server's limit where it tells one (often its words do). */
-function sizes(size: number, told: string | undefined): string {
-  const limit = /^(?:.*\bmax-size=)?(\d+)\b/.exec(told ?? '')?.[1];
-  const known = limit === undefined ? '' : `, it takes up to ${bytes.format(Number(limit))}`;
+/** The size of the file, and the server's limit if a header has it (often the body does). */
+function sizes(size: number, header: string | undefined): string {
+  const limit = /^(?:.*\bmax-size=)?(\d+)\b/.exec(header ?? '')?.[1];
+  const known = limit === undefined ? '' : `, the limit is ${bytes.format(Number(limit))}`;
   return ` (the file has ${bytes.format(size)}${known})`;
 }
 
-function meaningOf(status: number, location: URL | undefined): Meaning {
-  if (status >= 500) return BUSY;
-  if (status >= 400) return REFUSED;
-  return location && LOGIN_PAGE.test(location.pathname) ? LOGIN : MOVED;
-}
-
-/** RFC 9110 section 10.2.3: seconds, or a date. ms from now. */
-export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
-}
-
-function toldLocation({ body, location }: Answer, base: URL): URL | undefined {
-  const told = jsonLocation(body) ?? location;
-  return told !== undefined && URL.canParse(told, base.href) ? new URL(told, base) : undefined;
+function locationOf({ body, location }: Answer, base: URL): URL | undefined {
+  const text = jsonLocation(body) ?? location;
+  return text !== undefined && URL.canParse(text, base.href) ? new URL(text, base) : undefined;
 }
 
 const jsonAnswer = z.object({ url: z.string(), location: z.string() }).partial();

@@ -6,13 +6,13 @@ import { outgoingBytes } from '../outgoing-bytes.js';
 export interface FormPlan {
   readonly device: string;
   readonly file: Outgoing;
-  /** Of the file, as the server shall see it. */
+  /** The file's name in the form. */
   readonly fileName: string;
   readonly fileField: string;
-  /** Text fields, in front of the file. */
+  /** Text fields, which come before the file. */
   readonly fields: Readonly<Record<string, string>>;
   readonly events: WriteEvents;
-  /** Resolves when the server has what was sent so far: then the last bytes alone decide. */
+  /** Resolves when the server has the bytes that were sent so far, so that only the last ones remain. */
   flushed(): Promise<void>;
 }
 
@@ -49,15 +49,15 @@ export class UploadForm {
     this.#stream?.destroy();
   }
 
-  /** As a function, which is called when its turn comes: form-data would measure a stream of no bytes, and fail. */
+  /** The stream is made by a function when it is needed: form-data fails to measure a stream without bytes. */
   #appendFile(): void {
     const { file, fileName, fileField } = this.#plan;
-    const begin = (next: (stream: Readable) => void): void => {
+    const open = (next: (stream: Readable) => void): void => {
       this.#stream = Readable.from(this.#bytes(), { objectMode: false });
       this.#stream.on('error', error => (this.#failure = error));
       next(this.#stream);
     };
-    this.data.append(fileField, begin, {
+    this.data.append(fileField, open, {
       filename: fileName,
       contentType: 'application/octet-stream',
       knownLength: file.source.size,

@@ -5,6 +5,7 @@ import type { Answer } from './answer.js';
 import type { UploadForm } from './form.js';
 import type { Proxy } from '../proxy.js';
 import { beginningOf, exchange } from './exchange.js';
+import type { RequestLog } from './request-log.js';
 
 export interface UploadRequest {
   readonly url: URL;
@@ -15,11 +16,12 @@ export interface UploadRequest {
   readonly socket: Socket;
   readonly proxy: Proxy | undefined;
   readonly signal: AbortSignal;
+  readonly log: RequestLog;
 }
 
-/** Sends a form and gives the answer, whatever its status. Without limit of time: whoever owns the connection breaks it. */
+/** Sends a form and returns the answer, whatever its status. No timeout: the caller closes an idle connection. */
 export async function post(upload: UploadRequest): Promise<Answer> {
-  const { url, method, headers, form, socket, proxy, signal } = upload;
+  const { url, method, headers, form, socket, proxy, signal, log } = upload;
   const agent = agentFor(url, socket);
   const all = { ...headers, ...form.headers() };
   const { status, header, body } = await exchange({
@@ -30,6 +32,7 @@ export async function post(upload: UploadRequest): Promise<Answer> {
     agent,
     proxy,
     signal,
+    log,
   });
   const limit = header('upload-limit') ?? header('tus-max-size');
   return {

@@ -15,22 +15,21 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
+import { CONNECTION_RESET } from '../../system/connection-trouble.js';
 import { pollAvailability } from '../availability.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
-import { breakWhenIdle, flushed } from '../send-queue.js';
+import { closeWhenIdle, flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
-import { doubtIn, locationIn } from './answer.js';
+import { unknownOutcome, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
 import { post } from './post.js';
 import { proxyFor } from '../proxy.js';
 
-/** ms between two probes. */
 const PROBE_INTERVAL_MS = 15_000;
 
-/** ms that a probe may wait. */
-const PROBE_LIMIT = 10_000;
+const PROBE_TIMEOUT_MS = 10_000;
 
-/** Of a server that takes one file by one multipart/form-data request. */
+/** A server to which each file is uploaded by one multipart/form-data request. */
 export interface UploadSite {
   readonly url: URL;
   readonly method: 'POST' | 'PUT';
@@ -42,13 +41,13 @@ export interface UploadSite {
   /** ms without a byte moving. */
   readonly timeout: number;
   readonly onLostAnswer: 'resend' | 'hold';
-  /** A success always tells such an address of the file; without that, it is somebody else's answer. */
+  /** A success always has such a location of the file; an answer without one is not the server's. */
   readonly isFile?: (location: URL) => boolean;
-  /** Throws for what the server would refuse, before it is bothered. */
+  /** Throws for a file that the server would refuse, before anything is sent. */
   readonly check?: (file: Outgoing, fields: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-/** Delivers files by one HTTP request each. A server's answer is all that is ever known. */
+/** Uploads each file by one HTTP request, whose answer is the only proof of the delivery. */
 export class HttpTarget implements Target {
   readonly capabilities: TargetCapabilities;
   readonly availability: Observable<Availability>;
@@ -102,24 +101,24 @@ export class HttpTarget implements Target {
     }
   }
 
-  /** Nothing else is kept open between uploads. */
+  /** Ends the probes: no connection is kept open between uploads. */
   async close(): Promise<void> {
     this.#closed.abort();
   }
 
-  /** A connection alone: a request would be an upload, or an error in the server's log. */
+  /** Only connects: a request would be an upload, or an error in the server's log. */
   async #probe(signal: AbortSignal): Promise<Availability> {
     const details: ErrorDetails = { device: this.#context.name, operation: 'probe' };
-    const socket = await this.#connect(details, signal, Math.min(this.#site.timeout, PROBE_LIMIT));
+    const socket = await this.#connect(details, signal, Math.min(this.#site.timeout, PROBE_TIMEOUT_MS));
     socket.destroy();
-    return { available: true, reason: `${this.#site.url.host} takes connections`, armed: false };
+    return { available: true, reason: `${this.#site.url.host} accepts connections`, armed: false };
   }
 
   get #proxy() {
     return proxyFor(this.#site.url, this.#context.env);
   }
 
-  /** The form is begun only when the connection stands: a server that is away is never a file that may have arrived. */
+  /** Connects before the form is sent: the file cannot have arrived at a server that is offline. */
   async #connect(details: ErrorDetails, signal: AbortSignal, timeout: number): Promise<Socket> {
     const { url, tlsCa } = this.#site;
     try {
@@ -169,23 +168,25 @@ export class HttpTarget implements Target {
     const { url, method, isFile } = this.#site;
     const headers = this.#headers();
     const proxy = this.#proxy;
-    const request = { url, method, headers, form, socket, proxy, signal };
+    const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
+    const { logger, clock } = this.#context;
+    const log = { logger, clock, secrets };
+    const request = { url, method, headers, form, socket, proxy, signal, log };
     const answer = await this.#watched(socket, () => post(request));
     const size = file.source.size;
-    const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
-    const now = this.#context.clock.now();
-    const asked = { details, url, size, complete: form.committed, secrets, now };
-    const doubt = doubtIn(answer, asked);
-    if (doubt !== undefined) throw this.#lost(doubt, details);
-    const location = locationIn(answer, asked);
+    const now = clock.now();
+    const upload = { details, url, size, complete: form.committed, secrets, now };
+    const outcome = unknownOutcome(answer, upload);
+    if (outcome !== undefined) throw this.#lost(outcome, details);
+    const location = locationIn(answer, upload);
     if (!isFile || (location && isFile(location))) return location?.href ?? url.origin + url.pathname;
-    throw this.#lost(`answered ${answer.status} without the file's address`, details);
+    throw this.#lost(`answered ${answer.status} without the file's location`, details);
   }
 
-  /** axios' own limit would be on the whole request, and end every long upload, however well it goes. */
+  /** The timeout of axios is one for the whole request, and would end every long upload. */
   async #watched<T>(socket: Socket, work: () => Promise<T>): Promise<T> {
     const ended = new AbortController();
-    const watch = breakWhenIdle(socket, this.#site.timeout, this.#context.clock, ended.signal);
+    const watch = closeWhenIdle(socket, this.#site.timeout, this.#context.clock, ended.signal);
     try {
       return await work();
     } finally {
@@ -206,23 +207,23 @@ export class HttpTarget implements Target {
     return this.#unavailable(error, details);
   }
 
-  /** The library's own error is not passed on as a cause: it carries the headers, with the secrets in them. */
+  /** The error of axios is not passed on as a cause: it holds the headers with their secrets. */
   #unavailable(error: unknown, details: ErrorDetails): FileSyncError {
     if (error instanceof FileSyncError) return error;
     const cause = axios.isAxiosError(error) ? error.cause : error;
-    const trouble = webTrouble(error) ?? 'broke the connection';
-    return new FileSyncError('unavailable', `${this.#site.url.host} ${trouble}`, { ...details, cause });
+    const message = `${this.#site.url.host} ${webTrouble(error)}`;
+    return new FileSyncError('unavailable', message, { ...details, cause });
   }
 
   #lost(how: string, details: ErrorDetails): FileSyncError {
     const { resend } = this.capabilities;
-    const cure = resend ? 'it is sent again' : 'look there, then retry it, or set on_lost_answer: resend';
-    const message = `${this.#site.url.host} ${how} after the whole file was sent; it may have arrived: ${cure}`;
+    const remedy = resend ? 'it is sent again' : 'check there, then retry it, or set on_lost_answer: resend';
+    const message = `${this.#site.url.host} ${how} after the whole file was sent; it may have arrived: ${remedy}`;
     return new FileSyncError('lost-answer', message, { ...details, temporary: resend });
   }
 
   #unsupported(operation: string, path: string): FileSyncError {
-    const message = `${this.#site.url.host} takes whole files and tells nothing about them afterwards`;
+    const message = `${this.#site.url.host} supports uploads of whole files, and no queries about them`;
     return new FileSyncError('unsupported', message, { device: this.#context.name, operation, path });
   }
 }
@@ -230,8 +231,8 @@ export class HttpTarget implements Target {
 /** How a connection ended after the whole file had been sent. */
 function endOf(error: unknown): string {
   const code = axios.isAxiosError(error) ? (error.code ?? '') : '';
-  if (code === 'ETIMEDOUT') return 'gave no answer';
-  return code.startsWith('HPE_') ? 'gave an answer that is not HTTP' : 'broke the connection';
+  if (code === 'ETIMEDOUT') return 'sent no answer';
+  return code.startsWith('HPE_') ? 'sent an answer that is not HTTP' : CONNECTION_RESET;
 }
 
 const cancelled = (signal: AbortSignal, details: ErrorDetails): FileSyncError =>

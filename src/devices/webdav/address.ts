@@ -1,8 +1,8 @@
 import { FileSyncError } from '../../errors.js';
-import { nameFromBytes, pathToBytes } from '../directory/names.js';
+import { nameFromBytes, pathToBytes } from '../byte-names.js';
 
-// Paths on the server are arrays of names here, as they are after decoding: a slash in a name cannot be mistaken then.
-// Names that are not UTF-8 are written as the directory device does it.
+// Paths on the server are arrays of decoded names here, so that a slash in a name is not ambiguous. Names that are not
+// UTF-8 are represented as `nameFromBytes` does.
 
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 
@@ -15,7 +15,7 @@ export function encodeName(name: string): string {
   return [...pathToBytes(name)].map(escape).join('');
 }
 
-/** The names in a URL's path. Throws `protocol` for one that could lead elsewhere: escaped slashes, `..`, NUL. */
+/** The names in a URL's path. Throws `protocol` for a name that could leave the folder: escaped slashes, `..`, NUL. */
 export function namesIn(path: string): string[] {
   const parts = path.split('/').filter(part => part !== '');
   return parts.map(decodeName);
@@ -36,8 +36,8 @@ function bytesOf(part: string): Buffer {
 }
 
 /**
- * The names that a `href` of the server's answer leads through. A server speaks of its own files: another host, a
- * query or a name that would lead out of the folder is refused with `protocol`.
+ * The names in a `href` of the server's answer. Throws `protocol` for another host, a query, or a name that would leave
+ * the folder.
  */
 export function namesInHref(href: string, server: URL): string[] {
   const [, authority, path = ''] = /^(?:(?:https?:)?\/\/([^/?#]*))?([^?#]*)$/i.exec(href) ?? [];
@@ -46,13 +46,13 @@ export function namesInHref(href: string, server: URL): string[] {
   return namesIn(path);
 }
 
-/** Behind a proxy that ends TLS, a server may name another port or protocol for itself. */
+/** Behind a proxy that terminates TLS, a server may report another port or protocol for itself. */
 function isSameHost(authority: string, { hostname }: URL): boolean {
-  const told = `http://${authority}`;
-  return URL.canParse(told) && new URL(told).hostname === hostname;
+  const url = `http://${authority}`;
+  return URL.canParse(url) && new URL(url).hostname === hostname;
 }
 
 function suspicious(text: string): FileSyncError {
-  const message = `the server lists ${JSON.stringify(text.slice(0, 100))}, which names no file of that folder`;
+  const message = `the server lists ${JSON.stringify(text.slice(0, 100))}, which is not a file of that folder`;
   return new FileSyncError('protocol', message);
 }

@@ -1,7 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import type { ByteStream, Clock, Outgoing, WriteEvents } from '../../ports.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
-import { silence } from '../send-queue.js';
+import { timeoutError } from '../send-queue.js';
 
 interface Watching {
   /** ms. */
@@ -10,28 +10,29 @@ interface Watching {
   readonly signal: AbortSignal;
 }
 
-/** How far the reader is. */
-interface Turn {
+/** Of the reader of a body. */
+interface ReadProgress {
+  /** Chunks that were read. */
   number: number;
-  /** For the server, not for the reader. */
+  /** The reader waits for the server. */
   waiting: boolean;
 }
 
 /**
- * The bytes of an answer. Breaks it off when the reader waited for `limit` ms (noticed within twice that time); a
- * reader that takes its time is no silence of the server.
+ * The bytes of an answer. Destroys the body when the reader waited for `limit` ms (noticed within twice that time); a
+ * slow reader does not count as silence of the server.
  */
 export async function* watchedBytes(body: Readable, watching: Watching): ByteStream {
-  const turn: Turn = { number: 0, waiting: true };
+  const progress: ReadProgress = { number: 0, waiting: true };
   const ended = new AbortController();
   addAbortSignal(watching.signal, body);
-  breakWhenSilent(body, turn, watching, ended.signal).catch(ignore);
+  destroyWhenSilent(body, progress, watching, ended.signal).catch(ignore);
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
-      turn.waiting = false;
+      progress.waiting = false;
       yield chunk;
-      turn.number++;
-      turn.waiting = true;
+      progress.number++;
+      progress.waiting = true;
     }
   } finally {
     ended.abort();
@@ -39,26 +40,26 @@ export async function* watchedBytes(body: Readable, watching: Watching): ByteStr
   }
 }
 
-async function breakWhenSilent(
+async function destroyWhenSilent(
   body: Readable,
-  turn: Readonly<Turn>,
+  progress: Readonly<ReadProgress>,
   { clock, limit }: Watching,
   end: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    const before = { ...turn };
+    const before = { ...progress };
     await clock.sleep(limit, end);
-    if (turn.waiting && before.waiting && turn.number === before.number) body.destroy(silence());
+    if (progress.waiting && before.waiting && progress.number === before.number) body.destroy(timeoutError());
   }
 }
 
-/** The end of a watch. */
+/** Of a watch that has been aborted. */
 function ignore(): void {}
 
-/** The rest of a file as a request's body, which keeps why it failed. */
+/** The rest of a file as a request's body. */
 export class UploadBody {
   readonly stream: Readable;
-  /** What the file's own bytes failed with. */
+  /** The error with which reading the file failed. */
   failure: unknown;
 
   constructor(file: Outgoing, offset: number, device: string, progress: WriteEvents['progress']) {

@@ -9,7 +9,7 @@ import type { DeviceContext } from '../../config/definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
 import { bareHost, isLoopback, proxyFor } from '../proxy.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
-import { breakWhenIdle } from '../send-queue.js';
+import { closeWhenIdle } from '../send-queue.js';
 import { encodeName, namesIn } from './address.js';
 import { Credentials, type Login } from './credentials.js';
 import { toDavError } from './errors.js';
@@ -29,14 +29,14 @@ export interface DavRequest {
   readonly method: string;
   /** Names below the root. */
   readonly names: readonly string[];
-  /** Asks for the folder so many levels above the root instead. */
+  /** If set, the request is for the folder that many levels above the root. */
   readonly above?: number;
-  /** The address ends with a slash then, which some servers want. */
+  /** The URL ends with a slash then, which some servers require. */
   readonly folder?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A stream can be sent only once: the server must have let us in before. */
+  /** A stream can be sent only once: log in by another request before. */
   readonly body?: string | Readable;
-  /** The answer's body is given as a stream, whose reader watches over it. */
+  /** The answer's body is returned as a stream, which the caller reads with a timeout. */
   readonly streamed?: boolean;
   readonly signal: AbortSignal;
   readonly details: ErrorDetails;
@@ -45,18 +45,18 @@ export interface DavRequest {
 export interface DavReply {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
-  /** The whole body, or the beginning of a refusal's; empty if it is streamed. */
+  /** The whole body, or the beginning of that of a refusal; empty if the body is streamed. */
   readonly text: string;
   readonly stream: Readable;
 }
 
-/** ms that a connection is kept for the next request: less than servers do, which would break it in our hands. */
+/** How long a connection is kept for the next request: shorter than servers do, which would reset it during one. */
 const KEEP_ALIVE_MS = 4_000;
 
-/** Characters of one answer: that is more than 100,000 files in one folder. */
-const TEXT_LIMIT = 64 * 1024 * 1024;
+/** Characters of one answer; more than 100,000 files in one folder. */
+const MAX_TEXT_LENGTH = 64 * 1024 * 1024;
 
-/** Speaks HTTP with one WebDAV server: kept connections, the login, and every failure as a FileSyncError. */
+/** HTTP with one WebDAV server: keeps connections, logs in, and rejects with FileSyncError only. */
 export class DavClient {
   readonly #site: DavSite;
   readonly #context: DeviceContext;
@@ -88,7 +88,7 @@ export class DavClient {
     return this.#site.timeout;
   }
 
-  /** Names below the root that lead to what lies at these names on the server; undefined if it lies elsewhere. */
+  /** Converts names from the server's root into names below the device's root; undefined if they are not below. */
   below(names: readonly string[]): readonly string[] | undefined {
     return this.#root.every((name, index) => name === names[index])
       ? names.slice(this.#root.length)
@@ -100,7 +100,7 @@ export class DavClient {
     return new URL(this.#site.url.origin + path + (folder || names.length === 0 ? '/' : ''));
   }
 
-  /** How many folders there can be above the root. */
+  /** How many folders above the root may be made. */
   get depth(): number {
     return Math.max(0, this.#root.length - 1);
   }
@@ -110,7 +110,7 @@ export class DavClient {
     return new URL(`${this.#site.url.origin}${path.join('')}/`);
   }
 
-  /** The answer of a server that is content; its refusal is thrown. */
+  /** The answer of success; throws for a refusal. */
   async send(request: DavRequest): Promise<DavReply> {
     const reply = await this.ask(request);
     if (reply.status >= 200 && reply.status < 300) return reply;
@@ -126,7 +126,7 @@ export class DavClient {
     if (reply.status !== 401) return reply;
     const challenge = reply.header('www-authenticate') ?? '';
     const again = typeof request.body !== 'object' && credentials.challenged(challenge, sent);
-    if (again) this.#warnIfBare(credentials);
+    if (again) this.#warnIfPlaintext(credentials);
     const second = again
       ? await this.#exchange(url, request, credentials.header(request.method, url))
       : reply;
@@ -154,17 +154,16 @@ export class DavClient {
     return new FileSyncError(kind, `${this.url.host} ${what}`, this.#detailed(details));
   }
 
-  /** Whatever was thrown over a request, as the one error type. */
+  /** Translates the error of a request. */
   explain(thrown: unknown, signal: AbortSignal, details: ErrorDetails): FileSyncError {
     const all = this.#detailed(details);
     if (signal.aborted || this.#closed.signal.aborted) {
       return new FileSyncError('cancelled', 'cancelled', { ...all, cause: signal.reason });
     }
-    // The library's own error holds the headers, with the password in them.
+    // The error of axios holds the headers with the password.
     const cause = axios.isAxiosError(thrown) ? (thrown.cause ?? thrown.code) : thrown;
     if (cause instanceof FileSyncError) return cause;
-    const trouble = webTrouble(cause) ?? 'broke the connection';
-    return new FileSyncError('unavailable', `${this.url.host} ${trouble}`, { ...all, cause });
+    return new FileSyncError('unavailable', `${this.url.host} ${webTrouble(cause)}`, { ...all, cause });
   }
 
   close(): void {
@@ -189,7 +188,7 @@ export class DavClient {
   async #exchange(url: URL, request: DavRequest, authorization: string | undefined): Promise<DavReply> {
     const { method, headers, body, details } = request;
     const ended = new AbortController();
-    // `close` cuts the connections: to add its signal to every request's would leave a piece of each with it (Node 20).
+    // `close` destroys the connections: AbortSignal.any with its signal would leak memory for each request (Node 20).
     throwIfAborted(this.#closed.signal, this.#detailed(details));
     throwIfAborted(request.signal, this.#detailed(details));
     try {
@@ -201,6 +200,7 @@ export class DavClient {
         agent: this.#agent,
         proxy: proxyFor(url, this.#context.env),
         signal: request.signal,
+        log: { logger: this.#context.logger, clock: this.clock, secrets: this.#secrets },
         onSocket: socket => this.#watch(socket, ended.signal),
       });
       return await received(reply, request.streamed === true);
@@ -212,13 +212,14 @@ export class DavClient {
   }
 
   #watch(socket: Socket, ended: AbortSignal): void {
-    breakWhenIdle(socket, this.timeout, this.clock, ended).catch(() => undefined);
+    closeWhenIdle(socket, this.timeout, this.clock, ended).catch(() => undefined);
   }
 
-  #warnIfBare({ bare }: Credentials): void {
-    if (!bare || this.#warned || this.url.protocol === 'https:' || isLoopback(bareHost(this.url))) return;
+  #warnIfPlaintext({ isPlaintext }: Credentials): void {
+    if (!isPlaintext || this.#warned || this.url.protocol === 'https:' || isLoopback(bareHost(this.url)))
+      return;
     this.#warned = true;
-    const message = `${this.url.host} is told the password unencrypted, as it asks for: use https, or digest authentication there`;
+    const message = `sends the password to ${this.url.host} unencrypted, as the server asks for: use https, or digest authentication there`;
     this.#context.logger.log('warn', message);
   }
 
@@ -227,7 +228,7 @@ export class DavClient {
   }
 }
 
-/** Success has to be read whole; of a refusal what came is enough. */
+/** The body of a success must be complete; the beginning of a refusal's is enough. */
 async function received({ status, header, body }: Reply, streamed: boolean): Promise<DavReply> {
   if (status < 200 || status >= 300) return { status, header, text: await beginningOf(body), stream: body };
   const text = streamed ? '' : await textOf(body);
@@ -240,7 +241,7 @@ async function textOf(body: Readable): Promise<string> {
   for await (const piece of body.setEncoding('utf8') as AsyncIterable<string>) {
     pieces.push(piece);
     length += piece.length;
-    if (length > TEXT_LIMIT) throw new FileSyncError('protocol', 'the server answers without end');
+    if (length > MAX_TEXT_LENGTH) throw new FileSyncError('protocol', 'the answer of the server is too long');
   }
   return pieces.join('');
 }

@@ -1,3 +1,4 @@
+// A private module: package.json pins the version, and a test checks its shape.
 import {
   createDigestContext,
   generateDigestAuthHeader,
@@ -13,8 +14,8 @@ export interface Login {
 type Scheme = { readonly kind: 'basic' } | { readonly kind: 'digest'; readonly context: DigestContext };
 
 /**
- * Answers a server's challenge (RFC 7617; RFC 7616 with MD5). Nothing is sent before the server has asked: it may
- * want a digest, and Basic would tell the password to whoever listens.
+ * Answers a server's challenge (RFC 7617; RFC 7616 with MD5). Nothing is sent before a challenge: the server may support
+ * digest, and Basic would send the password readable.
  */
 export class Credentials {
   readonly #login: Login | undefined;
@@ -24,17 +25,17 @@ export class Credentials {
     this.#login = login;
   }
 
-  /** What may not stand in a message. */
+  /** Texts that no message may contain. */
   get secrets(): string[] {
     return this.#login ? [this.#login.password, basic(this.#login).slice('Basic '.length)] : [];
   }
 
-  /** The password itself goes over the line. */
-  get bare(): boolean {
+  /** Whether the password itself is sent. */
+  get isPlaintext(): boolean {
     return this.#scheme?.kind === 'basic';
   }
 
-  /** The header Authorization for one request, if the server wants one. */
+  /** The header Authorization for one request, after a challenge. */
   header(method: string, url: URL): string | undefined {
     if (!this.#login || !this.#scheme) return undefined;
     if (this.#scheme.kind === 'basic') return basic(this.#login);
@@ -44,7 +45,7 @@ export class Credentials {
     return header;
   }
 
-  /** Takes the challenge of a 401 to a request that carried `sent`. True if it is worth sending again. */
+  /** Accepts the challenge of a 401 to a request with the header `sent`. Returns whether to send the request again. */
   challenged(challenge: string, sent: string | undefined): boolean {
     if (!this.#login || (sent !== undefined && !isStale(challenge))) return false;
     this.#scheme = digestIn(challenge, this.#login) ?? basicIn(challenge);
@@ -52,7 +53,7 @@ export class Credentials {
   }
 }
 
-/** A nonce ran out, which says nothing against the password. */
+/** Whether the nonce expired, in which case the password may be right. */
 const isStale = (challenge: string): boolean => /\bstale="?true/i.test(challenge);
 
 const basic = ({ user, password }: Login): string =>

@@ -4,80 +4,80 @@ import type { DavClient, DavReply, DavRequest } from './client.js';
 import { PROPERTIES, QUOTA, readMultistatus, readQuota, type Entry } from './multistatus.js';
 
 /** A file or folder below the root. */
-export interface Found extends Entry {
+export interface Resource extends Entry {
   /** Relative to the root. */
   readonly names: readonly string[];
 }
 
-/** On whose behalf something is asked. */
+/** The operation to which a request belongs. */
 export interface RequestScope {
   readonly signal: AbortSignal;
   readonly details: ErrorDetails;
 }
 
-type Names = readonly string[];
-
-const propfind = (names: Names, depth: 0 | 1, errand: RequestScope, body = PROPERTIES): DavRequest => ({
+const propfind = (
+  names: readonly string[],
+  depth: 0 | 1,
+  scope: RequestScope,
+  body = PROPERTIES,
+): DavRequest => ({
   method: 'PROPFIND',
   names,
   folder: depth === 1,
   headers: { 'Content-Type': 'application/xml; charset=utf-8', Depth: String(depth) },
   body,
-  ...errand,
+  ...scope,
 });
 
 /** The file or folder of that name; undefined if there is none. */
 export async function statOf(
   client: DavClient,
-  names: Names,
-  errand: RequestScope,
-): Promise<Found | undefined> {
-  const reply = await client.ask(propfind(names, 0, errand));
+  names: readonly string[],
+  scope: RequestScope,
+): Promise<Resource | undefined> {
+  const reply = await client.ask(propfind(names, 0, scope));
   if (reply.status === 404) return undefined;
-  if (asksForSlash(reply, client.urlOf(names))) return { names, folder: true, size: 0, weak: false };
-  const [found] = await entriesIn(client, reply, errand.details);
+  if (redirectsToSlash(reply, client.urlOf(names)))
+    return { names, folder: true, size: 0, hasWeakEtag: false };
+  const [found] = await entriesIn(client, reply, scope.details);
   return found;
 }
 
-/** What lies in a folder; undefined if there is no such folder. Each folder is asked by itself: many servers deny more. */
+/** Lists a folder; undefined if there is none. Each folder is requested separately: many servers deny more depth. */
 export async function contentOf(
   client: DavClient,
-  names: Names,
-  errand: RequestScope,
-): Promise<Found[] | undefined> {
-  const reply = await client.ask(propfind(names, 1, errand));
+  names: readonly string[],
+  scope: RequestScope,
+): Promise<Resource[] | undefined> {
+  const reply = await client.ask(propfind(names, 1, scope));
   if (reply.status === 404) return undefined;
-  const { details } = errand;
+  const { details } = scope;
   const found = await entriesIn(client, reply, details);
   const self = found.find(entry => entry.names.length === names.length);
   if (self && !self.folder) throw client.error('not-found', 'has a file where a folder should be', details);
   const children = found.filter(entry => entry !== self);
   if (children.every(entry => isChild(entry.names, names))) return children;
-  throw client.error(
-    'protocol',
-    `lists files of another folder than ${client.urlOf(names).pathname}`,
-    details,
-  );
+  throw client.error('protocol', `lists files that are not in ${client.urlOf(names).pathname}`, details);
 }
 
-/** What may still be written to the root folder, `untold` if the server does not say; undefined if there is no such folder. */
+/** The space of the root folder, `unknown` if the server does not report it; undefined if there is no such folder. */
 export async function quotaOf(
   client: DavClient,
-  errand: RequestScope,
-): Promise<Space | 'untold' | undefined> {
-  const reply = await client.ask(propfind([], 0, errand, QUOTA));
+  scope: RequestScope,
+): Promise<Space | 'unknown' | undefined> {
+  const reply = await client.ask(propfind([], 0, scope, QUOTA));
   if (reply.status === 404) return undefined;
-  return (await understood(client, reply, errand.details, readQuota)) ?? 'untold';
+  return (await parsed(client, reply, scope.details, readQuota)) ?? 'unknown';
 }
 
-function entriesIn(client: DavClient, reply: DavReply, details: ErrorDetails): Promise<Found[]> {
-  return understood(client, reply, details, async text => {
+function entriesIn(client: DavClient, reply: DavReply, details: ErrorDetails): Promise<Resource[]> {
+  return parsed(client, reply, details, async text => {
     const entries = await readMultistatus(text, client.url);
     return entries.map(entry => ({ ...entry, names: belowRoot(client, entry, details) }));
   });
 }
 
-async function understood<Value>(
+async function parsed<Value>(
   client: DavClient,
   reply: DavReply,
   details: ErrorDetails,
@@ -88,7 +88,7 @@ async function understood<Value>(
     return await read(reply.text);
   } catch (error) {
     if (!(error instanceof FileSyncError) || error.device !== undefined) throw error;
-    throw client.error(error.kind, `gave a list that cannot be trusted: ${error.message}`, details);
+    throw client.error(error.kind, `sent an invalid list: ${error.message}`, details);
   }
 }
 
@@ -110,8 +110,8 @@ function belowRoot(client: DavClient, { names }: Entry, details: ErrorDetails): 
 const isChild = (names: readonly string[], folder: readonly string[]): boolean =>
   names.length === folder.length + 1 && folder.every((name, index) => name === names[index]);
 
-/** How some servers say that a name is that of a folder. */
-function asksForSlash(reply: DavReply, url: URL): boolean {
+/** Whether the server redirects to the name with a slash, as some do for a folder. */
+function redirectsToSlash(reply: DavReply, url: URL): boolean {
   const location = reply.header('location') ?? '';
   if (reply.status < 300 || reply.status >= 400 || !URL.canParse(location, url.href)) return false;
   return new URL(location, url).pathname === `${url.pathname}/`;

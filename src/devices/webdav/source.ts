@@ -10,24 +10,24 @@ import type {
   Space,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import { isUnfinishedUpload } from '../directory/names.js';
+import { isUnfinishedUpload } from '../part-names.js';
+import { isSameVersion } from '../same-version.js';
 import { watchedBytes } from './body.js';
 import type { DavClient, DavReply } from './client.js';
-import { contentOf, quotaOf, statOf, type RequestScope, type Found } from './folder.js';
-import { isStrong } from './multistatus.js';
+import { contentOf, quotaOf, statOf, type RequestScope, type Resource } from './folder.js';
+import { isStrongEtag } from './multistatus.js';
 
-/** Folders in one another; more of them are a link that leads in a circle. */
+/** Folders that are nested more deeply are taken for a loop of links. */
 const MAX_DEPTH = 100;
 
-/** ms after which a change is old enough for a strong ETag: a second, told in whole seconds. */
+/** Apache has a strong ETag a second after a change, whose time is rounded to seconds. */
 const STRONG_ETAG_DELAY_MS = 2000;
 
-/** ms between two probes. */
 const PROBE_INTERVAL_MS = 15_000;
 
 /**
- * Files on a WebDAV server. HTTP knows times to the second: a change within the same second that leaves the size as
- * it was is seen only if the server has strong ETags for that (Apache has, nginx has not).
+ * Files on a WebDAV server. Times in HTTP have a resolution of a second: a change within the same second that keeps the
+ * size is detected only by a strong ETag (Apache sends one, nginx does not).
  */
 export class DavSource implements Source {
   readonly capabilities: SourceCapabilities = { connections: 2, resume: true, checksum: false, remove: true };
@@ -48,7 +48,7 @@ export class DavSource implements Source {
     throwIfAborted(signal, details);
     const folders: (readonly string[])[] = [[]];
     for (let folder = folders.pop(); folder; folder = folders.pop()) {
-      if (folder.length > MAX_DEPTH) throw this.#client.error('protocol', 'has folders without end', details);
+      if (folder.length > MAX_DEPTH) throw this.#client.error('protocol', 'has a loop of folders', details);
       for (const found of await this.#content(folder, signal, details)) {
         throwIfAborted(signal, details);
         if (found.folder) folders.push(found.names);
@@ -68,17 +68,17 @@ export class DavSource implements Source {
   async checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
     const details = this.#details('checksum', file);
     throwIfAborted(signal, details);
-    throw this.#client.error('unsupported', 'tells no checksum of its files', details);
+    throw this.#client.error('unsupported', 'computes no checksums', details);
   }
 
-  /** As far as the server obeys conditions it deletes nothing but the version that was looked at right before. */
+  /** The request has a condition, by which the server deletes only the version that was found right before. */
   async remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     const details = this.#details('remove', file);
     throwIfAborted(signal, details);
     const names = namesOf(file);
     const found = await this.#withStrongEtag(names, { signal, details });
     if (!found) return this.#missing(file, signal, details).then(error => throwUnlessMissing(error));
-    if (!isSame(file, found)) throw this.#changed(file, details);
+    if (found.folder || !isSameVersion(file, found)) throw this.#changed(file, details);
     const headers = conditionsOn(file, found.strongEtag);
     const reply = await this.#client.ask({ method: 'DELETE', names, headers, signal, details });
     if (reply.status === 404) return;
@@ -86,14 +86,14 @@ export class DavSource implements Source {
     if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
   }
 
-  /** Rejects with `unsupported` where the server does not tell it, as Apache and nginx do not. */
+  /** Rejects with `unsupported` if the server does not report the space, as Apache and nginx. */
   async space(signal: AbortSignal): Promise<Space> {
     const details = this.#details('stat');
     throwIfAborted(signal, details);
     const space = await quotaOf(this.#client, { signal, details });
     if (!space) throw this.#noRoot(details);
-    if (space !== 'untold') return space;
-    throw this.#client.error('unsupported', 'does not tell how much space is free there', details);
+    if (space !== 'unknown') return space;
+    throw this.#client.error('unsupported', 'does not report its free space', details);
   }
 
   async close(): Promise<void> {
@@ -104,24 +104,25 @@ export class DavSource implements Source {
   async #probe(signal: AbortSignal): Promise<Availability> {
     const details = this.#details('probe');
     const root = await statOf(this.#client, [], { signal, details });
-    if (root?.folder) return { available: true, reason: `${this.#client.url.host} lets us in`, armed: false };
+    if (root?.folder) return { available: true, reason: `${this.#client.url.host}: login ok`, armed: false };
     throw this.#noRoot(details);
   }
 
   /**
-   * Apache gives what changed within the last second a weak ETag, which is no condition for a deletion, and compares
-   * If-Unmodified-Since with its own clock then.
+   * Within a second after a change, Apache's ETag is weak, which is not valid in a condition, and If-Unmodified-Since is
+   * compared with the server's clock.
    */
-  async #withStrongEtag(names: readonly string[], errand: RequestScope): Promise<Found | undefined> {
+  async #withStrongEtag(names: readonly string[], scope: RequestScope): Promise<Resource | undefined> {
     const { clock } = this.#client;
-    const found = await statOf(this.#client, names, errand);
-    if (!found?.weak || Math.abs(clock.now() - (found.modified ?? 0)) > STRONG_ETAG_DELAY_MS) return found;
-    await clock.sleep(STRONG_ETAG_DELAY_MS, errand.signal);
-    return statOf(this.#client, names, errand);
+    const found = await statOf(this.#client, names, scope);
+    if (!found?.hasWeakEtag || Math.abs(clock.now() - (found.modified ?? 0)) > STRONG_ETAG_DELAY_MS)
+      return found;
+    await clock.sleep(STRONG_ETAG_DELAY_MS, scope.signal);
+    return statOf(this.#client, names, scope);
   }
 
-  /** A folder that has gone since it was listed holds no files. */
-  async #content(folder: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<Found[]> {
+  /** A folder that was removed after it was listed has no files. */
+  async #content(folder: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<Resource[]> {
     const found = await contentOf(this.#client, folder, { signal, details });
     if (!found && folder.length === 0) throw this.#noRoot(details);
     return found ?? [];
@@ -144,10 +145,11 @@ export class DavSource implements Source {
       throw this.#client.explain(error, signal, details);
     }
     await this.#checkSame(file, etag, signal, details);
-    if (position !== file.size) throw this.#client.error('io', `ended ${file.path} early`, details);
+    if (position !== file.size)
+      throw this.#client.error('io', `sent fewer bytes of ${file.path} than it has`, details);
   }
 
-  /** The answer that brings the very file that was listed, from the offset on or whole. */
+  /** The answer with the listed version of the file, from the offset on or whole. Throws `changed` for another version. */
   async #get(
     file: SourceFile,
     offset: number,
@@ -158,7 +160,7 @@ export class DavSource implements Source {
     const names = namesOf(file);
     const reply = await this.#client.ask({ method: 'GET', names, headers, streamed: true, signal, details });
     await this.#checkServed(reply, file, signal, details);
-    if (begins(reply, offset) && isSame(file, toldBy(reply))) return reply;
+    if (startsAt(reply, offset) && isSameVersion(file, versionIn(reply))) return reply;
     reply.stream.destroy();
     throw this.#changed(file, details);
   }
@@ -172,8 +174,8 @@ export class DavSource implements Source {
     const reply = await this.#client.ask({ method: 'HEAD', names: namesOf(file), signal, details });
     await this.#checkServed(reply, file, signal, details);
     const now = reply.header('etag');
-    const other = isStrong(etag) && isStrong(now) && now !== etag;
-    if (other || !isSame(file, toldBy(reply))) throw this.#changed(file, details);
+    const other = isStrongEtag(etag) && isStrongEtag(now) && now !== etag;
+    if (other || !isSameVersion(file, versionIn(reply))) throw this.#changed(file, details);
   }
 
   /** Throws unless the server has such a file. */
@@ -190,11 +192,11 @@ export class DavSource implements Source {
     throw this.#client.refusal(reply, details);
   }
 
-  /** A file is gone only if its root is still there: the disk behind the server may be away. */
+  /** A file counts as removed only if the root exists: the server's disk may be unmounted. */
   async #missing(file: SourceFile, signal: AbortSignal, details: ErrorDetails): Promise<FileSyncError> {
     const root = await statOf(this.#client, [], { signal, details });
     return root
-      ? this.#client.error('not-found', `has no ${file.path} any more`, details)
+      ? this.#client.error('not-found', `no longer has ${file.path}`, details)
       : this.#noRoot(details);
   }
 
@@ -208,7 +210,11 @@ export class DavSource implements Source {
   }
 
   #changed({ path }: SourceFile, details: ErrorDetails): FileSyncError {
-    return this.#client.error('changed', `has another ${path} than was listed: it changed since`, details);
+    return this.#client.error(
+      'changed',
+      `has another version of ${path}: it changed after it was listed`,
+      details,
+    );
   }
 
   #details(operation: string, file?: SourceFile): ErrorDetails {
@@ -222,36 +228,26 @@ function throwUnlessMissing(error: FileSyncError): void {
   if (error.kind !== 'not-found') throw error;
 }
 
-function fileOf({ names, size, modified }: Found): SourceFile {
+function fileOf({ names, size, modified }: Resource): SourceFile {
   return { path: names.join('/'), size, ...(modified !== undefined && { modified }) };
 }
 
-type Version = Pick<Found, 'folder'> & { readonly size?: number; readonly modified?: number };
-
-function isSame(file: SourceFile, found: Version): boolean {
-  const sameSize = found.size === undefined || found.size === file.size;
-  const sameTime =
-    found.modified === undefined || file.modified === undefined || found.modified === file.modified;
-  return !found.folder && sameSize && sameTime;
-}
-
-/** Headers under which a server serves or deletes this version alone (RFC 9110 section 13.1). */
+/** Headers with which a server serves or deletes only this version (RFC 9110 section 13.1). */
 function conditionsOn({ modified }: SourceFile, etag?: string): Record<string, string> {
   if (etag !== undefined) return { 'If-Match': etag };
   return modified === undefined ? {} : { 'If-Unmodified-Since': new Date(modified).toUTCString() };
 }
 
-/** Whether a partial answer is the part that was asked for. */
-const begins = ({ status, header }: DavReply, offset: number): boolean =>
+/** Whether the answer is whole, or the part from the offset on. */
+const startsAt = ({ status, header }: DavReply, offset: number): boolean =>
   status === 200 || (header('content-range') ?? '').startsWith(`bytes ${offset}-`);
 
-function toldBy({ status, header }: DavReply): Version {
-  const told =
+function versionIn({ status, header }: DavReply): Pick<SourceFile, 'modified'> & { readonly size?: number } {
+  const size =
     status === 206 ? /\/(\d+)$/.exec(header('content-range') ?? '')?.[1] : header('content-length');
   const modified = Date.parse(header('last-modified') ?? '');
   return {
-    folder: false,
-    ...(told !== undefined && { size: Number(told) }),
+    ...(size !== undefined && { size: Number(size) }),
     ...(Number.isFinite(modified) && { modified }),
   };
 }

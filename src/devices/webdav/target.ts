@@ -14,20 +14,19 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import { partName } from '../directory/names.js';
+import { partName } from '../part-names.js';
 import { checkTargetPath } from '../target-path.js';
 import { UploadBody, watchedBytes } from './body.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
 import { statOf } from './folder.js';
-import { takesRanges } from './ranges.js';
+import { supportsRanges } from './ranges.js';
 
-/** ms between two probes. */
 const PROBE_INTERVAL_MS = 15_000;
 
-/** Bytes from which on it is worth finding out whether an upload could be continued. */
-const WORTH_RESUMING = 256 * 1024;
+/** For smaller files, no request tests whether an upload could be resumed. */
+const MIN_RESUMABLE_BYTES = 256 * 1024;
 
-/** One upload under way. */
+/** One upload in progress. */
 interface Upload {
   readonly file: Outgoing;
   readonly final: readonly string[];
@@ -39,9 +38,8 @@ interface Upload {
 }
 
 /**
- * Files go up as `<name>.<token>.part`, are compared by size and get their name by a MOVE that replaces nothing.
- * Where the server takes a PUT of a part (Content-Range), what broke off is continued; most servers do not, and throw
- * away what was not whole.
+ * Files are uploaded as `<name>.<token>.part`, verified by size and renamed by a MOVE that replaces nothing. If the server
+ * supports PUT of a part (Content-Range), uploads are resumed; most servers do not, and discard an incomplete upload.
  */
 export class DavTarget implements Target {
   readonly capabilities: TargetCapabilities = {
@@ -56,7 +54,7 @@ export class DavTarget implements Target {
   readonly #device: string;
   readonly #closed = new AbortController();
   readonly #folders = new Set<string>();
-  /** Whether the server takes parts; undefined until a large file asks for it. */
+  /** Whether the server supports PUT of a part; undefined before the first large file. */
   #ranges: boolean | undefined;
 
   constructor(client: DavClient, device: string) {
@@ -67,7 +65,7 @@ export class DavTarget implements Target {
   }
 
   async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
-    const details = this.#begin('stat', path, signal);
+    const details = this.#check('stat', path, signal);
     const found = await statOf(this.#client, path.split('/'), { signal, details });
     const part = this.#ranges === false ? undefined : await this.#partial(path, token, signal, details);
     const partial = part ?? 0;
@@ -75,7 +73,7 @@ export class DavTarget implements Target {
   }
 
   async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
-    const details = this.#begin('checksum', path, signal);
+    const details = this.#check('checksum', path, signal);
     return this.#hashOf(path.split('/'), signal, details);
   }
 
@@ -86,7 +84,7 @@ export class DavTarget implements Target {
     signal: AbortSignal,
     events: WriteEvents,
   ): Promise<Receipt> {
-    const details = this.#begin('write', path, signal);
+    const details = this.#check('write', path, signal);
     const part = partName(path, file.token).split('/');
     const upload = { file, final: path.split('/'), part, offset, signal, events, details };
     await this.#prepare(upload);
@@ -106,18 +104,18 @@ export class DavTarget implements Target {
     const details = { device: this.#device, operation: 'probe' };
     const root = await statOf(this.#client, [], { signal, details });
     const { host } = this.#client.url;
-    const reason = root ? `${host} lets us in` : `${host} lets us in; the folder is made with the first file`;
+    const reason = root ? `${host}: login ok` : `${host}: login ok; the folder is made with the first file`;
     return { available: true, reason, armed: false };
   }
 
-  /** Asks before anything is sent: that also settles the login, for which a body could not be sent twice. */
+  /** These requests also log in: the body of an upload could not be sent twice. */
   async #prepare({ final, part, offset, signal, details }: Upload): Promise<void> {
     if (await statOf(this.#client, final, { signal, details })) throw this.#exists(final, details);
     await this.#makeFolder(final.slice(0, -1), signal, details);
     if (offset === 0) return;
     const there = await statOf(this.#client, part, { signal, details });
     if (there?.size === offset) return;
-    const what = `holds ${there?.size ?? 0} bytes of the unfinished upload, not ${offset}`;
+    const what = `has ${there?.size ?? 0} bytes of the partial upload, not ${offset}`;
     throw this.#client.error('changed', what, details);
   }
 
@@ -131,24 +129,24 @@ export class DavTarget implements Target {
     await this.#put(upload, { ...length, 'Content-Range': `bytes ${offset}-${size - 1}/${size}` });
   }
 
-  /** Whether it shall go in such a way that it can be continued when it breaks off. */
+  /** Whether the upload is sent in a way that allows to resume it. */
   async #isResumable(upload: Upload): Promise<boolean> {
     const { file, offset } = upload;
-    if (offset === 0 && file.source.size < WORTH_RESUMING) return false;
+    if (offset === 0 && file.source.size < MIN_RESUMABLE_BYTES) return false;
     this.#ranges ??= await this.#probeRanges(upload);
-    if (offset > 0 && !this.#ranges) await this.#discard(upload, 'cannot continue an upload');
+    if (offset > 0 && !this.#ranges) await this.#discard(upload, 'cannot resume an upload');
     return this.#ranges;
   }
 
-  /** What is there already when the bytes come is kept when they stop coming. */
+  /** Makes an empty file: the server keeps the bytes of an interrupted PUT only in an existing file. */
   async #putNothing({ part: names, signal, details }: Upload): Promise<void> {
     const headers = { ...TYPE, 'Content-Length': '0' };
     await this.#client.send({ method: 'PUT', names, headers, body: '', signal, details });
   }
 
   async #probeRanges({ file, part, signal, details }: Upload): Promise<boolean> {
-    const trial = partName([...part.slice(0, -1), 'probe'].join('/'), file.token);
-    return takesRanges(this.#client, trial.split('/'), signal, details);
+    const test = partName([...part.slice(0, -1), 'probe'].join('/'), file.token);
+    return supportsRanges(this.#client, test.split('/'), signal, details);
   }
 
   async #put(upload: Upload, headers: Readonly<Record<string, string>>): Promise<void> {
@@ -171,10 +169,10 @@ export class DavTarget implements Target {
     const { file, part, signal, details } = upload;
     const there = await statOf(this.#client, part, { signal, details });
     if (there?.size !== file.source.size)
-      await this.#discard(upload, `holds ${there?.size ?? 'no'} bytes of it`);
+      await this.#discard(upload, `has ${there?.size ?? 'no'} bytes of it`);
     if (!file.readBack) return 'size';
     const { value } = await this.#hashOf(part, signal, details);
-    return value === file.sha256 ? 'hash' : this.#discard(upload, 'holds other bytes of it');
+    return value === file.sha256 ? 'hash' : this.#discard(upload, 'has other bytes of it');
   }
 
   /** Reads a file back. */
@@ -188,7 +186,7 @@ export class DavTarget implements Target {
     }
   }
 
-  /** What is wrong cannot be continued: the next try begins anew. */
+  /** A wrong part cannot be resumed: the next attempt starts from the beginning. */
   async #discard({ file, part, signal, details }: Upload, why: string): Promise<never> {
     await this.#client.ask({ method: 'DELETE', names: part, signal, details });
     throw this.#client.error('corrupt', `${why}: ${file.source.path} is sent again from the start`, details);
@@ -199,11 +197,11 @@ export class DavTarget implements Target {
     const reply = await this.#client.ask({ method: 'MOVE', names: part, headers, signal, details });
     if (reply.status === 412) throw this.#exists(final, details);
     if (NO_MOVE.includes(reply.status)) throw this.#client.error('unsupported', CANNOT_MOVE, details);
-    if (reply.status === 404) throw this.#client.error('changed', 'has lost the unfinished upload', details);
+    if (reply.status === 404) throw this.#client.error('changed', 'has lost the partial upload', details);
     if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
   }
 
-  /** From the inmost folder outwards: those above may be none of our business. */
+  /** From the innermost folder outwards: folders above may not be accessible. */
   async #makeFolder(names: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<void> {
     const key = names.join('/');
     if (this.#folders.has(key)) return;
@@ -217,7 +215,7 @@ export class DavTarget implements Target {
     this.#folders.add(key);
   }
 
-  /** The root may lie in folders that are missing, too (409): as many of them are made, and no more is asked for. */
+  /** Folders above the root may be missing, too (409): only as many requests are sent as are needed. */
   async #make(mkcol: DavRequest, levels: number): Promise<DavReply> {
     const reply = await this.#client.ask(mkcol);
     const above = (mkcol.above ?? 0) + 1;
@@ -237,10 +235,10 @@ export class DavTarget implements Target {
   }
 
   #exists(final: readonly string[], details: ErrorDetails) {
-    return this.#client.error('exists', `has ${posix.join(...final)} already`, details);
+    return this.#client.error('exists', `already has ${posix.join(...final)}`, details);
   }
 
-  #begin(operation: string, path: string, signal: AbortSignal): ErrorDetails {
+  #check(operation: string, path: string, signal: AbortSignal): ErrorDetails {
     const details = { device: this.#device, operation, path };
     throwIfAborted(signal, details);
     checkTargetPath(path, details);
@@ -249,7 +247,6 @@ export class DavTarget implements Target {
 }
 
 const NO_MOVE: readonly number[] = [405, 501];
-const CANNOT_MOVE =
-  'gives no file its name (MOVE): allow that there (nginx: dav_methods PUT DELETE MKCOL MOVE)';
+const CANNOT_MOVE = 'cannot rename files (MOVE): allow that there (nginx: dav_methods PUT DELETE MKCOL MOVE)';
 
 const TYPE = { 'Content-Type': 'application/octet-stream' };

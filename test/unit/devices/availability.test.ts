@@ -6,7 +6,7 @@ import type { Availability } from '../../../src/ports.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const here: Availability = { available: true, reason: 'reached', armed: false };
-const away: Availability = { available: false, reason: 'switched off', armed: false };
+const offline: Availability = { available: false, reason: 'switched off', armed: false };
 
 describe('pollAvailability', () => {
   let clock: VirtualClock;
@@ -27,7 +27,7 @@ describe('pollAvailability', () => {
   const poll = (until?: AbortSignal) =>
     pollAvailability(probe, { clock, interval: 1000, ...(until && { until }) });
 
-  /** Subscribes and gives what is emitted. */
+  /** Subscribes and returns the emitted values. */
   function follow(availability = poll()) {
     const seen: Availability[] = [];
     let completed = false;
@@ -38,7 +38,7 @@ describe('pollAvailability', () => {
     return { seen, stop: () => subscription.unsubscribe(), completed: () => completed };
   }
 
-  it('tells the first value as soon as it is known, then changes only', async () => {
+  it('emits the first value as soon as it is known, then changes only', async () => {
     const { seen, stop } = follow();
     await clock.advance(3000);
     assert.deepEqual(seen, [here]);
@@ -46,13 +46,13 @@ describe('pollAvailability', () => {
     await clock.advance(1000);
     state = { ...here, reason: 'by cable', armed: true };
     await clock.advance(1000);
-    state = away;
+    state = offline;
     await clock.advance(1000);
     assert.deepEqual(seen, [
       here,
       { ...here, armed: true },
       { ...here, reason: 'by cable', armed: true },
-      away,
+      offline,
     ]);
     stop();
   });
@@ -70,7 +70,7 @@ describe('pollAvailability', () => {
     assert.equal(clock.sleeping, 0);
   });
 
-  it('probes once for many, and gives a later subscriber the latest value at once', async () => {
+  it('probes once for many, and emits the latest value to a later subscriber at once', async () => {
     const availability = poll();
     const first = follow(availability);
     await clock.advance(0);
@@ -78,17 +78,17 @@ describe('pollAvailability', () => {
     assert.deepEqual(second.seen, [here]);
     assert.equal(probes, 1);
     first.stop();
-    state = away;
+    state = offline;
     await clock.advance(1000);
-    assert.deepEqual(second.seen, [here, away]);
+    assert.deepEqual(second.seen, [here, offline]);
     second.stop();
   });
 
   it('probes afresh for a subscriber that comes after all have left', async () => {
     const availability = poll();
     assert.deepEqual(await firstValueFrom(availability), here);
-    state = away;
-    assert.deepEqual(await firstValueFrom(availability), away);
+    state = offline;
+    assert.deepEqual(await firstValueFrom(availability), offline);
   });
 
   it('takes an error for unavailable, with its message', async () => {
@@ -97,8 +97,8 @@ describe('pollAvailability', () => {
     assert.deepEqual(await firstValueFrom(poll()), { available: false, reason, armed: false });
   });
 
-  it('asks a device that stays away less often, and at the old pace when it is back', async () => {
-    state = away;
+  it('probes a device that stays offline less often, and at the old interval when it is back', async () => {
+    state = offline;
     const { stop } = follow();
     await clock.advance(0);
     const pauses: (number | undefined)[] = [];
@@ -113,35 +113,35 @@ describe('pollAvailability', () => {
     stop();
   });
 
-  it('asks at once when an operation has met the device away, also if that was during a probe', async () => {
+  it('probes at once when an operation found the device offline, also during a probe', async () => {
     const again = new Subject<void>();
     const { seen, stop } = follow(pollAvailability(probe, { clock, interval: 1000, again }));
     again.next();
     await clock.advance(0);
     assert.equal(probes, 2);
-    state = away;
+    state = offline;
     again.next();
     await clock.advance(0);
-    assert.deepEqual(seen, [here, away]);
+    assert.deepEqual(seen, [here, offline]);
     stop();
     await clock.advance(0);
     assert.equal(again.observed, false);
   });
 
-  it('tells that an operation met the device away before it has asked, and then what the device says', async () => {
+  it('reports that an operation found the device offline before the next probe, and then its result', async () => {
     const missed = new Subject<string>();
     const { seen, stop } = follow(pollAvailability(probe, { clock, interval: 1000, missed }));
     await clock.advance(0);
     missed.next('switched off');
-    assert.deepEqual(seen, [here, away]);
+    assert.deepEqual(seen, [here, offline]);
     await clock.advance(0);
-    assert.deepEqual(seen, [here, away, here]);
+    assert.deepEqual(seen, [here, offline, here]);
     stop();
     await clock.advance(0);
     assert.equal(missed.observed, false);
   });
 
-  it('completes when the device is closed, also for who comes later', async () => {
+  it('completes when the device is closed, also for later subscribers', async () => {
     const close = new AbortController();
     const availability = poll(close.signal);
     const early = follow(availability);
@@ -156,7 +156,7 @@ describe('pollAvailability', () => {
     assert.equal(probes, before);
   });
 
-  it('hands the probe a signal that aborts when nobody waits for it any more', async () => {
+  it('the signal of a probe aborts when the last subscriber leaves', async () => {
     const signals: AbortSignal[] = [];
     const endless: Probe = signal => {
       signals.push(signal);

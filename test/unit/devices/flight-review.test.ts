@@ -16,7 +16,7 @@ function ulog(size = 100_000): Uint8Array {
 const write = (bytes: Uint8Array) => [outgoing(bytes), 'log001.ulg', 0, never, new Events()] as const;
 
 describe('flight-review target', () => {
-  it('sends what Flight Review asks for and gives the address of the log', () =>
+  it('sends the fields of Flight Review and returns the location of the log', () =>
     withUpload(
       { ...setup, options: { email: 'pilot@example.org', fields: { feedback: 'windy' } } },
       async ({ target, receiver }) => {
@@ -56,7 +56,7 @@ describe('flight-review target', () => {
     });
   });
 
-  it('a success without the address of a log is not known to be one', () => {
+  it('a success without the location of a log is a lost answer', () => {
     const page: Trouble = { after: Infinity, answer: { status: 200, body: '<html>welcome</html>' } };
     const other: Trouble = { after: Infinity, answer: { status: 302, headers: { location: '/welcome' } } };
     return withUpload({ ...setup, troubles: [page, other] }, async ({ target }) => {
@@ -65,7 +65,7 @@ describe('flight-review target', () => {
     });
   });
 
-  it('does not bother the server with what it would refuse', () =>
+  it('sends nothing that the server would refuse', () =>
     withUpload({ ...setup, options: { max_size: '200KB' } }, async ({ target, receiver }) => {
       const notULog = await failsWith(() => target.write(...write(sample(5000))), 'rejected');
       assert.match(notULog.message, /not a ULog file/);

@@ -3,9 +3,11 @@ import type { Server } from 'node:net';
 import { ftp } from '../../../src/devices/ftp.js';
 import type { ErrorKind } from '../../../src/errors.js';
 import type { Target } from '../../../src/ports.js';
-import { sample, failsWith } from '../../conformance/support.js';
+import { ProtocolLog } from '../../../src/devices/ftp/protocol-log.js';
+import { failsWith, listed, sample } from '../../conformance/support.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
-import { makeTarget } from '../../servers/device.js';
+import { makeSource, makeTarget } from '../../servers/device.js';
 import { freePort } from '../../servers/served.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
 import { scriptedFtp, type Script, type Taking } from '../../servers/scripted-ftp.js';
@@ -61,7 +63,7 @@ describe('ftp target', () => {
     });
   }
 
-  it('takes a greeting that sends it away for busy', async () => {
+  it('takes the greeting 421 for busy', async () => {
     const made = await connect({}, '421 Service not available');
     await failsWith(() => stat(made), 'busy');
   });
@@ -79,13 +81,13 @@ describe('ftp target', () => {
     assert.match(error.message, /transfer strategies/);
   });
 
-  it('a server that is not there is unavailable, and says why', async () => {
+  it('a server that is offline is unavailable, with the reason', async () => {
     target = await makeTarget(ftp, { host: '127.0.0.1', port: await freePort() });
     const refused = await failsWith(() => stat(target as Target), 'unavailable');
     assert.match(refused.message, /127\.0\.0\.1 refuses connections/);
   });
 
-  it('a server that is silent at login is given up', async () => {
+  it('a server that is silent at login times out', async () => {
     const clock = new VirtualClock();
     const scripted = await scriptedFtp({ USER: '' }, '');
     server = scripted.server;
@@ -104,7 +106,7 @@ describe('ftp target', () => {
     await failing;
   });
 
-  it('close ends what is under way', async () => {
+  it('close cancels operations in progress', async () => {
     const made = await connect({}, '');
     const failing = failsWith(() => stat(made), 'cancelled');
     await made.close();
@@ -112,7 +114,7 @@ describe('ftp target', () => {
     await failsWith(() => stat(made), 'cancelled');
   });
 
-  /** `take` hears the commands by their first words, as they came together. */
+  /** @param take called with the commands that were sent together */
   async function connectTo(take: Taking, clock?: VirtualClock): Promise<Target> {
     const script = { ...LOGGED_IN, PWD: '257 "/"', SIZE: '213 7' };
     const scripted = await scriptedFtp(script, '220 ready', {}, take);
@@ -124,14 +126,14 @@ describe('ftp target', () => {
   const wordsOf = (lines: readonly string[]) => lines.map(line => line.split(' ')[0]).join(' ');
   const SETTINGS = 'STRU OPTS TYPE PWD NOOP';
 
-  it('asks once what the server offers, and sends together what needs no answer', async () => {
+  it('requests the features once, and sends independent commands together', async () => {
     const exchanges: string[] = [];
     const made = await connectTo(lines => (exchanges.push(wordsOf(lines)), lines));
     assert.deepEqual(await stat(made), { size: 7, partial: 0 });
     assert.deepEqual(exchanges, ['OPTS', 'USER', 'PASS', 'FEAT', SETTINGS, 'SIZE SIZE']);
   });
 
-  it('sends one by one, on every connection, to a server that hangs up on commands together', async () => {
+  it('sends one command at a time, on every connection, to a server that closes on several', async () => {
     const exchanges: string[] = [];
     const made = await connectTo(lines => {
       exchanges.push(wordsOf(lines));
@@ -143,12 +145,12 @@ describe('ftp target', () => {
     assert.equal(exchanges.filter(words => words.includes(' ')).length, 1);
   });
 
-  it('sends one by one to a server that answers out of turn', async () => {
+  it('sends one command at a time to a server that answers in another order', async () => {
     const made = await connectTo(lines => lines.toReversed());
     assert.deepEqual(await stat(made), { size: 7, partial: 0 });
   });
 
-  it('sends one by one to a server that drops all but the first of commands together', async () => {
+  it('sends one command at a time to a server that drops all but the first of several', async () => {
     const clock = new VirtualClock();
     let dropped = false;
     const made = await connectTo(lines => ((dropped ||= lines.length > 1), lines.slice(0, 1)), clock);
@@ -158,7 +160,43 @@ describe('ftp target', () => {
     assert.deepEqual(await asking, { size: 7, partial: 0 });
   });
 
-  it('refuses a host that is an address of the web', () => {
+  it('logs commands, replies and data connections at the level debug, without the password', async () => {
+    const script = { ...LOGGED_IN, PASS: '230 welcome, {line}', CWD: `250 "${PASSWORD}"`, MDTM: '500 no' };
+    const line = '-rw-r--r--   1 u   g   5 Jan 05 2020 log.ulg\r\n';
+    const scripted = await scriptedFtp(script, '220 ready', { LIST: line });
+    server = scripted.server;
+    const logger = new RecordingLogger();
+    const options = { host: '127.0.0.1', port: scripted.port, user: 'u', password: PASSWORD };
+    const source = await makeSource(ftp, options, { logger });
+    assert.equal((await listed(source)).length, 1);
+    await source.close();
+    const lines = logger.messages('debug').map(entry => entry.replace(/\b\d{4,5}\b/g, 'N'));
+    for (const expected of [
+      '< 220 ready',
+      '> USER u',
+      '> PASS ****',
+      '< 230 welcome, PASS ***',
+      '> CWD /',
+      '< 250 "***"',
+      'data connection to 127.0.0.1 port N opened',
+      '> LIST -a',
+      '< 226 done',
+      'data connection closed',
+      '> QUIT',
+    ]) {
+      assert.ok(lines.includes(expected), `${expected} is not in ${lines.join('\n')}`);
+    }
+    assert.doesNotMatch(JSON.stringify(logger.entries), new RegExp(PASSWORD));
+  });
+
+  it('logs whole lines of a reply that comes in pieces', () => {
+    const lines: string[] = [];
+    const log = new ProtocolLog(text => lines.push(text));
+    for (const entry of ['< 230-hello\r\n230 cor', '< rect horse\r', '< \n', '> PASS ###']) log.add(entry);
+    assert.deepEqual(lines, ['< 230-hello', '< 230 correct horse', '> PASS ****']);
+  });
+
+  it('refuses a host that is a URL', () => {
     const parsed = ftp.options.safeParse({ host: 'ftp://192.168.0.10/logs' });
     assert.match(parsed.error?.issues[0]?.message ?? '', /without ftp:\/\//);
   });

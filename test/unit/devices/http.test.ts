@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import type { Reply, Trouble } from '../../../src/demo/receiver.js';
 import { http } from '../../../src/devices/http.js';
+import { publicUrl } from '../../../src/devices/http/request-log.js';
 import type { ErrorKind, FileSyncError } from '../../../src/errors.js';
 import type { ByteStream, Target } from '../../../src/ports.js';
 import { checksumOf, failsWith, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { systemClock } from '../../../src/system/clock.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeCertificates } from '../../servers/certificates.js';
 import { makeTarget } from '../../servers/device.js';
@@ -22,7 +24,7 @@ import { withUpload, type UploadSetup } from '../../servers/upload-bench.js';
 
 const BYTES = sample(300_000);
 
-/** More than the kernel takes on both sides together, so that a server can be known not to have it. */
+/** More than the kernel takes on both sides together, so that the server cannot have it. */
 const LARGE = Buffer.alloc(24_000_000, 'flight');
 const setup: UploadSetup = { type: http, page: '/plain' };
 
@@ -35,7 +37,7 @@ const answered = (status: number, more: Partial<Reply> = {}): Trouble => ({
   answer: { status, ...more },
 });
 
-/** What an upload ends with, when that happens to it. */
+/** The error of an upload with that trouble. */
 async function errorOf(
   trouble: Trouble,
   kind: ErrorKind,
@@ -52,7 +54,7 @@ async function errorOf(
 }
 
 describe('http target', () => {
-  it('sends the file and the fields, with a length, and gives the address in the answer', () =>
+  it('sends the file and the fields, with a length, and returns the location in the answer', () =>
     withUpload(
       { ...setup, options: { fields: { note: 'of {description}' } } },
       async ({ target, receiver }) => {
@@ -66,7 +68,7 @@ describe('http target', () => {
       },
     ));
 
-  it('gives the address that a Location header tells, and does not follow it', () =>
+  it('returns the location in a Location header, and does not follow it', () =>
     withUpload(
       { ...setup, troubles: [answered(303, { headers: { location: '/files/7' } })] },
       async ({ target, receiver }) => {
@@ -75,7 +77,7 @@ describe('http target', () => {
       },
     ));
 
-  it("gives the upload's own address, without its query, if the answer tells none", () =>
+  it("returns the upload's URL, without its query, if the answer has no location", () =>
     withUpload(
       { ...setup, page: '/plain?key=abc', troubles: [answered(204)] },
       async ({ target, receiver }) => {
@@ -110,7 +112,7 @@ describe('http target', () => {
     });
   }
 
-  it('a redirect that only moves the upload took nothing', async () => {
+  it('with a redirect that only moves the upload, nothing was stored', async () => {
     const location = 'https://127.0.0.1/plain';
     for (const status of [301, 302, 307, 308]) {
       const error = await errorOf(answered(status, { headers: { location } }), 'protocol');
@@ -118,22 +120,22 @@ describe('http target', () => {
     }
   });
 
-  it('a redirect to a login page took nothing, wherever that page is', async () => {
+  it('with a redirect to a login page, nothing was stored', async () => {
     for (const location of ['/login?next=/plain', 'http://portal.example.org/sign-in', '/accounts/signin/']) {
       const error = await errorOf(answered(302, { headers: { location } }), 'denied');
-      assert.match(error.message, /does not let us in.*302/);
+      assert.match(error.message, /refused the login.*302/);
     }
   });
 
-  it('a redirect to another site may be that of a network in between: not known to be a success', async () => {
+  it('a redirect to another site may be that of a network in between: a lost answer', async () => {
     const error = await errorOf(
       answered(302, { headers: { location: 'http://10.0.0.1/welcome' } }),
       'lost-answer',
     );
-    assert.match(error.message, /sent us on to 10\.0\.0\.1 \(302\)/);
+    assert.match(error.message, /redirected to 10\.0\.0\.1 \(302\)/);
   });
 
-  it('obeys Retry-After in seconds and as a date', async () => {
+  it('applies Retry-After in seconds and as a date', async () => {
     const seconds = await errorOf(answered(503, { headers: { 'retry-after': '120' } }), 'busy');
     assert.equal(seconds.retryAfterMs, 120_000);
     const clock = { ...systemClock, now: () => Date.UTC(2026, 0, 1) };
@@ -153,10 +155,10 @@ describe('http target', () => {
     assert.equal(resent.temporary, true);
   });
 
-  it('a connection that breaks before the commit is none', async () => {
+  it('a connection reset before the commit is unavailable', async () => {
     const error = await errorOf({ after: 1_000_000 }, 'unavailable', {}, LARGE);
     assert.equal(error.commits, 0);
-    assert.match(error.message, /broke the connection/);
+    assert.match(error.message, /closed the connection \(connection reset\)/);
   });
 
   it('an early 413 is reported as that, with the size', async () => {
@@ -168,25 +170,25 @@ describe('http target', () => {
     }
   });
 
-  it('a 413 names the limit that the server tells in a header, or its words do', async () => {
+  it('a 413 reports the limit in a header or in the body', async () => {
     for (const headers of [
       { 'upload-limit': 'max-age=3600, max-size=1048576' },
       { 'tus-max-size': '1048576' },
     ]) {
       const error = await errorOf(answered(413, { headers }), 'too-large');
-      assert.match(error.message, /the file has 292\.97KB, it takes up to 1MB/);
+      assert.match(error.message, /the file has 292\.97KB, the limit is 1MB/);
     }
     const said = await errorOf(answered(413, { body: 'at most 100 MB' }), 'too-large');
     assert.match(said.message, /client_max_body_size.*\(the file has 292\.97KB\): 413 "at most 100 MB"/);
   });
 
-  it('a success before the file was sent is none: somebody else answered', async () => {
+  it('a success before the whole file was sent is a protocol error', async () => {
     const early: Trouble = { after: 1_000_000, answer: { status: 200, body: 'please log in' } };
     const error = await errorOf(early, 'protocol', {}, LARGE);
     assert.match(error.message, /login page/);
   });
 
-  it('a server that is not there has not got the file, however small', async () => {
+  it('a server that is offline is unavailable, however small the file', async () => {
     const target = await makeTarget(http, { url: `http://127.0.0.1:${await freePort()}/plain` });
     const events = new Events();
     const error = await failsWith(() => send(target, events, sample(10)), 'unavailable');
@@ -204,7 +206,25 @@ describe('http target', () => {
     assert.doesNotMatch(inspectAll(broken), /s3cr3t/);
   });
 
-  it('a silent server is given up', async () => {
+  it('logs requests at the level debug, without secrets', async () => {
+    const logger = new RecordingLogger();
+    const over = { secret: () => 'Bearer s3cr3t-t0k3n', logger };
+    const options = { headers: { Authorization: { env: 'UPLOAD_AUTH' } } };
+    const page = '/plain?key=hunter2&s3cr3t-t0k3n=1';
+    const troubles = [answered(200), { after: Infinity }];
+    await withUpload({ ...setup, page, options, over, troubles }, async ({ target, receiver }) => {
+      await send(target);
+      await failsWith(() => send(target), 'lost-answer');
+      const [first = '', second = ''] = logger.messages('debug');
+      const request = `POST ${receiver.url}/plain?key=***&***=***: `;
+      assert.match(first.replace(request, ''), /^200, \d+ ms$/);
+      assert.match(second.replace(request, ''), /^no answer \(.+\), \d+ ms$/);
+      assert.equal(publicUrl(new URL('http://u:hunter2@files.test/a')), 'http://files.test/a');
+      assert.doesNotMatch(JSON.stringify(logger.entries), /hunter2|s3cr3t/);
+    });
+  });
+
+  it('a silent server times out', async () => {
     const clock = new VirtualClock();
     const silent: Trouble = { after: Infinity, until: new Promise(() => undefined) };
     await withUpload({ ...setup, ...hasty(clock), troubles: [silent] }, async ({ target }) => {
@@ -216,25 +236,25 @@ describe('http target', () => {
     });
   });
 
-  it('an upload that takes long, but goes on, is not given up', async () => {
+  it('a slow upload does not time out', async () => {
     const clock = new VirtualClock();
     async function* slowly(): ByteStream {
       for await (const chunk of chunks(BYTES)) {
         await clock.sleep(6_000);
         yield chunk;
       }
-      given = true;
+      yielded = true;
     }
-    let given = false;
+    let yielded = false;
     await withUpload({ ...setup, ...hasty(clock) }, async ({ target, receiver }) => {
       const file = outgoing(BYTES, { open: slowly });
-      // Once all is given, only the real server takes time: the clock must not outrun it.
-      await passing(clock, () => (given ? 5 : 100), target.write(file, 'log.ulg', 0, never, new Events()));
+      // After the last chunk only the real server takes time: the clock must not outrun it.
+      await passing(clock, () => (yielded ? 5 : 100), target.write(file, 'log.ulg', 0, never, new Events()));
       assert.equal(receiver.received.length, 1);
     });
   });
 
-  it('speaks TLS with an authority of its own, and with no unknown one', async () => {
+  it('trusts the certificate authority of tls_ca, and no unknown one', async () => {
     const folder = await temporaryFolder();
     const { ca, certificate, key } = await makeCertificates(join(folder.path, 'tls'));
     const files = { cert: await readFile(certificate), key: await readFile(key) };

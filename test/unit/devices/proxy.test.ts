@@ -13,7 +13,7 @@ import { Events, never, outgoing } from '../../servers/outgoing.js';
 import { freePort } from '../../servers/served.js';
 import { PROXY_SECRETS, startWebProxy, type WebProxy } from '../../servers/web-proxy.js';
 
-/** Not this machine, as far as a client can tell. */
+/** The same server by a name that is not that of the local machine. */
 const elsewhere = (url: string): string => url.replace('127.0.0.1', 'files.test');
 
 async function uploadThrough(proxy: WebProxy, env: Record<string, string>): Promise<string[]> {
@@ -51,23 +51,23 @@ describe('proxies from the environment', () => {
   });
   afterEach(() => proxy.close());
 
-  it('http goes by the whole address', async () => {
+  it('http requests have the absolute form', async () => {
     const asked = await uploadThrough(proxy, { HTTP_PROXY: proxy.url });
     assert.match(asked.join(), /^POST http:\/\/files\.test:\d+\/plain$/);
   });
 
-  it('webdav over http does so, too, with its own login', async () => {
+  it('webdav over http requests too, with its own login', async () => {
     await davThrough({ auth: 'digest' }, { http_proxy: proxy.url });
     assert.ok(proxy.asked.some(line => /^MOVE http:\/\/files\.test:\d+\/dav/.test(line)));
   });
 
-  it('https goes through a tunnel, in which the certificate of the server counts', async () => {
+  it('https uses a tunnel, in which the certificate of the server is checked', async () => {
     await davThrough({ tls: true }, { HTTPS_PROXY: proxy.url });
     assert.ok(proxy.asked.length > 0);
     for (const line of proxy.asked) assert.match(line, /^CONNECT files\.test:\d+$/);
   });
 
-  it('a login that the proxy does not take is told with the cure, and without the password', async () => {
+  it('a login that the proxy refuses is reported with the remedy, and without the password', async () => {
     const wrong = proxy.url.replace('us%25er', 'nobody');
     for (const scheme of ['http', 'https']) {
       const env = { [`${scheme}_proxy`]: wrong };
@@ -85,7 +85,7 @@ describe('proxies from the environment', () => {
     }
   });
 
-  it('a proxy that is not there is named', async () => {
+  it('a proxy that is offline is named', async () => {
     const env = { https_proxy: `127.0.0.1:${await freePort()}` };
     const target = await makeTarget(webdav, { url: 'https://files.test/in' }, { env });
     const error = await failsWith(() => target.stat('a', 'token', never), 'unavailable');
@@ -103,7 +103,7 @@ describe('which proxy', () => {
   const chosen = (url: string, more: Record<string, string> = {}) =>
     proxyFor(new URL(url), { ...env, ...more })?.url.host;
 
-  it('is told by the protocol', () => {
+  it('depends on the protocol', () => {
     assert.equal(chosen('http://a.test/'), 'proxy.test:3128');
     assert.equal(chosen('https://a.test/'), 'secure.test');
     assert.equal(chosen('https://a.test/', { HTTPS_PROXY: '' }), 'all.test');
@@ -136,7 +136,7 @@ describe('which proxy', () => {
     assert.equal(chosen('http://e.test', { no_proxy: '*' }), undefined);
   });
 
-  it('takes a password as it is written, also one that looks like an escape that is none', () => {
+  it('takes a password literally if it is not escaped', () => {
     const password = (written: string): string => {
       const proxy = proxyFor(new URL('http://a.test'), { http_proxy: `http://u:${written}@p.test` });
       return Buffer.from(proxy?.authorization?.slice('Basic '.length) ?? '', 'base64').toString();
@@ -145,7 +145,7 @@ describe('which proxy', () => {
     assert.equal(password('50%off'), 'u:50%off');
   });
 
-  it('must be an HTTP proxy; the error does not tell the address', async () => {
+  it('must be an HTTP proxy; the error does not contain its URL', async () => {
     for (const bad of ['socks5://u:hunter2@proxy.test', 'http://[hunter2']) {
       const error = await failsWith(async () => chosen('http://a.test', { http_proxy: bad }), 'config');
       assert.match(error.message, /http_proxy/);

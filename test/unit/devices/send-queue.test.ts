@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { breakWhenIdle, flushed } from '../../../src/devices/send-queue.js';
+import { closeWhenIdle, flushed } from '../../../src/devices/send-queue.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
@@ -26,7 +26,7 @@ describe('what was written and what was sent', () => {
     server.close();
   });
 
-  it('is flushed when the other side has it all, not before', async () => {
+  it('is flushed when the other side has everything, not before', async () => {
     let done = false;
     near.write(MUCH);
     const waiting = flushed(near, 60_000, systemClock).then(() => (done = true));
@@ -44,7 +44,7 @@ describe('what was written and what was sent', () => {
     await waiting;
   });
 
-  it('breaks the connection when the other side takes nothing for a while', async () => {
+  it('closes the connection when the other side acknowledges nothing for the limit', async () => {
     const clock = new VirtualClock();
     near.write(MUCH);
     const broken = new Promise(resolve => near.once('close', resolve));
@@ -55,10 +55,10 @@ describe('what was written and what was sent', () => {
     assert.equal((near.errored as NodeJS.ErrnoException).code, 'ETIMEDOUT');
   });
 
-  it('a watch that has ended breaks nothing', async () => {
+  it('a watch that has ended closes nothing', async () => {
     const clock = new VirtualClock();
     const ended = new AbortController();
-    const watch = breakWhenIdle(near, 10_000, clock, ended.signal).catch(() => undefined);
+    const watch = closeWhenIdle(near, 10_000, clock, ended.signal).catch(() => undefined);
     ended.abort();
     await watch;
     assert.equal(near.destroyed, false);

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { serverWords } from '../../../src/devices/server-words.js';
 
 describe('serverWords', () => {
-  it('makes one plain line of a page', () => {
+  it('makes one line of text of a page', () => {
     const page = '<html><style>b { color: red }</style>\r\n<h1>413</h1>\n\t<p>Too  Large\x07</p></html>';
     assert.equal(serverWords(page), '413 Too Large');
   });
 
-  it('cuts what is too long', () => {
+  it('cuts a text that is too long', () => {
     const words = serverWords('x'.repeat(1000));
     assert.equal(words.length, 200);
     assert.ok(words.endsWith('…'));

@@ -23,7 +23,7 @@ describe('checkTargetPath', () => {
   for (const path of good) it(`takes ${JSON.stringify(path)}`, () => checkTargetPath(path));
 
   for (const path of bad) {
-    it(`refuses ${JSON.stringify(path)} and says what to do`, () => {
+    it(`refuses ${JSON.stringify(path)} with a remedy`, () => {
       const refusal = {
         kind: 'bad-name',
         temporary: false,

@@ -6,7 +6,7 @@ import { failsWith, listed } from '../../conformance/support.js';
 import { deviceContext } from '../../fakes/device-context.js';
 
 describe('webdav', () => {
-  it('ends with its close what a server has not answered', async () => {
+  it('close cancels requests without an answer', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);

@@ -1,0 +1,26 @@
+import { wordsFromWire } from './names.js';
+
+/** Makes lines for the log of what basic-ftp logs of one connection: `> ` a command, `< ` a reply, or a note. */
+export class ProtocolLog {
+  readonly #write: (line: string) => void;
+  /** The beginning of a reply's line, whose end has not come yet. */
+  #incomplete = '';
+
+  constructor(write: (line: string) => void) {
+    this.#write = write;
+  }
+
+  /** @param entry after `< ` a piece of the replies, as it came from the socket; a character is a byte */
+  add(entry: string): void {
+    if (entry.startsWith('< ')) return this.#addReply(entry.slice(2));
+    if (entry.startsWith('Connected to ')) this.#incomplete = '';
+    this.#write(entry.startsWith('> PASS') ? '> PASS ****' : wordsFromWire(entry));
+  }
+
+  /** Only whole lines are written: a secret that is cut in two would not be recognised. */
+  #addReply(piece: string): void {
+    const lines = (this.#incomplete + piece).split(/\r?\n/);
+    this.#incomplete = lines.pop() ?? '';
+    for (const line of lines) this.#write(`< ${wordsFromWire(line)}`);
+  }
+}
