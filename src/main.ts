@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { fstatSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -6,6 +7,7 @@ import { cli } from './cli/cli.js';
 import { killChildren } from './system/child.js';
 import { systemClock } from './system/clock.js';
 import { GatheredLines } from './system/gathered-lines.js';
+import { isJournalStream } from './system/logger.js';
 
 /** ms from the first signal to the end, whatever hangs: a little less than the five seconds that it may take. */
 const MAX_SHUTDOWN_MS = 4_500;
@@ -23,6 +25,7 @@ const THREADS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
 // computer has other programs (V8, `heap_growing_percent`: the growth between two collections).
 setFlagsFromString('--heap-growing-percent=30');
 
+const journal = isJournalStream(process.env['JOURNAL_STREAM'], standardError());
 const stop = new AbortController();
 let stoppedAt = Infinity;
 process.on('SIGINT', () => stopped(130));
@@ -47,7 +50,8 @@ process.exitCode = await cli({
     errorLines.flush();
     process.stdout.write(`${line}\n`);
   },
-  printError: printError,
+  printError,
+  logFormat: { json: false, journal },
   terminal: process.stderr,
   stopped: stop.signal,
   signals: process,
@@ -73,8 +77,19 @@ function stopped(code: 130 | 143): void {
 }
 
 function giveUp(code: number): void {
-  printError('filesync: could not end cleanly, since something hangs: is ended as it is');
+  printError(
+    `${journal ? '<3>' : ''}filesync: could not end cleanly, since something hangs: is ended as it is`,
+  );
   void end(AT_ONCE, code);
+}
+
+/** Its file; undefined if it is closed. */
+function standardError() {
+  try {
+    return fstatSync(2, { bigint: true });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Calls that are about to be answered are waited for. */

@@ -4,7 +4,7 @@ import { RemoteAdmin } from '../control/client.js';
 import { controlSocket } from '../control/socket.js';
 import { common, defineCommand, type Command } from './command.js';
 import { configFor, loggerFor } from './setup.js';
-import { ExitCode, type Shell } from './shell.js';
+import { ExitCode, report, type Shell } from './shell.js';
 
 /** Does `use` on the database: through the daemon if one runs, else on the files themselves. */
 export async function withAdmin<T>(
@@ -50,6 +50,6 @@ export function editCommand({ verb, edit }: EditCommand): Command {
 export function reportEdit(shell: Shell, json: boolean, verb: string, result: EditResult): number {
   if (json) shell.print(JSON.stringify(result));
   else for (const id of result.changed) shell.print(`${id} ${verb}`);
-  for (const { id, reason } of result.refused) shell.printError(`filesync: ${id}: ${reason}`);
+  for (const { id, reason } of result.refused) report(shell, 'error', `${id}: ${reason}`);
   return result.refused.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
 }

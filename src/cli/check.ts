@@ -8,7 +8,7 @@ import { common, defineCommand } from './command.js';
 import { withMavrosDevices, type OnGraph } from './on-graph.js';
 import { plain, table } from './print.js';
 import { configFor, loggerFor } from './setup.js';
-import { ExitCode, type Shell } from './shell.js';
+import { ExitCode, report, type Shell } from './shell.js';
 
 /** ms; a device takes less to find out that it is away. */
 const PROBE_TIMEOUT_MS = 12_000;
@@ -31,14 +31,15 @@ export const check = defineCommand({
     config: common.config,
     json: common.json,
     'log-level': { ...common.logLevel, default: 'error' as const },
+    'log-format': common.logFormat,
   },
   async run(args, shell) {
     const config = await configFor(shell, args.config);
     const logger = loggerFor(shell, args.logLevel);
     const findings = await withMavrosDevices(config, shell, found => lookAt(found, { ...shell, logger }));
     if (args.json) shell.print(JSON.stringify(findings));
-    else for (const line of report(config.file, findings)) shell.print(line);
-    for (const warning of await memoryWarnings(config)) shell.printError(`warning: ${warning}`);
+    else for (const line of lines(config.file, findings)) shell.print(line);
+    for (const warning of await memoryWarnings(config)) report(shell, 'warn', warning);
     if (findings.some(finding => finding.misconfigured)) return ExitCode.USAGE;
     return findings.every(finding => finding.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },
@@ -64,7 +65,7 @@ async function lookAt({ config, running }: OnGraph, around: Around): Promise<Fin
   return [...findings, ...seen];
 }
 
-function report(file: string, findings: readonly Finding[]): string[] {
+function lines(file: string, findings: readonly Finding[]): string[] {
   const rows = findings.map(({ ok, device, type, message }) => [
     ok ? 'ok' : 'FAIL',
     device,

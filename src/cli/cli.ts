@@ -4,16 +4,24 @@ import { splitArguments } from '../ros/arguments.js';
 import { withinTime } from '../system/deadline.js';
 import type { Command } from './command.js';
 import { commands, type ListedCommand } from './commands.js';
-import { ExitCode, isStop, signalExitCode, untilStopped, type Shell } from './shell.js';
+import { ExitCode, isStop, report, signalExitCode, untilStopped, type Shell } from './shell.js';
 
 /** ms that a command may take after the first signal to leave things in order. */
 const STOP_LIMIT_MS = 1_000;
 
+/** One run of the command line. */
+interface Session {
+  /** As the command's options want it, once they are known. */
+  shell: Shell;
+  /** The exit code. */
+  code: number;
+}
+
 /** Runs the command line; resolves to the exit code and never throws. */
 export async function cli(shell: Shell): Promise<number> {
-  const exit = { code: ExitCode.DONE as number };
+  const session: Session = { shell, code: ExitCode.DONE };
   const program = base(shell);
-  for (const command of commands) add(program, command, shell, exit);
+  for (const command of commands) add(program, command, session);
   try {
     await program.parseAsync(
       [...programArguments(shell.argv)],
@@ -22,11 +30,11 @@ export async function cli(shell: Shell): Promise<number> {
         if (text) shell.print(text);
       },
     );
-    return exit.code;
+    return session.code;
   } catch (thrown) {
     if (isStop(shell.stopped, thrown)) return signalExitCode(shell.stopped);
     const error = toFileSyncError(thrown);
-    shell.printError(`filesync: ${error.message}`);
+    report(session.shell, 'error', error.message);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
   }
 }
@@ -52,14 +60,16 @@ function base(shell: Shell): Argv {
     });
 }
 
-function add(program: Argv, listed: ListedCommand, shell: Shell, exit: { code: number }): void {
+function add(program: Argv, listed: ListedCommand, session: Session): void {
   const { usage, summary, load } = listed;
   const build = async (args: Argv) => {
     const command = await load();
     return (command.build?.(args) ?? args).options(command.options);
   };
   program.command(usage, summary, build, async args => {
-    exit.code = await obeying(await load(), args, shell);
+    const { shell } = session;
+    session.shell = { ...shell, logFormat: { ...shell.logFormat, json: args['logFormat'] === 'json' } };
+    session.code = await obeying(await load(), args, session.shell);
   });
 }
 

@@ -35,6 +35,13 @@ const logLevel = {
   default: 'info' as const,
   describe: 'what is logged to standard error',
 } satisfies Options;
+const logFormat = {
+  choices: ['text', 'json'] as const,
+  default: 'text' as const,
+  describe: 'lines for people, or a JSON object a line',
+} satisfies Options;
 
 /** Options that several commands share. */
-export const common = { config, json, logLevel } as const;
+export const common = { config, json, logLevel, logFormat } as const;
+/** Of every command that logs to standard error. */
+export const logging = { 'log-level': logLevel, 'log-format': logFormat } as const;

@@ -8,7 +8,7 @@ import { FileSyncError } from '../errors.js';
 import type { Engine } from '../engine/engine.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { isDelivered } from '../record/state.js';
-import { common, defineCommand } from './command.js';
+import { defineCommand, logging } from './command.js';
 import { humanSize, table } from './print.js';
 import { loggerFor } from './setup.js';
 import { ExitCode, untilStopped, signalExitCode, type Shell } from './shell.js';
@@ -31,7 +31,7 @@ export const demo = defineCommand({
       requiresArg: true,
       describe: 'folder whose .ulg files are on the autopilot',
     },
-    'log-level': common.logLevel,
+    ...logging,
   },
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);

@@ -1,7 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import { toFileSyncError } from '../errors.js';
-import type { Clock } from '../ports.js';
+import type { Clock, LogLevel } from '../ports.js';
 import { withDeadline } from '../system/deadline.js';
+import { logLine, type LogFormat } from '../system/logger.js';
 
 /** What the commands need of the process; src/main.ts fills it in. */
 export interface Shell {
@@ -16,8 +17,9 @@ export interface Shell {
   readonly columns: number;
   /** Results. Takes whole lines without their end. */
   print(line: string): void;
-  /** Warnings, errors, the log. */
+  /** Warnings, errors, the log: whole lines without their end. */
   printError(line: string): void;
+  readonly logFormat: LogFormat;
   /** Where progress bars are drawn. */
   readonly terminal: NodeJS.WritableStream;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
@@ -26,6 +28,15 @@ export interface Shell {
   readonly signals: EventEmitter;
   /** Calls back on each SIGUSR1. */
   onUserSignal(handler: () => void): void;
+}
+
+/** A warning or an error beside the log: in its format where a program reads it, else in words for a terminal. */
+export function report(shell: Shell, level: LogLevel, message: string): void {
+  const { logFormat, clock } = shell;
+  if (!logFormat.json && !logFormat.journal)
+    return shell.printError(`${level === 'warn' ? 'warning' : 'filesync'}: ${message}`);
+  for (const part of logFormat.json ? [message] : message.split('\n'))
+    shell.printError(logLine({ level, logger: 'filesync', message: part }, clock.now(), logFormat));
 }
 
 export const ExitCode = { DONE: 0, INCOMPLETE: 1, USAGE: 2 } as const;

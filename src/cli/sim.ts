@@ -1,6 +1,6 @@
 import { FileSyncError } from '../errors.js';
 import { startSim } from '../sim/sim.js';
-import { common, defineCommand } from './command.js';
+import { defineCommand, logging } from './command.js';
 import { loggerFor } from './setup.js';
 import { signalExitCode, untilStopped } from './shell.js';
 
@@ -32,7 +32,7 @@ export const sim = defineCommand({
     dup: share('share of packets that arrive twice, 0..1'),
     reorder: share('share of packets that are overtaken, 0..1'),
     seed: { type: 'number', default: 1, requiresArg: true, describe: 'the same seed has the same accidents' },
-    'log-level': common.logLevel,
+    ...logging,
   },
   build: yargs =>
     yargs.positional('dir', { type: 'string', demandOption: true, describe: 'folder that it serves' }),

@@ -4,7 +4,7 @@ import type { Engine, PassReport } from '../engine/engine.js';
 import { passPolicy } from '../system/back-off.js';
 import { stateName } from '../record/state.js';
 import { TransferBars } from './bars.js';
-import { common, defineCommand } from './command.js';
+import { common, defineCommand, logging } from './command.js';
 import { plain } from './print.js';
 import { misconfiguration } from './misconfiguration.js';
 import { configFor, loggerFor } from './setup.js';
@@ -12,7 +12,7 @@ import { ExitCode, signalExitCode, untilStopped, type Shell } from './shell.js';
 
 export const sync = defineCommand({
   endsCleanly: true,
-  options: { config: common.config, json: common.json, 'log-level': common.logLevel },
+  options: { config: common.config, json: common.json, ...logging },
   async run(args, shell) {
     const config = await configFor(shell, args.config);
     const bars = shell.interactive ? new TransferBars(shell) : undefined;
