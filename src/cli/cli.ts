@@ -1,10 +1,10 @@
 import yargs, { type ArgumentsCamelCase, type Argv } from 'yargs';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import { splitArguments } from '../ros/arguments.js';
-import { withinTime } from '../system/deadline.js';
+import { untilAborted, wasCut, withinTime } from '../system/deadline.js';
 import type { Command } from './command.js';
 import { commands, type ListedCommand } from './commands.js';
-import { ExitCode, isStop, report, signalExitCode, untilStopped, type Shell } from './shell.js';
+import { ExitCode, report, signalExitCode, type Shell } from './shell.js';
 
 /** ms that a command may take after the first signal to leave things in order. */
 const STOP_LIMIT_MS = 1_000;
@@ -32,7 +32,7 @@ export async function cli(shell: Shell): Promise<number> {
     );
     return session.code;
   } catch (thrown) {
-    if (isStop(shell.stopped, thrown)) return signalExitCode(shell.stopped);
+    if (wasCut(shell.stopped, thrown)) return signalExitCode(shell.stopped);
     const error = toFileSyncError(thrown);
     report(session.shell, 'error', error.message);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
@@ -77,7 +77,7 @@ function add(program: Argv, listed: ListedCommand, session: Session): void {
 async function obeying(command: Command, args: ArgumentsCamelCase, shell: Shell): Promise<number> {
   const { stopped, clock } = shell;
   const work = command.run(args, shell);
-  const ended = await untilStopped(stopped, work);
+  const ended = await untilAborted(stopped, work);
   if (ended !== undefined) return ended;
   const ms = command.endsCleanly ? Infinity : STOP_LIMIT_MS;
   return (await withinTime(work, { ms, clock })) ?? signalExitCode(stopped);

@@ -4,8 +4,8 @@ import { serveControl } from '../control/server.js';
 import { controlSocket } from '../control/socket.js';
 import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
+import { untilAborted } from '../system/deadline.js';
 import { misconfiguration } from './misconfiguration.js';
-import { untilStopped } from './shell.js';
 
 export interface DaemonParts {
   readonly engine: Engine;
@@ -31,7 +31,7 @@ export async function workUntilStopped({
     await using _control = await serveControl(controlSocket(config.database), admin);
     logger.log('info', `working with ${config.file}`);
     await engine.start();
-    await untilStopped(stopped, misconfiguration(engine.devices));
+    await untilAborted(stopped, misconfiguration(engine.devices));
     logger.log('info', 'stopping');
   } finally {
     await engine.stop();

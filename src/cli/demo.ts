@@ -7,11 +7,13 @@ import { deviceTypes } from '../devices/registry.js';
 import { FileSyncError } from '../errors.js';
 import type { Engine } from '../engine/engine.js';
 import { daemonPolicy } from '../system/back-off.js';
+import { untilAborted } from '../system/deadline.js';
+import { formatSize } from '../system/size.js';
 import { isDelivered } from '../record/state.js';
 import { defineCommand, logging } from './command.js';
-import { humanSize, table } from './print.js';
+import { table } from './print.js';
 import { loggerFor } from './setup.js';
-import { ExitCode, untilStopped, signalExitCode, type Shell } from './shell.js';
+import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
 /** Real flight logs that come with the package, whose folder holds `dist` or `src`. */
 const LOGS = fileURLToPath(
@@ -60,7 +62,7 @@ async function deliver(engine: Engine, wanted: number, shell: Shell): Promise<vo
   );
   const done = firstValueFrom(all, { defaultValue: 0 });
   await engine.start();
-  await untilStopped(shell.stopped, done);
+  await untilAborted(shell.stopped, done);
   await engine.stop();
 }
 
@@ -79,6 +81,6 @@ async function row(stage: Stage, flight: Flight) {
   const { local, ftp, website } = await stage.arrival(flight);
   const places = [local, ftp, website];
   const marks = places.map(hash => (hash === undefined ? 'missing' : hash === sha256 ? 'same' : 'DIFFERENT'));
-  const cells = [path, humanSize(size), `${sha256.slice(0, 16)}…`, ...marks];
+  const cells = [path, formatSize(size), `${sha256.slice(0, 16)}…`, ...marks];
   return { cells, whole: places.every(hash => hash === sha256) };
 }

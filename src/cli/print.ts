@@ -13,10 +13,3 @@ export function table(rows: readonly (readonly string[])[]): string[] {
 export function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }
-
-/** `4.1 MB`. */
-export function humanSize(size: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, size)) / 3));
-  return power === 0 ? `${size} B` : `${(size / 1000 ** power).toFixed(1)} ${units[power]}`;
-}

@@ -1,7 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { toFileSyncError } from '../errors.js';
 import type { Clock, LogLevel } from '../ports.js';
-import { withDeadline } from '../system/deadline.js';
 import { logLine, type LogFormat } from '../system/logger.js';
 
 /** What the commands need of the process; src/main.ts fills it in. */
@@ -44,20 +42,4 @@ export const ExitCode = { DONE: 0, INCOMPLETE: 1, USAGE: 2 } as const;
 /** The code to exit with after a signal. */
 export function signalExitCode(stopped: AbortSignal): number {
   return typeof stopped.reason === 'number' ? stopped.reason : ExitCode.DONE;
-}
-
-/** What the work gives; undefined as soon as the user wants the program to end, and without work only then. */
-export async function untilStopped<Value>(
-  stopped: AbortSignal,
-  work: Promise<Value> = new Promise(() => undefined),
-): Promise<Value | undefined> {
-  return withDeadline<Value | undefined>(work, { signal: stopped }).catch((thrown: unknown) => {
-    if (isStop(stopped, thrown)) return undefined;
-    throw thrown;
-  });
-}
-
-/** Something was cut off since the user wants the program to end. */
-export function isStop(stopped: AbortSignal, thrown: unknown): boolean {
-  return stopped.aborted && toFileSyncError(thrown).kind === 'cancelled';
 }

@@ -1,8 +1,9 @@
 import { FileSyncError } from '../errors.js';
 import { startSim } from '../sim/sim.js';
+import { untilAborted } from '../system/deadline.js';
 import { defineCommand, logging } from './command.js';
 import { loggerFor } from './setup.js';
-import { signalExitCode, untilStopped } from './shell.js';
+import { signalExitCode } from './shell.js';
 
 const share = (describe: string) => ({ type: 'number' as const, default: 0, requiresArg: true, describe });
 
@@ -53,7 +54,7 @@ export const sim = defineCommand({
     shell.print(
       `${like} autopilot at udp://${host}:${port}, heartbeats to ${args.to}; SIGUSR1 arms and disarms, Ctrl-C ends`,
     );
-    await untilStopped(shell.stopped);
+    await untilAborted(shell.stopped);
     await running.close();
     return signalExitCode(shell.stopped);
   },

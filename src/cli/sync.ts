@@ -3,12 +3,13 @@ import { StoreAdmin } from '../control/store-admin.js';
 import type { Engine, PassReport } from '../engine/engine.js';
 import { passPolicy } from '../system/back-off.js';
 import { stateName } from '../record/state.js';
+import { untilAborted } from '../system/deadline.js';
 import { TransferBars } from './bars.js';
 import { common, defineCommand, logging } from './command.js';
 import { plain } from './print.js';
 import { misconfiguration } from './misconfiguration.js';
 import { configFor, loggerFor } from './setup.js';
-import { ExitCode, signalExitCode, untilStopped, type Shell } from './shell.js';
+import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
 export const sync = defineCommand({
   endsCleanly: true,
@@ -24,7 +25,7 @@ export const sync = defineCommand({
     bars?.watch(engine.progress);
     try {
       const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
-      const report = await untilStopped(shell.stopped, pass);
+      const report = await untilAborted(shell.stopped, pass);
       return report ? tell(shell, engine, report, args.json) : signalExitCode(shell.stopped);
     } finally {
       bars?.stop();

@@ -1,12 +1,9 @@
 import { hrtime } from 'node:process';
-import { setTimeout as delay } from 'node:timers/promises';
 import { toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
 import { bootId } from './boot-id.js';
+import { sleep } from './sleep.js';
 import { TimeSync } from './time-sync.js';
-
-/** The longest wait that a Node timer takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The first eight hex digits of the kernel's boot id tell boots of one machine apart. */
 const boot = bootId.slice(0, 8);
@@ -31,10 +28,7 @@ export const systemClock: Clock = {
   },
   async sleep(ms, signal) {
     try {
-      for (let left = Math.max(0, ms); ; left -= MAX_TIMER_MS) {
-        await delay(Math.min(left, MAX_TIMER_MS), undefined, signal ? { signal } : {});
-        if (left <= MAX_TIMER_MS) return;
-      }
+      await sleep(ms, signal);
     } catch (error) {
       throw toFileSyncError(error, { operation: 'sleep' });
     }

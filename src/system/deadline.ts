@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { FileSyncError } from '../errors.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
+import { sleep } from './sleep.js';
 
 /** A promise, or a function that is given a signal, which aborts when the outcome stands, whatever that is. */
 export type Work<Value> = Promise<Value> | ((over: AbortSignal) => Promise<Value>);
@@ -21,9 +21,6 @@ export interface Deadline<Value> {
 /** Why an outcome that stands ends the rest: an abort without a reason would make an error, with its stack, each time. */
 const SETTLED = new FileSyncError('cancelled', 'the outcome stands');
 
-/** The longest wait that a Node timer takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /**
  * Settles as the work does, but rejects with `cancelled` as soon as a signal aborts (with the signal's reason, where that
  * is a FileSyncError), and with `timeout` when the time is over. Work that is a function does not begin if a signal is
@@ -40,8 +37,28 @@ export async function withinTime<Value>(
 ): Promise<Value | undefined> {
   let over: FileSyncError | undefined;
   const late = () => (over = timeIsOver(deadline.ms));
-  return withDeadline<Value | undefined>(work, { ...deadline, late }).catch((error: unknown) => {
-    if (error !== over) throw error;
+  return unlessCut(withDeadline(work, { ...deadline, late }), error => error === over);
+}
+
+/** As `withDeadline`, but resolves to undefined at the abort; without work it waits for that alone. */
+export async function untilAborted<Value>(
+  signal: AbortSignal,
+  work: Work<Value> = new Promise(ignore),
+): Promise<Value | undefined> {
+  return unlessCut(withDeadline(work, { signal }), error => wasCut(signal, error));
+}
+
+/** The signal has aborted, and something was `cancelled` by that. */
+export function wasCut(signal: AbortSignal, thrown: unknown): boolean {
+  return signal.aborted && toFileSyncError(thrown).kind === 'cancelled';
+}
+
+async function unlessCut<Value>(
+  work: Promise<Value>,
+  isCut: (error: unknown) => boolean,
+): Promise<Value | undefined> {
+  return work.catch((error: unknown) => {
+    if (!isCut(error)) throw error;
     return undefined;
   });
 }
@@ -123,13 +140,10 @@ class Race<Value> {
    * unread in its socket by then: the second, short wait lets it be read.
    */
   async #passed(ms: number): Promise<void> {
-    const { clock } = this.#deadline;
+    const { clock = { sleep } } = this.#deadline;
     const signal = this.#signal();
-    const sleep = clock
-      ? (time: number) => clock.sleep(time, signal)
-      : (time: number) => delay(Math.min(time, MAX_TIMER_MS), undefined, { signal });
-    await sleep(ms);
-    await sleep(0);
+    await clock.sleep(ms, signal);
+    await clock.sleep(0, signal);
   }
 }
 

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
-import bytes from 'bytes';
 import * as z from 'zod';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
+import { formatSize } from '../../system/size.js';
 import { bareHost, PROXY_LOGIN } from '../proxy.js';
 import { serverWords } from '../server-words.js';
 
@@ -121,8 +121,8 @@ function refusal(answer: Answer, asked: Asked, location: URL | undefined): FileS
 /** The size of the file, and the server's limit where it tells one (often its words do). */
 function sizes(size: number, told: string | undefined): string {
   const limit = /^(?:.*\bmax-size=)?(\d+)\b/.exec(told ?? '')?.[1];
-  const known = limit === undefined ? '' : `, it takes up to ${bytes.format(Number(limit))}`;
-  return ` (the file has ${bytes.format(size)}${known})`;
+  const known = limit === undefined ? '' : `, it takes up to ${formatSize(Number(limit))}`;
+  return ` (the file has ${formatSize(size)}${known})`;
 }
 
 function meaningOf(status: number, location: URL | undefined): Meaning {

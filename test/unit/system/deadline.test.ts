@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { FileSyncError } from '../../../src/errors.js';
-import { withDeadline, withinTime } from '../../../src/system/deadline.js';
+import { untilAborted, withDeadline, withinTime } from '../../../src/system/deadline.js';
 import { failsWith } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
@@ -186,5 +186,17 @@ describe('withinTime', () => {
     const stop = new AbortController();
     stop.abort();
     await failsWith(() => withinTime(forever(), { ms: 100, clock, signal: stop.signal }), 'cancelled');
+  });
+});
+
+describe('untilAborted', () => {
+  it('settles as the work does, and resolves to undefined at the abort', async () => {
+    const stop = new AbortController();
+    assert.equal(await untilAborted(stop.signal, Promise.resolve(7)), 7);
+    const error = new Error('no');
+    await assert.rejects(untilAborted(stop.signal, Promise.reject(error)), thrown => thrown === error);
+    const waiting = [untilAborted(stop.signal, forever()), untilAborted(stop.signal)];
+    stop.abort(143);
+    assert.deepEqual(await Promise.all(waiting), [undefined, undefined]);
   });
 });
