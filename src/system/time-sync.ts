@@ -1,10 +1,13 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { outputOf } from './child.js';
 
 /** A machine without a battery-backed clock starts in 1970, or when its image was made. */
 const EARLIEST_TIME = Date.UTC(2025, 0, 1);
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+const TOOL = {
+  env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+  remedy: 'install the package systemd',
+  background: true,
+} as const;
 
 export interface TimeSyncOptions {
   /** A file that is there once systemd-timesyncd has set the clock. */
@@ -70,33 +73,11 @@ export class TimeSync {
 
   async #ask(): Promise<void> {
     const { command, timeout, interval } = this.#options;
-    const output = await outputOf(command, timeout).catch(() => '');
+    const [program, ...args] = command;
+    const options = { ...TOOL, ms: timeout };
+    const output = await outputOf(program, args, options).catch(() => '');
     if (this.#answer === 'yes') return;
     this.#answer = output === 'yes' || output === 'no' ? output : 'unknown';
     if (this.#answer !== 'yes') setTimeout(() => void this.#ask(), interval).unref();
   }
-}
-
-/** What the program prints, trimmed. Rejects if it fails, or takes longer than `timeout` ms. */
-async function outputOf(
-  [program, ...args]: readonly [string, ...string[]],
-  timeout: number,
-): Promise<string> {
-  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore'] });
-  const limit = setTimeout(() => {
-    child.kill('SIGKILL');
-    child.stdout.destroy();
-  }, timeout);
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  // Nothing of it keeps the program alive. A pipe to a child is a socket, which its type does not say.
-  for (const part of [child, limit, child.stdout as Socket]) part.unref();
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', code => {
-      clearTimeout(limit);
-      if (code === 0) resolve(output.trim());
-      else reject(new Error(`${program} ended with ${code}`));
-    });
-  });
 }
