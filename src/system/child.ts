@@ -125,9 +125,9 @@ function ended({ program, args, options, command, over }: Run): Promise<Outcome>
     const limits = { env, maxBuffer: MAX_OUTPUT_BYTES };
     const child = execFile(program, args, limits, (error: Failure | null, stdout, stderr) => {
       running.delete(child);
-      const code = error ? (error.code ?? -1) : 0;
-      if (typeof code === 'string') reject(error);
-      else resolve({ code, stdout, stderr, ...(error?.signal && { signal: error.signal }) });
+      const code = error?.code ?? (error ? -1 : 0);
+      if (error && typeof code === 'string') reject(error);
+      else resolve({ code: Number(code), stdout, stderr, ...(error?.signal && { signal: error.signal }) });
     });
     running.set(child, { command });
     if (background) release(child);
