@@ -16,7 +16,7 @@ export const adopt = defineCommand({
     if (await RemoteAdmin.connect(controlSocket(config.database)))
       throw new FileSyncError(
         'config',
-        'a daemon works on this database: stop it, run adopt, start it again',
+        'a daemon uses this database: stop it, run adopt, then start it again',
       );
     const logger = loggerFor(shell, args.logLevel);
     const engine = await compose(config, { ...shell, logger }, passPolicy);

@@ -5,7 +5,7 @@ import { formatSize } from '../system/size.js';
 import { plain } from './print.js';
 import type { Shell } from './shell.js';
 
-/** A terminal shows no more than this of any transfer, ms between two pictures. */
+/** Between two updates of a bar. */
 const REFRESH_INTERVAL_MS = 100;
 const NAME_WIDTH = 40;
 

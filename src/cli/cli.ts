@@ -6,12 +6,12 @@ import type { Command } from './command.js';
 import { commands, type ListedCommand } from './commands.js';
 import { ExitCode, report, signalExitCode, type Shell } from './shell.js';
 
-/** ms that a command may take after the first signal to leave things in order. */
-const STOP_LIMIT_MS = 1_000;
+/** Time that a command without `endsCleanly` has after the first signal. */
+const STOP_TIMEOUT_MS = 1_000;
 
 /** One run of the command line. */
 interface Session {
-  /** As the command's options want it, once they are known. */
+  /** With the log format that the options name, once they are parsed. */
   shell: Shell;
   /** The exit code. */
   code: number;
@@ -39,7 +39,7 @@ export async function cli(shell: Shell): Promise<number> {
   }
 }
 
-/** Only the node takes ROS's own arguments. */
+/** Only the node accepts ROS arguments. */
 function programArguments(argv: readonly string[]): readonly string[] {
   return argv.includes('node') ? splitArguments(argv).program : argv;
 }
@@ -69,16 +69,16 @@ function add(program: Argv, listed: ListedCommand, session: Session): void {
   program.command(usage, summary, build, async args => {
     const { shell } = session;
     session.shell = { ...shell, logFormat: { ...shell.logFormat, json: args['logFormat'] === 'json' } };
-    session.code = await obeying(await load(), args, session.shell);
+    session.code = await runUntilStopped(await load(), args, session.shell);
   });
 }
 
-/** Does what the command does, but obeys the first signal, whatever hangs. */
-async function obeying(command: Command, args: ArgumentsCamelCase, shell: Shell): Promise<number> {
+/** Runs the command; ends after the first signal, even if the command hangs. */
+async function runUntilStopped(command: Command, args: ArgumentsCamelCase, shell: Shell): Promise<number> {
   const { stopped, clock } = shell;
   const work = command.run(args, shell);
   const ended = await untilAborted(stopped, work);
   if (ended !== undefined) return ended;
-  const ms = command.endsCleanly ? Infinity : STOP_LIMIT_MS;
+  const ms = command.endsCleanly ? Infinity : STOP_TIMEOUT_MS;
   return (await withinTime(work, { ms, clock })) ?? signalExitCode(stopped);
 }

@@ -10,15 +10,15 @@ import { misconfiguration } from './misconfiguration.js';
 export interface DaemonParts {
   readonly engine: Engine;
   readonly config: Pick<Config, 'file' | 'database'>;
-  /** What commands reach over the socket. */
+  /** Serves commands over the socket. */
   readonly admin: Admin;
   readonly logger: Logger;
   readonly stopped: AbortSignal;
 }
 
 /**
- * Lets the engine work, within reach of commands, until the user wants it to end. However it ends, nothing is left open.
- * Rejects with `config` if the first thing that a device tells is that its configuration cannot work.
+ * Runs the engine and serves commands over the socket until the program is stopped. Engine and socket are closed in any case.
+ * Rejects with `config` if a device's first status is that its configuration cannot work.
  */
 export async function workUntilStopped({
   engine,

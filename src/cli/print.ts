@@ -9,7 +9,7 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** Text that cannot act on a terminal: a file's name may hold line ends and escape sequences. */
+/** Text without control characters: a file's name may hold line ends and escape sequences. */
 export function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }

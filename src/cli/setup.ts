@@ -19,7 +19,7 @@ export function loggerFor(shell: Shell, level: LogLevel): Logger {
   });
 }
 
-/** The configuration that the user asked for or that lies in its usual place; its warnings are printed. */
+/** Loads the configuration that the user named, or the one at its usual place, and prints its warnings. */
 export async function configFor(
   shell: Shell,
   explicit: string | undefined,

@@ -2,33 +2,33 @@ import type { EventEmitter } from 'node:events';
 import type { Clock, LogLevel } from '../ports.js';
 import { logLine, type LogFormat } from '../system/logger.js';
 
-/** What the commands need of the process; src/main.ts fills it in. */
+/** The process as commands see it; made by src/main.ts. */
 export interface Shell {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly hostname: string;
   readonly clock: Clock;
-  /** The user reads from a terminal: bars instead of lines. */
+  /** Standard error is a terminal: bars instead of lines. */
   readonly interactive: boolean;
   /** Columns of the terminal. */
   readonly columns: number;
-  /** Results. Takes whole lines without their end. */
+  /** Writes a result to standard output: a whole line without its end. */
   print(line: string): void;
-  /** Warnings, errors, the log: whole lines without their end. */
+  /** Writes a warning, an error or a line of the log to standard error: a whole line without its end. */
   printError(line: string): void;
   readonly logFormat: LogFormat;
-  /** Where progress bars are drawn. */
+  /** Progress bars are drawn here. */
   readonly terminal: NodeJS.WritableStream;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
   readonly stopped: AbortSignal;
-  /** The process's own emitter, for libraries that hang signal handlers on it and must be relieved of them. */
+  /** The process's own emitter, from which handlers that libraries add are removed. */
   readonly signals: EventEmitter;
   /** Calls back on each SIGUSR1. */
   onUserSignal(handler: () => void): void;
 }
 
-/** A warning or an error beside the log: in its format where a program reads it, else in words for a terminal. */
+/** Prints a warning or an error beside the log: in its format if that is JSON or the journal's, else as plain text. */
 export function report(shell: Shell, level: LogLevel, message: string): void {
   const { logFormat, clock } = shell;
   if (!logFormat.json && !logFormat.journal)

@@ -14,25 +14,34 @@ export const sim = defineCommand({
       type: 'string',
       default: '127.0.0.1:14580',
       requiresArg: true,
-      describe: 'HOST:PORT of its own',
+      describe: 'HOST:PORT on which it listens',
     },
     to: {
       type: 'string',
       default: '127.0.0.1:14540',
       requiresArg: true,
-      describe: 'HOST:PORT that gets its heartbeats',
+      describe: 'HOST:PORT to which it sends heartbeats',
     },
-    like: { choices: ['px4', 'ardupilot'] as const, default: 'px4' as const, describe: 'whose behaviour' },
+    like: {
+      choices: ['px4', 'ardupilot'] as const,
+      default: 'px4' as const,
+      describe: 'firmware whose behaviour it has',
+    },
     loss: share('share of packets lost, 0..1, each way'),
-    delay: { type: 'number', default: 0, requiresArg: true, describe: 'ms on the way, each way' },
+    delay: { type: 'number', default: 0, requiresArg: true, describe: 'one-way delay in ms' },
     rate: {
       type: 'number',
       requiresArg: true,
       describe: 'bytes per second of the link, each way (default: no limit)',
     },
     dup: share('share of packets that arrive twice, 0..1'),
-    reorder: share('share of packets that are overtaken, 0..1'),
-    seed: { type: 'number', default: 1, requiresArg: true, describe: 'the same seed has the same accidents' },
+    reorder: share('share of packets that arrive out of order, 0..1'),
+    seed: {
+      type: 'number',
+      default: 1,
+      requiresArg: true,
+      describe: 'the same seed causes the same losses, copies and delays',
+    },
     ...logging,
   },
   build: yargs =>
@@ -63,5 +72,5 @@ export const sim = defineCommand({
 function address(option: string, text: string): { host: string; port: number } {
   const [, host, port] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
   if (host !== undefined && Number(port) < 65536) return { host, port: Number(port) };
-  throw new FileSyncError('config', `${option} ${text}: write it as HOST:PORT, such as 127.0.0.1:14580`);
+  throw new FileSyncError('config', `${option} ${text}: must be HOST:PORT, such as 127.0.0.1:14580`);
 }

@@ -26,7 +26,7 @@ export const sync = defineCommand({
     try {
       const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
       const report = await untilAborted(shell.stopped, pass);
-      return report ? tell(shell, engine, report, args.json) : signalExitCode(shell.stopped);
+      return report ? printReport(shell, engine, report, args.json) : signalExitCode(shell.stopped);
     } finally {
       bars?.stop();
       await engine.stop();
@@ -34,7 +34,7 @@ export const sync = defineCommand({
   },
 });
 
-function tell(shell: Shell, engine: Engine, report: PassReport, json: boolean): number {
+function printReport(shell: Shell, engine: Engine, report: PassReport, json: boolean): number {
   const result = summary(engine, report);
   if (json) shell.print(JSON.stringify(result));
   else for (const line of lines(result)) shell.print(line);

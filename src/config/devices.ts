@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import type { DeviceConfig } from './config.js';
-import type { Place } from './findings.js';
+import type { Place } from './issues.js';
 import { bare, childOf, isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
 import { commonDeviceOptions, isSecret } from './options.js';

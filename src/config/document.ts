@@ -9,7 +9,7 @@ import {
   type Alias,
   type Document,
 } from 'yaml';
-import type { Findings, Path, Position } from './findings.js';
+import type { ConfigIssues, Path, Position } from './issues.js';
 
 /** A YAML text: its value, and where in the text each part of it stands. */
 export class ConfigDocument {
@@ -17,8 +17,8 @@ export class ConfigDocument {
   readonly #lines = new LineCounter();
   readonly #document: Document;
 
-  /** Everything that is no good YAML goes into `findings`; `value` is undefined where nothing could be made of it. */
-  constructor(text: string, findings: Findings) {
+  /** Everything that is no good YAML goes into `issues`; `value` is undefined where nothing could be made of it. */
+  constructor(text: string, issues: ConfigIssues) {
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
@@ -27,10 +27,10 @@ export class ConfigDocument {
     });
     const { errors, warnings } = this.#document;
     for (const { code, message, pos } of [...errors, ...warnings]) {
-      findings.error(WORDS[code] ?? message, { position: this.#position(pos[0]) });
+      issues.error(WORDS[code] ?? message, { position: this.#position(pos[0]) });
     }
     const broken = errors.some(({ code }) => code !== 'DUPLICATE_KEY');
-    this.value = broken ? undefined : this.#toValue(findings);
+    this.value = broken ? undefined : this.#toValue(issues);
   }
 
   /** Where the key (or list item) of that path stands; for a key that is not there, its nearest parent. */
@@ -46,11 +46,11 @@ export class ConfigDocument {
     return this.#position(offset);
   }
 
-  #toValue(findings: Findings): unknown {
+  #toValue(issues: ConfigIssues): unknown {
     try {
       return this.#document.toJS();
     } catch {
-      findings.error(BAD_ALIAS, { position: this.#position(rangeStart(this.#brokenAlias())) });
+      issues.error(BAD_ALIAS, { position: this.#position(rangeStart(this.#brokenAlias())) });
       return undefined;
     }
   }

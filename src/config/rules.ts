@@ -3,7 +3,7 @@ import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
 import { parseTemplate } from '../rules/template.js';
 import type { DeviceConfig } from './config.js';
-import type { Place } from './findings.js';
+import type { Place } from './issues.js';
 import { isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
 import { ruleSchema, toRule } from './schema.js';

@@ -6,7 +6,7 @@ import { begin, duration, glob, minFree, retention, size, template } from './opt
 const KEEP = 'keep';
 
 /** ms; less would be a busy loop. */
-const SHORTEST_INTERVAL = 50;
+const MIN_INTERVAL_MS = 50;
 
 const path = (fallback: string) => z.string().min(1).default(fallback);
 
@@ -28,7 +28,7 @@ export const topSchema = z.strictObject({
     .meta({ title: 'list of rules' })
     .describe('what goes from where to where, see Rules'),
   interval: duration()
-    .refine(ms => ms >= SHORTEST_INTERVAL, { error: `must be at least ${SHORTEST_INTERVAL}ms` })
+    .refine(ms => ms >= MIN_INTERVAL_MS, { error: `must be at least ${MIN_INTERVAL_MS}ms` })
     .prefault('10s')
     .describe('pause between two listings of a source'),
   min_free: minFree()

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { Place } from './findings.js';
+import type { Place } from './issues.js';
 import { childOf, isRecord, shapeOf } from './introspect.js';
 import { suggest } from './nearest.js';
 

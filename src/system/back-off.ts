@@ -13,9 +13,9 @@ export interface RetryPolicy {
 }
 
 /** No server is obeyed that asks for a longer pause. */
-const LONGEST_ASKED_MS = 24 * 3_600_000;
+const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 /** Room on our own disk is worth a look this often, whatever the failures before. */
-const NO_SPACE_MS = 5_000;
+const MAX_NO_SPACE_PAUSE_MS = 5_000;
 
 /** A daemon never gives up on what is temporary. */
 export const daemonPolicy: RetryPolicy = {
@@ -92,9 +92,9 @@ export class Failures {
    */
   #delay(error: FileSyncError): number {
     const { baseMs, ceilingMs } = this.#policy;
-    const ceiling = isLocalSpace(error) ? Math.min(NO_SPACE_MS, ceilingMs) : ceilingMs;
+    const ceiling = isLocalSpace(error) ? Math.min(MAX_NO_SPACE_PAUSE_MS, ceilingMs) : ceilingMs;
     const pause = Math.min(ceiling, baseMs * 2 ** (this.#count - 1));
-    const asked = Math.min(error.retryAfterMs ?? 0, LONGEST_ASKED_MS);
+    const asked = Math.min(error.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
     return Math.max(asked, pause / 2 + (this.#random() * pause) / 2);
   }
 }

@@ -43,12 +43,12 @@ export async function openWriters(
   proc = '/proc',
 ): Promise<Writers> {
   const search = new Search(files, proc);
-  let looked = 0;
+  let checked = 0;
   for (const pid of search.processes()) {
     throwIfAborted(signal);
     for (const fd of search.openFiles(pid)) {
-      search.look(pid, fd);
-      if (++looked % BATCH_SIZE === 0) await turn().then(() => throwIfAborted(signal));
+      search.check(pid, fd);
+      if (++checked % BATCH_SIZE === 0) await turn().then(() => throwIfAborted(signal));
     }
   }
   return { open: search.open, complete: search.complete };
@@ -90,7 +90,7 @@ class Search {
     return this.#try(() => readdirSync(`${this.#proc}/${pid}/fd`)) ?? [];
   }
 
-  look(pid: string, fd: string): void {
+  check(pid: string, fd: string): void {
     const link = `${this.#proc}/${pid}/fd/${fd}`;
     this.#try(() => {
       // The link itself can be written to if the file behind it can.

@@ -1,5 +1,5 @@
 /** So many items are put in at their places one by one; for more of them the list is sorted. */
-const FEW = 8;
+const MAX_SINGLE_INSERTS = 8;
 
 /** Items in order. What is put in is sorted when somebody looks, and the first one is taken away at no cost. */
 export class SortedList<Item> {
@@ -35,7 +35,7 @@ export class SortedList<Item> {
     const incoming = this.#incoming;
     if (incoming.length === 0) return this.#items;
     this.#incoming = [];
-    if (incoming.length <= FEW) {
+    if (incoming.length <= MAX_SINGLE_INSERTS) {
       for (const item of incoming) this.#items.splice(this.#placeOf(item), 0, item);
     } else {
       for (const item of incoming) this.#items.push(item);

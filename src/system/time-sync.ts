@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { outputOf } from './child.js';
 
 /** A machine without a battery-backed clock starts in 1970, or when its image was made. */
-const EARLIEST_TIME = Date.UTC(2025, 0, 1);
+const MIN_TIME = Date.UTC(2025, 0, 1);
 const TOOL = {
   env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
   remedy: 'install the package systemd',
@@ -15,19 +15,19 @@ export interface TimeSyncOptions {
   /** Prints `yes` or `no`: whether the kernel's clock is synchronised, by whatever program. */
   readonly command: readonly [string, ...string[]];
   /** ms that an answer may take. */
-  readonly timeout: number;
+  readonly timeoutMs: number;
   /** ms between an answer that is not `yes` and the next question. */
-  readonly interval: number;
+  readonly intervalMs: number;
   /** ms between two looks at the flag. */
-  readonly glance: number;
+  readonly flagIntervalMs: number;
 }
 
 const SYSTEMD: TimeSyncOptions = {
   flag: '/run/systemd/timesync/synchronized',
   command: ['timedatectl', 'show', '--property=NTPSynchronized', '--value'],
-  timeout: 5_000,
-  interval: 60_000,
-  glance: 1_000,
+  timeoutMs: 5_000,
+  intervalMs: 60_000,
+  flagIntervalMs: 1_000,
 };
 
 /**
@@ -40,7 +40,7 @@ export class TimeSync {
   #answer: 'pending' | 'yes' | 'no' | 'unknown' = 'pending';
   #watching = false;
   /** When the flag was last looked at, by `performance.now`. */
-  #lookedAt = -Infinity;
+  #checkedAt = -Infinity;
 
   /** @param now wall time, ms since the Unix epoch */
   constructor(now: () => number, options: Partial<TimeSyncOptions> = {}) {
@@ -51,18 +51,18 @@ export class TimeSync {
   /** False until the first answer. Where nobody can tell, a clock after the floor date is taken to be right. */
   get synchronised(): boolean {
     const now = performance.now();
-    if (this.#answer !== 'yes' && now - this.#lookedAt >= this.#options.glance) this.#look(now);
+    if (this.#answer !== 'yes' && now - this.#checkedAt >= this.#options.flagIntervalMs) this.#checkFlag(now);
     return this.#isKnown();
   }
 
-  #look(now: number): void {
-    this.#lookedAt = now;
+  #checkFlag(now: number): void {
+    this.#checkedAt = now;
     if (existsSync(this.#options.flag)) this.#answer = 'yes';
     else this.#watch();
   }
 
   #isKnown(): boolean {
-    return this.#answer === 'yes' || (this.#answer === 'unknown' && this.#now() >= EARLIEST_TIME);
+    return this.#answer === 'yes' || (this.#answer === 'unknown' && this.#now() >= MIN_TIME);
   }
 
   #watch(): void {
@@ -72,7 +72,7 @@ export class TimeSync {
   }
 
   async #ask(): Promise<void> {
-    const { command, timeout, interval } = this.#options;
+    const { command, timeoutMs: timeout, intervalMs: interval } = this.#options;
     const [program, ...args] = command;
     const options = { ...TOOL, ms: timeout };
     const output = await outputOf(program, args, options).catch(() => '');

@@ -1,5 +1,5 @@
 /** A rate is known after this time, ms. */
-const KNOWN_AFTER_MS = 2_000;
+const MIN_MEASURED_MS = 2_000;
 
 /** How fast a transfer goes. Times are monotonic ms, positions bytes of the file. */
 export class TransferRate {
@@ -21,7 +21,7 @@ export class TransferRate {
   }
 
   isKnown(now: number): boolean {
-    return now - this.#began >= KNOWN_AFTER_MS;
+    return now - this.#began >= MIN_MEASURED_MS;
   }
 
   /** ms until all of `size` is across, at the rate so far; 0 while that is not known. */
