@@ -12,7 +12,7 @@ export interface FindConfigOptions {
 
 /**
  * The configuration file to use: `-c FILE`, `$FILESYNC_CONFIG`, the user's, the machine's. A file that was named is
- * not looked for elsewhere. Throws `config` with the places where none was.
+ * not searched elsewhere. Throws `config` with the places where there was none.
  */
 export async function findConfig({ explicit, env, home, exists }: FindConfigOptions): Promise<string> {
   const named = explicit ?? env.FILESYNC_CONFIG;

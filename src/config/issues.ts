@@ -8,7 +8,7 @@ export interface Position {
 /** Keys and list positions from the top of the configuration. */
 export type Path = readonly (string | number)[];
 
-/** Collects everything that is wrong, so that the user hears of it at once. */
+/** Collects all errors and warnings of a configuration, so that they are reported together. */
 export class ConfigIssues {
   readonly #file: string;
   readonly #errors: Issue[] = [];
@@ -26,7 +26,7 @@ export class ConfigIssues {
     this.#warnings.push({ path, message });
   }
 
-  /** The whole configuration, as a place to report about. */
+  /** The place of the whole configuration. */
   get top(): Place {
     return new Place([], this);
   }

@@ -20,7 +20,7 @@ export interface LoadOptions {
   readonly readFile?: (path: string) => Promise<string>;
 }
 
-/** Reads and checks a configuration file. Throws `config` with a line for each thing that is wrong. */
+/** Reads and checks a configuration file. Throws `config` with a line for each error. */
 export async function loadConfig(file: string, options: LoadOptions): Promise<Config> {
   const text = await readText(file, options.readFile ?? (path => readFile(path, 'utf8')));
   const issues = new ConfigIssues(file);

@@ -6,9 +6,9 @@ import { formatSize } from './size.js';
 import { sleep } from './sleep.js';
 
 export interface Outcome {
-  /** Exit code; -1 if a signal ended it. */
+  /** Exit code; -1 after a signal. */
   readonly code: number;
-  /** The signal that ended it. */
+  /** The signal that ended the child. */
   readonly signal?: string;
   readonly stdout: string;
   readonly stderr: string;
@@ -19,15 +19,15 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Time limit. */
   readonly ms: number;
-  /** Ends it. */
+  /** Ends the child. */
   readonly signal?: AbortSignal | undefined;
-  /** What to do where it is not installed: which package it is in. */
+  /** The remedy where it is not installed: the package that contains it. */
   readonly remedy: string;
-  /** It does not keep this program alive. */
+  /** The child does not keep this program alive. */
   readonly background?: true;
 }
 
-/** Its code is the program's exit code, or a word of Node's if it cannot be run. */
+/** `code`: the program's exit code, or Node's code if it cannot be run. */
 type Failure = Error & { readonly code?: number | string | null; readonly signal?: string };
 
 interface Running {
@@ -44,7 +44,7 @@ const HANGS =
 const NO_RIGHT = "may not be run: give this program's user the right to it";
 const FILES_OPEN = 'cannot be started now: too many files are open';
 
-/** What a code of Node's, an exit code, a signal or a time limit means: the kind, and the words behind the program's name. */
+/** For a code of Node's, an exit code, a signal or a time limit: the kind of error, and the words after the program's name. */
 const MEANINGS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
   ENOENT: ['unavailable', 'is not installed: %'],
   ENOEXEC: ['unavailable', 'is not a program for this machine'],
@@ -140,7 +140,7 @@ function release(child: ChildProcess): void {
   for (const part of [child, child.stdin, child.stdout, child.stderr]) (part as Socket | null)?.unref();
 }
 
-/** Kills it, if it has not ended, and lets go of all by which it could hold up this program. */
+/** Kills the child, if it has not ended, and closes all handles by which it could keep this program alive. */
 function abandon(child: ChildProcess): void {
   if (!running.has(child)) return;
   send(child, 'SIGTERM');

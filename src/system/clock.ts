@@ -5,12 +5,12 @@ import { bootId } from './boot-id.js';
 import { sleep } from './sleep.js';
 import { TimeSync } from './time-sync.js';
 
-/** The first eight hex digits of the kernel's boot id tell boots of one machine apart. */
+/** The first eight hex digits of the kernel's boot id, which identify a boot of one machine. */
 const boot = bootId.slice(0, 8);
 
 const now = (): number => Date.now();
 
-/** CLOCK_MONOTONIC (clock_gettime(2)): it goes on across restarts of the program. */
+/** CLOCK_MONOTONIC (clock_gettime(2)): restarts of the program do not reset it. */
 function monotonic(): number {
   const [seconds, nanoseconds] = hrtime();
   return seconds * 1000 + nanoseconds / 1e6;
@@ -18,7 +18,7 @@ function monotonic(): number {
 
 const timeSync = new TimeSync(now);
 
-/** The machine's own clock. A pending sleep keeps the program alive. */
+/** The machine's clock. A pending sleep keeps the program alive. */
 export const systemClock: Clock = {
   now,
   monotonic,

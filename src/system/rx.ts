@@ -26,14 +26,14 @@ export function aborted(signal: AbortSignal): Observable<never> {
   });
 }
 
-/** ms without another hint: the writer has probably finished. */
+/** Time without another hint after which the writer has probably finished. */
 const QUIET_MS = 200;
-/** ms after which a scan is due although the hints do not end. */
+/** Longest time from the first hint to the scan. */
 const MAX_DELAY_MS = 5_000;
-/** ms between two scans that hints asked for. */
+/** Time between two scans that hints asked for. */
 export const HINT_REST_MS = 1_000;
 
-/** Many hints make one scan: soon after the last of them, at the latest some seconds after the first, and never in a hurry. */
+/** Emits once for many hints: QUIET_MS after the last, at most MAX_DELAY_MS after the first, at least HINT_REST_MS apart. */
 export function soonAfter(hints: Observable<void>, clock: Clock): Observable<void> {
   const shared = hints.pipe(share());
   let rested = -Infinity;

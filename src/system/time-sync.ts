@@ -10,15 +10,15 @@ const TOOL = {
 } as const;
 
 export interface TimeSyncOptions {
-  /** A file that is there once systemd-timesyncd has set the clock. */
+  /** A file that exists once systemd-timesyncd has set the clock. */
   readonly flag: string;
-  /** Prints `yes` or `no`: whether the kernel's clock is synchronised, by whatever program. */
+  /** Prints `yes` or `no`: whether the kernel's clock is synchronised, by any program. */
   readonly command: readonly [string, ...string[]];
-  /** ms that an answer may take. */
+  /** Time limit of the command. */
   readonly timeoutMs: number;
-  /** ms between an answer that is not `yes` and the next question. */
+  /** Time between an answer that is not `yes` and the next run of the command. */
   readonly intervalMs: number;
-  /** ms between two looks at the flag. */
+  /** Time between two checks of the flag. */
   readonly flagIntervalMs: number;
 }
 
@@ -31,15 +31,15 @@ const SYSTEMD: TimeSyncOptions = {
 };
 
 /**
- * Whether the wall clock is known to be right. Watching begins with the first question, ends when the clock is right, and
- * does not keep the program alive.
+ * Whether the wall clock is known to be right. Checks begin when `synchronised` is first read, end when the clock is right,
+ * and do not keep the program alive.
  */
 export class TimeSync {
   readonly #now: () => number;
   readonly #options: TimeSyncOptions;
   #answer: 'pending' | 'yes' | 'no' | 'unknown' = 'pending';
   #watching = false;
-  /** When the flag was last looked at, by `performance.now`. */
+  /** Time of the last check of the flag, by `performance.now`. */
   #checkedAt = -Infinity;
 
   /** @param now wall time, ms since the Unix epoch */
@@ -48,7 +48,7 @@ export class TimeSync {
     this.#options = { ...SYSTEMD, ...options };
   }
 
-  /** False until the first answer. Where nobody can tell, a clock after the floor date is taken to be right. */
+  /** False until the first answer. Where the state is unknown, a clock after MIN_TIME counts as right. */
   get synchronised(): boolean {
     const now = performance.now();
     if (this.#answer !== 'yes' && now - this.#checkedAt >= this.#options.flagIntervalMs) this.#checkFlag(now);

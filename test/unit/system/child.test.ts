@@ -130,7 +130,7 @@ describe('runChild', () => {
     assert.equal((await run('echo again')).stdout, 'again\n');
   });
 
-  it('at the end of the program each is told', async () => {
+  it('at the end of the program each is asked to end', async () => {
     const running = run(POLITE);
     await begun();
     killChildren();

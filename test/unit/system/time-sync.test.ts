@@ -34,14 +34,20 @@ describe('time synchronisation', () => {
   ];
   const calls = async (): Promise<number> => (await readFile(asked)).length;
   const made = (script: string, over: Partial<TimeSyncOptions> = {}) =>
-    new TimeSync(() => TODAY, { flag, command: saying(script), intervalMs: 3_600_000, flagIntervalMs: 0, ...over });
+    new TimeSync(() => TODAY, {
+      flag,
+      command: saying(script),
+      intervalMs: 3_600_000,
+      flagIntervalMs: 0,
+      ...over,
+    });
 
   /** What it says once the program has ended that many times. */
   async function after(sync: TimeSync, count: number, wanted: boolean): Promise<void> {
     await eventually(async () => sync.synchronised === wanted && (await calls()) >= count);
   }
 
-  it('the file of timesyncd says yes, and nobody else is asked', async () => {
+  it('the file of timesyncd says yes, and the command is not run', async () => {
     await writeFile(flag, '');
     assert.equal(made('echo no').synchronised, true);
     assert.equal(await calls(), 0);
@@ -81,7 +87,7 @@ describe('time synchronisation', () => {
     await eventually(async () => sync.synchronised);
   });
 
-  it('looks for that file once a glance, however often it is read', async () => {
+  it('checks for that file once an interval, however often it is read', async () => {
     const sync = made('echo no', { flagIntervalMs: 3_600_000 });
     assert.equal(sync.synchronised, false);
     await writeFile(flag, '');
