@@ -15,22 +15,26 @@ import { Planner } from './rules/plan.js';
 import { TemplateContext } from './rules/template-context.js';
 import { isInMemory } from './system/memory-file-system.js';
 
-export interface Surroundings {
+export interface ComposeContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hostname: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** A configuration as an engine that stands ready. Holds the database's lock until the engine is stopped. */
-export async function compose(config: Config, around: Surroundings, policy: RetryPolicy): Promise<Engine> {
-  const { clock, logger, hostname } = around;
+/** Makes the engine of a configuration. It holds the database's lock until it is stopped. */
+export async function compose(
+  config: Config,
+  services: ComposeContext,
+  policy: RetryPolicy,
+): Promise<Engine> {
+  const { clock, logger, hostname } = services;
   for (const warning of await memoryWarnings(config)) logger.log('warn', warning);
   const store = await openStore(config.database, { clock, logger: logger.child('database') });
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
   return new Engine({
     ...{ store, clock, logger, policy, random: Math.random, useBoth: withBoth },
-    devices: await makeDevices(config, around, 'without'),
+    devices: await makeDevices(config, services, 'without'),
     local: new LocalStorage(config.local, { minFree: config.minFree }),
     planner: new Planner(config.rules),
     templates: new TemplateContext({ hostname, descriptionFile }),
@@ -39,35 +43,35 @@ export async function compose(config: Config, around: Surroundings, policy: Retr
   });
 }
 
-/** What of the program's own files lies where a power cut takes it. */
+/** A warning for each of the program's own places that is on a file system in memory. */
 export async function memoryWarnings({ local, database }: Config): Promise<string[]> {
   const places = { local, database };
   const found: string[] = [];
   for (const [key, path] of Object.entries(places))
     if (await isInMemory(path))
-      found.push(`${key}: ${path} lies in memory and is lost with power: name a folder on a disk`);
+      found.push(`${key}: ${path} is in memory and is lost without power: name a folder on a disk`);
   return found;
 }
 
 /**
- * The configured devices with the ends that rules use. `idle` devices, in no rule, have no end, or one to look at: to
- * look at a source changes nothing, while for a target a drive would be mounted to be written to.
+ * The configured devices with the ends that rules use. `idle` devices, in no rule, have no end, or one to probe: the source
+ * where there is one, since probing it changes nothing, while for a target a drive would be mounted writable.
  */
 export async function makeDevices(
   config: Config,
-  around: Surroundings,
-  idle: 'without' | 'to look at',
+  services: ComposeContext,
+  idle: 'without' | 'to probe',
 ): Promise<Device[]> {
   const sources = new Set(config.rules.map(rule => rule.from));
   const targets = new Set(config.rules.flatMap(rule => rule.to));
   const locks = new Map<string, Mutex>();
   const making = [...config.devices.values()].map(async device => {
     const { name, type, options } = device;
-    const context = contextFor(config, device, around);
-    const looked = idle === 'to look at' && !sources.has(name) && !targets.has(name);
-    const source = looked || sources.has(name) ? await type.source?.(options, context) : undefined;
+    const context = contextFor(config, device, services);
+    const probed = idle === 'to probe' && !sources.has(name) && !targets.has(name);
+    const source = probed || sources.has(name) ? await type.source?.(options, context) : undefined;
     const target =
-      (looked && !source) || targets.has(name) ? await type.target?.(options, context) : undefined;
+      (probed && !source) || targets.has(name) ? await type.target?.(options, context) : undefined;
     return guarded(device, source, target, locks);
   });
   return Promise.all(making);
@@ -94,7 +98,7 @@ function guarded(
 function contextFor(
   config: Config,
   { name }: DeviceConfig,
-  { env, clock, logger }: Surroundings,
+  { env, clock, logger }: ComposeContext,
 ): DeviceContext {
   const { folder, local } = config;
   return {

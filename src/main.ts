@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { fstatSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -6,31 +7,33 @@ import { cli } from './cli/cli.js';
 import { killChildren } from './system/child.js';
 import { systemClock } from './system/clock.js';
 import { GatheredLines } from './system/gathered-lines.js';
+import { isJournalStream } from './system/logger.js';
 
-/** ms from the first signal to the end, whatever hangs: a little less than the five seconds that it may take. */
+/** From the first signal to the end, even if calls hang: less than the five seconds that are promised. */
 const MAX_SHUTDOWN_MS = 4_500;
-/** ms that calls to files may take to be through: when the work has ended, and where the user does not wait for that. */
+/** Time for open calls to files to return: when the work has ended, and after a second signal. */
 const LAST_CALLS_MS = 1_000;
-const AT_ONCE = 100;
+const MIN_LAST_CALLS_MS = 100;
 const POLL_INTERVAL_MS = 10;
-/** ms in which a second signal is the first one over again: `ros2 launch` hands on to the node what all have been sent. */
+/** Time in which a second signal is a copy of the first: `ros2 launch` forwards the signal that the process group has received. */
 const REPEATED_SIGNAL_MS = process.argv.includes('node') ? 2_000 : 0;
-/** Calls that hold one of Node's threads: to files, and for the addresses of names. */
-const FILES = /^(FSReq|FileHandleClose)/;
-const THREADS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
+/** Calls that block one of Node's threads: file system calls, and with name look-ups. */
+const FILE_CALLS = /^(FSReq|FileHandleClose)/;
+const THREAD_CALLS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
 
-// On a machine with much memory the heap would grow to many times what is in use before the collector is asked; a companion
-// computer has other programs (V8, `heap_growing_percent`: the growth between two collections).
+// On a machine with much memory V8 lets the heap grow to many times its live size before it collects; a companion computer
+// has other programs (`heap_growing_percent`: the growth between two collections).
 setFlagsFromString('--heap-growing-percent=30');
 
+const journal = isJournalStream(process.env['JOURNAL_STREAM'], standardError());
 const stop = new AbortController();
 let stoppedAt = Infinity;
 process.on('SIGINT', () => stopped(130));
 process.on('SIGTERM', () => stopped(143));
 
-// A reader that goes away (`filesync files | head`) is no error.
+// A reader that closes the pipe (`filesync files | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-// Nor does the work depend on somebody who reads the log.
+// The work does not depend on a reader of the log.
 process.stderr.on('error', () => undefined);
 const errorLines = new GatheredLines(text => void process.stderr.write(text));
 process.on('exit', () => errorLines.flush()).on('exit', killChildren);
@@ -47,49 +50,61 @@ process.exitCode = await cli({
     errorLines.flush();
     process.stdout.write(`${line}\n`);
   },
-  printError: printError,
+  printError,
+  logFormat: { json: false, journal },
   terminal: process.stderr,
   stopped: stop.signal,
   signals: process,
   onUserSignal: handler => void process.on('SIGUSR1', handler),
 });
 
-// What still holds the event loop when the work has ended is not waited for where a signal has ended it, or where it is a
-// call to a file system that never answers.
+// After a signal, the process does not wait for handles that still keep the event loop alive. Without one it waits for all but
+// calls to a file system that never answers.
 if (stop.signal.aborted) await end(LAST_CALLS_MS, process.exitCode);
 process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
 setInterval(() => {
-  if (holdsThreads(FILES)) endBySignal();
+  if (isBlockedBy(FILE_CALLS)) endBySignal();
 }, LAST_CALLS_MS).unref();
 
-/** The first signal asks for a clean end, the second one does not wait for that. */
+/** The first signal asks for a clean end, the second one ends the process at once. */
 function stopped(code: 130 | 143): void {
   const now = systemClock.monotonic();
-  if (now - stoppedAt >= REPEATED_SIGNAL_MS) void end(AT_ONCE, stop.signal.reason as number);
+  if (now - stoppedAt >= REPEATED_SIGNAL_MS) void end(MIN_LAST_CALLS_MS, stop.signal.reason as number);
   if (stop.signal.aborted) return;
   stoppedAt = now;
   stop.abort(code);
-  setTimeout(giveUp, MAX_SHUTDOWN_MS, code);
+  setTimeout(forceExit, MAX_SHUTDOWN_MS, code);
 }
 
-function giveUp(code: number): void {
-  printError('filesync: could not end cleanly, since something hangs: is ended as it is');
-  void end(AT_ONCE, code);
+function forceExit(code: number): void {
+  printError(
+    `${journal ? '<3>' : ''}filesync: could not end cleanly within ${MAX_SHUTDOWN_MS / 1000} s, since a call hangs: killed`,
+  );
+  void end(MIN_LAST_CALLS_MS, code);
 }
 
-/** Calls that are about to be answered are waited for. */
+/** Its file; undefined if it is closed. */
+function standardError() {
+  try {
+    return fstatSync(2, { bigint: true });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits up to `ms` for calls to return, then ends the process. */
 async function end(ms: number, code: number): Promise<void> {
-  for (let left = ms; left > 0 && holdsThreads(THREADS); left -= POLL_INTERVAL_MS)
+  for (let left = ms; left > 0 && isBlockedBy(THREAD_CALLS); left -= POLL_INTERVAL_MS)
     await delay(POLL_INTERVAL_MS);
-  if (holdsThreads(THREADS)) endBySignal();
+  if (isBlockedBy(THREAD_CALLS)) endBySignal();
   else process.exit(code);
 }
 
-function holdsThreads(calls: RegExp): boolean {
+function isBlockedBy(calls: RegExp): boolean {
   return process.getActiveResourcesInfo().some(name => calls.test(name));
 }
 
-/** `process.exit` would wait for the threads that such calls hold, a signal does not. */
+/** `process.exit` would wait for the threads that such calls block, a signal does not. */
 function endBySignal(): void {
   const signal = stop.signal.reason === 130 ? 'SIGINT' : 'SIGTERM';
   killChildren();
@@ -98,7 +113,7 @@ function endBySignal(): void {
   process.kill(process.pid, signal);
 }
 
-/** On a terminal at once: progress is drawn there as well. */
+/** On a terminal a line is written at once, since progress bars are drawn there as well. */
 function printError(line: string): void {
   errorLines.add(line);
   if (process.stderr.isTTY) errorLines.flush();

@@ -4,9 +4,9 @@ import { RemoteAdmin } from '../control/client.js';
 import { controlSocket } from '../control/socket.js';
 import { common, defineCommand, type Command } from './command.js';
 import { configFor, loggerFor } from './setup.js';
-import { ExitCode, type Shell } from './shell.js';
+import { ExitCode, report, type Shell } from './shell.js';
 
-/** Does `use` on the database: through the daemon if one runs, else on the files themselves. */
+/** Calls `use` with access to the database: through the daemon if one runs, else on the files themselves. */
 export async function withAdmin<T>(
   shell: Shell,
   configFile: string | undefined,
@@ -28,12 +28,12 @@ async function openAdmin(shell: Shell, config: Config): Promise<Admin> {
 }
 
 interface EditCommand {
-  /** What is printed behind each id. */
+  /** Printed behind each id. */
   readonly verb: string;
   readonly edit: (admin: Admin, ids: readonly string[]) => Promise<EditResult>;
 }
 
-/** A command that edits the records that its words name. */
+/** A command that edits the records whose ids are its arguments. */
 export function editCommand({ verb, edit }: EditCommand): Command {
   return defineCommand({
     options: { config: common.config, json: common.json },
@@ -46,10 +46,10 @@ export function editCommand({ verb, edit }: EditCommand): Command {
   });
 }
 
-/** Tells what an edit did; resolves to the exit code. */
+/** Prints the result of an edit; returns the exit code. */
 export function reportEdit(shell: Shell, json: boolean, verb: string, result: EditResult): number {
   if (json) shell.print(JSON.stringify(result));
   else for (const id of result.changed) shell.print(`${id} ${verb}`);
-  for (const { id, reason } of result.refused) shell.printError(`filesync: ${id}: ${reason}`);
+  for (const { id, reason } of result.refused) report(shell, 'error', `${id}: ${reason}`);
   return result.refused.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
 }

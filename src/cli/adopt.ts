@@ -4,19 +4,19 @@ import { controlSocket } from '../control/socket.js';
 import { FileSyncError } from '../errors.js';
 import { passPolicy } from '../system/back-off.js';
 import { viewOf } from '../record/state.js';
-import { common, defineCommand } from './command.js';
+import { common, defineCommand, logging } from './command.js';
 import { plain } from './print.js';
 import { configFor, loggerFor } from './setup.js';
 import { ExitCode } from './shell.js';
 
 export const adopt = defineCommand({
-  options: { config: common.config, json: common.json, 'log-level': common.logLevel },
+  options: { config: common.config, json: common.json, ...logging },
   async run(args, shell) {
     const config = await configFor(shell, args.config);
     if (await RemoteAdmin.connect(controlSocket(config.database)))
       throw new FileSyncError(
         'config',
-        'a daemon works on this database: stop it, run adopt, start it again',
+        'a daemon uses this database: stop it, run adopt, then start it again',
       );
     const logger = loggerFor(shell, args.logLevel);
     const engine = await compose(config, { ...shell, logger }, passPolicy);

@@ -1,10 +1,11 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { groupBy, mergeMap, Subscription, throttleTime, asyncScheduler, type Observable } from 'rxjs';
 import type { Progress } from '../record/progress.js';
-import { humanSize, plain } from './print.js';
+import { formatSize } from '../system/size.js';
+import { plain } from './print.js';
 import type { Shell } from './shell.js';
 
-/** A terminal shows no more than this of any transfer, ms between two pictures. */
+/** Between two updates of a bar. */
 const REFRESH_INTERVAL_MS = 100;
 const NAME_WIDTH = 40;
 
@@ -55,8 +56,8 @@ export class TransferBars {
     const key = keyOf(now);
     const { bar, from, since } = this.#running.get(key) ?? this.#begin(key, now);
     const seconds = (this.#shell.clock.monotonic() - since) / 1000;
-    const rate = seconds > 0 ? humanSize((now.bytes - from) / seconds) : '-';
-    bar.update(now.bytes, { done: humanSize(now.bytes), rate });
+    const rate = seconds > 0 ? formatSize((now.bytes - from) / seconds) : '-';
+    bar.update(now.bytes, { done: formatSize(now.bytes), rate });
     if (now.bytes < now.size) return;
     this.#bars.remove(bar);
     this.#running.delete(key);
@@ -66,7 +67,7 @@ export class TransferBars {
     const name = nameOf(now);
     const bar = this.#bars.create(now.size, now.bytes, {
       name,
-      all: humanSize(now.size),
+      all: formatSize(now.size),
       done: '',
       rate: '-',
     });

@@ -2,13 +2,13 @@ import yargs, { type ArgumentsCamelCase, type Argv } from 'yargs';
 import manifest from '../../package.json' with { type: 'json' };
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import { splitArguments } from '../ros/arguments.js';
-import { withinTime } from '../system/deadline.js';
+import { untilAborted, wasCut, withinTime } from '../system/deadline.js';
 import type { Command } from './command.js';
 import { commands, type ListedCommand } from './commands.js';
-import { ExitCode, isStop, signalExitCode, untilStopped, type Shell } from './shell.js';
+import { ExitCode, report, signalExitCode, type Shell } from './shell.js';
 
-/** ms that a command may take after the first signal to leave things in order. */
-const STOP_LIMIT_MS = 1_000;
+/** Time that a command without `endsCleanly` has after the first signal. */
+const STOP_TIMEOUT_MS = 1_000;
 
 /** The command that the user has named. */
 interface Chosen {
@@ -17,6 +17,8 @@ interface Chosen {
 
 /** Runs the command line; resolves to the exit code and never throws. */
 export async function cli(shell: Shell): Promise<number> {
+  // With the log format that the options name, once they are parsed.
+  const session = { shell };
   try {
     const chosen: Chosen = {};
     const program = base(shell);
@@ -28,16 +30,18 @@ export async function cli(shell: Shell): Promise<number> {
       (_error: unknown, _args: unknown, text: string) => void (help = text),
     );
     if (help) shell.print(help);
-    return help || !chosen.command ? ExitCode.DONE : await obeying(chosen.command, args, shell);
+    if (help || !chosen.command) return ExitCode.DONE;
+    session.shell = { ...shell, logFormat: { ...shell.logFormat, json: args['logFormat'] === 'json' } };
+    return await runUntilStopped(chosen.command, args, session.shell);
   } catch (thrown) {
-    if (isStop(shell.stopped, thrown)) return signalExitCode(shell.stopped);
+    if (wasCut(shell.stopped, thrown)) return signalExitCode(shell.stopped);
     const error = toFileSyncError(thrown);
-    shell.printError(`filesync: ${error.message}`);
+    report(session.shell, 'error', error.message);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
   }
 }
 
-/** Only the node takes ROS's own arguments. */
+/** Only the node accepts ROS arguments. */
 function programArguments(argv: readonly string[]): readonly string[] {
   return argv.includes('node') ? splitArguments(argv).program : argv;
 }
@@ -66,12 +70,12 @@ function add(program: Argv, { usage, summary, load }: ListedCommand, chosen: Cho
   });
 }
 
-/** Does what the command does, but obeys the first signal, whatever hangs. */
-async function obeying(command: Command, args: ArgumentsCamelCase, shell: Shell): Promise<number> {
+/** Runs the command; ends after the first signal, even if the command hangs. */
+async function runUntilStopped(command: Command, args: ArgumentsCamelCase, shell: Shell): Promise<number> {
   const { stopped, clock } = shell;
   const work = command.run(args, shell);
-  const ended = await untilStopped(stopped, work);
+  const ended = await untilAborted(stopped, work);
   if (ended !== undefined) return ended;
-  const ms = command.endsCleanly ? Infinity : STOP_LIMIT_MS;
+  const ms = command.endsCleanly ? Infinity : STOP_TIMEOUT_MS;
   return (await withinTime(work, { ms, clock })) ?? signalExitCode(stopped);
 }

@@ -1,6 +1,6 @@
 import type { Command } from './command.js';
 
-/** One command as the help lists it. Its options and its work are loaded when somebody uses it. */
+/** One command as the help lists it. Its module is loaded when the command is used. */
 export interface ListedCommand {
   /** As yargs reads it: `retry [id..]`. */
   readonly usage: string;
@@ -27,7 +27,7 @@ export const commands: readonly ListedCommand[] = [
   },
   {
     usage: 'check',
-    summary: 'validate the configuration and look at every device, one line each',
+    summary: 'validate the configuration and probe every device, one line each',
     load: async () => (await import('./check.js')).check,
   },
   {
@@ -73,7 +73,7 @@ export const commands: readonly ListedCommand[] = [
   {
     usage: 'demo',
     summary:
-      'the main job on embedded parts: simulated autopilot -> local -> FTP server and Flight Review page',
+      'the main job on embedded servers: simulated autopilot -> local -> FTP server and Flight Review page',
     load: async () => (await import('./demo.js')).demo,
   },
 ];

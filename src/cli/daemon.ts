@@ -4,21 +4,21 @@ import { serveControl } from '../control/server.js';
 import { controlSocket } from '../control/socket.js';
 import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
+import { untilAborted } from '../system/deadline.js';
 import { misconfiguration } from './misconfiguration.js';
-import { untilStopped } from './shell.js';
 
 export interface DaemonParts {
   readonly engine: Engine;
   readonly config: Pick<Config, 'file' | 'database'>;
-  /** What commands reach over the socket. */
+  /** Serves commands over the socket. */
   readonly admin: Admin;
   readonly logger: Logger;
   readonly stopped: AbortSignal;
 }
 
 /**
- * Lets the engine work, within reach of commands, until the user wants it to end. However it ends, nothing is left open.
- * Rejects with `config` if the first thing that a device tells is that its configuration cannot work.
+ * Runs the engine and serves commands over the socket until the program is stopped. Engine and socket are closed in any case.
+ * Rejects with `config` if a device's first status is that its configuration cannot work.
  */
 export async function workUntilStopped({
   engine,
@@ -31,7 +31,7 @@ export async function workUntilStopped({
     await using _control = await serveControl(controlSocket(config.database), admin);
     logger.log('info', `working with ${config.file}`);
     await engine.start();
-    await untilStopped(stopped, misconfiguration(engine.devices));
+    await untilAborted(stopped, misconfiguration(engine.devices));
     logger.log('info', 'stopping');
   } finally {
     await engine.stop();

@@ -2,23 +2,25 @@ import { fileURLToPath } from 'node:url';
 import { filter, firstValueFrom, map, merge, of, takeUntil, timer } from 'rxjs';
 import { compose } from '../compose.js';
 import { loadConfig } from '../config/load.js';
-import { setStage, type Flight, type Stage } from '../demo/stage.js';
+import { startDemoParts, type Flight, type DemoParts } from '../demo/parts.js';
 import { deviceTypes } from '../devices/registry.js';
 import { FileSyncError } from '../errors.js';
 import type { Engine } from '../engine/engine.js';
 import { daemonPolicy } from '../system/back-off.js';
+import { untilAborted } from '../system/deadline.js';
+import { formatSize } from '../system/size.js';
 import { isDelivered } from '../record/state.js';
-import { common, defineCommand } from './command.js';
-import { humanSize, table } from './print.js';
+import { defineCommand, logging } from './command.js';
+import { table } from './print.js';
 import { loggerFor } from './setup.js';
-import { ExitCode, untilStopped, signalExitCode, type Shell } from './shell.js';
+import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
-/** Real flight logs that come with the package, whose folder holds `dist` or `src`. */
+/** The flight logs of the package, whose folder holds `dist` or `src`. */
 const LOGS = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../../test/data' : '../test/data', import.meta.url),
 );
 
-/** The main job has failed if it is not done within this many ms. */
+/** The demo has failed if it takes longer. */
 const DEMO_TIMEOUT_MS = 120_000;
 
 export const demo = defineCommand({
@@ -31,21 +33,21 @@ export const demo = defineCommand({
       requiresArg: true,
       describe: 'folder whose .ulg files are on the autopilot',
     },
-    'log-level': common.logLevel,
+    ...logging,
   },
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
-    const stage = await setStage(args.logs, { ...shell, logger });
+    const parts = await startDemoParts(args.logs, { ...shell, logger });
     try {
-      if (stage.flights.length === 0) throw new FileSyncError('config', `no .ulg files in ${args.logs}`);
-      for (const line of stage.cast) shell.print(line);
-      const config = await loadConfig(stage.configFile, { env: stage.env, deviceTypes });
-      const engine = await compose(config, { ...shell, env: stage.env, logger }, daemonPolicy);
-      await deliver(engine, stage.flights.length, shell);
+      if (parts.flights.length === 0) throw new FileSyncError('config', `no .ulg files in ${args.logs}`);
+      for (const line of parts.descriptions) shell.print(line);
+      const config = await loadConfig(parts.configFile, { env: parts.env, deviceTypes });
+      const engine = await compose(config, { ...shell, env: parts.env, logger }, daemonPolicy);
+      await deliver(engine, parts.flights.length, shell);
       if (shell.stopped.aborted) return signalExitCode(shell.stopped);
-      return await report(stage, shell);
+      return await report(parts, shell);
     } finally {
-      await stage.close();
+      await parts.close();
     }
   },
 });
@@ -60,12 +62,12 @@ async function deliver(engine: Engine, wanted: number, shell: Shell): Promise<vo
   );
   const done = firstValueFrom(all, { defaultValue: 0 });
   await engine.start();
-  await untilStopped(shell.stopped, done);
+  await untilAborted(shell.stopped, done);
   await engine.stop();
 }
 
-async function report(stage: Stage, shell: Shell): Promise<number> {
-  const rows = await Promise.all(stage.flights.map(flight => row(stage, flight)));
+async function report(parts: DemoParts, shell: Shell): Promise<number> {
+  const rows = await Promise.all(parts.flights.map(flight => row(parts, flight)));
   for (const line of table([HEADING, ...rows.map(({ cells }) => cells)])) shell.print(line);
   const whole = rows.filter(one => one.whole).length;
   shell.print(`${whole} of ${rows.length} flight logs are whole everywhere`);
@@ -74,11 +76,11 @@ async function report(stage: Stage, shell: Shell): Promise<number> {
 
 const HEADING = ['FLIGHT LOG', 'SIZE', 'SHA-256', 'LOCAL', 'FTP', 'FLIGHT REVIEW'];
 
-async function row(stage: Stage, flight: Flight) {
+async function row(parts: DemoParts, flight: Flight) {
   const { path, size, sha256 } = flight;
-  const { local, ftp, website } = await stage.arrival(flight);
+  const { local, ftp, website } = await parts.arrival(flight);
   const places = [local, ftp, website];
   const marks = places.map(hash => (hash === undefined ? 'missing' : hash === sha256 ? 'same' : 'DIFFERENT'));
-  const cells = [path, humanSize(size), `${sha256.slice(0, 16)}…`, ...marks];
+  const cells = [path, formatSize(size), `${sha256.slice(0, 16)}…`, ...marks];
   return { cells, whole: places.every(hash => hash === sha256) };
 }

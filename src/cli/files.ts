@@ -2,9 +2,10 @@ import { FileSyncError } from '../errors.js';
 import type { ListedFile } from '../control/admin.js';
 import type { FileState } from '../ports.js';
 import { parseState, stateName } from '../record/state.js';
+import { formatSize } from '../system/size.js';
 import { withAdmin } from './admin.js';
 import { common, defineCommand } from './command.js';
-import { humanSize, plain, table } from './print.js';
+import { plain, table } from './print.js';
 import { ExitCode } from './shell.js';
 
 export const files = defineCommand({
@@ -34,7 +35,7 @@ const HEADING = ['ID', 'STATE', 'SIZE', 'DEVICE', 'PATH', 'REASON'];
 
 function row(file: ListedFile): string[] {
   const { id, state, size, device, path, waits = '', reason = waits } = file;
-  return [id, stateName(state), humanSize(size), device, plain(path), plain(reason)];
+  return [id, stateName(state), formatSize(size), device, plain(path), plain(reason)];
 }
 
 function wantedState(text: string | undefined): FileState | undefined {

@@ -2,10 +2,10 @@ import { concat, concatMap, firstValueFrom, NEVER, takeWhile, type Observable } 
 import { UNKNOWN, type DeviceStatus } from '../engine/devices.js';
 import { FileSyncError } from '../errors.js';
 
-/** Rejects with `config` if the first thing that a device tells is that its configuration cannot work; else never settles. */
+/** Rejects with `config` if a device's first status is that its configuration cannot work; else never settles. */
 export async function misconfiguration(devices: Observable<readonly DeviceStatus[]>): Promise<never> {
-  const looked = ({ reason }: DeviceStatus) => reason !== UNKNOWN.reason;
-  const start = devices.pipe(takeWhile(all => !all.every(looked), true));
+  const isKnown = ({ reason }: DeviceStatus) => reason !== UNKNOWN.reason;
+  const start = devices.pipe(takeWhile(all => !all.every(isKnown), true));
   const wrong = start.pipe(concatMap(all => all.filter(({ misconfigured }) => misconfigured)));
   const { name, reason } = await firstValueFrom(concat(wrong, NEVER));
   throw new FileSyncError('config', `devices.${name}: ${reason}`);

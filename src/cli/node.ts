@@ -9,6 +9,8 @@ import { withMavros } from '../ros/mavros/device.js';
 import { declareConfig, exposeEngine } from '../ros/node.js';
 import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
 import type { Graph } from '../ros/graph.js';
+import type { Logger } from '../ports.js';
+import { limitRepeats } from '../system/repeat-limiter.js';
 import { common, defineCommand } from './command.js';
 import { workUntilStopped } from './daemon.js';
 import { configFor } from './setup.js';
@@ -16,7 +18,7 @@ import { ExitCode, type Shell } from './shell.js';
 
 export const node = defineCommand({
   endsCleanly: true,
-  options: { config: common.config },
+  options: { config: common.config, 'log-format': common.logFormat },
   async run(args, shell) {
     const rosArguments = splitArguments(shell.argv).ros;
     const graph = await RclnodejsGraph.join({ ...shell, name: 'filesync', rosArguments });
@@ -32,16 +34,24 @@ export const node = defineCommand({
 async function work(graph: Graph, shell: Shell, explicit: string | undefined): Promise<void> {
   const types = withMavros(deviceTypes, graph, { clock: shell.clock });
   const config = await configFor(shell, declareConfig(graph) ?? explicit, types);
-  const engine = await compose(config, { ...shell, logger: graph.logger }, daemonPolicy);
+  const logger = limitRepeats(graph.logger, shell.clock);
+  const engine = await compose(config, { ...shell, logger }, daemonPolicy);
   try {
-    await serve(graph, shell, config, engine);
+    await serve({ graph, shell, config, engine, logger });
   } finally {
     await engine.stop();
   }
 }
 
-async function serve(graph: Graph, shell: Shell, config: Config, engine: Engine): Promise<void> {
-  const { logger } = graph;
+interface Parts {
+  readonly graph: Graph;
+  readonly shell: Shell;
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly logger: Logger;
+}
+
+async function serve({ graph, shell, config, engine, logger }: Parts): Promise<void> {
   const admin = new StoreAdmin(engine.records, engine);
   const exposed = exposeEngine({ ...shell, engine, graph, admin, interval: config.interval });
   try {

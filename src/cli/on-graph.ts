@@ -8,15 +8,15 @@ import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
 import { isSourced } from '../ros/rclnodejs.js';
 import type { Shell } from './shell.js';
 
-/** What a command can do with the `mavros` devices of a configuration. */
+/** The `mavros` devices of a configuration, split by who may use them. */
 export interface OnGraph {
-  /** The devices that may be used. */
+  /** With the devices that this command may use. */
   readonly config: Config;
-  /** The `mavros` devices of the node that runs: nobody but that may call MAVROS. */
+  /** The `mavros` devices of the running node, the only one that may call MAVROS. */
   readonly running: readonly DeviceStatus[];
 }
 
-/** For a command that looks at devices: those on MAVROS join the ROS graph, where it is sourced, unless the node is at work. */
+/** For a command that probes devices: joins the ROS graph for those on MAVROS, where ROS is sourced and no node runs. */
 export async function withMavrosDevices<Value>(
   config: Config,
   shell: Shell,
@@ -30,8 +30,8 @@ export async function withMavrosDevices<Value>(
   const { ros: rosArguments } = splitArguments(shell.argv);
   const graph = await RclnodejsGraph.join({ ...shell, name: 'filesync_check', rosArguments });
   const type = mavrosDevice(graph, shell);
-  const placed = devices.map(device => (isMavros(device.type) ? { ...device, type } : device));
-  const byName = new Map(placed.map(device => [device.name, device]));
+  const onGraph = devices.map(device => (isMavros(device.type) ? { ...device, type } : device));
+  const byName = new Map(onGraph.map(device => [device.name, device]));
   return use({ config: { ...config, devices: byName }, running: [] }).finally(() => graph.shutdown());
 }
 

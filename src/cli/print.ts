@@ -9,14 +9,7 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** Text that cannot act on a terminal: a file's name may hold line ends and escape sequences. */
+/** Text without control characters: a file's name may hold line ends and escape sequences. */
 export function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
-}
-
-/** `4.1 MB`. */
-export function humanSize(size: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, size)) / 3));
-  return power === 0 ? `${size} B` : `${(size / 1000 ** power).toFixed(1)} ${units[power]}`;
 }

@@ -13,7 +13,7 @@ export const retry = defineCommand({
   async run(args, shell) {
     const ids = (args['id'] as string[] | undefined) ?? [];
     if (args.failed === ids.length > 0)
-      throw new FileSyncError('config', 'give ids or --failed; `filesync files` lists ids');
+      throw new FileSyncError('config', 'name ids or --failed; `filesync files` lists ids');
     const result = await withAdmin(shell, args.config, admin => admin.retry(args.failed ? 'failed' : ids));
     return reportEdit(shell, args.json, 'will be tried again', result);
   },

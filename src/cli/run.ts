@@ -1,14 +1,14 @@
 import { compose } from '../compose.js';
 import { StoreAdmin } from '../control/store-admin.js';
 import { daemonPolicy } from '../system/back-off.js';
-import { common, defineCommand } from './command.js';
+import { common, defineCommand, logging } from './command.js';
 import { workUntilStopped } from './daemon.js';
 import { configFor, loggerFor } from './setup.js';
 import { signalExitCode } from './shell.js';
 
 export const run = defineCommand({
   endsCleanly: true,
-  options: { config: common.config, 'log-level': common.logLevel },
+  options: { config: common.config, ...logging },
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
     const config = await configFor(shell, args.config);

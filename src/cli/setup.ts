@@ -6,7 +6,7 @@ import type { DeviceType } from '../config/definition.js';
 import { deviceTypes } from '../devices/registry.js';
 import type { Logger, LogLevel } from '../ports.js';
 import { createLogger } from '../system/logger.js';
-import type { Shell } from './shell.js';
+import { report, type Shell } from './shell.js';
 
 /** The logger of a command: lines on standard error. */
 export function loggerFor(shell: Shell, level: LogLevel): Logger {
@@ -15,10 +15,11 @@ export function loggerFor(shell: Shell, level: LogLevel): Logger {
     level,
     clock: shell.clock,
     name: 'filesync',
+    format: shell.logFormat,
   });
 }
 
-/** The configuration that the user asked for or that lies in its usual place; warnings are told. */
+/** Loads the configuration that the user named, or the one at its usual place, and prints its warnings. */
 export async function configFor(
   shell: Shell,
   explicit: string | undefined,
@@ -36,6 +37,6 @@ export async function configFor(
     exists,
   });
   const config = await loadConfig(file, { env: shell.env, deviceTypes: types });
-  for (const warning of config.warnings) shell.printError(`warning: ${warning}`);
+  for (const warning of config.warnings) report(shell, 'warn', warning);
   return config;
 }

@@ -1,31 +1,40 @@
 import type { EventEmitter } from 'node:events';
-import { toFileSyncError } from '../errors.js';
-import type { Clock } from '../ports.js';
-import { withDeadline } from '../system/deadline.js';
+import type { Clock, LogLevel } from '../ports.js';
+import { logLine, type LogFormat } from '../system/logger.js';
 
-/** What the commands need of the process; src/main.ts fills it in. */
+/** The process as commands see it; made by src/main.ts. */
 export interface Shell {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly hostname: string;
   readonly clock: Clock;
-  /** The user reads from a terminal: bars instead of lines. */
+  /** Standard error is a terminal: bars instead of lines. */
   readonly interactive: boolean;
   /** Columns of the terminal. */
   readonly columns: number;
-  /** Results. Takes whole lines without their end. */
+  /** Writes a result to standard output: a whole line without its end. */
   print(line: string): void;
-  /** Warnings, errors, the log. */
+  /** Writes a warning, an error or a line of the log to standard error: a whole line without its end. */
   printError(line: string): void;
-  /** Where progress bars are drawn. */
+  readonly logFormat: LogFormat;
+  /** Progress bars are drawn here. */
   readonly terminal: NodeJS.WritableStream;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
   readonly stopped: AbortSignal;
-  /** The process's own emitter, for libraries that hang signal handlers on it and must be relieved of them. */
+  /** The process's own emitter, from which handlers that libraries add are removed. */
   readonly signals: EventEmitter;
   /** Calls back on each SIGUSR1. */
   onUserSignal(handler: () => void): void;
+}
+
+/** Prints a warning or an error beside the log: in its format if that is JSON or the journal's, else as plain text. */
+export function report(shell: Shell, level: LogLevel, message: string): void {
+  const { logFormat, clock } = shell;
+  if (!logFormat.json && !logFormat.journal)
+    return shell.printError(`${level === 'warn' ? 'warning' : 'filesync'}: ${message}`);
+  for (const part of logFormat.json ? [message] : message.split('\n'))
+    shell.printError(logLine({ level, logger: 'filesync', message: part }, clock.now(), logFormat));
 }
 
 export const ExitCode = { DONE: 0, INCOMPLETE: 1, USAGE: 2 } as const;
@@ -33,20 +42,4 @@ export const ExitCode = { DONE: 0, INCOMPLETE: 1, USAGE: 2 } as const;
 /** The code to exit with after a signal. */
 export function signalExitCode(stopped: AbortSignal): number {
   return typeof stopped.reason === 'number' ? stopped.reason : ExitCode.DONE;
-}
-
-/** What the work gives; undefined as soon as the user wants the program to end, and without work only then. */
-export async function untilStopped<Value>(
-  stopped: AbortSignal,
-  work: Promise<Value> = new Promise(() => undefined),
-): Promise<Value | undefined> {
-  return withDeadline<Value | undefined>(work, { signal: stopped }).catch((thrown: unknown) => {
-    if (isStop(stopped, thrown)) return undefined;
-    throw thrown;
-  });
-}
-
-/** Something was cut off since the user wants the program to end. */
-export function isStop(stopped: AbortSignal, thrown: unknown): boolean {
-  return stopped.aborted && toFileSyncError(thrown).kind === 'cancelled';
 }

@@ -1,8 +1,9 @@
 import { FileSyncError } from '../errors.js';
 import { startSim } from '../sim/sim.js';
-import { common, defineCommand } from './command.js';
+import { untilAborted } from '../system/deadline.js';
+import { defineCommand, logging } from './command.js';
 import { loggerFor } from './setup.js';
-import { signalExitCode, untilStopped } from './shell.js';
+import { signalExitCode } from './shell.js';
 
 const share = (describe: string) => ({ type: 'number' as const, default: 0, requiresArg: true, describe });
 
@@ -13,26 +14,35 @@ export const sim = defineCommand({
       type: 'string',
       default: '127.0.0.1:14580',
       requiresArg: true,
-      describe: 'HOST:PORT of its own',
+      describe: 'HOST:PORT on which it listens',
     },
     to: {
       type: 'string',
       default: '127.0.0.1:14540',
       requiresArg: true,
-      describe: 'HOST:PORT that gets its heartbeats',
+      describe: 'HOST:PORT to which it sends heartbeats',
     },
-    like: { choices: ['px4', 'ardupilot'] as const, default: 'px4' as const, describe: 'whose behaviour' },
+    like: {
+      choices: ['px4', 'ardupilot'] as const,
+      default: 'px4' as const,
+      describe: 'firmware whose behaviour it has',
+    },
     loss: share('share of packets lost, 0..1, each way'),
-    delay: { type: 'number', default: 0, requiresArg: true, describe: 'ms on the way, each way' },
+    delay: { type: 'number', default: 0, requiresArg: true, describe: 'one-way delay in ms' },
     rate: {
       type: 'number',
       requiresArg: true,
       describe: 'bytes per second of the link, each way (default: no limit)',
     },
     dup: share('share of packets that arrive twice, 0..1'),
-    reorder: share('share of packets that are overtaken, 0..1'),
-    seed: { type: 'number', default: 1, requiresArg: true, describe: 'the same seed has the same accidents' },
-    'log-level': common.logLevel,
+    reorder: share('share of packets that arrive out of order, 0..1'),
+    seed: {
+      type: 'number',
+      default: 1,
+      requiresArg: true,
+      describe: 'the same seed causes the same losses, copies and delays',
+    },
+    ...logging,
   },
   build: yargs =>
     yargs.positional('dir', { type: 'string', demandOption: true, describe: 'folder that it serves' }),
@@ -53,7 +63,7 @@ export const sim = defineCommand({
     shell.print(
       `${like} autopilot at udp://${host}:${port}, heartbeats to ${args.to}; SIGUSR1 arms and disarms, Ctrl-C ends`,
     );
-    await untilStopped(shell.stopped);
+    await untilAborted(shell.stopped);
     await running.close();
     return signalExitCode(shell.stopped);
   },
@@ -62,5 +72,5 @@ export const sim = defineCommand({
 function address(option: string, text: string): { host: string; port: number } {
   const [, host, port] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
   if (host !== undefined && Number(port) < 65536) return { host, port: Number(port) };
-  throw new FileSyncError('config', `${option} ${text}: write it as HOST:PORT, such as 127.0.0.1:14580`);
+  throw new FileSyncError('config', `${option} ${text}: must be HOST:PORT, such as 127.0.0.1:14580`);
 }

@@ -12,7 +12,7 @@ export const status = defineCommand({
       return ExitCode.DONE;
     }
     shell.print(
-      now.running ? 'daemon: running' : 'daemon: not running (`filesync check` looks at the devices)',
+      now.running ? 'daemon: running' : 'daemon: not running (`filesync check` probes the devices)',
     );
     const devices = now.devices.map(({ name, type, available, armed, reason }) => {
       return [name, type, available ? 'available' : 'offline', armed ? 'ARMED' : '', plain(reason)];

@@ -3,16 +3,17 @@ import { StoreAdmin } from '../control/store-admin.js';
 import type { Engine, PassReport } from '../engine/engine.js';
 import { passPolicy } from '../system/back-off.js';
 import { stateName } from '../record/state.js';
+import { untilAborted } from '../system/deadline.js';
 import { TransferBars } from './bars.js';
-import { common, defineCommand } from './command.js';
+import { common, defineCommand, logging } from './command.js';
 import { plain } from './print.js';
 import { misconfiguration } from './misconfiguration.js';
 import { configFor, loggerFor } from './setup.js';
-import { ExitCode, signalExitCode, untilStopped, type Shell } from './shell.js';
+import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
 export const sync = defineCommand({
   endsCleanly: true,
-  options: { config: common.config, json: common.json, 'log-level': common.logLevel },
+  options: { config: common.config, json: common.json, ...logging },
   async run(args, shell) {
     const config = await configFor(shell, args.config);
     const bars = shell.interactive ? new TransferBars(shell) : undefined;
@@ -24,8 +25,8 @@ export const sync = defineCommand({
     bars?.watch(engine.progress);
     try {
       const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
-      const report = await untilStopped(shell.stopped, pass);
-      return report ? tell(shell, engine, report, args.json) : signalExitCode(shell.stopped);
+      const report = await untilAborted(shell.stopped, pass);
+      return report ? printReport(shell, engine, report, args.json) : signalExitCode(shell.stopped);
     } finally {
       bars?.stop();
       await engine.stop();
@@ -33,7 +34,7 @@ export const sync = defineCommand({
   },
 });
 
-function tell(shell: Shell, engine: Engine, report: PassReport, json: boolean): number {
+function printReport(shell: Shell, engine: Engine, report: PassReport, json: boolean): number {
   const result = summary(engine, report);
   if (json) shell.print(JSON.stringify(result));
   else for (const line of lines(result)) shell.print(line);

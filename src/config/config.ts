@@ -17,18 +17,18 @@ export interface Config {
   readonly rules: readonly Rule[];
   /** ms between two listings of a source. */
   readonly interval: number;
-  /** What must stay free of the file system under `local`. */
+  /** Space that must stay free on the file system under `local`. */
   readonly minFree: MinFree;
   /** ms after which the record of a file that is delivered and gone moves to the archive. */
   readonly keepRecords: number;
-  /** What is allowed but not wise, a sentence each. */
+  /** One sentence for each setting that is allowed but not advisable. */
   readonly warnings: readonly string[];
 }
 
 export interface DeviceConfig {
   readonly name: string;
   readonly type: DeviceType;
-  /** What `type.options` made of the file's keys. */
+  /** The output of the schema `type.options`. */
   readonly options: unknown;
   readonly lock?: string;
   readonly connections?: number;

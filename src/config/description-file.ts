@@ -6,13 +6,13 @@ export type DescriptionValues = Readonly<Record<string, string>>;
 
 export interface ParsedDescription {
   readonly values: DescriptionValues;
-  /** Numbers, from 1, of the lines that are no `key=value`. */
+  /** Numbers, from 1, of the lines that are not `key=value`. */
   readonly badLines: readonly number[];
 }
 
 /**
- * Lines of `key=value`; `#` and `;` begin a comment line, `export ` in front, blanks round the `=` and one pair of
- * quotes round the value are dropped. Of a key that stands there twice the last value counts.
+ * Lines of `key=value`; `#` and `;` begin a comment line, `export ` in front, blanks around the `=` and one pair of
+ * quotes around the value are dropped. Of a key that occurs twice the last value counts.
  */
 export function parseDescription(text: string): ParsedDescription {
   const entries: [string, string][] = [];
@@ -35,7 +35,7 @@ function parseLine(line: string): [string, string] | undefined {
   return key === undefined ? undefined : [key, value.replace(/^(["'])(.*)\1$/, '$2')];
 }
 
-/** The description file (`/etc/coex.conf`), read anew whenever it has changed. Never fails: it is only a help. */
+/** The description file (`/etc/coex.conf`), read again whenever it has changed. Never fails. */
 export class DescriptionFile {
   readonly #path: string;
   readonly #logger: Logger;
@@ -49,13 +49,13 @@ export class DescriptionFile {
     this.#logger = logger;
   }
 
-  /** What the file says now, looked at once in a turn of the event loop; empty if there is none or it cannot be read (one warning). */
+  /** The current values; the file is checked once a turn of the event loop. Empty if it is missing or unreadable (one warning). */
   values(): Promise<DescriptionValues> {
     this.#loading ??= this.#refresh().finally(() => setImmediate(() => (this.#loading = undefined)));
     return this.#loading;
   }
 
-  /** Warns, once for each state of the file, that a template names a key that it has not. */
+  /** Warns, once for each version of the file, that a template names a key that is missing. */
   warnMissing(key: string): void {
     if (this.#missing.has(key)) return;
     this.#missing.add(key);
@@ -63,7 +63,7 @@ export class DescriptionFile {
   }
 
   async #refresh(): Promise<DescriptionValues> {
-    // Taken before reading, so that a change in between is seen the next time.
+    // The version is taken before the content, so that a change in between is noticed the next time.
     const version = this.#currentVersion();
     if (version !== this.#version) {
       this.#values = await this.#read();
@@ -73,7 +73,7 @@ export class DescriptionFile {
     return this.#values;
   }
 
-  /** Its times (with the inode's own, which a chmod changes), size and inode, or why they cannot be had. */
+  /** Times (with ctime, which a chmod changes), size and inode, or the code of the error. */
   #currentVersion(): string {
     try {
       const found = statSync(this.#path, { throwIfNoEntry: false });

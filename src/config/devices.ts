@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import type { DeviceConfig } from './config.js';
-import type { Place } from './findings.js';
+import type { Place } from './issues.js';
 import { bare, childOf, isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
 import { commonDeviceOptions, isSecret } from './options.js';
 import { reportUnknownKeys, validate } from './validate.js';
 
-/** Keys that every device may carry. */
+/** Keys that every device may have. */
 export const commonSchema = z.object({
   type: z.string().min(1).describe('kind of device, see below'),
   ...commonDeviceOptions,
@@ -16,7 +16,7 @@ const COMMON_KEYS = Object.keys(commonSchema.shape);
 
 type RawOptions = Readonly<Record<string, unknown>>;
 
-/** The devices that are in order; what is wrong with the others is reported at their `place`. */
+/** The valid devices; errors in the others are reported at their `place`. */
 export function checkDevices(
   raw: unknown,
   types: readonly DeviceType[],
@@ -31,7 +31,7 @@ export function checkDevices(
   return devices;
 }
 
-/** Every device that the file names with its type, where that is known. */
+/** Every device that the file names, with its type where that is known. */
 export function typesByName(
   raw: unknown,
   types: readonly DeviceType[],
@@ -85,7 +85,7 @@ function reportType(type: unknown, types: readonly DeviceType[], place: Place): 
   if (typeof type === 'string') place.error(`unknown device type "${type}"; ${suggest(type, known)}`);
 }
 
-/** The type's own options; the keys that every device may carry are left out. */
+/** The type's own options, without the keys that every device may have. */
 function checkOptions({ options: schema }: DeviceType, raw: RawOptions, place: Place): unknown {
   const own = Object.keys(schema.shape);
   const keys = Object.keys(raw).filter(key => !COMMON_KEYS.includes(key));
@@ -96,7 +96,7 @@ function checkOptions({ options: schema }: DeviceType, raw: RawOptions, place: P
   return validate(schema, Object.fromEntries(options), place);
 }
 
-/** A secret that stands in the file itself is allowed, but named. */
+/** A secret in the file itself is allowed, with a warning. */
 function warnOfSecrets(schema: z.ZodType, value: unknown, place: Place): void {
   if (isSecret(bare(schema)) && typeof value === 'string' && value !== '') {
     place.warn('a secret in the configuration itself; better { env: NAME } or { file: PATH }');
@@ -107,7 +107,7 @@ function warnOfSecrets(schema: z.ZodType, value: unknown, place: Place): void {
   }
 }
 
-/** Where the user makes up the keys (headers), not every value that may be a secret is one. */
+/** Under keys of the user's own (headers), a value is a secret only if the name of its key says so. */
 function isConfidential(schema: z.ZodType, key: string): boolean {
   return !(bare(schema) instanceof z.ZodRecord) || /auth|cookie|key|pass|secret|token/i.test(key);
 }

@@ -9,16 +9,16 @@ import {
   type Alias,
   type Document,
 } from 'yaml';
-import type { Findings, Path, Position } from './findings.js';
+import type { ConfigIssues, Path, Position } from './issues.js';
 
-/** A YAML text: its value, and where in the text each part of it stands. */
+/** A YAML text: its value, and the position of each part in the text. */
 export class ConfigDocument {
   readonly value: unknown;
   readonly #lines = new LineCounter();
   readonly #document: Document;
 
-  /** Everything that is no good YAML goes into `findings`; `value` is undefined where nothing could be made of it. */
-  constructor(text: string, findings: Findings) {
+  /** YAML errors are added to `issues`; `value` is undefined if the text cannot be parsed. */
+  constructor(text: string, issues: ConfigIssues) {
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
@@ -27,13 +27,13 @@ export class ConfigDocument {
     });
     const { errors, warnings } = this.#document;
     for (const { code, message, pos } of [...errors, ...warnings]) {
-      findings.error(WORDS[code] ?? message, { position: this.#position(pos[0]) });
+      issues.error(WORDS[code] ?? message, { position: this.#position(pos[0]) });
     }
     const broken = errors.some(({ code }) => code !== 'DUPLICATE_KEY');
-    this.value = broken ? undefined : this.#toValue(findings);
+    this.value = broken ? undefined : this.#toValue(issues);
   }
 
-  /** Where the key (or list item) of that path stands; for a key that is not there, its nearest parent. */
+  /** The position of the key (or list item) at that path; of its nearest parent if the key is missing. */
   locate(path: Path): Position {
     let node: unknown = this.#document.contents;
     let offset = rangeStart(node);
@@ -46,11 +46,11 @@ export class ConfigDocument {
     return this.#position(offset);
   }
 
-  #toValue(findings: Findings): unknown {
+  #toValue(issues: ConfigIssues): unknown {
     try {
       return this.#document.toJS();
     } catch {
-      findings.error(BAD_ALIAS, { position: this.#position(rangeStart(this.#brokenAlias())) });
+      issues.error(BAD_ALIAS, { position: this.#position(rangeStart(this.#brokenAlias())) });
       return undefined;
     }
   }
@@ -69,7 +69,7 @@ export class ConfigDocument {
 
 const BAD_ALIAS = 'no value of this name (&…) before; a text that begins with * needs quotes';
 
-/** In our words where the library's would repeat the text (which may be a secret) or not name the cure. */
+/** Messages in place of the library's that would repeat the text (which may be a secret) or name no remedy. */
 const WORDS: Readonly<Record<string, string>> = {
   BAD_ALIAS,
   BAD_COLLECTION_TYPE: 'this tag (!…) does not fit; a text that begins with ! needs quotes',
@@ -77,7 +77,7 @@ const WORDS: Readonly<Record<string, string>> = {
   BAD_DQ_ESCAPE:
     'not an escape that YAML knows; in double quotes write \\\\ for a backslash, or use single quotes',
   BAD_SCALAR_START: 'a text that begins with this character needs quotes',
-  DUPLICATE_KEY: 'this key is there already; keep one of the two',
+  DUPLICATE_KEY: 'duplicate key; keep one of the two',
   MULTIPLE_DOCS: 'a second document begins here; remove the line ---',
   TAB_AS_INDENT: 'tabs cannot indent YAML; use spaces',
   TAG_RESOLVE_FAILED: 'unknown tag (!…); a text that begins with ! needs quotes',
@@ -85,7 +85,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 interface Child {
-  /** The node whose place is told. */
+  /** The node whose position is reported. */
   readonly at: unknown;
   readonly value: unknown;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import type { Environment } from './paths.js';
 
-export interface Whereabouts {
+export interface FindConfigOptions {
   /** The user's `-c FILE`. */
   readonly explicit?: string;
   readonly env: Environment;
@@ -12,9 +12,9 @@ export interface Whereabouts {
 
 /**
  * The configuration file to use: `-c FILE`, `$FILESYNC_CONFIG`, the user's, the machine's. A file that was named is
- * not looked for elsewhere. Throws `config` with the places where none was.
+ * not searched elsewhere. Throws `config` with the places where there was none.
  */
-export async function findConfig({ explicit, env, home, exists }: Whereabouts): Promise<string> {
+export async function findConfig({ explicit, env, home, exists }: FindConfigOptions): Promise<string> {
   const named = explicit ?? env.FILESYNC_CONFIG;
   if (named !== undefined && named !== '') return named;
   const usual = [join(home, '.config/filesync/filesync.yaml'), '/etc/filesync/filesync.yaml'];

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 
-// How the checks and the docs look into zod's schemas.
+// Reads zod's schemas, for the checks and the docs.
 
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
-/** What is left of a schema without `optional`, `default` and the like around it. */
+/** The schema inside `optional`, `default` and the like. */
 export function bare(schema: z.ZodType): z.ZodType {
   let inner = schema;
   while (
@@ -18,7 +18,7 @@ export function bare(schema: z.ZodType): z.ZodType {
   return inner;
 }
 
-/** A map's own keys, also where other values may stand in its place; undefined where any key, or none, is allowed. */
+/** The keys of a map, also in a union with other values; undefined where any key, or none, is allowed. */
 export function shapeOf(schema: z.ZodType): Shape | undefined {
   const inner = bare(schema);
   if (inner instanceof z.ZodObject) return inner.shape;
@@ -41,7 +41,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The value that stands in for a missing one, as the schema's author wrote it. */
+/** The default, as the schema's author wrote it. */
 export function defaultOf(schema: z.ZodType): unknown {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return schema.def.defaultValue;
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {

@@ -6,7 +6,7 @@ import { FileSyncError } from '../errors.js';
 import type { Config } from './config.js';
 import { checkDevices, typesByName } from './devices.js';
 import { ConfigDocument } from './document.js';
-import { Findings } from './findings.js';
+import { ConfigIssues } from './issues.js';
 import { isRecord } from './introspect.js';
 import { type Environment, resolvePath } from './paths.js';
 import { checkRules } from './rules.js';
@@ -20,27 +20,27 @@ export interface LoadOptions {
   readonly readFile?: (path: string) => Promise<string>;
 }
 
-/** Reads and checks a configuration file. Throws `config` with a line for each thing that is wrong. */
+/** Reads and checks a configuration file. Throws `config` with a line for each error. */
 export async function loadConfig(file: string, options: LoadOptions): Promise<Config> {
   const text = await readText(file, options.readFile ?? (path => readFile(path, 'utf8')));
-  const findings = new Findings(file);
-  const document = new ConfigDocument(text, findings);
+  const issues = new ConfigIssues(file);
+  const document = new ConfigDocument(text, issues);
   const locate = document.locate.bind(document);
-  const checked = document.value === undefined ? undefined : check(document.value, options, findings);
-  if (findings.failed || !checked) throw new FileSyncError('config', findings.errors(locate).join('\n'));
-  return { ...assemble(file, checked, options.env), warnings: findings.warnings(locate) };
+  const checked = document.value === undefined ? undefined : check(document.value, options, issues);
+  if (issues.failed || !checked) throw new FileSyncError('config', issues.errors(locate).join('\n'));
+  return { ...assemble(file, checked, options.env), warnings: issues.warnings(locate) };
 }
 
 interface Checked extends Pick<Config, 'devices' | 'rules'> {
   readonly top: z.output<typeof topSchema>;
 }
 
-function check(raw: unknown, { deviceTypes }: LoadOptions, findings: Findings): Checked | undefined {
-  const top = validate(topSchema, raw ?? {}, findings.top);
+function check(raw: unknown, { deviceTypes }: LoadOptions, issues: ConfigIssues): Checked | undefined {
+  const top = validate(topSchema, raw ?? {}, issues.top);
   if (!isRecord(raw)) return undefined;
-  const devices = checkDevices(raw.devices, deviceTypes, findings.top.at('devices'));
+  const devices = checkDevices(raw.devices, deviceTypes, issues.top.at('devices'));
   const known = typesByName(raw.devices, deviceTypes);
-  const rules = checkRules(raw.rules, known, devices, findings.top.at('rules'));
+  const rules = checkRules(raw.rules, known, devices, issues.top.at('rules'));
   return top && { top, devices, rules };
 }
 

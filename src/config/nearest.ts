@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** The cure for a misspelt name: the nearest known one, or all of them where none is near. `show` quotes a name. */
+/** The remedy for a misspelt name: the nearest known one, or all of them if none is near. `show` quotes a name. */
 export function suggest(name: string, known: readonly string[], show = quote): string {
   if (known.length === 0) return 'there are none';
   const best = nearest(name, known);
@@ -12,7 +12,7 @@ function quote(name: string): string {
   return `"${name}"`;
 }
 
-/** Near means that at least half of the letters stand. */
+/** Near: at least half of the letters are right. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   const lower = name.toLowerCase();
   const best = closest(lower, known);

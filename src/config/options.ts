@@ -34,7 +34,7 @@ export const size = () =>
     .transform((value, context) => parseSize(value) ?? refuse(context, NOT_A_SIZE))
     .meta({ title: SIZE });
 
-/** `5%` of a file system, or a size; of bare numbers only 0, as nobody would know what others mean. */
+/** `5%` of a file system, or a size; of bare numbers only 0, since the unit of others would be unclear. */
 export const minFree = () =>
   z
     .union([z.literal(0), z.string()], { error: NOT_A_MIN_FREE })
@@ -94,7 +94,7 @@ export const webUrl = () =>
     })
     .meta({ title: 'web address' });
 
-/** Options that any device may carry beside its own. */
+/** Options that any device may have, besides its own. */
 export const commonDeviceOptions = {
   lock: z
     .string()
@@ -107,14 +107,14 @@ export const commonDeviceOptions = {
     .min(1)
     .max(64)
     .optional()
-    .describe('operations at once (default: what the device bears)'),
+    .describe('operations at once (default: as many as the device supports)'),
 };
 
 export function isSecret(schema: z.ZodType): boolean {
   return schema.meta()?.title === SECRET;
 }
 
-/** A default value the way a person would write it in the file. */
+/** A default value as it would be written in the file. */
 export function showDefault(schema: z.ZodType, value: unknown): string {
   const title = schema.meta()?.title;
   if (typeof value === 'number' && title === TIME_SPAN) return ms(value);
@@ -134,12 +134,12 @@ function parseDuration(value: number | string): number | undefined {
   return span >= 0 && Number.isFinite(span) ? span : undefined;
 }
 
-/** NaN for what is no span. */
+/** NaN if it is not a time span. */
 function parseSpan(text: string): number {
   return /^\d[\w. ]{0,30}$/.test(text) ? Number(ms(text as StringValue)) : NaN;
 }
 
-/** The library reads `10G` and `10 potatoes` as 10 bytes, which would be far too little kept: hence the strict pattern. */
+/** The library reads `10G` and `10 potatoes` as 10 bytes, far too little for a limit: hence the strict pattern. */
 function parseSize(value: number | string): number | undefined {
   if (typeof value === 'number') return value < 0 ? undefined : value;
   return /^\d+(\.\d+)? ?([KMGTP]?B)?$/i.test(value) ? (bytes.parse(value) ?? undefined) : undefined;
@@ -172,7 +172,7 @@ function parseDate(text: string): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-/** Where several kinds of value may stand, a bare number might mean any of them. */
+/** Where several kinds of value are allowed, a bare number might be any of them. */
 function hasUnit(text: string): boolean {
   return /[a-z]/i.test(text);
 }
@@ -198,7 +198,7 @@ function templateProblems(text: string, except: readonly string[]): string[] {
         ? `a "${part.text}" without its partner; write "${part.text.repeat(2)}" for the brace itself`
         : `unknown placeholder ${show(part.text)}; ${suggest(part.text, known, show)}`,
     ),
-    ...senseless.map(part => `${show(part.text)} cannot stand here; known: ${known.map(show).join(', ')}`),
+    ...senseless.map(part => `${show(part.text)} cannot be used here; known: ${known.map(show).join(', ')}`),
   ];
 }
 
@@ -221,5 +221,5 @@ function webUrlProblem(text: string): string | undefined {
     return 'must be a web address like https://example.org/upload';
   }
   if (url.username === '' && url.password === '') return undefined;
-  return 'must not hold a user or password; give them in options of their own';
+  return 'must not contain a user or password; use the options for them';
 }

@@ -3,7 +3,7 @@ import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
 import { parseTemplate } from '../rules/template.js';
 import type { DeviceConfig } from './config.js';
-import type { Place } from './findings.js';
+import type { Place } from './issues.js';
 import { isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
 import { ruleSchema, toRule } from './schema.js';
@@ -14,7 +14,7 @@ export type KnownDevices = ReadonlyMap<string, DeviceType | undefined>;
 /** The locks that devices name, by device. */
 export type Locks = ReadonlyMap<string, Pick<DeviceConfig, 'lock'>>;
 
-/** The rules that are in order; what is wrong with the others is reported at their `place`. */
+/** The valid rules; errors in the others are reported at their `place`. */
 export function checkRules(raw: unknown, devices: KnownDevices, locks: Locks, place: Place): readonly Rule[] {
   const list: unknown[] = Array.isArray(raw) ? raw : [];
   const rules = list.flatMap((rule, index) => checkRule(rule, devices, locks, place.at(index)) ?? []);
@@ -43,15 +43,15 @@ function checkSizes({ larger_than = -1, smaller_than = Infinity }: RuleOptions, 
   );
 }
 
-/** Where nobody knows how much is free, nothing would ever be removed. */
+/** Where free space is unknown, nothing would ever be removed. */
 function checkSpace({ from, after }: RuleOptions, type: DeviceType | undefined, place: Place): void {
   if (typeof after.source === 'string' || type?.tellsSpace !== false) return;
   place
     .at('keep_free')
-    .error(`"${from}" (type ${type.type}) cannot tell how much space is free; say keep or delete`);
+    .error(`"${from}" (type ${type.type}) cannot report its free space; use keep or delete`);
 }
 
-/** A stream needs both ends at once, which one lock over both would never let it have. */
+/** A stream uses both ends at once, which one lock over both never permits. */
 function checkLocks({ from, to }: Pick<Rule, 'from' | 'to'>, locks: Locks, place: Place): void {
   const lock = locks.get(from)?.lock;
   const locked = lock === undefined ? [] : to.filter(target => locks.get(target)?.lock === lock);
@@ -60,7 +60,7 @@ function checkLocks({ from, to }: Pick<Rule, 'from' | 'to'>, locks: Locks, place
   place.error(`"stream" uses both ends at once, but ${both}; use via: local, or another lock`);
 }
 
-/** Looks at the file's own words, so that a mistake elsewhere in the rule hides nothing. */
+/** Checks the raw values, so that an error elsewhere in the rule hides nothing. */
 function checkDevicesOf(
   { from, to }: Readonly<Record<string, unknown>>,
   devices: KnownDevices,
@@ -85,8 +85,8 @@ function checkEnd(end: 'source' | 'target', name: unknown, devices: KnownDevices
   const type = devices.get(name);
   if (!type || canBe(end, type)) return;
   const able = [...devices].flatMap(([name, type]) => (type && canBe(end, type) ? [name] : []));
-  const cure = able.length > 0 ? `devices that can: ${able.join(', ')}` : 'no device here can';
-  place.error(`"${name}" (type ${type.type}) cannot be a ${end}; ${cure}`);
+  const remedy = able.length > 0 ? `devices that can: ${able.join(', ')}` : 'no device here can';
+  place.error(`"${name}" (type ${type.type}) cannot be a ${end}; ${remedy}`);
 }
 
 function canBe(end: 'source' | 'target', type: DeviceType): boolean {
@@ -102,7 +102,7 @@ function namesTheFile(template: string): boolean {
   );
 }
 
-/** Devices that hand files on to each other and back to the first, which stands at both ends. */
+/** Devices whose rules form a circle; the first one is also the last. */
 function findCircle(rules: readonly Rule[]): readonly string[] | undefined {
   const done = new Set<string>();
   const walk = (device: string, trail: readonly string[]): readonly string[] | undefined => {
@@ -130,5 +130,5 @@ function firstDefined<Item, Result>(
 }
 
 function circleWarning(circle: readonly string[]): string {
-  return `files go in a circle (${circle.join(' -> ')}) and multiply unless include and exclude keep them apart`;
+  return `files are copied in a circle (${circle.join(' -> ')}) and multiply unless include and exclude keep them apart`;
 }

@@ -5,16 +5,16 @@ import { begin, duration, glob, minFree, retention, size, template } from './opt
 
 const KEEP = 'keep';
 
-/** ms; less would be a busy loop. */
-const SHORTEST_INTERVAL = 50;
+/** A shorter interval would be a busy loop. */
+const MIN_INTERVAL_MS = 50;
 
 const path = (fallback: string) => z.string().min(1).default(fallback);
 
-/** The top level. Devices and rules are checked one by one, so that each mistake is told where it stands. */
+/** The top level. Devices and rules are checked one by one, so that each error is reported with its position. */
 export const topSchema = z.strictObject({
   local: path('./data').describe('local storage; holds `<device>/<path as on the source>`'),
   database: path('./data/filesync.json').describe(
-    'records of all files; its journal and backup lie beside it',
+    'records of all files; its journal and backup are beside it',
   ),
   description_file: path('/etc/coex.conf').describe(
     'lines of `key=value` for the placeholders `{coex.KEY}`; it may be missing',
@@ -28,14 +28,12 @@ export const topSchema = z.strictObject({
     .meta({ title: 'list of rules' })
     .describe('what goes from where to where, see Rules'),
   interval: duration()
-    .refine(ms => ms >= SHORTEST_INTERVAL, { error: `must be at least ${SHORTEST_INTERVAL}ms` })
+    .refine(ms => ms >= MIN_INTERVAL_MS, { error: `must be at least ${MIN_INTERVAL_MS}ms` })
     .prefault('10s')
     .describe('pause between two listings of a source'),
   min_free: minFree()
     .prefault('5%')
-    .describe(
-      'what must stay free of the file system under `local`: nothing is fetched into it; `0`: all may be filled',
-    ),
+    .describe('space that must stay free on the file system under `local`; `0`: all of it may be used'),
   keep_records: duration()
     .prefault('1y')
     .describe(
@@ -83,7 +81,9 @@ export const ruleSchema = z.strictObject({
     .enum(['all', 'asked'])
     .default('all')
     .describe('fetch every file, or only list them and fetch those that are asked for (`filesync fetch ID`)'),
-  settle: duration().prefault('10s').describe('a file must not have changed for so long before it is taken'),
+  settle: duration()
+    .prefault('10s')
+    .describe('a file must not have changed for that long before it is taken'),
   description: template(['description'])
     .default('')
     .describe('text for targets that show one, `{description}` in their fields'),
@@ -101,7 +101,7 @@ export const ruleSchema = z.strictObject({
   delete_after: duration()
     .prefault('10m')
     .describe(
-      'a file of which nobody can see whether it is still being written must not have changed for so long before it is removed from the source',
+      'where FileSync cannot see whether a file is still being written, it must not have changed for that long before it is removed from the source',
     ),
   after: z
     .strictObject({
@@ -117,7 +117,7 @@ export const ruleSchema = z.strictObject({
         ),
     })
     .prefault({})
-    .describe('what becomes of delivered files'),
+    .describe('what happens to delivered files'),
 });
 
 export function toRule(options: z.output<typeof ruleSchema>): Rule {

@@ -10,7 +10,7 @@ export interface SecretSources {
   readonly readFile?: (path: string) => string;
 }
 
-/** A secret's value; of a file its content without the line end. Throws `config` with the cure, never with a value. */
+/** A secret's value; of a file its content without the line end. Throws `config` with the remedy, never with a value. */
 export function resolveSecret(ref: SecretRef, { env, folder, readFile = readText }: SecretSources): string {
   if (typeof ref === 'string') return ref;
   return 'env' in ref

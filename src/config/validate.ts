@@ -1,9 +1,9 @@
 import type * as z from 'zod';
-import type { Place } from './findings.js';
+import type { Place } from './issues.js';
 import { childOf, isRecord, shapeOf } from './introspect.js';
 import { suggest } from './nearest.js';
 
-/** The schema's output; undefined after telling what is wrong with the value that stands at `place`. */
+/** The schema's output; undefined if the value is invalid, with the errors reported at `place`. */
 export function validate<Output>(
   schema: z.ZodType<Output>,
   value: unknown,
@@ -14,7 +14,7 @@ export function validate<Output>(
   return result.data;
 }
 
-/** Reports keys of the map at `place` that are none of the `known` ones. */
+/** Reports `keys` of the map at `place` as unknown. */
 export function reportUnknownKeys(keys: readonly string[], known: readonly string[], place: Place): void {
   for (const key of keys) place.at(key).error(`unknown key; ${suggest(key, known)}`);
 }
@@ -34,9 +34,9 @@ function report(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown, plac
   reportUnknownKeys(issue.keys, Object.keys((owner && shapeOf(owner)) ?? {}), place.at(...path));
 }
 
-/** What is wrong within the only kind of value that a union's value can be meant as; undefined if that is not clear. */
+/** The issues of the only branch of a union that the value can be meant for; undefined if that is not clear. */
 function issuesOfMeantBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] | undefined {
-  if (issue.code !== 'invalid_union' || issue.message !== UNION_WITHOUT_WORDS) return undefined;
+  if (issue.code !== 'invalid_union' || issue.message !== GENERIC_UNION_MESSAGE) return undefined;
   const [meant, another] = issue.errors.filter(branch =>
     branch.every(({ code, path }) => code === 'unrecognized_keys' || path.length > 0),
   );
@@ -48,7 +48,7 @@ function valueAt(parent: unknown, key: string | number): unknown {
   return isRecord(parent) && Object.hasOwn(parent, key) ? parent[key] : undefined;
 }
 
-/** Never repeats the value (it may be a secret), but for a word that was chosen from a list. */
+/** Never repeats the value (it may be a secret), except a word for an option with a list of words. */
 function inWords(issue: z.core.$ZodIssue, value: unknown): string {
   if (value === undefined) return `missing; ${expectation(issue)}`;
   if (value === null) return `has no value; ${expectation(issue)}`;
@@ -76,8 +76,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 function wrongType(expected: string, value: unknown): string {
-  const cure = expected === 'string' && typeof value !== 'object' ? '; put it in quotes' : '';
-  return `must be ${TYPES[expected] ?? expected}, not ${kindOf(value)}${cure}`;
+  const remedy = expected === 'string' && typeof value !== 'object' ? '; put it in quotes' : '';
+  return `must be ${TYPES[expected] ?? expected}, not ${kindOf(value)}${remedy}`;
 }
 
 function kindOf(value: unknown): string {
@@ -109,14 +109,14 @@ function amount(limit: number | bigint, origin: string): string {
   return origin === 'array' ? `${limit} items` : String(limit);
 }
 
-/** What would be right. */
+/** The requirement, as a sentence's end. */
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return `must be ${TYPES[issue.expected] ?? issue.expected}`;
   if (issue.code === 'invalid_value') return `must be ${issue.values.map(String).join(' or ')}`;
-  if (issue.code !== 'invalid_union' || issue.message !== UNION_WITHOUT_WORDS) return issue.message;
+  if (issue.code !== 'invalid_union' || issue.message !== GENERIC_UNION_MESSAGE) return issue.message;
   const branches = issue.errors.flatMap(([first]) => (first ? [expectation(first)] : []));
   return branches.join(', or ').replaceAll(', or must be', ', or');
 }
 
-/** zod's own message of a union, which says nothing. */
-const UNION_WITHOUT_WORDS = 'Invalid input';
+/** zod's own message of a union, without information. */
+const GENERIC_UNION_MESSAGE = 'Invalid input';

@@ -3,7 +3,7 @@ import { json } from 'node:stream/consumers';
 import { FileSyncError } from '../errors.js';
 import type { Admin, EditResult, FileFilter, ListedFile, Status } from './admin.js';
 
-/** The Admin of a daemon that runs elsewhere, over its socket. */
+/** The Admin of a daemon in another process, over its socket. */
 export class RemoteAdmin implements Admin {
   readonly #socketPath: string;
 
@@ -11,7 +11,7 @@ export class RemoteAdmin implements Admin {
     this.#socketPath = socketPath;
   }
 
-  /** Undefined if nobody listens there. */
+  /** Undefined if no daemon listens there. */
   static async connect(socketPath: string): Promise<RemoteAdmin | undefined> {
     const admin = new RemoteAdmin(socketPath);
     return admin.status().then(
@@ -54,18 +54,18 @@ export class RemoteAdmin implements Admin {
     // Each call had its own connection.
   }
 
-  /** What the daemon could not do it says itself; other errors are those of Node. */
+  /** Rejects with `io` and the daemon's message if it refuses; other errors are those of Node. */
   #ask<Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = { 'content-type': 'application/json', connection: 'close' };
-      const asking = request({ socketPath: this.#socketPath, method, path, headers }, response => {
+      const sent = request({ socketPath: this.#socketPath, method, path, headers }, response => {
         json(response).then(answer => {
           if (response.statusCode === 200) return resolve(answer as Answer);
           const { message = `status ${response.statusCode}` } = answer as { message?: string };
-          reject(new FileSyncError('io', `the daemon says: ${message}`));
+          reject(new FileSyncError('io', `the daemon reports: ${message}`));
         }, reject);
       });
-      asking.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
+      sent.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 }

@@ -5,14 +5,14 @@ import { FileState, type FileRecord } from '../ports.js';
 const { FOUND, DOWNLOADED, PARTIAL, FAILED, VANISHED, UPLOADED, REMOVED, SKIPPED } = FileState;
 const NOTHING_LEFT = 'there is nothing left to deliver';
 
-/** From which states a state can be asked for. Nothing that moves now is touched. */
+/** For each state that can be set: the states from which. Files in transfer are not changed. */
 const POSSIBLE: ReadonlyMap<FileState, readonly FileState[]> = new Map([
   [FOUND, [FOUND, DOWNLOADED, PARTIAL, FAILED, VANISHED]],
   [DOWNLOADED, [DOWNLOADED, PARTIAL, FAILED, UPLOADED]],
   [FAILED, [FOUND, DOWNLOADED, PARTIAL, FAILED]],
 ]);
 
-/** Why an edit is refused; undefined if it may be made. `isTarget` says which devices can be delivered to. */
+/** Why an edit is refused; undefined if it may be made. `isTarget`: the device is a target of a rule. */
 export function refusalOf(
   record: FileRecord,
   edit: Edit,
@@ -36,20 +36,20 @@ function targetsRefusal(
       !wanted.includes(name) && delivery.state !== 'pending' && delivery.state !== 'failed',
   );
   if (held) return `${held[0]} has the file or is getting it; that target must stay`;
-  return wanted.length === 0 ? 'a file needs a target; state FAILED gives it up' : undefined;
+  return wanted.length === 0 ? 'a file needs a target; set state FAILED to stop its delivery' : undefined;
 }
 
 function stateRefusal(record: FileRecord, wanted: FileState): string | undefined {
   const possible = POSSIBLE.get(wanted);
   if (!possible)
-    return `no file can be made ${stateName(wanted)}; only FOUND, DOWNLOADED or FAILED can be asked for`;
+    return `no file can be made ${stateName(wanted)}; only FOUND, DOWNLOADED or FAILED can be set`;
   const state = stateOf(record);
   if (possible.includes(state)) return lossRefusal(record, wanted);
   const names = possible.map(stateName).join(', ');
-  return `it is ${stateName(state)}; ${stateName(wanted)} can be asked for what is ${names}`;
+  return `it is ${stateName(state)}; ${stateName(wanted)} can be set on files that are ${names}`;
 }
 
-/** What was delivered stays delivered, and the only copy stays known, where the source has the file no more. */
+/** Where the source no longer has the file, deliveries are not undone, and the only copy is not dropped. */
 function lossRefusal(record: FileRecord, wanted: FileState): string | undefined {
   if (wanted === DOWNLOADED && !hasBytes(record))
     return `neither ${record.device} nor local storage has it any more; ${NOTHING_LEFT}`;
@@ -58,7 +58,7 @@ function lossRefusal(record: FileRecord, wanted: FileState): string | undefined 
   return undefined;
 }
 
-/** Its source has it, or local storage. */
+/** The source or local storage has the file. */
 const hasBytes = (record: FileRecord): boolean => record.source.state === 'present' || hasLocalCopy(record);
 
 /** Why a file cannot be retried; undefined if it can. */
@@ -67,7 +67,7 @@ export function retryRefusal(record: FileRecord): string | undefined {
   return state === FAILED ? undefined : `it is ${stateName(state)}; only FAILED files can be retried`;
 }
 
-/** Why a file cannot be asked for; undefined if it can. */
+/** Why a file cannot be fetched on request; undefined if it can. */
 export function fetchRefusal(record: FileRecord): string | undefined {
   const state = stateOf(record);
   if (state !== SKIPPED) return `it is ${stateName(state)}; only SKIPPED files can be fetched on request`;

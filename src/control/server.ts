@@ -13,7 +13,7 @@ const filter = z.object({
   device: z.string().optional(),
 });
 
-/** What the socket answers: HTTP with JSON bodies, as Docker's does. */
+/** The requests on the socket: HTTP with JSON bodies, as on Docker's. */
 const routes: Record<string, (admin: Admin, input: unknown) => Promise<unknown>> = {
   'GET /status': admin => admin.status(),
   'GET /files': (admin, input) => admin.files(filter.parse(input) as FileFilter),
@@ -25,7 +25,7 @@ const routes: Record<string, (admin: Admin, input: unknown) => Promise<unknown>>
 
 /**
  * Lets commands reach the running daemon. Only the user who runs it may connect (mode 0600). The caller holds the
- * database's lock, so a socket that lies there already is a dead process's.
+ * database's lock, so a socket that exists already is a dead process's.
  */
 export async function serveControl(path: string, admin: Admin): Promise<AsyncDisposable> {
   await rm(path, { force: true });
@@ -53,7 +53,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 
 async function closeServer(server: Server, path: string): Promise<void> {
   server.closeAllConnections();
-  // The server would do that itself, but hold up the whole program where the file system hangs.
+  // The server would remove it with a synchronous call, which blocks the program where the file system hangs.
   await rm(path, { force: true });
   await new Promise<void>(resolve => server.close(() => resolve()));
 }

@@ -11,7 +11,7 @@ import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from './edit.js';
 
 type Refusal = EditResult['refused'][number];
 
-/** What only a running daemon knows. */
+/** The state that only a running daemon has. */
 export interface Daemon {
   readonly devices: Observable<readonly DeviceStatus[]>;
   explain(record: FileRecord): Wait | undefined;
@@ -48,7 +48,7 @@ export class StoreAdmin implements Admin {
     return files;
   }
 
-  /** The record as people see it. */
+  /** The record as it is listed. */
   readonly view = (record: FileRecord): ListedFile => {
     const waits = this.#daemon?.explain(record)?.reason;
     return { ...viewOf(record), ...(waits !== undefined && { waits }) };
@@ -77,7 +77,7 @@ export class StoreAdmin implements Admin {
     });
   }
 
-  /** The one record whose id begins so, or why there is none. */
+  /** The only record whose id begins with `id`, or why there is none. */
   look(id: string): FileRecord | string {
     const exact = this.#records.get(id);
     if (exact) return exact;
@@ -85,10 +85,10 @@ export class StoreAdmin implements Admin {
     if (alike[0] && alike.length === 1) return alike[0];
     return alike.length === 0
       ? 'no such file; `filesync files` lists them'
-      : `${alike.length} files begin so; give more digits`;
+      : `${alike.length} ids begin with that; use more digits`;
   }
 
-  /** The record after the edit, or why it is refused; then nothing is changed. */
+  /** The record after the edit, or why the edit is refused, which changes nothing. */
   async edit(id: string, edit: Edit, isTarget: (device: string) => boolean): Promise<FileRecord | string> {
     const record = this.look(id);
     const refusal = typeof record === 'string' ? record : refusalOf(record, edit, isTarget);
@@ -112,7 +112,7 @@ export class StoreAdmin implements Admin {
     });
   }
 
-  /** `change` answers why it refuses, or nothing when it is done. */
+  /** `change` returns why it refuses, or undefined when it is done. */
   async #edit(
     ids: readonly string[],
     change: (record: FileRecord) => Promise<string | undefined>,
@@ -129,7 +129,7 @@ export class StoreAdmin implements Admin {
   }
 }
 
-/** On the database's own files, where no daemon runs. */
+/** Opens the database's own files, where no daemon runs. */
 export async function openStoreAdmin(path: string, clock: Clock, logger: Logger): Promise<StoreAdmin> {
   return new StoreAdmin(new Records(await openStore(path, { clock, logger }), clock));
 }

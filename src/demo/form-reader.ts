@@ -24,11 +24,11 @@ export interface FormFile {
   readonly head: string;
 }
 
-const HEAD = 16;
+const HEAD_BYTES = 16;
 
 /**
- * Reads a form and stores its file under `path`. Gives nothing if `limit` bytes of the body have come before its end:
- * the rest is left unread. Throws if the body breaks off or is no form.
+ * Reads a form and stores its file under `path`. Resolves to undefined if `limit` bytes of the body have come before its end:
+ * the rest is not read. Throws if the body ends early or is not a form.
  */
 export async function readForm(
   request: IncomingMessage,
@@ -64,7 +64,7 @@ function parsed(request: IncomingMessage, parser: busboy.Busboy, limit: number):
     };
     if (left <= 0) return stop();
     parser.once('close', () => resolve(true)).once('error', reject);
-    request.once('close', () => request.complete || reject(new Error('the body broke off')));
+    request.once('close', () => request.complete || reject(new Error('the body ended early')));
     request.on('data', (chunk: Buffer) => (left -= chunk.length) <= 0 && stop());
     request.pipe(parser);
   });
@@ -78,7 +78,7 @@ async function store(content: Readable, path: string): Promise<Pick<FormFile, 's
     for await (const chunk of chunks) {
       hash.update(chunk);
       size += chunk.length;
-      if (head.length < HEAD) head = Buffer.concat([head, chunk]).subarray(0, HEAD);
+      if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk]).subarray(0, HEAD_BYTES);
       yield chunk;
     }
   };

@@ -6,7 +6,7 @@ import type { FtpConnection } from 'ftp-srv';
 import { FileSyncError } from '../errors.js';
 
 export interface FtpServerOptions {
-  /** What it serves; made if it is missing. */
+  /** The folder that is served; made if it is missing. */
   readonly folder: string;
   readonly user: string;
   readonly password: string;
@@ -14,19 +14,19 @@ export interface FtpServerOptions {
   readonly host?: string;
   /** Default: a free one. */
   readonly port?: number;
-  /** The process: the library hangs handlers of its own on it, which are taken off again. */
+  /** The process, from which the signal handlers that the library adds are removed. */
   readonly signals?: EventEmitter;
 }
 
 export interface FtpServer {
   readonly host: string;
   readonly port: number;
-  /** Cuts what is under way; a second call does nothing. */
+  /** Cuts open connections; a second call does nothing. */
   close(): Promise<void>;
 }
 
 type Library = Pick<typeof import('ftp-srv'), 'FtpSrv' | 'FileSystem'>;
-type Tamed = ReturnType<typeof tame>;
+type Patched = ReturnType<typeof patched>;
 
 /**
  * An FTP server on a folder, for one user. Throws `unsupported` if ftp-srv, an optional dependency, is not installed,
@@ -34,10 +34,10 @@ type Tamed = ReturnType<typeof tame>;
  */
 export async function startFtpServer(options: FtpServerOptions): Promise<FtpServer> {
   const { folder, host = '127.0.0.1', port = 0 } = options;
-  const tamed = tame(await load());
+  const library = patched(await load());
   await mkdir(folder, { recursive: true });
-  const server = withoutSignals(options.signals, () => makeServer(tamed, host, port));
-  letIn(server, tamed, options);
+  const server = withoutSignals(options.signals, () => makeServer(library, host, port));
+  acceptLogins(server, library, options);
   await listen(server, `${host}:${port}`);
   let closing: Promise<void> | undefined;
   return {
@@ -51,18 +51,18 @@ async function load(): Promise<Library> {
   try {
     return await import('ftp-srv');
   } catch (cause) {
-    const cure = 'install it with: npm install --include=optional';
-    throw new FileSyncError('unsupported', `the embedded FTP server needs the package ftp-srv: ${cure}`, {
+    const remedy = 'install it with: npm install --include=optional';
+    throw new FileSyncError('unsupported', `the embedded FTP server needs the package ftp-srv: ${remedy}`, {
       cause,
     });
   }
 }
 
 /**
- * The library, without the habits of ending the process on a signal, of late timers, of deleting partial files and
- * of answering SIZE without a number for an empty file (it takes 0 for nothing; the text `0` passes).
+ * The library with four changes: it does not end the process on a signal, leaves no timers behind, keeps partial files, and
+ * answers SIZE with a number for an empty file (it takes 0 for a missing value; the text `0` passes).
  */
-function tame({ FtpSrv, FileSystem }: Library) {
+function patched({ FtpSrv, FileSystem }: Library) {
   class Files extends FileSystem {
     override async get(name: string): Promise<unknown> {
       const stat = (await super.get(name)) as Stats;
@@ -75,7 +75,7 @@ function tame({ FtpSrv, FileSystem }: Library) {
       return written;
     }
   }
-  class TameServer extends FtpSrv {
+  class PatchedServer extends FtpSrv {
     declare readonly server: Server;
     declare readonly connections: Record<string, FtpConnection | undefined>;
 
@@ -87,11 +87,15 @@ function tame({ FtpSrv, FileSystem }: Library) {
       await connection?.close(0, 0);
     }
   }
-  return { Files, TameServer };
+  return { Files, PatchedServer: PatchedServer };
 }
 
-function makeServer({ TameServer }: Tamed, host: string, port: number): InstanceType<Tamed['TameServer']> {
-  return new TameServer({
+function makeServer(
+  { PatchedServer }: Patched,
+  host: string,
+  port: number,
+): InstanceType<Patched['PatchedServer']> {
+  return new PatchedServer({
     url: `ftp://${host}:${port}`,
     pasv_url: host,
     pasv_min: 0,
@@ -100,9 +104,9 @@ function makeServer({ TameServer }: Tamed, host: string, port: number): Instance
   });
 }
 
-function letIn(
-  server: InstanceType<Tamed['TameServer']>,
-  { Files }: Tamed,
+function acceptLogins(
+  server: InstanceType<Patched['PatchedServer']>,
+  { Files }: Patched,
   { user, password, folder }: FtpServerOptions,
 ): void {
   server.on('login', ({ connection, ...given }, resolve, reject) => {
@@ -112,7 +116,7 @@ function letIn(
   });
 }
 
-async function listen(server: InstanceType<Tamed['TameServer']>, place: string): Promise<void> {
+async function listen(server: InstanceType<Patched['PatchedServer']>, place: string): Promise<void> {
   try {
     server.server.on('connection', (socket: Socket) => socket.setNoDelay());
     await (server.listen() as PromiseLike<unknown>);
@@ -123,7 +127,7 @@ async function listen(server: InstanceType<Tamed['TameServer']>, place: string):
   }
 }
 
-/** Makes something and takes off the signal handlers that it added. */
+/** Calls `make` and removes the signal handlers that it added. */
 function withoutSignals<T>(signals: EventEmitter | undefined, make: () => T): T {
   const names = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
   const before = new Set(names.flatMap(name => signals?.listeners(name) ?? []));
@@ -135,7 +139,7 @@ function withoutSignals<T>(signals: EventEmitter | undefined, make: () => T): T 
   return made;
 }
 
-/** A bunyan logger that says nothing: errors reach the client as replies. */
+/** A bunyan logger that discards everything: errors reach the client as replies. */
 const silence = {
   trace: ignore,
   debug: ignore,

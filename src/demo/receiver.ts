@@ -8,23 +8,23 @@ import { FileSyncError } from '../errors.js';
 import { readForm, type Form } from './form-reader.js';
 
 export interface ReceiverOptions {
-  /** Where the files are put; made if it is missing. */
+  /** Holds the received files; made if it is missing. */
   readonly folder: string;
   /** Default: the loopback address. */
   readonly host?: string;
   /** Default: a free one. */
   readonly port?: number;
-  /** Asked for each upload, counted from 0: what is to happen to it. */
+  /** Called for each upload, counted from 0; returns the fault to inject. */
   trouble?(upload: number): Trouble | undefined;
 }
 
-/** Something that servers and networks do to an upload. */
+/** A fault of a server or a network during an upload. */
 export interface Trouble {
-  /** It happens when so many bytes of the body have come; `Infinity`: when the file has been taken. */
+  /** Happens after that many bytes of the body; `Infinity`: after the whole file was received. */
   readonly after: number;
-  /** What is answered then. Without it the connection is cut. */
+  /** The answer. Without it the connection is cut. */
   readonly answer?: Reply;
-  /** It waits for this before it happens. */
+  /** Happens once this has settled. */
   readonly until?: Promise<unknown>;
 }
 
@@ -34,9 +34,9 @@ export interface Reply {
   readonly body?: string;
 }
 
-/** A file that has arrived whole. */
+/** A file that was received completely. */
 export interface Received {
-  /** Where it lies now. */
+  /** Absolute path of the file. */
   readonly path: string;
   /** As the client named it. */
   readonly name: string;
@@ -46,22 +46,22 @@ export interface Received {
   readonly sha256: string;
   /** The form's text fields. */
   readonly fields: Readonly<Record<string, string>>;
-  /** What the client was told, relative to the server. */
+  /** As answered to the client, relative to the server. */
   readonly location: string;
 }
 
 /** A kind of upload page. */
 interface Page {
-  /** The refusal, if it does not take this form. */
+  /** The refusal; undefined if the page accepts this form. */
   refuse(form: Form): Reply | undefined;
   location(id: string): string;
   accept(form: Form, location: string): Reply;
 }
 
-const FIELD_LIMIT = 10 * 1024;
+const MAX_FIELD_BYTES = 10 * 1024;
 const ULOG_MAGIC = '554c6f67011235';
 
-/** Flight Review, as `tornado_handlers/upload.py` behaves; `/plain` takes any form with one file. */
+/** Flight Review, as `tornado_handlers/upload.py` behaves; `/plain` accepts any form with one file. */
 const PAGES: Readonly<Record<string, Page>> = {
   '/upload': {
     refuse: refuseAsFlightReview,
@@ -76,7 +76,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
 };
 
-/** An HTTP server that takes uploads and refuses what Flight Review refuses. Like that, it takes a file twice. */
+/** An HTTP server that accepts uploads and refuses those that Flight Review refuses. As there, the same file twice is two entries. */
 export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #server: Server;
@@ -90,12 +90,12 @@ export class Receiver {
     });
   }
 
-  /** What arrived, in order. */
+  /** The received files, in order. */
   get received(): readonly Received[] {
     return this.#received;
   }
 
-  /** Uploads that were begun. */
+  /** Number of uploads that were begun. */
   get uploads(): number {
     return this.#uploads;
   }
@@ -121,7 +121,7 @@ export class Receiver {
     });
   }
 
-  /** Cuts what is under way; a second call does nothing. */
+  /** Cuts open connections; a second call does nothing. */
   async close(): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve));
     this.#server.closeAllConnections();
@@ -144,7 +144,7 @@ export class Receiver {
     else request.socket.destroy();
   }
 
-  /** Nothing, if the limit was reached first. */
+  /** Undefined if the limit was reached first. */
   async #receive(request: IncomingMessage, page: Page, limit: number): Promise<Reply | undefined> {
     const temporary = join(this.#options.folder, `${randomUUID()}.tmp`);
     try {
@@ -178,7 +178,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
 function refuseAsFlightReview({ fields, file }: Form): Reply | undefined {
   const complete = 'description' in fields && 'email' in fields && file?.field === 'filearg';
   if (!complete) return { status: 500, body: '<html><body>500: Internal Server Error</body></html>' };
-  const tooLong = Object.keys(fields).find(name => Buffer.byteLength(fields[name] ?? '') > FIELD_LIMIT);
+  const tooLong = Object.keys(fields).find(name => Buffer.byteLength(fields[name] ?? '') > MAX_FIELD_BYTES);
   if (tooLong !== undefined) return { status: 400, body: `the field ${tooLong} is too long` };
   if (file.head.startsWith(ULOG_MAGIC)) return undefined;
   return { status: 400, body: '<html><body>400: Invalid ULog file</body></html>' };

@@ -1,8 +1,8 @@
-import bytes from 'bytes';
 import * as z from 'zod';
 import { size, template, webUrl } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
 import type { Outgoing } from '../ports.js';
+import { formatSize } from '../system/size.js';
 import { defineDevice } from '../config/definition.js';
 import { uploadOptions } from './http.js';
 
@@ -70,7 +70,7 @@ async function checkUpload(
   const { path, size } = file.source;
   const details = { device, operation: 'write', path };
   if (size > limit) {
-    const message = `${path} has ${bytes.format(size)}, more than the ${bytes.format(limit)} of max_size`;
+    const message = `${path} has ${formatSize(size)}, more than the ${formatSize(limit)} of max_size`;
     throw new FileSyncError('too-large', message, details);
   }
   for (const [name, value] of Object.entries(fields)) {

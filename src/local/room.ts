@@ -1,7 +1,7 @@
-import bytes from 'bytes';
 import { FileSyncError } from '../errors.js';
 import type { Space } from '../ports.js';
 import { isLocalType } from '../system/local-file-system.js';
+import { formatSize } from '../system/size.js';
 import { spaceOf, statfsNearest, type MinFree } from '../system/statfs.js';
 import { onDisk } from './disk-error.js';
 
@@ -45,7 +45,7 @@ export class Room {
   }
 
   #tooFull(free: number, size: number): FileSyncError {
-    const [has, needs, lacks] = [free, size, size - free].map(amount => bytes.format(amount));
+    const [has, needs, lacks] = [free, size, size - free].map(formatSize);
     const limit = wordsOf(this.#minFree);
     const above = limit && ` above \`min_free\` (${limit})`;
     const lower = limit && 'lower `min_free`, ';
@@ -58,8 +58,8 @@ export class Room {
 const reserved = (minFree: MinFree, total: number): number =>
   'bytes' in minFree ? minFree.bytes : Math.ceil((total * minFree.percent) / 100);
 
-/** As in the configuration; empty if nothing must stay free. */
+/** Empty if nothing must stay free. */
 function wordsOf(minFree: MinFree): string {
   if ('percent' in minFree) return minFree.percent > 0 ? `${minFree.percent}%` : '';
-  return minFree.bytes > 0 ? (bytes.format(minFree.bytes) ?? '') : '';
+  return minFree.bytes > 0 ? formatSize(minFree.bytes) : '';
 }

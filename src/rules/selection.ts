@@ -1,6 +1,6 @@
-import bytes from 'bytes';
 import ms, { type StringValue } from 'ms';
 import type { FileRecord } from '../ports.js';
+import { formatSize } from '../system/size.js';
 import { isCompanion } from './companion.js';
 import type { Rule } from './rule.js';
 
@@ -44,10 +44,10 @@ function refusalByAge({ begin }: Rule, { modified, foundAt, atFirstScan }: Selec
 function refusalBySize({ largerThan, smallerThan }: Rule, { path, size }: Selectable): string | undefined {
   if (isCompanion(path)) return undefined;
   if (largerThan !== undefined && size <= largerThan) {
-    return inWords(`larger_than: ${showSize(largerThan)}`, `it has ${showSizeBeside(size, largerThan)}`);
+    return inWords(`larger_than: ${formatSize(largerThan)}`, `it has ${showSizeBeside(size, largerThan)}`);
   }
   if (smallerThan !== undefined && size >= smallerThan) {
-    return inWords(`smaller_than: ${showSize(smallerThan)}`, `it has ${showSizeBeside(size, smallerThan)}`);
+    return inWords(`smaller_than: ${formatSize(smallerThan)}`, `it has ${showSizeBeside(size, smallerThan)}`);
   }
   return undefined;
 }
@@ -62,11 +62,7 @@ function inWords(key: string, ...why: readonly string[]): string {
 
 /** Exact where the rounded size would look like the limit. */
 function showSizeBeside(size: number, limit: number): string {
-  return showSize(size) === showSize(limit) ? `${size} bytes` : showSize(size);
-}
-
-function showSize(size: number): string {
-  return bytes.format(size) ?? String(size);
+  return formatSize(size) === formatSize(limit) ? `${size} bytes` : formatSize(size);
 }
 
 /** In the largest unit in which it is a whole number; the library rounds. */

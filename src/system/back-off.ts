@@ -1,10 +1,10 @@
 import type { FileSyncError } from '../errors.js';
 
-/** When a step that failed temporarily is tried again. Times in ms. */
+/** When a step that failed temporarily is retried. */
 export interface RetryPolicy {
   /** Pause after the first failure; doubles with each further one. */
   readonly baseMs: number;
-  /** No pause is longer (before jitter), unless the device itself asks for it. */
+  /** Longest pause before jitter, unless the device itself asks for a longer one. */
   readonly ceilingMs: number;
   /** Failures in a row, without progress between them, after which the step is left for another run. */
   readonly maxTries: number;
@@ -12,12 +12,12 @@ export interface RetryPolicy {
   readonly maxWaitMs: number;
 }
 
-/** No server is obeyed that asks for a longer pause. */
-const LONGEST_ASKED_MS = 24 * 3_600_000;
-/** Room on our own disk is worth a look this often, whatever the failures before. */
-const NO_SPACE_MS = 5_000;
+/** Longer pauses that a server asks for (HTTP Retry-After) are cut to this. */
+const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+/** Longest pause while our own disk is full: free space is checked that often. */
+const MAX_NO_SPACE_PAUSE_MS = 5_000;
 
-/** A daemon never gives up on what is temporary. */
+/** A daemon retries temporary failures without limit. */
 export const daemonPolicy: RetryPolicy = {
   baseMs: 1_000,
   ceilingMs: 300_000,
@@ -25,17 +25,17 @@ export const daemonPolicy: RetryPolicy = {
   maxWaitMs: Infinity,
 };
 
-/** A single pass ends: what does not work within some seconds is reported and left for the next pass. */
+/** A single pass ends: a step that fails for some seconds is reported and deferred to the next pass. */
 export const passPolicy: RetryPolicy = { baseMs: 250, ceilingMs: 4_000, maxTries: 6, maxWaitMs: 15_000 };
 
-/** Nothing fits on our own disk: no device is at fault. */
+/** Our own disk is full: no device is at fault. */
 export const isLocalSpace = ({ kind, device }: FileSyncError): boolean =>
   kind === 'no-space' && device === undefined;
 
-/** What failed of one step in a row. */
+/** The failures of one step in a row. */
 export class Failures {
   #count = 0;
-  /** Bytes of the file that the best attempt has brought across. */
+  /** Bytes of the file that the best attempt has transferred. */
   #reached: number;
   #until = -Infinity;
   #reason = '';
@@ -43,7 +43,7 @@ export class Failures {
   readonly #policy: RetryPolicy;
   readonly #random: () => number;
 
-  /** `random`: uniform in [0, 1), for jitter. `reached`: bytes that the first attempt has brought across. */
+  /** `random`: uniform in [0, 1), for jitter. `reached`: bytes that the first attempt has transferred. */
   constructor(policy: RetryPolicy, random: () => number, reached: number) {
     this.#policy = policy;
     this.#random = random;
@@ -59,24 +59,24 @@ export class Failures {
     return this.#reason;
   }
 
-  /** It waits until our own disk has room. */
+  /** It waits until our own disk has space. */
   get waitsForSpace(): boolean {
     return this.#waitsForSpace;
   }
 
-  /** Only getting further than any attempt before begins the back-off again: who refuses whole files is not sent them without end. */
+  /** The back-off starts again only if an attempt got further than all before: a server that refuses whole files is not retried fast. */
   progressed(position: number): void {
     if (position <= this.#reached) return;
     this.#reached = position;
     this.#count = 0;
   }
 
-  /** There is room: the next attempt may begin at once. */
+  /** There is space: the next attempt may begin at once. */
   forgetPause(): void {
     this.#until = -Infinity;
   }
 
-  /** Whether there will be another attempt in this run of the program. */
+  /** Returns whether there will be another attempt in this run of the program. */
   add(error: FileSyncError, now: number): boolean {
     const { maxTries, maxWaitMs } = this.#policy;
     this.#count += 1;
@@ -88,13 +88,13 @@ export class Failures {
 
   /**
    * Exponential back-off with "equal jitter": half of the pause is fixed, half is random, so that devices that failed together
-   * do not come back together. A pause that the device asked for (HTTP Retry-After) is kept as a minimum, up to a day.
+   * do not come back together. A pause that the device asked for (HTTP Retry-After) is a minimum, up to a day.
    */
   #delay(error: FileSyncError): number {
     const { baseMs, ceilingMs } = this.#policy;
-    const ceiling = isLocalSpace(error) ? Math.min(NO_SPACE_MS, ceilingMs) : ceilingMs;
+    const ceiling = isLocalSpace(error) ? Math.min(MAX_NO_SPACE_PAUSE_MS, ceilingMs) : ceilingMs;
     const pause = Math.min(ceiling, baseMs * 2 ** (this.#count - 1));
-    const asked = Math.min(error.retryAfterMs ?? 0, LONGEST_ASKED_MS);
+    const asked = Math.min(error.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
     return Math.max(asked, pause / 2 + (this.#random() * pause) / 2);
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** One boot of the machine, as the kernel names it (random(4), proc); empty where it cannot be read. */
+/** The kernel's id of this boot (random(4)); empty where it cannot be read. */
 export function readBootId(path = '/proc/sys/kernel/random/boot_id'): string {
   try {
     return readFileSync(path, 'utf8').trim();
@@ -9,5 +9,4 @@ export function readBootId(path = '/proc/sys/kernel/random/boot_id'): string {
   }
 }
 
-/** Of the boot in which this program runs. */
 export const bootId = readBootId();

@@ -1,97 +1,157 @@
 import { execFile, type ChildProcess } from 'node:child_process';
-import { FileSyncError } from '../errors.js';
+import type { Socket } from 'node:net';
+import { FileSyncError, type ErrorKind } from '../errors.js';
 import { withDeadline } from './deadline.js';
+import { formatSize } from './size.js';
+import { sleep } from './sleep.js';
 
 export interface Outcome {
-  /** Exit code; -1 if a signal ended it. */
+  /** Exit code; -1 after a signal. */
   readonly code: number;
+  /** The signal that ended the child. */
+  readonly signal?: string;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 export interface ChildOptions {
-  /** All that it is given. The program is looked for in this PATH. */
+  /** All of its environment. The program is searched in this PATH. */
   readonly env: Readonly<Record<string, string>>;
-  /** What it may take. */
+  /** Time limit. */
   readonly ms: number;
-  /** Ends it. */
+  /** Ends the child. */
   readonly signal?: AbortSignal | undefined;
+  /** The remedy where it is not installed: the package that contains it. */
+  readonly remedy: string;
+  /** The child does not keep this program alive. */
+  readonly background?: true;
 }
 
-/** Its code is the program's exit code, or a word of Node's if it cannot be run. */
-type Failure = Error & { readonly code?: number | string | null };
+/** `code`: the program's exit code, or Node's code if it cannot be run. */
+type Failure = Error & { readonly code?: number | string | null; readonly signal?: string };
 
 interface Running {
   readonly command: string;
-  told?: 'SIGTERM' | 'SIGKILL';
+  sent?: 'SIGTERM' | 'SIGKILL';
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 /** ms from the signal that asks to the one that cannot be refused. */
-const KILL_AFTER = 1_000;
+const KILL_DELAY_MS = 1_000;
+
+const HANGS =
+  'what it waits for hangs, most often a drive: pull that out, or read the log of the kernel (dmesg)';
+const NO_RIGHT = "may not be run: give this program's user the right to it";
+const FILES_OPEN = 'cannot be started now: too many files are open';
+
+/** For a code of Node's, an exit code, a signal or a time limit: the kind of error, and the words after the program's name. */
+const MEANINGS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
+  ENOENT: ['unavailable', 'is not installed: %'],
+  ENOEXEC: ['unavailable', 'is not a program for this machine'],
+  EACCES: ['denied', NO_RIGHT],
+  EPERM: ['denied', NO_RIGHT],
+  EAGAIN: ['busy', 'cannot be started now: too many processes run'],
+  ENOMEM: ['busy', 'cannot be started now: the memory is used up'],
+  EMFILE: ['busy', FILES_OPEN],
+  ENFILE: ['busy', FILES_OPEN],
+  ERR_CHILD_PROCESS_STDIO_MAXBUFFER: ['protocol', `prints more than ${formatSize(MAX_OUTPUT_BYTES)}`],
+  EXIT: ['io', 'ended with exit code %'],
+  SIGNAL: ['io', 'was ended by the signal %'],
+  SIGKILL: ['io', 'was killed: the memory may be used up (dmesg)'],
+  TIMEOUT: ['timeout', `did not end within %: ${HANGS}`],
+  UNKILLABLE: ['timeout', `cannot even be killed: ${HANGS}`],
+};
+
+function childError(program: string, code: string, value = code, cause?: unknown): FileSyncError {
+  const [kind, words] = MEANINGS[code] ?? ['io', 'cannot be started (%)'];
+  return new FileSyncError(kind, `${program} ${words.replace('%', value)}`, { cause });
+}
 
 const running = new Map<ChildProcess, Running>();
 
 /**
- * Runs a program to its end, without a shell. Rejects with `cancelled` at the abort and with `timeout` after `ms`: the
- * program is killed then, but not waited for, since one that the kernel holds outlives even that. While such a one is left
- * the same command is not begun again, with `timeout`. If it cannot be started, Node's error is thrown.
+ * Runs a program to its end, whatever its exit code, without a shell. Rejects with `cancelled` at the abort and with `timeout`
+ * after `ms`: the program is killed then, but not waited for, since one that the kernel holds outlives even that. While such
+ * a process is left, the same command is refused with `timeout`. Rejects as MEANINGS says if it cannot be started.
  */
 export async function runChild(
   program: string,
   args: readonly string[],
-  { env, ms, signal }: ChildOptions,
+  options: ChildOptions,
 ): Promise<Outcome> {
+  const { ms, signal, background } = options;
   const command = [program, ...args].join(' ');
-  if ([...running.values()].some(one => one.command === command && one.told === 'SIGKILL')) {
-    throw hangs(`${program} cannot even be killed`);
-  }
-  const late = () => hangs(`${program} did not end within ${ms / 1000} s`);
-  return withDeadline(over => ended(program, args, env, { command, over }), { signal, ms, late });
+  if ([...running.values()].some(one => one.command === command && one.sent === 'SIGKILL'))
+    throw childError(program, 'UNKILLABLE');
+  const late = () => childError(program, 'TIMEOUT', `${ms / 1000} s`);
+  const clock = { sleep: (time: number, over?: AbortSignal) => sleep(time, over, !background) };
+  const work = (over: AbortSignal) =>
+    ended({ program, args, options, command, over }).catch((cause: Failure) => {
+      const code = String(cause.code);
+      throw childError(program, code, code === 'ENOENT' ? options.remedy : code, cause);
+    });
+  return withDeadline(work, { signal, ms, late, clock });
 }
 
-/** Tells all children to end, and those that were told already in a way that they cannot refuse. */
-export function killChildren(): void {
-  for (const [child, { told }] of running) tell(child, told ? 'SIGKILL' : 'SIGTERM');
-}
-
-function ended(
+/** As `runChild`, but resolves to what it prints, trimmed, and rejects unless its exit code is 0. */
+export async function outputOf(
   program: string,
   args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  { command, over }: { command: string; over: AbortSignal },
-): Promise<Outcome> {
+  options: ChildOptions,
+): Promise<string> {
+  const { code, signal, stdout, stderr } = await runChild(program, args, options);
+  if (code === 0) return stdout.trim();
+  const cause = stderr.trim();
+  if (signal === undefined) throw childError(program, 'EXIT', String(code), cause);
+  throw childError(program, signal in MEANINGS ? signal : 'SIGNAL', signal, cause);
+}
+
+/** Asks all children to end, and kills those that were asked before. */
+export function killChildren(): void {
+  for (const [child, { sent }] of running) send(child, sent ? 'SIGKILL' : 'SIGTERM');
+}
+
+interface Run {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly options: ChildOptions;
+  readonly command: string;
+  readonly over: AbortSignal;
+}
+
+function ended({ program, args, options, command, over }: Run): Promise<Outcome> {
+  const { env, background } = options;
   return new Promise((resolve, reject) => {
-    const options = { env, maxBuffer: MAX_OUTPUT_BYTES };
-    const child = execFile(program, args, options, (error: Failure | null, stdout, stderr) => {
+    const limits = { env, maxBuffer: MAX_OUTPUT_BYTES };
+    const child = execFile(program, args, limits, (error: Failure | null, stdout, stderr) => {
       running.delete(child);
-      const code = error ? (error.code ?? -1) : 0;
+      const code = error?.code ?? (error ? -1 : 0);
       if (error && typeof code === 'string') reject(error);
-      else resolve({ code: Number(code), stdout, stderr });
+      else resolve({ code: Number(code), stdout, stderr, ...(error?.signal && { signal: error.signal }) });
     });
     running.set(child, { command });
+    if (background) release(child);
     over.addEventListener('abort', () => abandon(child), { once: true });
   });
 }
 
-/** Kills it, if it has not ended, and lets go of all by which it could hold up this program. */
+/** The child and its pipes, sockets all of them, do not keep this program alive. */
+function release(child: ChildProcess): void {
+  for (const part of [child, child.stdin, child.stdout, child.stderr]) (part as Socket | null)?.unref();
+}
+
+/** Kills the child, if it has not ended, and closes all handles by which it could keep this program alive. */
 function abandon(child: ChildProcess): void {
   if (!running.has(child)) return;
-  tell(child, 'SIGTERM');
+  send(child, 'SIGTERM');
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
   child.unref();
-  setTimeout(() => tell(child, 'SIGKILL'), KILL_AFTER).unref();
+  setTimeout(() => send(child, 'SIGKILL'), KILL_DELAY_MS).unref();
 }
 
-function tell(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
+function send(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
   const one = running.get(child);
   if (!one) return;
-  one.told = signal;
+  one.sent = signal;
   child.kill(signal);
-}
-
-function hangs(what: string): FileSyncError {
-  const cure =
-    'what it waits for hangs, most often a drive; pull that out, or look into the log of the kernel (dmesg)';
-  return new FileSyncError('timeout', `${what}: ${cure}`);
 }

@@ -1,13 +1,13 @@
 const UNKNOWN_AUTHORITY =
-  'shows a certificate of an unknown authority: if it is the right server, name its certificate file as tls_ca';
+  'presents a certificate of an unknown authority: if it is the right server, name its certificate file as tls_ca';
 const WRONG_TIME =
-  "shows a certificate that is not valid today: check this machine's clock, then the certificate";
+  "presents a certificate that is not valid today: check this machine's clock, then the certificate";
 const NO_TLS =
   'does not speak TLS on that port, or only a version that is no longer safe: check port and protocol';
 
 export const CONNECTION_RESET = 'closed the connection (connection reset)';
 
-/** What a code of Node's sockets, name look-ups or TLS means for a person, after the server's name. */
+/** A code of Node's sockets, name look-ups or TLS in words, which follow the server's name. */
 const TROUBLES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections: check that the server runs, and the port',
   ENOTFOUND: 'has no known address: check the host name',
@@ -15,7 +15,7 @@ const TROUBLES: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'cannot be reached: check network and address',
   ENETUNREACH: 'cannot be reached: there is no network now',
   EADDRNOTAVAIL: 'cannot be reached: there is no network now',
-  EHOSTDOWN: 'cannot be reached: it is switched off or away',
+  EHOSTDOWN: 'cannot be reached: it is offline',
   ETIMEDOUT: 'does not answer',
   ECONNRESET: CONNECTION_RESET,
   ECONNABORTED: CONNECTION_RESET,
@@ -27,14 +27,14 @@ const TROUBLES: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
   CERT_HAS_EXPIRED: WRONG_TIME,
   CERT_NOT_YET_VALID: WRONG_TIME,
-  ERR_TLS_CERT_ALTNAME_INVALID: 'shows a certificate for another name: use the name that is in it',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'presents a certificate for another name: use the name that is in it',
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   ERR_SSL_UNSUPPORTED_PROTOCOL: NO_TLS,
   EPROTO: NO_TLS,
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: NO_TLS,
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: NO_TLS,
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'asks for a certificate of ours, which FileSync has none of',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'asks for a client certificate, which FileSync does not support',
   HPE_INVALID_CONSTANT: 'does not speak HTTP on that port: check port and protocol',
 };
 

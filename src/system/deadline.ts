@@ -1,33 +1,30 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { FileSyncError } from '../errors.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
+import { sleep } from './sleep.js';
 
-/** A promise, or a function that is given a signal, which aborts when the outcome stands, whatever that is. */
+/** A promise, or a function of a signal that aborts as soon as the outcome is settled, in any way. */
 export type Work<Value> = Promise<Value> | ((over: AbortSignal) => Promise<Value>);
 
 export interface Deadline<Value> {
   /** The first of them that aborts ends the waiting. */
   readonly signal?: AbortSignal | readonly AbortSignal[] | undefined;
-  /** What the work may take. */
+  /** Time limit. */
   readonly ms?: number | undefined;
   /** Measures the time, in place of the machine's own clock. */
   readonly clock?: Pick<Clock, 'sleep'> | undefined;
   /** Makes the error when the time is over, in place of a plain `timeout`. It is called once, then. */
   readonly late?: (() => FileSyncError) | undefined;
-  /** Disposes of what the work gives when nobody waits for it any more. */
+  /** Disposes of a value of work that has lost. */
   readonly discard?: ((value: Value) => unknown) | undefined;
 }
 
-/** Why an outcome that stands ends the rest: an abort without a reason would make an error, with its stack, each time. */
-const SETTLED = new FileSyncError('cancelled', 'the outcome stands');
-
-/** The longest wait that a Node timer takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The reason of an abort when the work has settled; without one each abort would make an error with its stack. */
+const SETTLED = new FileSyncError('cancelled', 'settled');
 
 /**
  * Settles as the work does, but rejects with `cancelled` as soon as a signal aborts (with the signal's reason, where that
  * is a FileSyncError), and with `timeout` when the time is over. Work that is a function does not begin if a signal is
- * aborted already. Nothing of it stays with the signals, and no timer; work that lost goes on unheard.
+ * aborted already. No listener and no timer is left; work that has lost goes on, and its outcome is ignored.
  */
 export function withDeadline<Value>(work: Work<Value>, deadline: Deadline<Value>): Promise<Value> {
   return new Promise((resolve, reject) => new Race(deadline, resolve, reject).run(work));
@@ -40,19 +37,39 @@ export async function withinTime<Value>(
 ): Promise<Value | undefined> {
   let over: FileSyncError | undefined;
   const late = () => (over = timeIsOver(deadline.ms));
-  return withDeadline<Value | undefined>(work, { ...deadline, late }).catch((error: unknown) => {
-    if (error !== over) throw error;
+  return unlessCut(withDeadline(work, { ...deadline, late }), error => error === over);
+}
+
+/** As `withDeadline`, but resolves to undefined at the abort; without work it waits for that alone. */
+export async function untilAborted<Value>(
+  signal: AbortSignal,
+  work: Work<Value> = new Promise(ignore),
+): Promise<Value | undefined> {
+  return unlessCut(withDeadline(work, { signal }), error => wasCut(signal, error));
+}
+
+/** The signal has aborted, and something was `cancelled` by that. */
+export function wasCut(signal: AbortSignal, thrown: unknown): boolean {
+  return signal.aborted && toFileSyncError(thrown).kind === 'cancelled';
+}
+
+async function unlessCut<Value>(
+  work: Promise<Value>,
+  isCut: (error: unknown) => boolean,
+): Promise<Value | undefined> {
+  return work.catch((error: unknown) => {
+    if (!isCut(error)) throw error;
     return undefined;
   });
 }
 
-/** The first to settle it wins, there and then: what comes later finds it settled. */
+/** The first of work, signals and timer settles the outcome; later ones are ignored. */
 class Race<Value> {
   readonly #deadline: Deadline<Value>;
   readonly #signals: readonly AbortSignal[];
   readonly #resolve: (value: Value) => void;
   readonly #reject: (error: unknown) => void;
-  /** Made only for those who are told. */
+  /** Made when the signal is first used. */
   #over: AbortController | undefined;
   #settled = false;
   readonly #cancel = () => this.#lose(abortOf(...this.#signals));
@@ -113,23 +130,20 @@ class Race<Value> {
     this.#over?.abort(reason ?? SETTLED);
   }
 
-  /** Aborts when the outcome stands. */
+  /** Aborts when the outcome is settled. */
   #signal(): AbortSignal {
     return (this.#over ??= new AbortController()).signal;
   }
 
   /**
-   * Resolves when the time is over; rejects when that does not matter any more. After a stall of the program an answer may lie
-   * unread in its socket by then: the second, short wait lets it be read.
+   * Resolves when the time is over; rejects when the outcome is settled before. After a stall of the program an answer may be
+   * unread in its socket: the second, short wait lets it be read.
    */
   async #passed(ms: number): Promise<void> {
-    const { clock } = this.#deadline;
+    const { clock = { sleep } } = this.#deadline;
     const signal = this.#signal();
-    const sleep = clock
-      ? (time: number) => clock.sleep(time, signal)
-      : (time: number) => delay(Math.min(time, MAX_TIMER_MS), undefined, { signal });
-    await sleep(ms);
-    await sleep(0);
+    await clock.sleep(ms, signal);
+    await clock.sleep(0, signal);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Major and minor number as the kernel writes them, `8:1`: Linux packs both into the one that stat(2) gives (makedev(3)). */
+/** Major and minor number as the kernel writes them, `8:1`: Linux packs both into the one of stat(2) (makedev(3)). */
 export function deviceNumber(device: number | bigint): string {
   const packed = BigInt(device);
   const major = ((packed >> 8n) & 0xfffn) | ((packed >> 32n) & 0xfffff000n);

@@ -2,8 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * The UUID of the file system on a block device, or what stands for one (FAT: its serial number, `66F8-E5D9`). Undefined
- * where udev does not tell it, and for what lies on no block device of its own (a share, memory, btrfs).
+ * The UUID of the file system on a block device, or its equivalent (FAT: its serial number, `66F8-E5D9`). Undefined
+ * where udev does not know it, and for file systems without a block device of their own (a share, memory, btrfs).
  * @param device as `dev` of stat(2) has it for each file there
  * @param folder where udev keeps a link to each device, under its UUID
  */

@@ -1,6 +1,5 @@
 /**
- * Writes what comes in one turn of the event loop in one piece: each write to a pipe is a call to the kernel, for which the
- * program waits.
+ * Joins the lines of one turn of the event loop into one write: a write to a pipe is a synchronous system call.
  */
 export class GatheredLines {
   readonly #write: (text: string) => void;
@@ -15,7 +14,7 @@ export class GatheredLines {
     this.#text += `${line}\n`;
   }
 
-  /** To be called before anything else is written there, and when the program ends. */
+  /** To be called before other writes to the same file, and when the program ends. */
   flush(): void {
     if (this.#text !== '') this.#write(this.#text);
     this.#text = '';

@@ -22,10 +22,10 @@ const LOCAL: ReadonlySet<number> = new Set([
   0x15013346, // UDF
 ]);
 
-/** The file system of that type is this machine's kernel's own. */
+/** A file system of that type is served by this machine's kernel alone. */
 export const isLocalType = ({ type }: { readonly type: number }): boolean => LOCAL.has(type);
 
-/** No server and no other program stands behind the path, whose silence would hold up every call; undefined if nothing can be told. Never rejects. */
+/** Whether the path's file system needs no server or other program, which could hang; undefined if unknown. Never rejects. */
 export async function isLocal(path: PathLike): Promise<boolean | undefined> {
   return statfs(path).then(isLocalType, () => undefined);
 }

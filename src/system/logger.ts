@@ -1,30 +1,75 @@
 import type { Clock, Logger, LogLevel } from '../ports.js';
+import { RepeatLimiter } from './repeat-limiter.js';
 
 const SEVERITY = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>;
+/** Priorities of syslog(3), as sd-daemon(3) writes them. */
+const PRIORITY = { debug: 7, info: 6, warn: 4, error: 3 } as const satisfies Record<LogLevel, number>;
+
+export interface LogFormat {
+  /** One object a line: time (ISO 8601), level, logger, message. */
+  readonly json: boolean;
+  /** systemd's journal reads the lines: they begin with `<N>`, the priority, and text has no time, which the journal adds. */
+  readonly journal: boolean;
+}
+
+export interface LogEntry {
+  readonly level: LogLevel;
+  readonly logger: string;
+  readonly message: string;
+}
 
 export interface LoggerOptions {
   /** Takes one whole line, newline included. */
   readonly write: (line: string) => void;
   /** The lowest level that is written. */
   readonly level: LogLevel;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly name: string;
+  readonly format?: LogFormat;
 }
 
-/** Writes lines such as `2026-11-22T16:00:00.000Z INFO  finder: 3 new files`. A child's name is `parent.child`. */
+/** Writes a line an entry, of repeated messages as `RepeatLimiter` says. A child's name is `parent.child`. */
 export function createLogger(options: LoggerOptions): Logger {
-  const { write, level: threshold, clock, name } = options;
+  return loggerWith(options, new RepeatLimiter(options.clock));
+}
+
+function loggerWith(options: LoggerOptions, limiter: RepeatLimiter): Logger {
+  const { write, level: threshold, clock, name, format } = options;
   return {
-    log(level, message) {
+    log(level, text) {
       if (SEVERITY[level] < SEVERITY[threshold]) return;
-      const time = new Date(clock.now()).toISOString();
-      write(`${time} ${level.toUpperCase().padEnd(5)} ${name}: ${oneLine(message)}\n`);
+      const message = limiter.admit(level, name, text);
+      if (message !== undefined) write(`${logLine({ level, logger: name, message }, clock.now(), format)}\n`);
     },
-    child: child => createLogger({ ...options, name: `${name}.${child}` }),
+    child: child => loggerWith({ ...options, name: `${name}.${child}` }, limiter),
   };
+}
+
+/** Without the line end; text such as `2026-11-22T16:00:00.000Z INFO  filesync.finder: 3 new files`. */
+export function logLine(entry: LogEntry, now: number, format?: LogFormat): string {
+  const time = new Date(now).toISOString();
+  const prefix = format?.journal ? `<${PRIORITY[entry.level]}>` : '';
+  if (format?.json) return prefix + jsonLine({ time, ...entry });
+  const text = `${entry.logger}: ${oneLine(entry.message)}`;
+  return prefix === '' ? `${time} ${entry.level.toUpperCase().padEnd(5)} ${text}` : prefix + text;
+}
+
+/** The value of JOURNAL_STREAM, sd-daemon(3), names this file: device and inode, decimal. */
+export function isJournalStream(
+  stream: string | undefined,
+  file: { readonly dev: bigint; readonly ino: bigint } | undefined,
+): boolean {
+  return file !== undefined && stream === `${file.dev}:${file.ino}`;
 }
 
 /** A file's name may hold line ends or terminal commands; in a log they must not act. */
 export function oneLine(message: string): string {
-  return message.replace(/\p{Cc}/gu, char => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return message.replace(/\p{Cc}/gu, char => `\\x${hex(char, 2)}`);
 }
+
+/** JSON escapes the control characters below U+0020 alone. */
+function jsonLine(value: object): string {
+  return JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029]/g, char => `\\u${hex(char, 4)}`);
+}
+
+const hex = (char: string, digits: number): string => char.charCodeAt(0).toString(16).padStart(digits, '0');

@@ -1,15 +1,15 @@
 import type { Clock, Moment } from '../ports.js';
 
-/** The present, as the clock knows it. */
+/** The present moment of the clock. */
 export function momentOf(clock: Clock): Moment {
   const { boot, synchronised: synced } = clock;
   return { at: clock.now(), boot, up: Math.floor(clock.monotonic()), synced };
 }
 
 /**
- * ms that have certainly passed since the moment; never negative. Within one boot the monotonic clock tells it. Across boots
- * only the wall clock can, if it was right both times; otherwise no more is known than that this boot began later, so that
- * no jump of the clock makes anything old.
+ * ms that have certainly passed since the moment; never negative. Within one boot they are measured by the monotonic clock;
+ * across boots by the wall clock, if it was right both times. Otherwise only the uptime of this boot is certain, so that no
+ * jump of the clock makes a file old.
  */
 export function ageOf(moment: Moment, now: Moment): number {
   const bootsKnown = moment.boot !== '' && now.boot !== '';

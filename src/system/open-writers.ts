@@ -10,13 +10,13 @@ export interface FileIdentity {
   readonly ino: bigint;
 }
 
-/** Of the namespace that holds all processes of the machine (Linux: PROC_PID_INIT_INO). */
+/** The pid namespace of all processes of the machine (Linux: PROC_PID_INIT_INO). */
 const FIRST_NAMESPACE = 'pid:[4026531836]';
-/** Open files that are looked at before others get their turn: less than a millisecond's work. */
+/** Open files that are checked between two turns of the event loop: less than 1 ms. */
 const BATCH_SIZE = 256;
-/** Their files have other device numbers than their mounts. */
+/** File systems whose files have other device numbers than their mounts. */
 const MANY_DEVICES: ReadonlySet<string> = new Set(['btrfs', 'overlay', 'bcachefs']);
-/** No files but buffers of the kernel (`/dmabuf:`, `/memfd:x (deleted)`), or files without a name. */
+/** Kernel buffers (`/dmabuf:`, `/memfd:x (deleted)`) and files without a name. */
 const NO_FILE = /^\/[^/]*:| \(deleted\)$/;
 
 /** A line of mountinfo (proc(5)): id and number come early, the type after the dash. */
@@ -29,13 +29,13 @@ interface Mount {
 }
 
 /**
- * Which of the files some process has open for writing now, our own excluded. They are told apart by device and inode, so
- * that renamed files and bind mounts are recognised. What is only written to through a memory map, after the file was
- * closed, is not seen.
+ * Which of the files are open for writing now in any process but our own. Files are identified by device and inode, so that
+ * renamed files and bind mounts are recognised. A file that is written only through a memory map, after it was closed, is not
+ * seen.
  *
- * Only file systems of the files themselves are asked, which must not hang. The calls are synchronous: the kernel answers
- * each from memory in 3 µs, while it takes 15 µs to hand it to another thread.
- * @param proc what stands for `/proc`
+ * Only file systems of the files themselves are called, which must not hang. The calls are synchronous: the kernel answers
+ * each from memory in 3 µs, while passing it to another thread takes 15 µs.
+ * @param proc where procfs is mounted
  */
 export async function openWriters(
   files: ReadonlyMap<string, FileIdentity>,
@@ -43,12 +43,12 @@ export async function openWriters(
   proc = '/proc',
 ): Promise<Writers> {
   const search = new Search(files, proc);
-  let looked = 0;
+  let checked = 0;
   for (const pid of search.processes()) {
     throwIfAborted(signal);
     for (const fd of search.openFiles(pid)) {
-      search.look(pid, fd);
-      if (++looked % BATCH_SIZE === 0) await turn().then(() => throwIfAborted(signal));
+      search.check(pid, fd);
+      if (++checked % BATCH_SIZE === 0) await turn().then(() => throwIfAborted(signal));
     }
   }
   return { open: search.open, complete: search.complete };
@@ -56,12 +56,12 @@ export async function openWriters(
 
 class Search {
   readonly open = new Set<string>();
-  /** Everything could be looked at. */
+  /** Every process could be checked. */
   complete = true;
   readonly #proc: string;
   readonly #names = new Map<string, string[]>();
   readonly #devices: ReadonlySet<string>;
-  /** By the id that a mount has on this machine, in whatever namespace it is. */
+  /** By mount id, which is unique on this machine across namespaces. */
   readonly #mounts = new Map<string, Mount>();
 
   constructor(files: ReadonlyMap<string, FileIdentity>, proc: string) {
@@ -74,8 +74,8 @@ class Search {
   }
 
   /**
-   * All but our own. They are not all that write in a container, where those of others are hidden (`hidepid`), and beside the
-   * kernel's own NFS server.
+   * The processes but our own. The result is not complete in a container, where other users' processes are hidden (`hidepid`),
+   * and where the kernel's NFS server runs.
    */
   processes(): string[] {
     const namespace = this.#try(() => readlinkSync(`${this.#proc}/self/ns/pid`)) ?? FIRST_NAMESPACE;
@@ -90,10 +90,10 @@ class Search {
     return this.#try(() => readdirSync(`${this.#proc}/${pid}/fd`)) ?? [];
   }
 
-  look(pid: string, fd: string): void {
+  check(pid: string, fd: string): void {
     const link = `${this.#proc}/${pid}/fd/${fd}`;
     this.#try(() => {
-      // The link itself can be written to if the file behind it can.
+      // The link's own mode shows whether the file was opened for writing.
       if ((lstatSync(link).mode & 0o200) === 0) return;
       const name = readlinkSync(link);
       if (!name.startsWith('/') || !this.#mayBeWanted(pid, fd, name)) return;
@@ -109,7 +109,7 @@ class Search {
     return false;
   }
 
-  /** Where the file lies, without asking its file system. A process in a chroot does not see all mounts, but we may. */
+  /** The file's mount, without a call to its file system. A process in a chroot does not see all mounts, but this one may. */
   #mountOf(pid: string, fd: string): Mount | undefined {
     const info = readFileSync(`${this.#proc}/${pid}/fdinfo/${fd}`, 'utf8');
     const id = /^mnt_id:\s*(\d+)$/m.exec(info)?.[1] ?? '';
@@ -123,10 +123,10 @@ class Search {
       this.#mounts.set(id, { number, fstype });
   }
 
-  /** What has ended or was closed meanwhile does not matter; what may not be looked at does. */
-  #try<Value>(look: () => Value): Value | undefined {
+  /** Processes and files that are gone meanwhile are ignored; if access is denied, the search is not complete. */
+  #try<Value>(read: () => Value): Value | undefined {
     try {
-      return look();
+      return read();
     } catch (error) {
       if (!isGone(error)) this.complete = false;
       return undefined;

@@ -26,14 +26,14 @@ export function aborted(signal: AbortSignal): Observable<never> {
   });
 }
 
-/** ms without another hint: the writer has probably finished. */
+/** Time without another hint after which the writer has probably finished. */
 const QUIET_MS = 200;
-/** ms after which a scan is due although the hints do not end. */
-const LATEST_MS = 5_000;
-/** ms between two scans that hints asked for. */
+/** Longest time from the first hint to the scan. */
+const MAX_DELAY_MS = 5_000;
+/** Time between two scans that hints asked for. */
 export const HINT_REST_MS = 1_000;
 
-/** Many hints make one scan: soon after the last of them, at the latest some seconds after the first, and never in a hurry. */
+/** Emits once for many hints: QUIET_MS after the last, at most MAX_DELAY_MS after the first, at least HINT_REST_MS apart. */
 export function soonAfter(hints: Observable<void>, clock: Clock): Observable<void> {
   const shared = hints.pipe(share());
   let rested = -Infinity;
@@ -43,7 +43,7 @@ export function soonAfter(hints: Observable<void>, clock: Clock): Observable<voi
       switchMap(() => after(clock, Math.max(QUIET_MS, rested - clock.monotonic()))),
     );
   return shared.pipe(
-    exhaustMap(() => race(quiet(), after(clock, LATEST_MS)).pipe(take(1))),
+    exhaustMap(() => race(quiet(), after(clock, MAX_DELAY_MS)).pipe(take(1))),
     tap(() => (rested = clock.monotonic() + HINT_REST_MS)),
     map(() => undefined),
   );

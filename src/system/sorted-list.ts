@@ -1,14 +1,14 @@
-/** So many items are put in at their places one by one; for more of them the list is sorted. */
-const FEW = 8;
+/** Up to that many new items are inserted one by one; for more of them the list is sorted. */
+const MAX_SINGLE_INSERTS = 8;
 
-/** Items in order. What is put in is sorted when somebody looks, and the first one is taken away at no cost. */
+/** Items in order. New items are sorted at the next access, and the first item is removed in constant time. */
 export class SortedList<Item> {
   readonly #compare: (a: Item, b: Item) => number;
-  /** The first one stands last. */
+  /** In reverse: the first item is the last element. */
   readonly #items: Item[] = [];
   #incoming: Item[] = [];
 
-  /** `compare`: negative if `a` stands before `b`. */
+  /** `compare`: negative if `a` comes before `b`. */
   constructor(compare: (a: Item, b: Item) => number) {
     this.#compare = compare;
   }
@@ -17,7 +17,7 @@ export class SortedList<Item> {
     this.#incoming.push(item);
   }
 
-  /** What is not in it is ignored. */
+  /** An item that is not in the list is ignored. */
   remove(item: Item): void {
     const items = this.#sorted();
     if (items.at(-1) === item) return void items.pop();
@@ -35,7 +35,7 @@ export class SortedList<Item> {
     const incoming = this.#incoming;
     if (incoming.length === 0) return this.#items;
     this.#incoming = [];
-    if (incoming.length <= FEW) {
+    if (incoming.length <= MAX_SINGLE_INSERTS) {
       for (const item of incoming) this.#items.splice(this.#placeOf(item), 0, item);
     } else {
       for (const item of incoming) this.#items.push(item);
@@ -44,7 +44,7 @@ export class SortedList<Item> {
     return this.#items;
   }
 
-  /** The first place whose item does not stand after this one. */
+  /** The first index whose item does not come after this one. */
   #placeOf(item: Item): number {
     let [low, high] = [0, this.#items.length];
     while (low < high) {

@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Space } from '../ports.js';
 
-/** What statfs(2) says of the file system that holds the path, or will hold it once it is made. Rejects with the system's own error. */
+/** statfs(2) of the path, or of its nearest folder that exists. Rejects with the system's own error. */
 export async function statfsNearest(path: string): Promise<StatsFs> {
   try {
     return await statfs(path);
@@ -14,10 +14,10 @@ export async function statfsNearest(path: string): Promise<StatsFs> {
   }
 }
 
-/** What stays free of a file system: a share of all that it holds, or an amount. */
+/** Space that stays free on a file system: a share of its size, or an amount. */
 export type MinFree = { readonly percent: number } | { readonly bytes: number };
 
-/** What this user may still write, and all that the file system holds. */
+/** Bytes that this user may still write, and the size of the file system. */
 export const spaceOf = ({ bavail, blocks, bsize }: StatsFs): Space => ({
   free: bavail * bsize,
   total: blocks * bsize,

@@ -1,43 +1,46 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { outputOf } from './child.js';
 
 /** A machine without a battery-backed clock starts in 1970, or when its image was made. */
-const EARLIEST_TIME = Date.UTC(2025, 0, 1);
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+const MIN_TIME = Date.UTC(2025, 0, 1);
+const TOOL = {
+  env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+  remedy: 'install the package systemd',
+  background: true,
+} as const;
 
 export interface TimeSyncOptions {
-  /** A file that is there once systemd-timesyncd has set the clock. */
+  /** A file that exists once systemd-timesyncd has set the clock. */
   readonly flag: string;
-  /** Prints `yes` or `no`: whether the kernel's clock is synchronised, by whatever program. */
+  /** Prints `yes` or `no`: whether the kernel's clock is synchronised, by any program. */
   readonly command: readonly [string, ...string[]];
-  /** ms that an answer may take. */
-  readonly timeout: number;
-  /** ms between an answer that is not `yes` and the next question. */
-  readonly interval: number;
-  /** ms between two looks at the flag. */
-  readonly glance: number;
+  /** Time limit of the command. */
+  readonly timeoutMs: number;
+  /** Time between an answer that is not `yes` and the next run of the command. */
+  readonly intervalMs: number;
+  /** Time between two checks of the flag. */
+  readonly flagIntervalMs: number;
 }
 
 const SYSTEMD: TimeSyncOptions = {
   flag: '/run/systemd/timesync/synchronized',
   command: ['timedatectl', 'show', '--property=NTPSynchronized', '--value'],
-  timeout: 5_000,
-  interval: 60_000,
-  glance: 1_000,
+  timeoutMs: 5_000,
+  intervalMs: 60_000,
+  flagIntervalMs: 1_000,
 };
 
 /**
- * Whether the wall clock is known to be right. Watching begins with the first question, ends when the clock is right, and
- * does not keep the program alive.
+ * Whether the wall clock is known to be right. Checks begin when `synchronised` is first read, end when the clock is right,
+ * and do not keep the program alive.
  */
 export class TimeSync {
   readonly #now: () => number;
   readonly #options: TimeSyncOptions;
   #answer: 'pending' | 'yes' | 'no' | 'unknown' = 'pending';
   #watching = false;
-  /** When the flag was last looked at, by `performance.now`. */
-  #lookedAt = -Infinity;
+  /** Time of the last check of the flag, by `performance.now`. */
+  #checkedAt = -Infinity;
 
   /** @param now wall time, ms since the Unix epoch */
   constructor(now: () => number, options: Partial<TimeSyncOptions> = {}) {
@@ -45,21 +48,21 @@ export class TimeSync {
     this.#options = { ...SYSTEMD, ...options };
   }
 
-  /** False until the first answer. Where nobody can tell, a clock after the floor date is taken to be right. */
+  /** False until the first answer. Where the state is unknown, a clock after MIN_TIME counts as right. */
   get synchronised(): boolean {
     const now = performance.now();
-    if (this.#answer !== 'yes' && now - this.#lookedAt >= this.#options.glance) this.#look(now);
+    if (this.#answer !== 'yes' && now - this.#checkedAt >= this.#options.flagIntervalMs) this.#checkFlag(now);
     return this.#isKnown();
   }
 
-  #look(now: number): void {
-    this.#lookedAt = now;
+  #checkFlag(now: number): void {
+    this.#checkedAt = now;
     if (existsSync(this.#options.flag)) this.#answer = 'yes';
     else this.#watch();
   }
 
   #isKnown(): boolean {
-    return this.#answer === 'yes' || (this.#answer === 'unknown' && this.#now() >= EARLIEST_TIME);
+    return this.#answer === 'yes' || (this.#answer === 'unknown' && this.#now() >= MIN_TIME);
   }
 
   #watch(): void {
@@ -69,34 +72,12 @@ export class TimeSync {
   }
 
   async #ask(): Promise<void> {
-    const { command, timeout, interval } = this.#options;
-    const output = await outputOf(command, timeout).catch(() => '');
+    const { command, timeoutMs: timeout, intervalMs: interval } = this.#options;
+    const [program, ...args] = command;
+    const options = { ...TOOL, ms: timeout };
+    const output = await outputOf(program, args, options).catch(() => '');
     if (this.#answer === 'yes') return;
     this.#answer = output === 'yes' || output === 'no' ? output : 'unknown';
     if (this.#answer !== 'yes') setTimeout(() => void this.#ask(), interval).unref();
   }
-}
-
-/** What the program prints, trimmed. Rejects if it fails, or takes longer than `timeout` ms. */
-async function outputOf(
-  [program, ...args]: readonly [string, ...string[]],
-  timeout: number,
-): Promise<string> {
-  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore'] });
-  const limit = setTimeout(() => {
-    child.kill('SIGKILL');
-    child.stdout.destroy();
-  }, timeout);
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  // Nothing of it keeps the program alive. A pipe to a child is a socket, which its type does not say.
-  for (const part of [child, limit, child.stdout as Socket]) part.unref();
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', code => {
-      clearTimeout(limit);
-      if (code === 0) resolve(output.trim());
-      else reject(new Error(`${program} ended with ${code}`));
-    });
-  });
 }

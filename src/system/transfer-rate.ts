@@ -1,7 +1,7 @@
-/** A rate is known after this time, ms. */
-const KNOWN_AFTER_MS = 2_000;
+/** A rate is known after this time. */
+const MIN_MEASURED_MS = 2_000;
 
-/** How fast a transfer goes. Times are monotonic ms, positions bytes of the file. */
+/** The rate of a transfer. Times are monotonic ms, positions bytes of the file. */
 export class TransferRate {
   readonly #began: number;
   #from: number | undefined;
@@ -21,10 +21,10 @@ export class TransferRate {
   }
 
   isKnown(now: number): boolean {
-    return now - this.#began >= KNOWN_AFTER_MS;
+    return now - this.#began >= MIN_MEASURED_MS;
   }
 
-  /** ms until all of `size` is across, at the rate so far; 0 while that is not known. */
+  /** ms until all of `size` is transferred, at the rate so far; 0 while that is not known. */
   timeLeft(size: number, now: number): number {
     const moved = this.#position - (this.#from ?? this.#position);
     if (!this.isKnown(now) || moved <= 0) return 0;

@@ -13,7 +13,7 @@ import { Place } from './program.js';
 const WORDS = {
   name: /nowhere\.invalid (has no known address|cannot be looked up)/,
   connection: /127\.0\.0\.1\S* refuses connections: check that the server runs, and the port/,
-  tls: /127\.0\.0\.1\S* shows a certificate of an unknown authority.*tls_ca/,
+  tls: /127\.0\.0\.1\S* presents a certificate of an unknown authority.*tls_ca/,
   speech: /127\.0\.0\.1\S* does not speak TLS on that port/,
   login: /127\.0\.0\.1\S* .*(check user and password|refused the login)/,
 } as const;

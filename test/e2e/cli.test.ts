@@ -227,7 +227,7 @@ describe('filesync, the command line', function () {
       },
     ));
 
-  it('looks at a target as a target: a folder that will be made is well', () =>
+  it('probes a target as a target: a folder that will be made is ok', () =>
     withFolders(async (place, config) => {
       const { code, stdout } = await place.run(['check', '-c', config]);
       assert.equal(code, 0, stdout);
@@ -273,7 +273,7 @@ describe('filesync, the command line', function () {
       assert.equal((await sim.kill('SIGINT')).code, 130);
     }));
 
-  it('shows the main job on embedded parts', () =>
+  it('shows the main job on embedded servers', () =>
     Place.with(async place => {
       const { code, stdout, stderr } = await place.run(['demo']);
       assert.equal(code, 0, stdout + stderr);

@@ -98,7 +98,7 @@ describe('filesync, in memory', function () {
       const config = await place.configure(folders({ top }));
       const warned = (said: string) => {
         for (const key of ['local', 'database'])
-          assert.match(said, new RegExp(`${key}: ${memory}\\S* lies in memory`));
+          assert.match(said, new RegExp(`${key}: ${memory}\\S* is in memory`));
       };
       warned(await sync(place, config));
       warned((await place.run(['check', '-c', config])).stderr);
@@ -106,7 +106,7 @@ describe('filesync, in memory', function () {
       await daemon.says(/working with/);
       warned(daemon.stderr);
       await place.configure(folders());
-      assert.doesNotMatch(await sync(place, config), /lies in memory/);
+      assert.doesNotMatch(await sync(place, config), /is in memory/);
     });
   });
 });

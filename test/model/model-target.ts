@@ -130,7 +130,7 @@ export class ModelTarget implements Target {
       part = Buffer.concat([part, chunk]);
       if (this.capabilities.resume) parts.set(key, part);
       events.progress(part.length);
-      if (fault === 'broken') throw this.#error('unavailable', 'broke the connection');
+      if (fault === 'broken') throw this.#error('unavailable', 'closed the connection (connection reset)');
     }
     if (part.length === file.source.size) return part;
     throw this.#error('changed', `got ${part.length} bytes of ${path}`);
@@ -150,7 +150,7 @@ export class ModelTarget implements Target {
       chunks.push(Buffer.from(chunk));
       length += chunk.length;
       events.progress(length);
-      if (fault === 'broken') throw this.#error('unavailable', 'broke the connection');
+      if (fault === 'broken') throw this.#error('unavailable', 'closed the connection (connection reset)');
     }
     if (length !== file.source.size) throw this.#error('changed', `got ${length} bytes`);
     await events.committing();

@@ -24,7 +24,7 @@ describe('mavros device without a ROS graph', () => {
     const around = { env: {}, hostname: 'pi', clock: systemClock, logger: new RecordingLogger() };
     const isHelpful = (error: unknown) =>
       error instanceof FileSyncError && error.kind === 'config' && /filesync node/.test(error.message);
-    await assert.rejects(makeDevices(config, around, 'to look at'), isHelpful);
+    await assert.rejects(makeDevices(config, around, 'to probe'), isHelpful);
   });
 
   it('refuses a namespace that is none', async () => {

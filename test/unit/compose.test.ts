@@ -29,7 +29,7 @@ async function withDevices(test: (sources: Source[]) => Promise<void>): Promise<
   const made: Device[] = await makeDevices(
     await loadConfig(file, { env: {}, deviceTypes }),
     around,
-    'to look at',
+    'to probe',
   );
   try {
     await test(made.flatMap(({ source }) => source ?? []));
@@ -40,7 +40,7 @@ async function withDevices(test: (sources: Source[]) => Promise<void>): Promise<
 }
 
 /** `source`, `target` or both, by device. */
-async function endsOf(rules: string, idle: 'without' | 'to look at'): Promise<Record<string, string>> {
+async function endsOf(rules: string, idle: 'without' | 'to probe'): Promise<Record<string, string>> {
   const folder = await temporaryFolder();
   const file = join(folder.path, 'filesync.yaml');
   const folders = ['a', 'b', 'c'].map(name => `  ${name}: { type: directory, path: ./${name} }\n`).join('');
@@ -60,7 +60,7 @@ describe('devices of a configuration', () => {
     const rules = '[{ from: a, to: [b] }]';
     const used = { a: 'source', b: 'target' };
     assert.deepEqual(await endsOf(rules, 'without'), { ...used, c: '', site: '' });
-    assert.deepEqual(await endsOf(rules, 'to look at'), { ...used, c: 'source', site: 'target' });
+    assert.deepEqual(await endsOf(rules, 'to probe'), { ...used, c: 'source', site: 'target' });
   });
 
   it('that name the same lock are never used at the same time; others are', () =>

@@ -1,6 +1,4 @@
 import { isAbsolute } from 'node:path';
-import { FileSyncError } from '../../errors.js';
-import { codeOf } from '../../local/disk-error.js';
 import { runChild, type Outcome } from '../../system/child.js';
 
 export type { Outcome };
@@ -11,8 +9,8 @@ const TIMEOUTS_MS = { lsblk: 10_000, blkid: 10_000, mount: 30_000, umount: 30_00
 export type ProgramName = keyof typeof TIMEOUTS_MS;
 
 /**
- * Runs a program to its end, without a shell. Rejects with `cancelled` promptly at the abort, with `timeout` if it
- * hangs, and with `unavailable` if it cannot be started.
+ * Runs a program to its end, without a shell. Rejects as `runChild`: with `cancelled` promptly at the abort, with `timeout` if
+ * it hangs, and with `unavailable` if it is not installed.
  */
 export type RunProgram = (
   program: ProgramName,
@@ -33,14 +31,6 @@ export async function runProgram(
   const folders = [...path.split(':').filter(isAbsolute), ...FOLDERS];
   // English messages, since they are parsed.
   const env = { PATH: folders.join(':'), LC_ALL: 'C' };
-  try {
-    return await runChild(program, args, { env, ms: TIMEOUTS_MS[program], signal });
-  } catch (error) {
-    throw error instanceof FileSyncError ? error : notStarted(program, error);
-  }
-}
-
-function notStarted(program: ProgramName, cause: unknown): FileSyncError {
-  const message = `${program} does not run (${codeOf(cause)}): install the package util-linux`;
-  return new FileSyncError('unavailable', message, { cause });
+  const remedy = 'install the package util-linux';
+  return runChild(program, args, { env, ms: TIMEOUTS_MS[program], signal, remedy });
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import bytes from 'bytes';
 import * as z from 'zod';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
+import { formatSize } from '../../system/size.js';
 import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
 import { bareHost } from '../proxy.js';
 import { PROXY_REFUSED, refusalError } from './refusal.js';
@@ -118,8 +118,8 @@ function refusal(answer: Answer, upload: Upload, location: URL | undefined): Fil
 /** The size of the file, and the server's limit if a header has it (often the body does). */
 function sizes(size: number, header: string | undefined): string {
   const limit = /^(?:.*\bmax-size=)?(\d+)\b/.exec(header ?? '')?.[1];
-  const known = limit === undefined ? '' : `, the limit is ${bytes.format(Number(limit))}`;
-  return ` (the file has ${bytes.format(size)}${known})`;
+  const known = limit === undefined ? '' : `, the limit is ${formatSize(Number(limit))}`;
+  return ` (the file has ${formatSize(size)}${known})`;
 }
 
 function locationOf({ body, location }: Answer, base: URL): URL | undefined {

@@ -27,7 +27,7 @@ describe('parseDescription', () => {
     });
   }
 
-  it('gives the numbers of lines that say nothing', () => {
+  it('returns the numbers of lines that are not key=value', () => {
     assert.deepEqual(parseDescription('a=1\n[section]\n=x\ntwo words = 1\nb=2'), {
       values: { a: '1', b: '2' },
       badLines: [2, 3, 4],
@@ -64,7 +64,7 @@ describe('DescriptionFile', () => {
     assert.deepEqual(logger.entries, []);
   });
 
-  it('is read anew when its size, its time or the file itself changes', async () => {
+  it('is read again when its size, its time or the file itself changes', async () => {
     await writeFile(path, 'drone=1');
     await utimes(path, 1, 1);
     assert.deepEqual(await file.values(), { drone: '1' });

@@ -18,7 +18,7 @@ export const testTypes: readonly DeviceType[] = [
   }),
   defineDevice({
     type: 'mute',
-    summary: 'Source: a device that cannot tell its free space',
+    summary: 'Source: a device that cannot report its free space',
     options: z.strictObject({}),
     source: neverMade,
     tellsSpace: false,

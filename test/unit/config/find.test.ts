@@ -23,7 +23,7 @@ describe('findConfig', () => {
     assert.equal(await find([MACHINE], { FILESYNC_CONFIG: '' }), MACHINE);
   });
 
-  it('says where it looked', async () => {
+  it('names the places that were searched', async () => {
     await assert.rejects(find([]), {
       kind: 'config',
       message: `no configuration: $FILESYNC_CONFIG is not set, and there is neither ${USER} nor ${MACHINE}; name one with -c FILE`,

@@ -398,11 +398,11 @@ rules: [{ from: cam, to: [archive, site] }]
       ['6:42: rules[0].after.source.keep_free: missing; must be a size like 512KB or 10GB'],
     ],
     [
-      'space that is to stay free on a source that cannot tell',
+      'space that is to stay free on a source that cannot report it',
       'devices: { cam: { type: mute }, archive: { type: ftp, host: h } }\n' +
         'rules:\n  - { from: cam, to: [archive], after: { source: { keep_free: 1GB } } }\n',
       [
-        '3:52: rules[0].after.source.keep_free: "cam" (type mute) cannot tell how much space is free; say keep or delete',
+        '3:52: rules[0].after.source.keep_free: "cam" (type mute) cannot report its free space; use keep or delete',
       ],
     ],
     [
@@ -428,7 +428,7 @@ rules: [{ from: cam, to: [archive, site] }]
     [
       'a description within itself',
       withRule('{ from: cam, to: [archive], description: "{description}" }'),
-      [`6:33: rules[0].description: {description} cannot stand here; known: ${KNOWN_PLACEHOLDERS}`],
+      [`6:33: rules[0].description: {description} cannot be used here; known: ${KNOWN_PLACEHOLDERS}`],
     ],
     [
       'half a placeholder',
@@ -467,10 +467,7 @@ rules: [{ from: cam, to: [archive, site] }]
     [
       'a key twice, and what else there is',
       `${DEVICES}rules: []\nlocal: a\nlocal: b\nlokal: c\n`,
-      [
-        '7:1: this key is there already; keep one of the two',
-        '8:1: lokal: unknown key; did you mean "local"?',
-      ],
+      ['7:1: duplicate key; keep one of the two', '8:1: lokal: unknown key; did you mean "local"?'],
     ],
     ['a tab', 'devices:\n\tcam: { type: camera }\n', ['2:1: tabs cannot indent YAML; use spaces']],
     [
@@ -491,7 +488,7 @@ rules: [{ from: cam, to: [archive, site] }]
   ];
 
   for (const [what, text, expected] of mistakes) {
-    it(`tells of ${what}, and the cure`, async () => {
+    it(`reports ${what}, and the remedy`, async () => {
       assert.deepEqual(
         (await errorOf(text)).split('\n'),
         expected.map(line => `${FILE}:${line}`),
@@ -499,7 +496,7 @@ rules: [{ from: cam, to: [archive, site] }]
     });
   }
 
-  it('tells of everything at once, in the order of the file', async () => {
+  it('reports all errors together, in the order of the file', async () => {
     const lines = (
       await errorOf(`
 local: 5
@@ -590,7 +587,7 @@ rules:
 
     it('warns of rules that go in a circle', async () => {
       assert.deepEqual(await warningsOf(['a', 'b'], ['b', 'c'], ['c', 'b']), [
-        `${FILE}:2:1: rules: files go in a circle (b -> c -> b) and multiply unless include and exclude keep them apart`,
+        `${FILE}:2:1: rules: files are copied in a circle (b -> c -> b) and multiply unless include and exclude keep them apart`,
       ]);
     });
 

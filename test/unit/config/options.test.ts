@@ -15,7 +15,7 @@ function check(schema: z.ZodType, good: [unknown, unknown][], bad: unknown[], me
     it(`takes ${JSON.stringify(value)}`, () => assert.deepEqual(schema.parse(value), expected));
   }
   for (const value of bad) {
-    it(`refuses ${JSON.stringify(value)} with the cure`, () => {
+    it(`refuses ${JSON.stringify(value)} with the remedy`, () => {
       assert.equal(schema.safeParse(value).error?.issues[0]?.message, message);
     });
   }
@@ -141,7 +141,7 @@ describe('the option type', () => {
       it('refuses a user or password within, without repeating it', () => {
         assert.equal(
           webUrl().safeParse(url).error?.issues[0]?.message,
-          'must not hold a user or password; give them in options of their own',
+          'must not contain a user or password; use the options for them',
         );
       });
     }

@@ -22,7 +22,7 @@ describe('the options reference', () => {
       '### `camera`',
       '| `interval` | time span | `10s` | pause between two listings of a source |',
       '| `larger_than` | size |  | only files of more bytes are wanted |',
-      '| `min_free` | share or size | `5%` | what must',
+      '| `min_free` | share or size | `5%` | space that must',
       '| `keep_records` | time span | `1y` | records',
       '| `after.source` | `keep` or `delete` or map | `keep` | ',
       '| `after.source.keep_free` | size |  | the oldest',
@@ -102,7 +102,7 @@ interval: 10s
 
 describe('every registered device type', () => {
   for (const { type, summary, options, ...ends } of deviceTypes) {
-    it(`${type} tells what it and each of its options is for, and has an end`, () => {
+    it(`${type} describes itself and each of its options, and has an end`, () => {
       assert.notEqual(summary, '');
       for (const [key, schema] of Object.entries(options.shape)) assert.ok(schema.description, key);
       assert.ok('source' in ends || 'target' in ends);

@@ -73,7 +73,7 @@ describe('a command at a running daemon', () => {
       assert.match(error.message, /the disk is full/);
     }, FullAdmin));
 
-  it('finds none where nobody listens', async () => {
+  it('is undefined where no daemon listens', async () => {
     const folder = await temporaryFolder();
     assert.equal(await RemoteAdmin.connect(join(folder.path, 'db.sock')), undefined);
     await folder.remove();
@@ -131,7 +131,7 @@ describe('a command at a running daemon', () => {
         assert.deepEqual([FOUND, SKIPPED, FAILED].map(get), [FOUND, SKIPPED, FAILED]);
       }));
 
-  it('is told that there is no such thing to ask for', () =>
+  it('is refused an unknown request', () =>
     atDaemon(async ({ socket }) => {
       assert.deepEqual(await answer(socket, 'POST', '/frist', '[]'), [
         404,

@@ -55,14 +55,14 @@ describe('edits of a record', () => {
   for (const state of NAMES) {
     const from = wanted[state];
     if (from)
-      it(`${state} can be asked for what is ${from.join(', ')}`, () =>
+      it(`${state} can be set on files that are ${from.join(', ')}`, () =>
         allows(from, record => refusal(record, { state: FileState[state] })));
     else
-      it(`${state} can be asked for nothing: only work reaches it`, () => {
+      it(`${state} cannot be set: only work reaches it`, () => {
         for (const name of NAMES)
           assert.equal(
             refusal(FILES[name], { state: FileState[state] }),
-            `no file can be made ${state}; only FOUND, DOWNLOADED or FAILED can be asked for`,
+            `no file can be made ${state}; only FOUND, DOWNLOADED or FAILED can be set`,
           );
       });
   }
@@ -120,7 +120,7 @@ describe('edits of a record', () => {
       { targets: ['web'] },
       /^ftp has the file/,
     ],
-    'no target at all': [FILES.FOUND, { targets: [] }, /a file needs a target; state FAILED gives it up/],
+    'no target at all': [FILES.FOUND, { targets: [] }, /a file needs a target; set state FAILED/],
     'a target for what is removed': [FILES.REMOVED, { targets: TARGETS }, /it is REMOVED; .*nothing left/],
     'a target for what has vanished': [
       FILES.VANISHED,

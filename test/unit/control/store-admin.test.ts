@@ -42,7 +42,7 @@ describe('StoreAdmin', () => {
     });
   });
 
-  it('gives the devices and why files wait, where a daemon knows', async () => {
+  it('returns the devices and why files wait, where a daemon knows', async () => {
     const { records } = adminOf(found(1), found(2));
     const device = { name: 'cam', type: 'disk', available: false, reason: 'not plugged in', armed: false };
     const explain = ({ id }: FileRecord) => (id === idOf(1) ? { reason: 'not plugged in' } : undefined);
@@ -56,7 +56,7 @@ describe('StoreAdmin', () => {
   describe('files', () => {
     const made = [found(1), found(2, { device: 'cam' }), failed(3)];
 
-    it('gives each as people see it: its facts, state and reason', async () => {
+    it('returns facts, state and reason of each', async () => {
       const [file] = await adminOf(failed(3)).admin.files({});
       assert.deepEqual(file, { ...failed(3), state: FileState.FAILED, kept: false });
     });
@@ -68,7 +68,7 @@ describe('StoreAdmin', () => {
       assert.deepEqual(listedIds(await admin.files({ state: FileState.FAILED, device: 'cam' })), []);
     });
 
-    it('gives what is archived only when asked for all, by the same filters', async () => {
+    it('returns archived records only when asked for all, by the same filters', async () => {
       const { admin, store } = adminOf(...made);
       await store.archive(idsOf(1, 2));
       assert.deepEqual(listedIds(await admin.files({})), idsOf(3));
@@ -101,7 +101,7 @@ describe('StoreAdmin', () => {
       assert.deepEqual([1, 3].map(get).map(stateOf), [FileState.FOUND, FileState.FOUND]);
     });
 
-    it('tries only the targets again that do not have it', async () => {
+    it('retries only the targets that do not have it', async () => {
       const targets = { ftp: { state: 'done', path: 'a' }, web: { state: 'failed', reason: 'no' } } as const;
       const { admin, get } = adminOf(found(1, { copy: { state: 'whole' }, targets }));
       await admin.retry([idOf(1)]);
@@ -156,7 +156,7 @@ describe('StoreAdmin', () => {
     it('may be cut short where no other begins so', () => {
       const { admin } = adminOf(found(0xa1), found(0xb2));
       assert.deepEqual(admin.look('0000000000a'), found(0xa1));
-      assert.equal(admin.look('0000'), '2 files begin so; give more digits');
+      assert.equal(admin.look('0000'), '2 ids begin with that; use more digits');
       assert.equal(admin.look(''), NO_SUCH_FILE);
     });
 
@@ -169,7 +169,7 @@ describe('StoreAdmin', () => {
   describe('edit', () => {
     const isTarget = (name: string) => ['ftp', 'web'].includes(name);
 
-    it('gives the record as it is then', async () => {
+    it('returns the record after the edit', async () => {
       const { admin, get } = adminOf(found(1));
       const edit = { description: 'windy', targets: ['web', 'ftp'], state: FileState.FAILED };
       const edited = await admin.edit(idOf(1), edit, isTarget);

@@ -30,7 +30,7 @@ describe('room', () => {
   });
 
   const impossible: [MinFree, string][] = [
-    [{ bytes: 2 ** 60 }, '1024PB'],
+    [{ bytes: 2 ** 60 }, '1152.9 PB'],
     [{ percent: 100 }, '100%'],
   ];
   for (const [minFree, words] of impossible) {
@@ -40,7 +40,7 @@ describe('room', () => {
       assert.equal((await room.space()).total, (await new Room(folder).space()).total);
       await room.ensure(0);
       const { message, temporary } = await failsWith(() => room.ensure(2 * MB), 'no-space');
-      const expected = `${folder}: the disk has 0B free above \`min_free\` (${words}) and the file needs 2MB: free 2MB`;
+      const expected = `${folder}: the disk has 0 B free above \`min_free\` (${words}) and the file needs 2.1 MB: free 2.1 MB`;
       assert.ok(message.startsWith(expected), message);
       assert.match(message, /lower `min_free`/);
       assert.equal(temporary, true);
@@ -52,7 +52,7 @@ describe('room', () => {
     assert.ok(message.startsWith(`${folder}: the disk has `));
     assert.match(
       message,
-      /the disk has \S+B free and the file needs 1024PB: free \S+PB there, let rules delete/,
+      /the disk has \S+ \wB free and the file needs 1152\.9 PB: free \S+ PB there, let rules delete/,
     );
   });
 

@@ -221,7 +221,7 @@ describe('Planner', () => {
       const asked = rule({ to: ['review'], settle: 99_000, fetch: 'asked' });
       assert.deepEqual(new Planner([large, asked]).planFor(small), {
         ...planFor([large, asked]),
-        skip: 'larger_than: 10B (it has 10 bytes; filesync fetch ID takes it)',
+        skip: 'larger_than: 10 B (it has 10 bytes; filesync fetch ID takes it)',
       });
     });
 
@@ -238,7 +238,7 @@ describe('Planner', () => {
         { ...small, path: 'a.db3-wal' },
         { ...small, path: 'a.db3' },
       ];
-      assert.match(planner.planFor(wal, main)?.skip ?? '', /^larger_than: 100B/);
+      assert.match(planner.planFor(wal, main)?.skip ?? '', /^larger_than: 100 B/);
       assert.equal(planner.planFor(wal, { ...main, size: 101 })?.skip, undefined);
       assert.equal(planner.planFor(wal)?.skip, undefined);
     });

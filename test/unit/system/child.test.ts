@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { killChildren, runChild } from '../../../src/system/child.js';
+import { killChildren, outputOf, runChild } from '../../../src/system/child.js';
+import type { ErrorKind } from '../../../src/errors.js';
 import { eventually, failsWith, openHandles } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 
 const LONG = 3_600_000;
+const remedy = 'install the package dash';
 /** Leaves its process number behind. */
 const MARK = 'echo $$ > pid.new; mv pid.new pid';
 /** Ends by SIGKILL alone. */
@@ -25,7 +27,7 @@ describe('runChild', () => {
   /** Runs a script of the shell. */
   const run = (script: string, options: { ms?: number; signal?: AbortSignal } = {}) => {
     const env = { PATH: '/usr/bin:/bin' };
-    return runChild('sh', ['-c', `cd ${home}; ${script}`], { env, ms: LONG, ...options });
+    return runChild('sh', ['-c', `cd ${home}; ${script}`], { env, remedy, ms: LONG, ...options });
   };
 
   const exists = (path: string) =>
@@ -37,20 +39,51 @@ describe('runChild', () => {
   /** A child that has ended is no zombie, since Node waits for it. */
   const gone = async () => !(await exists(`/proc/${(await readFile(join(home, 'pid'), 'utf8')).trim()}`));
 
-  it('gives what came of it', async () => {
+  it('returns exit code or signal, and what was printed', async () => {
     assert.deepEqual(await run('echo out; echo error >&2; exit 3'), {
       ...{ code: 3, stdout: 'out\n', stderr: 'error\n' },
     });
-    assert.deepEqual(await run('kill -9 $$'), { code: -1, stdout: '', stderr: '' });
+    assert.deepEqual(await run('kill -9 $$'), {
+      ...{ code: -1, signal: 'SIGKILL', stdout: '', stderr: '' },
+    });
   });
 
-  it('looks for it in the given PATH alone', async () => {
+  it('searches the given PATH alone', async () => {
     const tool = join(home, 'some-tool');
     await writeFile(tool, '#!/bin/sh\necho "$0"', { mode: 0o755 });
-    const found = await runChild('some-tool', [], { env: { PATH: home }, ms: LONG });
+    const found = await runChild('some-tool', [], { env: { PATH: home }, remedy, ms: LONG });
     assert.equal(found.stdout, `${tool}\n`);
-    const missing = runChild('some-tool', [], { env: { PATH: '/bin' }, ms: LONG });
-    await assert.rejects(missing, { code: 'ENOENT' });
+    const missing = () => runChild('some-tool', [], { env: { PATH: '/bin' }, remedy, ms: LONG });
+    const { message } = await failsWith(missing, 'unavailable');
+    assert.equal(message, `some-tool is not installed: ${remedy}`);
+  });
+
+  it('names what keeps it from being started', async () => {
+    const tool = join(home, 'some-tool');
+    const start = () => runChild('some-tool', [], { env: { PATH: home }, remedy, ms: LONG });
+    await writeFile(tool, '#!/bin/sh', { mode: 0o644 });
+    assert.match((await failsWith(start, 'denied')).message, /^some-tool may not be run: .*right/);
+    const long = () => runChild('true', ['x'.repeat(4_000_000)], { env: { PATH: '/bin' }, remedy, ms: LONG });
+    assert.equal((await failsWith(long, 'io')).message, 'true cannot be started (E2BIG)');
+  });
+
+  const outcomes: [string, string, ErrorKind, RegExp][] = [
+    ['an exit code', 'echo no >&2; exit 3', 'io', /^sh ended with exit code 3$/],
+    ['a signal', 'kill -TERM $$', 'io', /^sh was ended by the signal SIGTERM$/],
+    ['SIGKILL', 'kill -KILL $$', 'io', /^sh was killed: .*memory/],
+    ['its time', 'sleep 3600', 'timeout', /^sh did not end within 0\.5 s: .*dmesg/],
+    ['too much output', 'yes', 'protocol', /^sh prints more than 16\.8 MB$/],
+  ];
+  for (const [what, script, kind, message] of outcomes) {
+    it(`of one whose output is wanted, ${what} is an error`, async () => {
+      const options = { env: { PATH: '/usr/bin:/bin' }, remedy, ms: kind === 'timeout' ? 500 : 20_000 };
+      const error = await failsWith(() => outputOf('sh', ['-c', script], options), kind);
+      assert.match(error.message, message);
+    });
+  }
+
+  it('the output that is wanted is trimmed', async () => {
+    assert.equal(await outputOf('echo', [' yes '], { env: { PATH: '/bin' }, remedy, ms: LONG }), 'yes');
   });
 
   it('asks it to end when its time is over', async () => {
@@ -97,7 +130,7 @@ describe('runChild', () => {
     assert.equal((await run('echo again')).stdout, 'again\n');
   });
 
-  it('at the end of the program each is told', async () => {
+  it('at the end of the program each is asked to end', async () => {
     const running = run(POLITE);
     await begun();
     killChildren();

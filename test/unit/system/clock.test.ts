@@ -92,7 +92,7 @@ describe('system clock, besides', () => {
     assert.equal(readBootId('/nowhere/boot_id'), '');
   });
 
-  it('tells whether it is right without waiting', () => {
+  it('knows whether it is right without waiting', () => {
     assert.equal(typeof systemClock.synchronised, 'boolean');
   });
 });
@@ -114,7 +114,7 @@ describe('virtual clock, besides', () => {
     assert.deepEqual([clock.now(), clock.monotonic()], [1035, 35]);
   });
 
-  it('tells who sleeps and until when; the wall clock can be set alone', async () => {
+  it('reports the number of sleeps and the next wake; the wall clock can be set alone', async () => {
     const clock = new VirtualClock();
     assert.equal(clock.nextWake, undefined);
     const sleeps = [clock.sleep(50), clock.sleep(20)];
@@ -126,7 +126,7 @@ describe('virtual clock, besides', () => {
     assert.equal(clock.sleeping, 0);
   });
 
-  it('reboots: another boot, monotonic time from 0, the wall clock as it was or as it is told', async () => {
+  it('reboots: another boot, monotonic time from 0, the wall clock as it was or as it is set', async () => {
     const clock = new VirtualClock(1000);
     const sleeping = clock.sleep(30);
     await clock.advance(10);

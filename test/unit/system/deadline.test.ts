@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { FileSyncError } from '../../../src/errors.js';
-import { withDeadline, withinTime } from '../../../src/system/deadline.js';
+import { untilAborted, withDeadline, withinTime } from '../../../src/system/deadline.js';
 import { failsWith } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
@@ -41,7 +41,7 @@ describe('withDeadline', () => {
     assert.deepEqual([listeners(), clock.sleeping], [0, 0], 'nothing of it is left');
   });
 
-  it('gives what the work gives', async () => {
+  it('returns the value of the work', async () => {
     const deadline = { signal: stop.signal, ms: 100, clock };
     assert.equal(await withDeadline(Promise.resolve(7), deadline), 7);
     assert.equal(await withDeadline(async () => 8, deadline), 8);
@@ -58,11 +58,11 @@ describe('withDeadline', () => {
 
   it('rejects with `timeout` when the time is over, or with what the caller makes of it', async () => {
     const plain = failsWith(() => withDeadline(forever(), { ms: 100, clock }), 'timeout');
-    const late = () => new FileSyncError('unavailable', 'the server is away');
+    const late = () => new FileSyncError('unavailable', 'the server is offline');
     const own = failsWith(() => withDeadline(forever(), { ms: 100, clock, late }), 'unavailable');
     await clock.advance(100);
     assert.match((await plain).message, /0\.1 s/);
-    assert.equal((await own).message, 'the server is away');
+    assert.equal((await own).message, 'the server is offline');
   });
 
   it('measures with the machine where no clock is given', async () => {
@@ -130,7 +130,7 @@ describe('withDeadline', () => {
       reject(new Error('too late'));
     });
 
-    it(`disposes of what the work gives after ${how}`, async () => {
+    it(`disposes of the value of the work after ${how}`, async () => {
       const { promise, resolve } = work<string>();
       const discarded: string[] = [];
       const discard = (value: string) => {
@@ -146,7 +146,7 @@ describe('withDeadline', () => {
       assert.deepEqual(discarded, ['a handle']);
     });
 
-    it(`tells the work of ${how}`, async () => {
+    it(`aborts the signal of the work after ${how}`, async () => {
       let over: AbortSignal | undefined;
       const begin = (given: AbortSignal) => {
         over = given;
@@ -173,7 +173,7 @@ describe('withDeadline', () => {
 describe('withinTime', () => {
   const clock = new VirtualClock();
 
-  it('gives what the work gives, or undefined when the time is over', async () => {
+  it('returns the value of the work, or undefined when the time is over', async () => {
     assert.equal(await withinTime(Promise.resolve(7), { ms: 100, clock }), 7);
     const late = withinTime(forever(), { ms: 100, clock });
     await clock.advance(100);
@@ -186,5 +186,17 @@ describe('withinTime', () => {
     const stop = new AbortController();
     stop.abort();
     await failsWith(() => withinTime(forever(), { ms: 100, clock, signal: stop.signal }), 'cancelled');
+  });
+});
+
+describe('untilAborted', () => {
+  it('settles as the work does, and resolves to undefined at the abort', async () => {
+    const stop = new AbortController();
+    assert.equal(await untilAborted(stop.signal, Promise.resolve(7)), 7);
+    const error = new Error('no');
+    await assert.rejects(untilAborted(stop.signal, Promise.reject(error)), thrown => thrown === error);
+    const waiting = [untilAborted(stop.signal, forever()), untilAborted(stop.signal)];
+    stop.abort(143);
+    assert.deepEqual(await Promise.all(waiting), [undefined, undefined]);
   });
 });

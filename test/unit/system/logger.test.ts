@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import type { LogLevel } from '../../../src/ports.js';
-import { createLogger } from '../../../src/system/logger.js';
+import { createLogger, isJournalStream, type LogFormat } from '../../../src/system/logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 describe('logger', () => {
   let lines: string[];
-  const loggerAt = (level: LogLevel) =>
+  const loggerAt = (level: LogLevel, format?: LogFormat) =>
     createLogger({
       write: line => lines.push(line),
       level,
       clock: new VirtualClock(Date.UTC(2026, 10, 22, 16)),
       name: 'filesync',
+      ...(format && { format }),
     });
 
   beforeEach(() => {
@@ -51,5 +52,39 @@ describe('logger', () => {
     assert.deepEqual(lines, [
       '2026-11-22T16:00:00.000Z INFO  filesync: a\\x0ab\\x1b[2Jc\\x0dd\\x85e\\x7f ж🚁\n',
     ]);
+  });
+
+  it('as JSON, an entry is an object on one line, with the message as it is', () => {
+    const logger = loggerAt('info', { json: true, journal: false }).child('archive');
+    const message = 'a\nb\u001b[2J\u0085\u2028 "ж"';
+    logger.log('warn', message);
+    assert.match(lines[0] ?? '', /^[^\p{Cc}\u2028]*\n$/u);
+    assert.deepEqual(JSON.parse(lines[0] ?? ''), {
+      ...{ time: '2026-11-22T16:00:00.000Z', level: 'warn', logger: 'filesync.archive', message },
+    });
+  });
+
+  it('for the journal, a line begins with its priority and has no time', () => {
+    for (const level of LEVELS) loggerAt('debug', { json: false, journal: true }).log(level, 'a\nb');
+    const text = 'filesync: a\\x0ab\n';
+    assert.deepEqual(lines, [`<7>${text}`, `<6>${text}`, `<4>${text}`, `<3>${text}`]);
+    loggerAt('info', { json: true, journal: true }).log('info', 'a');
+    assert.match(lines[4] ?? '', /^<6>\{"time":/);
+  });
+
+  it('suppresses repeated messages over all its children', () => {
+    const logger = loggerAt('info');
+    for (const name of ['a', 'a', 'b']) logger.child(name).log('warn', 'offline');
+    logger.child('a').log('error', 'offline');
+    const names = lines.map(line => /(\w+) +filesync\.(\w)/.exec(line)?.slice(1, 3).join(' '));
+    assert.deepEqual(names, ['WARN a', 'WARN b', 'ERROR a']);
+  });
+
+  it('knows the journal by device and inode of standard error', () => {
+    const file = { dev: 8n, ino: 9_007_199_254_740_993n };
+    assert.equal(isJournalStream('8:9007199254740993', file), true);
+    for (const stream of ['8:9007199254740992', '9007199254740993', '', undefined])
+      assert.equal(isJournalStream(stream, file), false);
+    assert.equal(isJournalStream('8:1', undefined), false);
   });
 });

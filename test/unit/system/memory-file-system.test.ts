@@ -18,7 +18,7 @@ describe('memory file systems', () => {
     });
   }
 
-  it('a path that cannot be looked at is not said to be one', async () => {
+  it('a path that cannot be read is not one', async () => {
     assert.equal(await isInMemory('/dev/null/below'), false);
   });
 });

@@ -16,7 +16,7 @@ const TABLE: [string, Partial<Moment>, Partial<Moment>, number][] = [
   ['the wall clock was set back', {}, { at: 0, up: DAY + HOUR, synced: false }, HOUR],
   ['the monotonic clock of one boot went back, which it never does', {}, { up: 0 }, 0],
   ['a reboot, and the clock was right before and after it', {}, { at: TODAY + DAY, boot: 'b', up: 5 }, DAY],
-  ['a reboot, and uptimes that look alike', {}, { at: TODAY + DAY, boot: 'b' }, DAY],
+  ['a reboot, and similar uptimes', {}, { at: TODAY + DAY, boot: 'b' }, DAY],
   ['a reboot, and the clock is back in 1970', {}, { at: 0, boot: 'b', up: 5, synced: false }, 5],
   ['it was 1970, then the network set the clock', { at: 9, synced: false }, { boot: 'b', up: 5 }, 5],
   ['two boots in 1970', { at: 9, synced: false }, { at: 99, boot: 'b', up: HOUR, synced: false }, HOUR],

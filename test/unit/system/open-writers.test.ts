@@ -107,7 +107,7 @@ describe('open writers', () => {
     assert.deepEqual(await writtenTo(at('ours')), []);
   });
 
-  it('many open files of one process are all looked at, and the signal is obeyed among them', async () => {
+  it('many open files of one process are all checked, and the signal ends that', async () => {
     const many = 'keep = [os.open("/dev/null", os.O_WRONLY) for _ in range(900)]';
     await python(`${many}\nlast = os.open("last", os.O_WRONLY | os.O_CREAT)`);
     assert.deepEqual(await writtenTo(at('last')), [at('last')]);
@@ -132,7 +132,7 @@ describe('open writers', () => {
     }
   });
 
-  describe('by what the kernel tells', () => {
+  describe('by what the kernel reports', () => {
     let proc: string;
     let file: string;
     let number: string;
@@ -163,7 +163,7 @@ describe('open writers', () => {
       return { open: found.has(file), complete };
     }
 
-    it('all processes could be looked at', async () => {
+    it('all processes could be checked', async () => {
       assert.deepEqual(await searched(), { open: true, complete: true });
     });
 
@@ -186,7 +186,7 @@ describe('open writers', () => {
       assert.deepEqual(await searched(), { open: true, complete: true });
     });
 
-    it('a file on a mount that nobody sees is not touched, and may be one of them', async () => {
+    it('a file on an unknown mount is not touched, and may be one of them', async () => {
       await mounts('42', '');
       assert.deepEqual(await searched(), { open: false, complete: false });
     });
@@ -222,7 +222,7 @@ describe('open writers', () => {
     });
   });
 
-  it('not all are seen by a user who may not look at the processes of others', async () => {
+  it('not all are seen by a user who may not read the processes of others', async () => {
     const files = await identities(['/etc/passwd']);
     await asNobody(async () => assert.equal((await openWriters(files, never)).complete, false));
   });

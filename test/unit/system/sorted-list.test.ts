@@ -10,7 +10,7 @@ const byRank = (a: Item, b: Item) => a.rank - b.rank;
 const items = fc.array(fc.record({ rank: fc.nat(20) }), { maxLength: 40 });
 
 describe('SortedList', () => {
-  it('gives the first item that satisfies the test, whatever came and went', () => {
+  it('returns the first item that satisfies the test, whatever came and went', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(items, items), { maxLength: 5 }), steps => {
         const list = new SortedList(byRank);

@@ -34,14 +34,20 @@ describe('time synchronisation', () => {
   ];
   const calls = async (): Promise<number> => (await readFile(asked)).length;
   const made = (script: string, over: Partial<TimeSyncOptions> = {}) =>
-    new TimeSync(() => TODAY, { flag, command: saying(script), interval: 3_600_000, glance: 0, ...over });
+    new TimeSync(() => TODAY, {
+      flag,
+      command: saying(script),
+      intervalMs: 3_600_000,
+      flagIntervalMs: 0,
+      ...over,
+    });
 
   /** What it says once the program has ended that many times. */
   async function after(sync: TimeSync, count: number, wanted: boolean): Promise<void> {
     await eventually(async () => sync.synchronised === wanted && (await calls()) >= count);
   }
 
-  it('the file of timesyncd says yes, and nobody else is asked', async () => {
+  it('the file of timesyncd says yes, and the command is not run', async () => {
     await writeFile(flag, '');
     assert.equal(made('echo no').synchronised, true);
     assert.equal(await calls(), 0);
@@ -55,7 +61,7 @@ describe('time synchronisation', () => {
   });
 
   it('asks again while the answer is no, and no more once it is yes', async () => {
-    const sync = made(`[ -e "${home}/set" ] && echo yes || echo no`, { interval: 1 });
+    const sync = made(`[ -e "${home}/set" ] && echo yes || echo no`, { intervalMs: 1 });
     assert.equal(sync.synchronised, false);
     await eventually(async () => (await calls()) >= 3);
     assert.equal(sync.synchronised, false);
@@ -75,14 +81,14 @@ describe('time synchronisation', () => {
   });
 
   it('timesyncd may set the clock although the program said no', async () => {
-    const sync = made('echo no', { glance: 1 });
+    const sync = made('echo no', { flagIntervalMs: 1 });
     assert.equal(sync.synchronised, false);
     await writeFile(flag, '');
     await eventually(async () => sync.synchronised);
   });
 
-  it('looks for that file once a glance, however often it is read', async () => {
-    const sync = made('echo no', { glance: 3_600_000 });
+  it('checks for that file once an interval, however often it is read', async () => {
+    const sync = made('echo no', { flagIntervalMs: 3_600_000 });
     assert.equal(sync.synchronised, false);
     await writeFile(flag, '');
     assert.equal(sync.synchronised, false);
@@ -92,12 +98,12 @@ describe('time synchronisation', () => {
     ['fails', { command: ['sh', '-c', 'echo yes; exit 1'] }],
     ['is not there', { command: [join('/nowhere', 'timedatectl')] }],
     ['says something else', { command: ['sh', '-c', 'echo n/a'] }],
-    ['does not end', { command: ['sh', '-c', 'sleep 3600'], timeout: 50 }],
+    ['does not end', { command: ['sh', '-c', 'sleep 3600'], timeoutMs: 50 }],
   ];
   for (const [what, over] of silent) {
     it(`where the program ${what}, a time after the floor is right, and one before is not`, async () => {
       let now = TODAY;
-      const sync = new TimeSync(() => now, { flag, interval: 3_600_000, ...over });
+      const sync = new TimeSync(() => now, { flag, intervalMs: 3_600_000, ...over });
       assert.equal(sync.synchronised, false);
       await eventually(async () => sync.synchronised);
       now = Date.UTC(2024, 11, 31);

@@ -22,36 +22,36 @@ export interface Flight {
   readonly sha256: string;
 }
 
-/** What of one flight lies where, by SHA-256; undefined: nothing. */
+/** SHA-256 of one flight log at each place, hex; undefined where it is missing. */
 export interface Arrival {
   readonly local: string | undefined;
   readonly ftp: string | undefined;
   readonly website: string | undefined;
 }
 
-/** Everything around the main job, on loopback and in one temporary folder. */
-export interface Stage {
+/** The servers and files of the demo, on loopback and in one temporary folder. */
+export interface DemoParts {
   readonly flights: readonly Flight[];
-  /** Absolute, of a configuration that joins it all. */
+  /** Absolute path of the configuration. */
   readonly configFile: string;
-  /** What the configuration takes from the environment. */
+  /** The environment variables that the configuration names. */
   readonly env: Readonly<Record<string, string>>;
-  /** One line each: what plays here. */
-  readonly cast: readonly string[];
+  /** One line a server. */
+  readonly descriptions: readonly string[];
   arrival(flight: Flight): Promise<Arrival>;
   /** Ends the servers and removes the folder; a second call does nothing. */
   close(): Promise<void>;
 }
 
-export interface StageTools {
+export interface DemoTools {
   readonly clock: Clock;
   readonly logger: Logger;
   /** See FtpServerOptions. */
   readonly signals: EventEmitter;
 }
 
-/** Sets it up around the flight logs (`.ulg`) of a folder. */
-export async function setStage(logs: string, tools: StageTools): Promise<Stage> {
+/** Starts the servers; the autopilot has the flight logs (`.ulg`) of the folder `logs`. */
+export async function startDemoParts(logs: string, tools: DemoTools): Promise<DemoParts> {
   const { clock, logger, signals } = tools;
   const folder = await mkdtemp(join(tmpdir(), 'filesync-demo-'));
   const card = join(folder, 'card');
@@ -66,7 +66,7 @@ export async function setStage(logs: string, tools: StageTools): Promise<Stage> 
     flights,
     configFile,
     env: { DEMO_PASSWORD: PASSWORD },
-    cast: castOf(flights.length, autopilot.address.port, ftp.port, website.url),
+    descriptions: descriptionsOf(flights.length, autopilot.address.port, ftp.port, website.url),
     arrival: flight => arrivalOf(flight, folder, website),
     close: async () => {
       await Promise.all([autopilot.close(), ftp.close(), website.close()]);
@@ -75,7 +75,7 @@ export async function setStage(logs: string, tools: StageTools): Promise<Stage> 
   };
 }
 
-function castOf(logs: number, autopilot: number, ftp: number, website: string): string[] {
+function descriptionsOf(logs: number, autopilot: number, ftp: number, website: string): string[] {
   return [
     `autopilot   simulated PX4 with ${logs} flight logs, MAVLink FTP at udp://127.0.0.1:${autopilot}`,
     `archive     FTP server at ftp://127.0.0.1:${ftp}`,
@@ -83,7 +83,7 @@ function castOf(logs: number, autopilot: number, ftp: number, website: string): 
   ];
 }
 
-/** Day folders and counted names, as PX4 writes them. */
+/** Copies the logs into session folders, as PX4 writes them. */
 async function fillCard(logs: string, folder: string): Promise<Flight[]> {
   const names = (await readdir(logs)).filter(name => name.endsWith('.ulg')).sort();
   return Promise.all(

@@ -8,11 +8,11 @@ export interface Position {
 /** Keys and list positions from the top of the configuration. */
 export type Path = readonly (string | number)[];
 
-/** Collects everything that is wrong, so that the user hears of it at once. */
-export class Findings {
+/** Collects all errors and warnings of a configuration, so that they are reported together. */
+export class ConfigIssues {
   readonly #file: string;
-  readonly #errors: Finding[] = [];
-  readonly #warnings: Finding[] = [];
+  readonly #errors: Issue[] = [];
+  readonly #warnings: Issue[] = [];
 
   constructor(file: string) {
     this.#file = file;
@@ -26,7 +26,7 @@ export class Findings {
     this.#warnings.push({ path, message });
   }
 
-  /** The whole configuration, as a place to report about. */
+  /** The place of the whole configuration. */
   get top(): Place {
     return new Place([], this);
   }
@@ -44,10 +44,10 @@ export class Findings {
     return this.#lines(this.#warnings, locate);
   }
 
-  #lines(findings: readonly Finding[], locate: (path: Path) => Position): string[] {
-    const located = findings.map(finding => ({
-      ...finding,
-      position: finding.position ?? locate(finding.path),
+  #lines(issues: readonly Issue[], locate: (path: Path) => Position): string[] {
+    const located = issues.map(issue => ({
+      ...issue,
+      position: issue.position ?? locate(issue.path),
     }));
     located.sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
     return located.map(({ path, position: { line, column }, message }) =>
@@ -59,27 +59,27 @@ export class Findings {
 /** A part of the configuration that is being checked. */
 export class Place {
   readonly #path: Path;
-  readonly #findings: Findings;
+  readonly #issues: ConfigIssues;
 
-  constructor(path: Path, findings: Findings) {
+  constructor(path: Path, issues: ConfigIssues) {
     this.#path = path;
-    this.#findings = findings;
+    this.#issues = issues;
   }
 
   at(...keys: Path): Place {
-    return new Place([...this.#path, ...keys], this.#findings);
+    return new Place([...this.#path, ...keys], this.#issues);
   }
 
   error(message: string): void {
-    this.#findings.error(message, { path: this.#path });
+    this.#issues.error(message, { path: this.#path });
   }
 
   warn(message: string): void {
-    this.#findings.warn(message, this.#path);
+    this.#issues.warn(message, this.#path);
   }
 }
 
-interface Finding {
+interface Issue {
   readonly path: Path;
   readonly position?: Position;
   readonly message: string;
