@@ -24,7 +24,7 @@ const clock = systemClock;
 const bursts: ReadStrategy = {
   async *read(file, span, signal) {
     for (let at = span.offset; at < span.end;) {
-      const tools = { clock, blockSize: new BlockSize() };
+      const tools = { clock, logger: new RecordingLogger(), blockSize: new BlockSize() };
       const reading = new BurstRead(file, { ...span, offset: at }, tools, signal);
       yield* reading.run();
       at = reading.at;
@@ -73,8 +73,8 @@ export async function readFrom(
     clock,
   });
   const vehicle = new Vehicle({ transport, clock, componentId: 190 });
-  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)));
   const logger = new RecordingLogger();
+  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)), logger);
   const strategy = strategyOf(way);
   const files = new FtpFiles({ vehicle, client, strategy });
   const source = new RemoteSource({ device: 'bench', root: '/', logger }, files);

@@ -75,6 +75,11 @@ export class LinkModel {
     return this.#ledbat.size;
   }
 
+  /** ms, the mean round trip; 0 before anything has been measured. */
+  get roundTrip(): number {
+    return this.#timer.smoothed;
+  }
+
   /** ms after which an unanswered request is given up. */
   get timeout(): number {
     return this.#timer.timeout(1);

@@ -1,7 +1,8 @@
 import { toFileSyncError } from '../errors.js';
-import type { Answer, FtpChannel, FtpRequest, Posted } from './ftp-channel.js';
+import type { Logger } from '../ports.js';
+import type { Answer, FtpChannel, FtpRequest, Posted, Waiting } from './ftp-channel.js';
 import { acknowledged, FtpNak, isNak, protocolError, toFtpError } from './ftp-errors.js';
-import { contentOf, FtpErrorCode, MAX_DATA, Opcode, type FtpPayload } from './ftp-payload.js';
+import { contentOf, FtpErrorCode, MAX_DATA, Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
 
 /** ms without an answer after which a request is given up. */
 const LIMIT = 10_000;
@@ -48,13 +49,15 @@ export type Receive<Reply> = (reply: Reply | FtpNak) => void;
  */
 export class FtpClient {
   readonly #channel: FtpChannel;
+  readonly #logger: Logger;
   /** A session of ours may be open: we left one, or a former run did that was killed. */
   #leftover = true;
   /** The last open was sent more than once: a late copy of it may open the file again when it has been closed. */
   #doubled = false;
 
-  constructor(channel: FtpChannel) {
+  constructor(channel: FtpChannel, logger: Logger) {
     this.#channel = channel;
+    this.#logger = logger;
   }
 
   /** The entries of a folder from the `offset`th on, as many as a packet takes; undefined at the end. */
@@ -73,6 +76,7 @@ export class FtpClient {
       return await this.#open(path, signal).catch(async (error: unknown) => {
         if (!this.#leftover || !mayBeOccupied(error)) throw error;
         await this.#ask({ opcode: Opcode.RESET_SESSIONS }, signal);
+        this.#debug('reset all sessions: ok');
         this.#leftover = false;
         return this.#open(path, signal);
       });
@@ -115,10 +119,13 @@ export class FtpClient {
   async terminate(session: number): Promise<void> {
     const waiting = { limit: TERMINATE_LIMIT, signal: new AbortController().signal };
     try {
-      await this.#channel.request({ opcode: Opcode.TERMINATE_SESSION, session }, waiting);
+      const answer = await this.#channel.request({ opcode: Opcode.TERMINATE_SESSION, session }, waiting);
       this.#leftover = this.#doubled;
-    } catch {
+      const isNak = answer.reply.opcode === Opcode.NAK;
+      this.#debug(`terminate session ${session}: ${isNak ? `NAK ${new FtpNak(answer).reason}` : 'ok'}`);
+    } catch (error) {
       this.#leftover = true;
+      this.#debug(`terminate session ${session}: ${toFileSyncError(error).message}`);
     }
   }
 
@@ -149,7 +156,9 @@ export class FtpClient {
     try {
       const { reply, repeated } = await this.#exchange(named(Opcode.OPEN_FILE_RO, path), signal);
       this.#doubled = repeated;
-      return { session: reply.session, size: uint32(reply, path) };
+      const opened = { session: reply.session, size: uint32(reply, path) };
+      this.#debug(`open ${path}: session ${opened.session}, ${opened.size} bytes`);
+      return opened;
     } catch (error) {
       if (error instanceof FtpNak) this.#leftover = before || error.repeated;
       throw error;
@@ -168,12 +177,27 @@ export class FtpClient {
   async #exchange(request: FtpRequest, signal: AbortSignal, limit = LIMIT): Promise<Answer> {
     const waiting = { limit, signal };
     try {
-      return acknowledged(await this.#channel.request(request, waiting));
+      return await this.#acknowledged(request, waiting);
     } catch (error) {
       if (!isNak(error, FtpErrorCode.FILE_EXISTS)) throw error;
       await this.#channel.request(named(Opcode.LIST_DIRECTORY, NO_SUCH_FOLDER), waiting);
-      return acknowledged(await this.#channel.request(request, waiting));
+      return this.#acknowledged(request, waiting);
     }
+  }
+
+  /** EOF is not logged: every listing ends with it. */
+  async #acknowledged(request: FtpRequest, waiting: Waiting): Promise<Answer> {
+    try {
+      return acknowledged(await this.#channel.request(request, waiting));
+    } catch (error) {
+      if (error instanceof FtpNak && error.code !== FtpErrorCode.EOF)
+        this.#debug(`NAK ${opcodeName(request.opcode)} ${subjectOf(request)}: ${error.reason}`);
+      throw error;
+    }
+  }
+
+  #debug(message: string): void {
+    this.#logger.log('debug', `FTP ${message}`);
   }
 
   /** PX4's answer to a checksum does not tell a missing file from one that it could not read; its open does. */
@@ -192,6 +216,11 @@ function mayBeOccupied(error: unknown): boolean {
 function named(opcode: FtpRequest['opcode'], path: string, offset = 0): FtpRequest {
   const data = Buffer.from(path);
   return { opcode, offset, size: data.length, data };
+}
+
+/** The path that a request names, or its session. */
+function subjectOf({ data, session = 0 }: FtpRequest): string {
+  return data ? Buffer.from(data).toString() : `session ${session}`;
 }
 
 function uint32(reply: FtpPayload, path: string): number {

@@ -23,6 +23,12 @@ export class FtpNak extends Error {
     this.repeated = repeated;
     this.errno = code === FtpErrorCode.FAIL_ERRNO ? errno : undefined;
   }
+
+  /** The name of the error, with the errno if there is one. */
+  get reason(): string {
+    const name = ftpErrorName(this.code);
+    return this.errno === undefined ? name : `${name} (errno ${this.errno})`;
+  }
 }
 
 /** Whether it was refused with one of these codes. */

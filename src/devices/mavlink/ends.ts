@@ -23,7 +23,7 @@ export function sourceOn(
     componentId: options.component_id,
     targetSystem: options.target_system,
   });
-  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)));
+  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)), logger);
   const strategy = new AdaptiveRead({ clock, logger, limits: limitsOf(options) });
   const files = new FtpFiles({ vehicle, client, strategy });
   return new RemoteSource({ device: name, root: options.root, logger }, files);

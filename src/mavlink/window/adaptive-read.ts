@@ -32,7 +32,7 @@ interface Stretch {
  */
 export class AdaptiveRead implements ReadStrategy {
   readonly #options: AdaptiveReadOptions;
-  readonly #path: LinkModel;
+  readonly #linkModel: LinkModel;
   readonly #blockSize = new BlockSize();
   readonly #pacer: Pacer;
   /** Bytes a ms of the ways that were tried; 0: refused. */
@@ -43,7 +43,7 @@ export class AdaptiveRead implements ReadStrategy {
 
   constructor(options: AdaptiveReadOptions) {
     this.#options = options;
-    this.#path = new LinkModel(options.limits);
+    this.#linkModel = new LinkModel(options.limits);
     this.#pacer = new Pacer(options.limits.rate);
   }
 
@@ -64,11 +64,9 @@ export class AdaptiveRead implements ReadStrategy {
   }
 
   async *#byWindow(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
-    const { clock } = this.#options;
     const tools = {
-      clock,
-      path: this.#path,
-      blockSize: this.#blockSize,
+      ...this.#fallbackTools,
+      linkModel: this.#linkModel,
       pacer: this.#pacer,
       only: this.#chosen,
     };
@@ -99,7 +97,8 @@ export class AdaptiveRead implements ReadStrategy {
   }
 
   get #fallbackTools(): FallbackTools {
-    return { clock: this.#options.clock, blockSize: this.#blockSize };
+    const { clock, logger } = this.#options;
+    return { clock, logger, blockSize: this.#blockSize };
   }
 
   /** The present way ended before the file did. Bursts know no rate, and are not tried where there is a limit to it. */

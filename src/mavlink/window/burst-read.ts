@@ -85,13 +85,18 @@ export class BurstRead {
   }
 
   #receive(packet: BurstPacket | FtpNak): void {
-    if (packet instanceof FtpNak) this.#over = true;
+    if (packet instanceof FtpNak) this.#refused(packet);
     else {
       const block = this.#blocks.at(packet.offset, this.#size);
       if (block && packet.data.length > 0) this.#blocks.fill(block, packet.data);
       this.#over ||= packet.last;
     }
     if (this.#over || this.#blocks.complete || this.#blocks.ready >= CHUNK_BYTES) this.#wake();
+  }
+
+  #refused(nak: FtpNak): void {
+    this.#over = true;
+    this.#tools.logger.log('debug', `FTP NAK BURST_READ_FILE ${this.#span.path}: ${nak.reason}`);
   }
 
   /** Asks for what the burst left out. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../ports.js';
+import type { Clock, Logger } from '../../ports.js';
 import { withDeadline } from '../../system/deadline.js';
 import type { RemoteFile } from '../remote-file.js';
 import type { BlockSize } from './block-size.js';
@@ -12,6 +12,7 @@ const SMALLER_BLOCKS = [
 
 export interface FallbackTools {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly blockSize: BlockSize;
 }
 

@@ -1,14 +1,13 @@
 import { throwIfAborted } from '../../errors.js';
-import type { Clock } from '../../ports.js';
 import { isNak, type FtpNak } from '../ftp-errors.js';
 import { FtpErrorCode } from '../ftp-payload.js';
 import type { Span } from '../read-strategy.js';
 import { changed, type RemoteFile } from '../remote-file.js';
 import { Timer } from '../../congestion/timer.js';
-import type { BlockSize } from './block-size.js';
 import { Blocks, type Block } from './blocks.js';
-import { readWithFallback } from './fallback.js';
-import { InFlight, type Transmission } from './flight.js';
+import { readWithFallback, type FallbackTools } from './fallback.js';
+import { ReadSummary } from './read-summary.js';
+import { InFlight, type Transmission } from './in-flight.js';
 import type { Pacer } from '../../congestion/pacer.js';
 import type { LinkModel } from '../../congestion/link-model.js';
 
@@ -30,12 +29,10 @@ const MAX_REFUSALS = 3;
 const REPLIES_BETWEEN = 8;
 
 /** How it ended: all was read, or a window of requests is not the way to read from this vehicle. */
-export type WindowOutcome = 'done' | 'refused' | 'useless';
+export type WindowOutcome = 'done' | 'refused' | 'notWorthwhile';
 
-export interface WindowTools {
-  readonly clock: Clock;
-  readonly path: LinkModel;
-  readonly blockSize: BlockSize;
+export interface WindowTools extends FallbackTools {
+  readonly linkModel: LinkModel;
   readonly pacer: Pacer;
   /** There is no other way to try: go on with the window whatever it brings. */
   readonly only: boolean;
@@ -55,6 +52,7 @@ export class WindowRead {
   readonly #blocks: Blocks;
   readonly #inFlight = new InFlight();
   readonly #timer: Timer;
+  readonly #summary: ReadSummary;
   /** To be asked again, before anything new. */
   #again: Block[] = [];
   #trouble: 'refused' | 'silent' | undefined;
@@ -80,6 +78,7 @@ export class WindowRead {
     this.#signal = signal;
     this.#blocks = new Blocks(span);
     this.#timer = new Timer(tools.clock, () => this.#rung());
+    this.#summary = new ReadSummary(span.path, tools.logger, tools.clock.monotonic());
   }
 
   /** Where the reader is. */
@@ -88,11 +87,11 @@ export class WindowRead {
   }
 
   async *run(): AsyncGenerator<Uint8Array, WindowOutcome> {
-    const { clock, path } = this.#tools;
+    const { clock, linkModel } = this.#tools;
     const wake = () => this.#wake();
     for (const signal of this.#ends) signal.addEventListener('abort', wake);
     try {
-      path.restart(clock.monotonic(), this.#inFlight.nextOrder);
+      linkModel.restart(clock.monotonic(), this.#inFlight.nextOrder);
       return yield* this.#flow();
     } finally {
       for (const signal of this.#ends) signal.removeEventListener('abort', wake);
@@ -131,7 +130,7 @@ export class WindowRead {
   get #verdict(): WindowOutcome | undefined {
     if (this.#tools.only) return undefined;
     if (this.#refusals >= MAX_REFUSALS) return 'refused';
-    return this.#tools.path.notWorthwhile ? 'useless' : undefined;
+    return this.#tools.linkModel.notWorthwhile ? 'notWorthwhile' : undefined;
   }
 
   /** Resolves when the reader can have something or something is the matter. */
@@ -157,16 +156,17 @@ export class WindowRead {
 
   /** Sends as much as may be sent now. */
   #pump(): void {
-    const { clock, path, pacer } = this.#tools;
+    const { clock, linkModel, pacer } = this.#tools;
     const now = clock.monotonic();
-    while (!this.#trouble && this.#inFlight.size < path.window) {
-      const wait = Math.max(pacer.wait(now), path.wait(now));
+    while (!this.#trouble && this.#inFlight.size < linkModel.window) {
+      const wait = Math.max(pacer.wait(now), linkModel.wait(now));
       if (wait > 0) this.#timer.set(now + wait);
       const block = wait > 0 ? undefined : this.#nextBlock();
       if (!block) break;
       this.#send(block, now);
     }
-    this.#timer.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt));
+    this.#summary.report(now, this.#inFlight.size, linkModel.roundTrip);
+    this.#timer.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt, this.#summary.dueAt));
     if (this.#flushAt > now) this.#timer.set(this.#flushAt);
   }
 
@@ -183,7 +183,7 @@ export class WindowRead {
 
   #send(block: Block, now: number): void {
     this.#tools.pacer.asked(block.size, now);
-    this.#tools.path.sent(now);
+    this.#tools.linkModel.sent(now);
     this.#quietSince ??= now;
     const transmission = this.#inFlight.add(block, now);
     const asked = block.size;
@@ -201,20 +201,21 @@ export class WindowRead {
     this.#probes = 0;
     if (++this.#repliesBetween >= REPLIES_BETWEEN) this.#refusals = 0;
     this.#measure(transmission, now);
+    this.#summary.answered(data.length);
     this.#tools.blockSize.answered(asked, data.length);
     this.#fill(transmission.block, data, now);
-    this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.path.patience));
+    this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.linkModel.patience));
     this.#quietSince = this.#inFlight.size > 0 ? now : undefined;
     if (this.#isDue() || this.#verdict) this.#wake();
     this.#pump();
   }
 
   #measure(transmission: Transmission, now: number): void {
-    const { path, blockSize } = this.#tools;
-    if (transmission.lost) return path.late(transmission, now);
+    const { linkModel, blockSize } = this.#tools;
+    if (transmission.lost) return linkModel.late(transmission, now);
     this.#inFlight.answered(transmission);
     const isFull = transmission.block.size >= blockSize.size;
-    path.answered(transmission, isFull, now, this.#inFlight.size, this.#inFlight.nextOrder);
+    linkModel.answered(transmission, isFull, now, this.#inFlight.size, this.#inFlight.nextOrder);
   }
 
   #fill(block: Block, data: Uint8Array, now: number): void {
@@ -225,6 +226,8 @@ export class WindowRead {
 
   /** PX4 may hide the end of the file behind an old errno: only one request alone tells what it is. */
   #refused(nak: FtpNak): void {
+    if (!this.#trouble && !this.#failure)
+      this.#tools.logger.log('debug', `FTP NAK READ_FILE ${this.#span.path}: ${nak.reason}`);
     if (isNak(nak, FtpErrorCode.EOF)) this.#fail(changed(this.#span.path));
     else if (!this.#trouble) this.#stop('refused');
   }
@@ -239,32 +242,33 @@ export class WindowRead {
     this.#quietSince = undefined;
     this.#repliesBetween = 0;
     if (trouble === 'refused') this.#refusals++;
-    else this.#tools.path.silent(this.#inFlight.size);
+    else this.#tools.linkModel.silent(this.#inFlight.size);
     this.#again = [...this.#inFlight.takeAll().map(({ block }) => block), ...this.#again];
     this.#wake();
   }
 
   #giveUp(lost: readonly Transmission[]): void {
+    this.#summary.lost(lost.length);
     for (const { block } of lost) {
-      this.#tools.path.lost();
+      this.#tools.linkModel.lost();
       if (!block.data) this.#again.push(block);
     }
   }
 
   /** Monotonic ms at which the link counts as silent if nothing is answered until then. */
   get #silentAt(): number {
-    const silence = Math.max(MIN_SILENCE_MS, TIMEOUT_FACTOR * this.#tools.path.timeout);
+    const silence = Math.max(MIN_SILENCE_MS, TIMEOUT_FACTOR * this.#tools.linkModel.timeout);
     return (this.#quietSince ?? Infinity) + silence;
   }
 
   /** Monotonic ms at which the oldest request is given up. */
   get #expiredAt(): number {
-    return (this.#inFlight.oldest?.sentAt ?? Infinity) + TIMEOUT_FACTOR * this.#tools.path.timeout;
+    return (this.#inFlight.oldest?.sentAt ?? Infinity) + TIMEOUT_FACTOR * this.#tools.linkModel.timeout;
   }
 
   /** Monotonic ms at which a request is sent to provoke a reply, if there is none until then: no faster than the link is. */
   get #probeAt(): number {
-    const { expected, interval } = this.#tools.path;
+    const { expected, interval } = this.#tools.linkModel;
     const overdue = this.#inFlight.at(Math.floor(this.#probes / PROBES_EACH));
     if (!overdue || this.#probes === MOST_PROBES) return Infinity;
     const last = Math.max(this.#heard, this.#probedAt, overdue.sentAt + expected - SOONEST_PROBE);
@@ -272,10 +276,10 @@ export class WindowRead {
   }
 
   #rung(): void {
-    const { clock, path } = this.#tools;
+    const { clock, linkModel } = this.#tools;
     const now = clock.monotonic();
     if (now >= this.#silentAt) this.#stop('silent');
-    else this.#giveUp(this.#inFlight.takeExpired(now, TIMEOUT_FACTOR * path.timeout));
+    else this.#giveUp(this.#inFlight.takeExpired(now, TIMEOUT_FACTOR * linkModel.timeout));
     if (!this.#trouble && now >= this.#probeAt) this.#probe(now);
     if (this.#isDue()) this.#wake();
     this.#pump();
@@ -291,20 +295,15 @@ export class WindowRead {
 
   /** One request alone. It waits for a vehicle that is away for a moment, and fails with the reason for one that stays so. */
   async #settle(): Promise<void> {
-    const { clock, path } = this.#tools;
+    const { clock, linkModel } = this.#tools;
     const block = this.#blocks.firstMissing;
     if (block) {
-      const data = await readWithFallback(
-        this.#file,
-        block,
-        { clock, blockSize: this.#tools.blockSize },
-        this.#signal,
-      );
+      const data = await readWithFallback(this.#file, block, this.#tools, this.#signal);
       if (data.length === 0) throw changed(this.#span.path);
       this.#fill(block, data, clock.monotonic());
     }
     this.#heard = clock.monotonic();
-    path.resume(this.#heard, this.#inFlight.nextOrder);
+    linkModel.resume(this.#heard, this.#inFlight.nextOrder);
     this.#trouble = undefined;
   }
 }

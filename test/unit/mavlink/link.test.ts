@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import type { WireConditions } from '../../../bench/link/wire.js';
-import { UNIMPAIRED } from '../../../src/sim/impairment.js';
 import { sample } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { inVirtualTime, MemoryVehicle } from './memory-vehicle.js';
-import { played } from './window-case.js';
+import { PLAIN, played } from './window-case.js';
 import { WireCarrier } from './wire-carrier.js';
 
 interface Reading {
@@ -41,18 +40,6 @@ async function readOver(conditions: Partial<WireConditions>, seconds: number): P
     waited: waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.99)] ?? 0,
   };
 }
-
-const PLAIN = {
-  size: 0,
-  offset: 0,
-  sequence: 5,
-  inFlight: 2048,
-  rate: Infinity,
-  reader: 0,
-  link: UNIMPAIRED,
-  manners: {},
-  change: undefined,
-};
 
 /** Gives what ends it. */
 function setVirtualInterval(clock: VirtualClock, work: () => void): () => void {

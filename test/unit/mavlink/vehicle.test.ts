@@ -11,6 +11,7 @@ import { RetransmissionTimer } from '../../../src/congestion/retransmission.js';
 import { Vehicle, type VehicleOptions } from '../../../src/mavlink/vehicle.js';
 import type { Availability } from '../../../src/ports.js';
 import { failsWith } from '../../conformance/support.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const never = new AbortController().signal;
@@ -234,7 +235,7 @@ describe('A vehicle', () => {
   });
 
   describe('asked for files', () => {
-    const client = () => new FtpClient(new FtpChannel(vehicle, wire.clock, 65_534));
+    const client = () => new FtpClient(new FtpChannel(vehicle, wire.clock, 65_534), new RecordingLogger());
 
     beforeEach(async () => {
       await watch();

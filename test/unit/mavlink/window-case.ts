@@ -4,7 +4,7 @@ import { FtpChannel } from '../../../src/mavlink/ftp-channel.js';
 import { FtpClient } from '../../../src/mavlink/ftp-client.js';
 import { RemoteFile } from '../../../src/mavlink/remote-file.js';
 import { AdaptiveRead } from '../../../src/mavlink/window/adaptive-read.js';
-import type { Impairments } from '../../../src/sim/impairment.js';
+import { UNIMPAIRED, type Impairments } from '../../../src/sim/impairment.js';
 import { sample } from '../../conformance/support.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import type { VirtualClock } from '../../fakes/virtual-clock.js';
@@ -57,6 +57,19 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
   }),
 });
 
+/** A reading over a good link from a good server. */
+export const PLAIN: Case = {
+  size: 0,
+  offset: 0,
+  sequence: 5,
+  inFlight: 2048,
+  rate: Infinity,
+  reader: 0,
+  link: UNIMPAIRED,
+  manners: {},
+  change: undefined,
+};
+
 /** What became of one case: the bytes that came, and the error with which it ended, if it did. */
 export interface Outcome {
   readonly bytes: Buffer;
@@ -71,10 +84,11 @@ export async function played(
   file: Uint8Array,
   clock: VirtualClock,
   vehicle: MemoryVehicle,
+  logger = new RecordingLogger(),
 ): Promise<Outcome> {
-  const client = new FtpClient(new FtpChannel(vehicle, clock, one.sequence));
+  const client = new FtpClient(new FtpChannel(vehicle, clock, one.sequence), logger);
   const limits = { rate: one.rate, inFlight: one.inFlight };
-  const strategy = new AdaptiveRead({ clock, logger: new RecordingLogger(), limits });
+  const strategy = new AdaptiveRead({ clock, logger, limits });
   const never = new AbortController().signal;
   const chunks: Uint8Array[] = [];
   const change = one.change && changedLater(vehicle, clock, one.change);
