@@ -74,7 +74,13 @@ const SKIP_ONE: Step = { consumed: 1 };
  * with a wrong checksum are passed over; signatures are stepped over, not checked.
  */
 export class FrameDecoder {
+  readonly #seen: (bytes: Uint8Array) => void;
   #rest: Uint8Array = NOTHING;
+
+  /** `seen` gets the bytes of every frame, those of unknown messages too. */
+  constructor(seen: (bytes: Uint8Array) => void = () => undefined) {
+    this.#seen = seen;
+  }
 
   push(bytes: Uint8Array): Frame[] {
     const stream = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
@@ -82,6 +88,7 @@ export class FrameDecoder {
     let start = 0;
     for (let step = next(stream, start); step; step = next(stream, start)) {
       if (step.frame) frames.push(step.frame);
+      if (step !== SKIP_ONE) this.#seen(stream.subarray(start, start + step.consumed));
       start += step.consumed;
     }
     this.#rest = start === stream.length ? NOTHING : stream.slice(start);

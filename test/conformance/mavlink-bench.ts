@@ -25,8 +25,9 @@ export interface MavlinkBench extends SourceBench {
 export async function mavlinkSource(
   options: Record<string, unknown>,
   logger = new RecordingLogger(),
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Source> {
-  const source = await mavlink.source?.(mavlink.options.parse(options), { ...deviceContext(), logger });
+  const source = await mavlink.source?.(mavlink.options.parse(options), deviceContext({ logger, env }));
   if (!source) throw new Error('no source');
   return source;
 }

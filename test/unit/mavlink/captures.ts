@@ -24,7 +24,8 @@ export function capturedSlice(name: Recording): Captured[] {
   return framesOf(new URL(name, SMALL));
 }
 
-function framesOf(file: URL): Captured[] {
+/** The frames of a recording or a trace. */
+export function framesOf(file: URL | string): Captured[] {
   const lines = readFileSync(file, 'utf8').trim().split('\n');
   return lines.map(line => {
     const {
