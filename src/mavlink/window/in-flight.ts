@@ -49,10 +49,10 @@ export class InFlight {
     this.#latestAnswered = Math.max(this.#latestAnswered, order);
   }
 
-  /** Gives up what a later request has overtaken, once it is older than `patience` (ms). */
-  takeOvertaken(now: number, patience: number): Transmission[] {
+  /** Gives up what a later request has overtaken, once it is older than `maxWait` (ms). */
+  takeOvertaken(now: number, maxWait: number): Transmission[] {
     const isOver = ({ order, sentAt }: Transmission) =>
-      order < this.#latestAnswered && now - sentAt >= patience;
+      order < this.#latestAnswered && now - sentAt >= maxWait;
     return this.#takeWhile(isOver);
   }
 

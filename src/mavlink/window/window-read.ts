@@ -204,7 +204,7 @@ export class WindowRead {
     this.#summary.answered(data.length);
     this.#tools.blockSize.answered(asked, data.length);
     this.#fill(transmission.block, data, now);
-    this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.linkModel.patience));
+    this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.linkModel.maxWait));
     this.#quietSince = this.#inFlight.size > 0 ? now : undefined;
     if (this.#isDue() || this.#verdict) this.#wake();
     this.#pump();
