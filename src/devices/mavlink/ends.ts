@@ -11,7 +11,7 @@ import { FrameTrace, tracedTransport } from '../../mavlink/trace.js';
 import { Vehicle } from '../../mavlink/vehicle.js';
 import { AdaptiveRead } from '../../mavlink/window/adaptive-read.js';
 
-/** The device on a link that is given. */
+/** The device on any transport. */
 export function sourceOn(transport: Transport, options: VehicleOptions, context: DeviceContext): Source {
   const { name, clock, logger } = context;
   const vehicle = new Vehicle({

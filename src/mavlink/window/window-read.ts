@@ -11,38 +11,38 @@ import { InFlight, type Transmission } from './in-flight.js';
 import type { Pacer } from '../../congestion/pacer.js';
 import type { LinkModel } from '../../congestion/link-model.js';
 
-/** Bytes that the reader gets at once, where there are so many. */
+/** Bytes that the reader gets at once, if available. */
 export const CHUNK_BYTES = 16 * 1024;
-/** ms after which the reader gets less. */
+/** ms after which the reader gets fewer. */
 const FLUSH_INTERVAL_MS = 50;
-/** ms of silence before a request is sent to provoke a reply, and from one to the next, at least (RFC 8985, section 7.2). */
-const SOONEST_PROBE = 10;
-/** Such requests for each that is overdue, and in one silence: a run of losses ends only when enough was sent. */
-const PROBES_EACH = 2;
-const MOST_PROBES = 12;
-/** ms of silence after which one request alone finds out what is the matter, at least. */
+/** ms of silence before a probe (a request to provoke a reply), and from one probe to the next (RFC 8985, section 7.2). */
+const MIN_PROBE_DELAY_MS = 10;
+/** Probes for each overdue request, and in one silence: a run of losses ends only after enough packets. */
+const PROBES_PER_REQUEST = 2;
+const MAX_PROBES = 12;
+/** ms of silence, at least, after which a single request finds the cause. */
 const MIN_SILENCE_MS = 1_000;
-/** Times the timeout that a request, or silence, may take: to be overtaken is the quicker sign. */
+/** Factor of the timeout after which a request is given up: an overtaking reply is the quicker sign of a loss. */
 const TIMEOUT_FACTOR = 2;
-/** Refusals in a row after which reads in flight count as refused, and replies that end such a row. */
+/** NAKs in a row after which the window counts as refused, and replies that end such a row. */
 const MAX_REFUSALS = 3;
-const REPLIES_BETWEEN = 8;
+const MIN_REPLIES_BETWEEN = 8;
 
-/** How it ended: all was read, or a window of requests is not the way to read from this vehicle. */
+/** Why the read ended: all was read, or this vehicle needs another method. */
 export type WindowOutcome = 'done' | 'refused' | 'notWorthwhile';
 
 export interface WindowTools extends FallbackTools {
   readonly linkModel: LinkModel;
   readonly pacer: Pacer;
-  /** There is no other way to try: go on with the window whatever it brings. */
+  /** No other method is left: the read goes on even if the window is refused or not worthwhile. */
   readonly only: boolean;
 }
 
 /**
- * Reads a span with many requests in flight, each lost one asked again by itself. A request is made anew each time, with
- * a number of its own: reading twice does no harm, a vehicle's kept reply to another request is never taken for it, and
- * each reply tells which request it answers. Whatever is not plain data stops the window; one request alone then finds
- * out what is the matter (the session is opened anew, the vehicle is away, the file ends), and the window goes on.
+ * Reads a span with many requests in flight. A lost block is requested again with a new sequence number: a second read
+ * does no harm, a vehicle never confuses it with a request that it has answered, and each reply belongs to one request.
+ * Silence or a NAK stops the window; a single request then finds the cause (the session is opened again, the vehicle is
+ * offline, the file has ended), and the window goes on.
  */
 export class WindowRead {
   readonly #file: RemoteFile;
@@ -53,23 +53,23 @@ export class WindowRead {
   readonly #inFlight = new InFlight();
   readonly #timer: Timer;
   readonly #summary: ReadSummary;
-  /** To be asked again, before anything new. */
-  #again: Block[] = [];
+  /** Lost blocks, to be requested before new ones. */
+  #toResend: Block[] = [];
   #trouble: 'refused' | 'silent' | undefined;
   #failure: Error | undefined;
   #refusals = 0;
   #repliesBetween = 0;
-  /** Monotonic ms of the latest request that was to provoke a reply. */
+  /** Monotonic ms of the latest probe. */
   #probedAt = -Infinity;
-  /** Of those since the latest reply. */
+  /** Probes since the latest reply. */
   #probes = 0;
   /** Monotonic ms of the latest reply. */
-  #heard = -Infinity;
-  /** Monotonic ms from which on nothing has been answered of what was asked; undefined if nothing is. */
+  #repliedAt = -Infinity;
+  /** Monotonic ms since which the requests in flight have had no reply; undefined if none is in flight. */
   #quietSince: number | undefined;
-  /** Monotonic ms at which the reader gets what there is. */
+  /** Monotonic ms at which the reader gets the available bytes. */
   #flushAt = Infinity;
-  #wake: () => void = () => undefined;
+  #notify: () => void = () => undefined;
 
   constructor(file: RemoteFile, span: Span, tools: WindowTools, signal: AbortSignal) {
     this.#file = file;
@@ -77,18 +77,18 @@ export class WindowRead {
     this.#tools = tools;
     this.#signal = signal;
     this.#blocks = new Blocks(span);
-    this.#timer = new Timer(tools.clock, () => this.#rung());
+    this.#timer = new Timer(tools.clock, () => this.#onTimer());
     this.#summary = new ReadSummary(span.path, tools.logger, tools.clock.monotonic());
   }
 
-  /** Where the reader is. */
+  /** Offset of the next byte for the reader. */
   get at(): number {
     return this.#blocks.head;
   }
 
   async *run(): AsyncGenerator<Uint8Array, WindowOutcome> {
     const { clock, linkModel } = this.#tools;
-    const wake = () => this.#wake();
+    const wake = () => this.#notify();
     for (const signal of this.#ends) signal.addEventListener('abort', wake);
     try {
       linkModel.restart(clock.monotonic(), this.#inFlight.nextOrder);
@@ -114,7 +114,7 @@ export class WindowRead {
       } else if (this.#verdict) {
         return this.#verdict;
       } else if (this.#trouble) {
-        await this.#settle();
+        await this.#recover();
       } else {
         await this.#event();
       }
@@ -133,12 +133,12 @@ export class WindowRead {
     return this.#tools.linkModel.notWorthwhile ? 'notWorthwhile' : undefined;
   }
 
-  /** Resolves when the reader can have something or something is the matter. */
+  /** Resolves when there is data for the reader, or the window has stopped. */
   async #event(): Promise<void> {
     await new Promise<void>(resolve => {
-      this.#wake = resolve;
+      this.#notify = resolve;
     });
-    this.#wake = () => undefined;
+    this.#notify = () => undefined;
   }
 
   #isDue(): boolean {
@@ -154,7 +154,7 @@ export class WindowRead {
     return chunk;
   }
 
-  /** Sends as much as may be sent now. */
+  /** Sends all requests that are due. */
   #pump(): void {
     const { clock, linkModel, pacer } = this.#tools;
     const now = clock.monotonic();
@@ -172,10 +172,10 @@ export class WindowRead {
 
   #nextBlock(): Block | undefined {
     const { blockSize } = this.#tools;
-    for (let block = this.#again.shift(); block; block = this.#again.shift()) {
+    for (let block = this.#toResend.shift(); block; block = this.#toResend.shift()) {
       if (block.data) continue;
       const rest = this.#blocks.split(block, blockSize.size);
-      if (rest) this.#again.unshift(rest);
+      if (rest) this.#toResend.unshift(rest);
       return block;
     }
     return this.#blocks.grow(blockSize.next());
@@ -197,16 +197,16 @@ export class WindowRead {
   #receive(transmission: Transmission, data: Uint8Array, asked: number): void {
     const now = this.#tools.clock.monotonic();
     if (data.length === 0) return this.#fail(changed(this.#span.path));
-    this.#heard = now;
+    this.#repliedAt = now;
     this.#probes = 0;
-    if (++this.#repliesBetween >= REPLIES_BETWEEN) this.#refusals = 0;
+    if (++this.#repliesBetween >= MIN_REPLIES_BETWEEN) this.#refusals = 0;
     this.#measure(transmission, now);
     this.#summary.answered(data.length);
     this.#tools.blockSize.answered(asked, data.length);
     this.#fill(transmission.block, data, now);
     this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.linkModel.maxWait));
     this.#quietSince = this.#inFlight.size > 0 ? now : undefined;
-    if (this.#isDue() || this.#verdict) this.#wake();
+    if (this.#isDue() || this.#verdict) this.#notify();
     this.#pump();
   }
 
@@ -220,11 +220,11 @@ export class WindowRead {
 
   #fill(block: Block, data: Uint8Array, now: number): void {
     const rest = this.#blocks.fill(block, data);
-    if (rest) this.#again.push(rest);
+    if (rest) this.#toResend.push(rest);
     if (this.#blocks.ready > 0) this.#flushAt = Math.min(this.#flushAt, now + FLUSH_INTERVAL_MS);
   }
 
-  /** PX4 may hide the end of the file behind an old errno: only one request alone tells what it is. */
+  /** PX4 may hide the end of the file behind an old errno: only a single request finds the cause. */
   #refused(nak: FtpNak): void {
     if (!this.#trouble && !this.#failure)
       this.#tools.logger.log('debug', `FTP NAK READ_FILE ${this.#span.path}: ${nak.reason}`);
@@ -234,7 +234,7 @@ export class WindowRead {
 
   #fail(error: Error): void {
     this.#failure = error;
-    this.#wake();
+    this.#notify();
   }
 
   #stop(trouble: 'refused' | 'silent'): void {
@@ -243,19 +243,19 @@ export class WindowRead {
     this.#repliesBetween = 0;
     if (trouble === 'refused') this.#refusals++;
     else this.#tools.linkModel.silent(this.#inFlight.size);
-    this.#again = [...this.#inFlight.takeAll().map(({ block }) => block), ...this.#again];
-    this.#wake();
+    this.#toResend = [...this.#inFlight.takeAll().map(({ block }) => block), ...this.#toResend];
+    this.#notify();
   }
 
   #giveUp(lost: readonly Transmission[]): void {
     this.#summary.lost(lost.length);
     for (const { block } of lost) {
       this.#tools.linkModel.lost();
-      if (!block.data) this.#again.push(block);
+      if (!block.data) this.#toResend.push(block);
     }
   }
 
-  /** Monotonic ms at which the link counts as silent if nothing is answered until then. */
+  /** Monotonic ms at which the link counts as silent, without a reply until then. */
   get #silentAt(): number {
     const silence = Math.max(MIN_SILENCE_MS, TIMEOUT_FACTOR * this.#tools.linkModel.timeout);
     return (this.#quietSince ?? Infinity) + silence;
@@ -266,26 +266,30 @@ export class WindowRead {
     return (this.#inFlight.oldest?.sentAt ?? Infinity) + TIMEOUT_FACTOR * this.#tools.linkModel.timeout;
   }
 
-  /** Monotonic ms at which a request is sent to provoke a reply, if there is none until then: no faster than the link is. */
+  /** Monotonic ms at which a probe is sent, without a reply until then: no faster than the link. */
   get #probeAt(): number {
     const { expected, interval } = this.#tools.linkModel;
-    const overdue = this.#inFlight.at(Math.floor(this.#probes / PROBES_EACH));
-    if (!overdue || this.#probes === MOST_PROBES) return Infinity;
-    const last = Math.max(this.#heard, this.#probedAt, overdue.sentAt + expected - SOONEST_PROBE);
-    return Math.max(last + SOONEST_PROBE, overdue.sentAt + SOONEST_PROBE, this.#probedAt + interval);
+    const overdue = this.#inFlight.at(Math.floor(this.#probes / PROBES_PER_REQUEST));
+    if (!overdue || this.#probes === MAX_PROBES) return Infinity;
+    const last = Math.max(this.#repliedAt, this.#probedAt, overdue.sentAt + expected - MIN_PROBE_DELAY_MS);
+    return Math.max(
+      last + MIN_PROBE_DELAY_MS,
+      overdue.sentAt + MIN_PROBE_DELAY_MS,
+      this.#probedAt + interval,
+    );
   }
 
-  #rung(): void {
+  #onTimer(): void {
     const { clock, linkModel } = this.#tools;
     const now = clock.monotonic();
     if (now >= this.#silentAt) this.#stop('silent');
     else this.#giveUp(this.#inFlight.takeExpired(now, TIMEOUT_FACTOR * linkModel.timeout));
     if (!this.#trouble && now >= this.#probeAt) this.#probe(now);
-    if (this.#isDue()) this.#wake();
+    if (this.#isDue()) this.#notify();
     this.#pump();
   }
 
-  /** Its reply overtakes those that were lost. */
+  /** The reply to the probe overtakes the lost ones. */
   #probe(now: number): void {
     this.#probedAt = now;
     this.#probes++;
@@ -293,8 +297,8 @@ export class WindowRead {
     if (block) this.#send(block, now);
   }
 
-  /** One request alone. It waits for a vehicle that is away for a moment, and fails with the reason for one that stays so. */
-  async #settle(): Promise<void> {
+  /** Sends a single request. It waits for a vehicle that is offline for a moment, and fails with the reason after that. */
+  async #recover(): Promise<void> {
     const { clock, linkModel } = this.#tools;
     const block = this.#blocks.firstMissing;
     if (block) {
@@ -302,8 +306,8 @@ export class WindowRead {
       if (data.length === 0) throw changed(this.#span.path);
       this.#fill(block, data, clock.monotonic());
     }
-    this.#heard = clock.monotonic();
-    linkModel.resume(this.#heard, this.#inFlight.nextOrder);
+    this.#repliedAt = clock.monotonic();
+    linkModel.resume(this.#repliedAt, this.#inFlight.nextOrder);
     this.#trouble = undefined;
   }
 }
