@@ -32,7 +32,7 @@ export interface LinkEstimate {
   readonly rate: number;
   /** Requests in flight that the link supports for certain; 0: not known. */
   readonly minWindow: number;
-  /** Packets take so long that the rate is known well: slow start, or a window beyond the aim, brings nothing. */
+  /** Packets take so long that the rate is known well: slow start, or a window beyond the aim, brings no gain. */
   readonly isSlow: boolean;
 }
 

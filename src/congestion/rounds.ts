@@ -4,7 +4,7 @@ import {
   EXCESS_LOSS_FACTOR,
   EXCESS_LOSS_MARGIN,
   FULL_LOSS_ROUNDS,
-  LONGEST_QUEUEING_DECAY,
+  MAX_QUEUEING_DECAY,
   MAX_OWN_LOSS,
   MIN_ROUND_MS,
   MIN_ROUND_REQUESTS,
@@ -21,16 +21,16 @@ export interface Round {
   readonly rate: number;
   /** Share of the requests that were lost, 0 to 1. */
   readonly loss: number;
-  /** More is lost than this link loses by itself: a queue is overflowing. */
+  /** More is lost than the link's own loss: a queue is overflowing. */
   readonly congested: boolean;
   /** ms, the longest queueing in the round. */
   readonly queueing: number;
 }
 
 /**
- * Tells losses of an overflowing queue from those of a bad radio: what is lost while hardly anything waits is the link's
- * own, and only what is lost beyond that while packets wait is congestion. The best rate of the latest rounds is what
- * the link can do (as in BBR, draft-cardwell-iccrg-bbr, section 4.1).
+ * Distinguishes losses of an overflowing queue from those of a bad radio: what is lost while hardly anything waits is
+ * the link's own, and only what is lost beyond that while packets wait is congestion. The best rate of the latest rounds
+ * is what the link can do (as in BBR, draft-cardwell-iccrg-bbr, section 4.1).
  */
 export class Rounds {
   readonly #rates: number[] = [];
@@ -56,7 +56,7 @@ export class Rounds {
     return Math.max(0, ...this.#rates);
   }
 
-  /** Share of requests that the link loses by itself, 0 to 1. */
+  /** Share of requests that the link loses without congestion, 0 to 1. */
   get ownLoss(): number {
     return Math.min(MAX_OWN_LOSS, this.#notFullLoss.value);
   }
@@ -98,7 +98,7 @@ export class Rounds {
 
   #judge(rate: number, loss: number): Round {
     const queueing = this.#queueing;
-    this.#longest = Math.max(this.#longest * LONGEST_QUEUEING_DECAY, queueing);
+    this.#longest = Math.max(this.#longest * MAX_QUEUEING_DECAY, queueing);
     const isFull = queueing > Math.max(NOT_FULL_QUEUEING_MS, this.#longest * NOT_FULL_QUEUEING_SHARE);
     (isFull ? this.#fullLoss : this.#notFullLoss).add(loss);
     const maxLoss = this.ownLoss * EXCESS_LOSS_FACTOR + EXCESS_LOSS_MARGIN;

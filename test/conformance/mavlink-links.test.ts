@@ -190,9 +190,9 @@ describe('mavlink source over a serial port', () => {
     const other = ended(await mavlinkSource({ url: `serial://${path}:921600` }));
     assert.match((await firstValueFrom(other.availability)).reason, /is in use by another program/);
     await other.close();
-    const away = firstValueFrom(source.availability.pipe(filter(({ available }) => !available)));
+    const offline = firstValueFrom(source.availability.pipe(filter(({ available }) => !available)));
     await wire.kill();
-    assert.match((await away).reason, /serial port .*ttyACM0 (was disconnected|does not exist)/);
+    assert.match((await offline).reason, /serial port .*ttyACM0 (was disconnected|does not exist)/);
   });
 
   it('opens the port again and resumes when the cable is pulled in mid-file', async () => {
@@ -222,7 +222,7 @@ describe('mavlink source on a vehicle with troubles', () => {
     assert.ok(traffic.bytes < 15_000, `${traffic.bytes} bytes for 10,000`);
   });
 
-  it('goes on at the offset after the vehicle restarted in mid-file', async () => {
+  it('resumes at the offset after the vehicle restarted in mid-file', async () => {
     const { sim, card } = await simWithLog();
     const { port } = sim.address;
     const source = await sourceAt(`udp://127.0.0.1:0@127.0.0.1:${port}`, sim);

@@ -3,7 +3,7 @@ import type { Logger } from '../../ports.js';
 /** ms from one line to the next. */
 const SUMMARY_INTERVAL_MS = 1_000;
 
-/** Logs once a second how a read with many requests in flight goes on. */
+/** Logs the state of a read with many requests in flight, once a second. */
 export class ReadSummary {
   readonly #path: string;
   readonly #logger: Logger;

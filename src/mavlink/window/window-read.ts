@@ -34,7 +34,7 @@ export type WindowOutcome = 'done' | 'refused' | 'notWorthwhile';
 export interface WindowTools extends FallbackTools {
   readonly linkModel: LinkModel;
   readonly pacer: Pacer;
-  /** No other method is left: the read goes on even if the window is refused or not worthwhile. */
+  /** No other method is left: the read continues even if the window is refused or not worthwhile. */
   readonly only: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface WindowTools extends FallbackTools {
  * Reads a span with many requests in flight. A lost block is requested again with a new sequence number: a second read
  * does no harm, a vehicle never confuses it with a request that it has answered, and each reply belongs to one request.
  * Silence or a NAK stops the window; a single request then finds the cause (the session is opened again, the vehicle is
- * offline, the file has ended), and the window goes on.
+ * offline, the file has ended), and the window continues.
  */
 export class WindowRead {
   readonly #file: RemoteFile;
@@ -242,7 +242,10 @@ export class WindowRead {
     this.#quietSince = undefined;
     this.#repliesBetween = 0;
     if (trouble === 'refused') this.#refusals++;
-    else this.#tools.linkModel.silent(this.#inFlight.size);
+    else {
+      this.#summary.lost(this.#inFlight.size);
+      this.#tools.linkModel.silent(this.#inFlight.size);
+    }
     this.#toResend = [...this.#inFlight.takeAll().map(({ block }) => block), ...this.#toResend];
     this.#notify();
   }

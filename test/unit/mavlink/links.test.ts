@@ -99,7 +99,7 @@ describe('A UDP link', () => {
     assert.equal(error.temporary, true);
   });
 
-  it('says what is wrong with an address that this machine does not have, or that nobody has', async () => {
+  it('says what is wrong with an address that this machine does not have, or that cannot be resolved', async () => {
     const clock = systemClock;
     const bind = { host: '127.0.0.1', port: 0 };
     const foreign = udpTransport({ bind: { host: '192.0.2.1', port: 14540 }, clock });
@@ -107,8 +107,8 @@ describe('A UDP link', () => {
       (await failsWith(() => connect(foreign), 'config')).message,
       /name an address of this machine/,
     );
-    const nobody = udpTransport({ bind, remote: { host: 'no-such-host.invalid', port: 1 }, clock });
-    assert.match((await failsWith(() => connect(nobody), 'unavailable')).message, /check the host name/);
+    const unknown = udpTransport({ bind, remote: { host: 'no-such-host.invalid', port: 1 }, clock });
+    assert.match((await failsWith(() => connect(unknown), 'unavailable')).message, /check the host name/);
   });
 
   it('sends nothing after close', async () => {

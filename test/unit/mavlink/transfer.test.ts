@@ -118,7 +118,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.deepEqual(await read(), Buffer.from(LOG));
   });
 
-  it('opens again and goes on at the offset when the session has expired', async () => {
+  it('opens again and resumes at the offset when the session has expired', async () => {
     vehicle.script = withExpiry(vehicle.script, vehicle, 3);
     assert.deepEqual(await read(), Buffer.from(LOG));
     assert.equal(requestsOf(Opcode.OPEN_FILE_RO).length, 3);

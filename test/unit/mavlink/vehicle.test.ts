@@ -25,7 +25,7 @@ interface Said {
   component?: number;
 }
 
-/** A wire without loss whose other end is the test; time stands still until the test moves it. */
+/** A wire without loss whose other end is the test; only the test moves the time. */
 class Wire implements Transport {
   readonly name = 'the wire';
   readonly clock = new VirtualClock();
