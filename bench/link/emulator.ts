@@ -2,18 +2,18 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { Wire, type WireConditions, type WireCounts } from './wire.js';
 
-// A program of its own, so that neither end's work delays its packets (see far-side.ts).
+// Runs in a separate program, so that neither end's work delays its packets (see far-side.ts).
 
 /** The same in both directions. */
 export interface LinkConditions extends WireConditions {
   readonly seed: number;
-  /** Of the vehicle, on 127.0.0.1. */
+  /** Port of the vehicle on 127.0.0.1. */
   readonly vehicle: number;
-  /** Telemetry messages a second that the vehicle's side sends beside the files; they count as load. */
+  /** Telemetry messages a second beside the files; they count as load. */
   readonly telemetry: number;
 }
 
-/** What it tells at its end. */
+/** The result of a link. */
 export interface LinkReport {
   readonly up: WireCounts;
   readonly down: WireCounts;
@@ -31,7 +31,7 @@ const TELEMETRY_SIZE = 40;
 const ATTITUDE = 30;
 const HEARTBEAT = 0;
 
-/** One direction, by the clock: what is due is delivered, however late a timer rings. */
+/** One direction: packets that are due are delivered, however late a timer rings. */
 class Direction {
   readonly wire: Wire;
   #waiting: Waiting[] = [];
@@ -41,11 +41,11 @@ class Direction {
     this.wire = new Wire(how, seed);
   }
 
-  /** `deliver` gets the time at which that happens; false if the queue is full. */
+  /** `deliver` gets the time of delivery. False if the queue is full. */
   send(size: number, deliver: (now: number) => void): boolean {
-    const passage = this.wire.offer(size, performance.now());
-    if (!passage) return false;
-    this.#waiting.push({ due: passage.arrives, deliver: passage.lost ? () => undefined : deliver });
+    const transmission = this.wire.offer(size, performance.now());
+    if (!transmission) return false;
+    this.#waiting.push({ due: transmission.arrives, deliver: transmission.lost ? () => undefined : deliver });
     if (!this.#running) this.#run();
     return true;
   }
@@ -64,7 +64,7 @@ class Direction {
 
 /** A link between a client and a vehicle, both on 127.0.0.1. */
 export class Emulator {
-  readonly #how: LinkConditions;
+  readonly #conditions: LinkConditions;
   readonly #up: Direction;
   readonly #down: Direction;
   readonly #added: (number | null)[] = [];
@@ -78,7 +78,7 @@ export class Emulator {
   #sequence = 0;
 
   private constructor(how: LinkConditions, front: Socket, back: Socket) {
-    this.#how = how;
+    this.#conditions = how;
     this.#up = new Direction(how, how.seed);
     this.#down = new Direction(how, how.seed + 1);
     this.#front = front;
@@ -107,7 +107,7 @@ export class Emulator {
     return { up: this.#up.wire.counts, down: this.#down.wire.counts, added: this.#added };
   }
 
-  /** Everything under way is lost. */
+  /** Packets in flight are lost. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#telemetryTimer);
@@ -127,7 +127,7 @@ export class Emulator {
   }
 
   #timed(bytes: Uint8Array): void {
-    const { rate, delay } = this.#how;
+    const { rate, delay } = this.#conditions;
     const idle = performance.now() + (bytes.length / rate) * 1000 + delay;
     const taken = this.#down.send(bytes.length, now => {
       this.#added.push(Math.max(0, now - idle));

@@ -3,9 +3,9 @@ import { systemClock } from '../../src/system/clock.js';
 import { RecordingLogger } from '../../test/fakes/recording-logger.js';
 import { Emulator, type LinkConditions } from './emulator.js';
 
-// The program in which vehicles, or links, live: what they take of the processor is not the client's.
+// The program that runs vehicles or links: their processor time is not the client's.
 
-/** What it is asked to do; the answer carries the same `id`. */
+/** A command; the answer carries the same `id`. */
 export type Order =
   | { readonly id: number; readonly open: 'vehicle'; readonly how: VehicleOrder }
   | { readonly id: number; readonly open: 'link'; readonly how: LinkConditions }
@@ -16,7 +16,7 @@ export type VehicleOrder = Pick<SimOptions, 'folder'> & Partial<Pick<SimOptions,
 
 interface Opened {
   readonly port: number;
-  /** Gives what it has to report. */
+  /** Returns the report. */
   close(): unknown;
 }
 

@@ -2,17 +2,16 @@ import { execFile, type ExecFileException } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Got } from './reading.js';
 
-// Another client beside ours: pymavlink's own (MAVFTP, which came out of MAVProxy), as it is set by default, if this
-// machine has it. Its packets go over the same links to the same vehicle.
+// Another client: pymavlink's (MAVFTP, formerly of MAVProxy) with its default settings, if it is installed. Its packets go over the same links to the same vehicle.
 
 export type Peer = 'pymavlink';
 export const PEER: Peer = 'pymavlink';
 
-/** With `python3` of the path, or another (LINK_PEER_PYTHON); PYTHONPATH tells it where pymavlink lies. */
+/** `python3`, or LINK_PEER_PYTHON; PYTHONPATH names the folder of pymavlink. */
 const PYTHON = process.env['LINK_PEER_PYTHON'] ?? 'python3';
 const run = promisify(execFile);
 
-/** A user's program: it waits for the vehicle, gets a file into memory and tells what that took, whole or cut off. */
+/** Waits for the vehicle, reads a file into memory and reports bytes, time and processor time, whole or cut off. */
 const DRIVER = `
 import hashlib, json, logging, os, signal, sys, time
 os.environ['MAVLINK20'] = '1'
@@ -25,20 +24,20 @@ while True:
     if link.wait_heartbeat(timeout=1): break
 client = mavftp.MAVFTP(link, link.target_system, link.target_component)
 begun, cpu = time.monotonic(), time.process_time()
-def tell(content):
+def report(content):
     ms, used = (time.monotonic() - begun) * 1000, (time.process_time() - cpu) * 1000
     whole = content is not None and len(content) == size
     got = dict(bytes=len(content) if whole else client.read_total, ms=ms, cpu=used)
     if whole: got['sha256'] = hashlib.sha256(content).hexdigest()
     print(json.dumps(got), flush=True)
     os._exit(0)
-signal.signal(signal.SIGALRM, lambda *_: tell(None))
+signal.signal(signal.SIGALRM, lambda *_: report(None))
 signal.setitimer(signal.ITIMER_REAL, limit / 1000)
-client.cmd_get([path], callback=lambda file: tell(file and file.read()))
+client.cmd_get([path], callback=lambda file: report(file and file.read()))
 while True: client.process_ftp_reply('get', timeout=0)
 `;
 
-/** Why it cannot be run here; undefined if it can. */
+/** Why the client cannot run here; undefined if it can. */
 export async function absence(): Promise<string | undefined> {
   try {
     await run(PYTHON, ['-c', 'import pymavlink.mavftp']);

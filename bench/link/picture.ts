@@ -6,7 +6,7 @@ const LEFT = 120;
 const TOP = 56;
 const COLOURS = { window: '#0b6e4f', burst: '#d08c00', 'stop-and-wait': '#a11d33' } as const;
 /** ms at the right edge of a panel. */
-const LONGEST = 100;
+const MAX_DELAY_MS = 100;
 
 /** Goodput over delay: a row of panels for each kind of loss, a column for each rate, a line for each way (SVG). */
 export function drawn(results: readonly Result[]): string {
@@ -58,7 +58,7 @@ function panel(results: readonly Result[], x: number, y: number): string {
 
 function point(delay: number, share: number, x: number, y: number): [string, string] {
   return [
-    (x + (delay / LONGEST) * PANEL.width).toFixed(1),
+    (x + (delay / MAX_DELAY_MS) * PANEL.width).toFixed(1),
     (y + (1 - Math.min(1, share)) * PANEL.height).toFixed(1),
   ];
 }

@@ -7,13 +7,13 @@ interface Answer {
   readonly result: unknown;
 }
 
-/** Where something listens, and its end. */
+/** A running vehicle or link. */
 export interface Handle<Report> {
   readonly port: number;
   close(): Promise<Report>;
 }
 
-/** A program of its own in which vehicles or links live. */
+/** A separate program that runs vehicles or links. */
 export class FarSide {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (result: unknown) => void>();

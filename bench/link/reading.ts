@@ -20,11 +20,11 @@ export const WAYS: readonly Way[] = ['window', 'burst', 'stop-and-wait'];
 
 const clock = systemClock;
 
-/** Bursts alone, one by one, and what they left out one by one; also where the loss takes three requests for a burst in a row. */
+/** Bursts only, with lost blocks one by one; also where three burst requests in a row are lost. */
 const bursts: ReadStrategy = {
   async *read(file, span, signal) {
     for (let at = span.offset; at < span.end;) {
-      const tools = { clock, blockSize: new BlockSize() };
+      const tools = { clock, logger: new RecordingLogger(), blockSize: new BlockSize() };
       const reading = new BurstRead(file, { ...span, offset: at }, tools, signal);
       yield* reading.run();
       at = reading.at;
@@ -60,7 +60,7 @@ export interface Got {
   readonly sha256: string | undefined;
 }
 
-/** Reads `/FILE` of the vehicle as the program does, by one way only. What takes longer than `limit` ms is cut off. */
+/** Reads `/FILE` of the vehicle as the program does, by one method only. A read is cut off after `limit` ms. */
 export async function readFrom(
   port: number,
   way: Way,
@@ -73,8 +73,8 @@ export async function readFrom(
     clock,
   });
   const vehicle = new Vehicle({ transport, clock, componentId: 190 });
-  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)));
   const logger = new RecordingLogger();
+  const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)), logger);
   const strategy = strategyOf(way);
   const files = new FtpFiles({ vehicle, client, strategy });
   const source = new RemoteSource({ device: 'bench', root: '/', logger }, files);

@@ -26,7 +26,7 @@ interface Written {
 export const sameLink = (a: Cell, b: Cell) =>
   a.rate.name === b.rate.name && a.loss.name === b.loss.name && a.delay === b.delay;
 
-/** What the file holds, with what was measured anew in place of the old; the file is written again. */
+/** The results in the file, with new ones in place of old ones; the file is written again. */
 export async function merged(file: string | undefined, fresh: Measured): Promise<Measured> {
   if (file === undefined) return fresh;
   const old = await readResults(file);

@@ -9,7 +9,7 @@ import { merged, type Measured, type Near } from './results.js';
 import { atOnce, CEILING, LOSSES, RATES, Table, type Cell, type Result } from './table.js';
 import { percent, verdicts } from './verdicts.js';
 
-// `npm run bench:link`: every link of the table, all three ways, and what must show. `-- --quick` runs a few of them;
+// `npm run bench:link`: every link of the table, all three methods, and the requirements. `-- --quick` runs a few of them;
 // `-- --rate NAME --loss NAME --delay MS --way NAME`, each as often as wanted, runs those alone, and `--into FILE` adds
 // them to what earlier runs measured: the tables, and the picture once nothing is missing, are of both. What comes last is
 // the window beside another client; `-- --peer` runs only that.
@@ -33,7 +33,7 @@ const LOOPBACK = 'loopback';
 
 const isWanted = (wanted: readonly string[] | undefined, name: string) => wanted?.includes(name) ?? true;
 
-/** Bytes of the file, and ms after which the slower ways are cut off. */
+/** Bytes of the file, and ms after which the slower methods are cut off. */
 function lengthOf({ rate, way, delay }: Cell): { size: number; limit: number } {
   const heavy = rate.weight === 1;
   const size = Math.round(rate.bytes * CEILING * (quick ? 10 : secondsOf(rate.name, delay)));

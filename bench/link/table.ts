@@ -12,9 +12,9 @@ export interface Rate {
   readonly name: string;
   /** Bytes a second: a serial line takes ten bits for a byte. */
   readonly bytes: number;
-  /** Bytes that wait for the wire at most. */
+  /** Bytes that may wait for the wire. */
   readonly queue: number;
-  /** Share of what may run at once. */
+  /** Share of the machine: links run at once up to a sum of 1. */
   readonly weight: number;
 }
 
@@ -52,11 +52,11 @@ export interface Result extends Cell {
   readonly share: number;
   /** Requests per block of the file that came. */
   readonly requests: number;
-  /** s of the client's processor time for a MB; other cells that ran at the same time are in it. */
+  /** s of processor time for a MB, that of other cells at the same time included. */
   readonly cpu: number;
-  /** ms that 99 of 100 telemetry messages waited at most, because of us. */
+  /** ms of added delay of telemetry, 99th percentile. */
   readonly telemetry: number;
-  /** Undefined if the time ended before the file did. */
+  /** Undefined if the read was cut off. */
   readonly intact: boolean | undefined;
 }
 
@@ -91,7 +91,7 @@ export class Table {
   async run(cell: Cell, size: number, limit: number): Promise<Result> {
     const { rate, loss, delay, way } = cell;
     const file = await this.#file(size);
-    // A vehicle keeps its bursts to the pace of its own port; the link's queue would drop what is faster.
+    // A vehicle sends bursts at the pace of its port; the link's queue would drop faster ones.
     const pace = way === 'burst' || way === PEER ? { rate: rate.bytes } : {};
     const vehicle = await this.#vehicles.vehicle({ folder: this.#home, ...pace });
     const link = await this.#links.link({
@@ -132,7 +132,7 @@ export class Table {
       requests: up.packets / blocks,
       cpu: got.cpu / 1000 / Math.max(1e-6, got.bytes / 1e6),
       telemetry: percentile(
-        // Those of the transfer: a peer may take seconds before it begins.
+        // Only those of the transfer: a peer may need seconds before it begins.
         added.slice(-Math.ceil((got.ms / 1000) * (TELEMETRY + 1))).map(ms => ms ?? Infinity),
         0.99,
       ),
@@ -151,7 +151,7 @@ export class Table {
   }
 }
 
-/** The same luck for every way, and in every run. */
+/** The same seed for every method and in every run. */
 const seedOf = ({ rate, loss, delay }: Cell) =>
   2 * (1 + RATES.indexOf(rate) + 10 * LOSSES.indexOf(loss) + 100 * delay);
 
@@ -160,7 +160,7 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-/** Runs all at the same time, as far as their weights allow; heavy ones first. */
+/** Runs all items at once, as far as their weights allow; heavy ones first. */
 export async function atOnce<Item extends { weight: number }, Value>(
   items: readonly Item[],
   run: (item: Item) => Promise<Value>,

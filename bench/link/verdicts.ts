@@ -2,7 +2,7 @@ import type { Row } from '../run.js';
 import { sameLink } from './results.js';
 import type { Result } from './table.js';
 
-const TELEMETRY_LIMIT = 100;
+const MAX_TELEMETRY_DELAY_MS = 100;
 
 export const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
@@ -24,7 +24,7 @@ function worst(
   };
 }
 
-/** The window's goodput over that of the faster of the other ways, where it is least. */
+/** The window's goodput over that of the faster other method, at its worst. */
 function againstOthers(results: readonly Result[]): Row {
   const windows = results.filter(({ way }) => way === 'window');
   const ratio = (window: Result) => {
@@ -34,13 +34,13 @@ function againstOthers(results: readonly Result[]): Row {
   return worst('window over the better of burst and stop-and-wait, worst link', windows, ratio, 1);
 }
 
-/** What must show. `fast`: the names of the rates whose share of the ceiling counts. */
+/** The requirements. `fast`: the names of the rates whose share of the ceiling counts. */
 export function verdicts(results: readonly Result[], fast: readonly string[]): Row[] {
   const windows = results.filter(({ way }) => way === 'window');
   const onFast = windows.filter(({ rate }) => fast.includes(rate.name));
   const lossless = onFast.filter(({ loss }) => loss.share === 0);
   const lossy = onFast.filter(({ loss }) => loss.share === 0.05 && loss.run === 1);
-  const late = [...windows].sort((a, b) => b.telemetry - a.telemetry)[0];
+  const slowest = [...windows].sort((a, b) => b.telemetry - a.telemetry)[0];
   return [
     worst('share of the ceiling, no loss, 921600 and 8 Mbit/s', lossless, ({ share }) => share, 0.95),
     worst('share of (1 - loss) x ceiling, 5 % loss', lossy, r => r.share / (1 - r.loss.share), 0.85),
@@ -53,11 +53,11 @@ export function verdicts(results: readonly Result[], fast: readonly string[]): R
     againstOthers(results),
     {
       what: 'telemetry, added delay, 99th percentile, worst link',
-      result: late
-        ? `${late.telemetry.toFixed(0)} ms (${late.rate.name}, ${late.delay} ms, ${late.loss.name})`
+      result: slowest
+        ? `${slowest.telemetry.toFixed(0)} ms (${slowest.rate.name}, ${slowest.delay} ms, ${slowest.loss.name})`
         : '',
-      limit: `< ${TELEMETRY_LIMIT} ms`,
-      met: late !== undefined && late.telemetry < TELEMETRY_LIMIT,
+      limit: `< ${MAX_TELEMETRY_DELAY_MS} ms`,
+      met: slowest !== undefined && slowest.telemetry < MAX_TELEMETRY_DELAY_MS,
     },
   ];
 }

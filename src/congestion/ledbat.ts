@@ -1,35 +1,26 @@
-// Congestion control that gives way to other traffic: LEDBAT (RFC 6817), with the slow start and the multiplicative
+// Congestion control that yields to other traffic: LEDBAT (RFC 6817), with the slow start and the multiplicative
 // decrease of LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus, sections 4.2 and 4.4). The window counts requests.
 
-/** ms that packets may wait in queues because of us (TARGET; the RFC allows 100): telemetry waits with them. */
-const TARGET_DELAY_MS = 25;
-/** The same where a queue overflows sooner: share of its delay then, ms at least, growth in a round without overflow. */
-const TARGET_SHARE = 1 / 2;
-const LEAST_TARGET = 3;
-/** Packets that a queue holds in any case. */
-const LEAST_PACKETS = 4;
-const TARGET_GROWTH = 1.01;
-/** The same in packets, where that is more: one, and two if they take no more than so many ms. */
-const MOST_PACKETS = 2;
-const PACKETS_TIME = 50;
-/** Slow start ends when so much of the target is reached. */
-const SLOW_START_SHARE = 0.4;
-/** Requests in flight before the first reply (RFC 6928), and at least. */
-const FIRST_WINDOW = 10;
-const LEAST_WINDOW = 2;
-/** Share of the window by which it grows in a round trip at most, and while queues are as good as empty. */
-const GAIN = 1 / 16;
-const GAIN_EMPTY = 1 / 8;
-/** Share of the target up to which queues count as empty. */
-const EMPTY = 1 / 4;
-/** Times what fills the link that may be in flight, and requests on top, where its rate is not known well. */
-const CEILING_SHARE = 3;
-const CEILING_MARGIN = 16;
-/** What is left of the window after a congested round, and at least after a round trip with far too long queues. */
-const DECREASE = 0.7;
-const MAX_DECREASE = 0.5;
-/** Share of the known window to begin with after an idle time. */
-const RESTART_SHARE = 1 / 2;
+import {
+  CONGESTED_DECREASE_FACTOR,
+  EMPTY_QUEUE_GAIN,
+  EMPTY_QUEUE_SHARE,
+  GAIN,
+  INITIAL_WINDOW,
+  MAX_DECREASE_PER_REPLY,
+  MAX_TARGET_PACKETS,
+  MAX_WINDOW_FACTOR,
+  MAX_WINDOW_MARGIN,
+  MIN_QUEUE_PACKETS,
+  MIN_TARGET_DELAY_MS,
+  MIN_WINDOW,
+  REDUCED_TARGET_SHARE,
+  RESTART_SHARE,
+  SLOW_START_END_SHARE,
+  TARGET_DELAY_MS,
+  TARGET_GROWTH_FACTOR,
+  TARGET_PACKETS_MS,
+} from './constants.js';
 
 /** What is known of the link. */
 export interface LinkEstimate {
@@ -39,24 +30,24 @@ export interface LinkEstimate {
   readonly full: number;
   /** Requests answered a ms, at best. */
   readonly rate: number;
-  /** Requests in flight that it bears for certain; 0: that is not known. */
-  readonly least: number;
-  /** Packets take so long that the rate is known well: neither slow start nor more than the aim is of use. */
+  /** Requests in flight that the link supports for certain; 0: not known. */
+  readonly minWindow: number;
+  /** Packets take so long that the rate is known well: slow start, or a window beyond the aim, brings no gain. */
   readonly isSlow: boolean;
 }
 
 export class Ledbat {
-  readonly #most: number;
-  #size = FIRST_WINDOW;
-  /** Up to where the window doubles in each round trip. */
+  readonly #maxWindow: number;
+  #size = INITIAL_WINDOW;
+  /** Requests up to which the window doubles in each round trip: the slow start threshold. */
   #threshold = Infinity;
-  /** ms. */
+  /** ms of queueing. */
   #target = TARGET_DELAY_MS;
 
-  /** `most`: requests in flight at most. */
-  constructor(most: number) {
-    this.#most = most;
-    this.#set(FIRST_WINDOW);
+  /** `maxWindow`: requests. */
+  constructor(maxWindow: number) {
+    this.#maxWindow = maxWindow;
+    this.#set(INITIAL_WINDOW);
   }
 
   /** Requests that may be in flight. */
@@ -69,7 +60,7 @@ export class Ledbat {
     return this.#size < this.#threshold;
   }
 
-  /** The very first reply came, with so many requests in flight. */
+  /** The first reply came, with `inFlight` requests in flight. */
   begin(inFlight: number): void {
     this.#set(inFlight);
   }
@@ -80,32 +71,34 @@ export class Ledbat {
     else this.#steady(link);
   }
 
-  /** More was lost than the link loses by itself, with packets waiting for `queueing` ms. */
+  /** More was lost than the link's own loss explains, with packets waiting for `queueing` ms. */
   congested({ full, rate }: LinkEstimate, queueing: number): void {
-    const least =
-      rate > 0 ? Math.min(TARGET_DELAY_MS, Math.max(LEAST_TARGET, LEAST_PACKETS / rate)) : LEAST_TARGET;
-    this.#target = Math.max(least, Math.min(this.#target, queueing * TARGET_SHARE));
-    this.#set(Math.max(this.#size * DECREASE, Math.min(full, this.#size)));
+    const minTarget =
+      rate > 0
+        ? Math.min(TARGET_DELAY_MS, Math.max(MIN_TARGET_DELAY_MS, MIN_QUEUE_PACKETS / rate))
+        : MIN_TARGET_DELAY_MS;
+    this.#target = Math.max(minTarget, Math.min(this.#target, queueing * REDUCED_TARGET_SHARE));
+    this.#set(Math.max(this.#size * CONGESTED_DECREASE_FACTOR, Math.min(full, this.#size)));
     this.#threshold = 0;
   }
 
-  /** A round trip went by without that. */
+  /** A round trip ended without congestion. */
   uncongested(): void {
-    this.#target = Math.min(TARGET_DELAY_MS, this.#target * TARGET_GROWTH);
+    this.#target = Math.min(TARGET_DELAY_MS, this.#target * TARGET_GROWTH_FACTOR);
   }
 
-  /** Nothing was answered any more for a while, or nothing was asked: what the link bears now is tried with less. */
+  /** Replies have stopped for a while, or nothing was sent: the window begins smaller. */
   restart({ full }: LinkEstimate): void {
-    if (this.#threshold < Infinity) this.#threshold = Math.max(full, LEAST_WINDOW);
-    this.#set(full > 0 ? full * RESTART_SHARE : FIRST_WINDOW);
+    if (this.#threshold < Infinity) this.#threshold = Math.max(full, MIN_WINDOW);
+    this.#set(full > 0 ? full * RESTART_SHARE : INITIAL_WINDOW);
   }
 
   #slowStart(link: LinkEstimate): void {
-    const isFull = link.queueing > SLOW_START_SHARE * this.#target;
+    const isFull = link.queueing > SLOW_START_END_SHARE * this.#target;
     if (link.isSlow) this.#endSlowStart(this.#aim(link));
-    else if (this.#size < link.least) this.#set(link.least);
+    else if (this.#size < link.minWindow) this.#set(link.minWindow);
     else if (isFull)
-      this.#endSlowStart(Math.min(this.#size, Math.max(link.full, link.least, this.#size / 2)));
+      this.#endSlowStart(Math.min(this.#size, Math.max(link.full, link.minWindow, this.#size / 2)));
     else this.#grow(1, link);
   }
 
@@ -116,32 +109,32 @@ export class Ledbat {
 
   #steady(link: LinkEstimate): void {
     const offTarget = 1 - link.queueing / this.#target;
-    const gain = offTarget > 1 - EMPTY ? GAIN_EMPTY : GAIN;
-    // What the link was seen to deliver lately need not be approached step by step.
+    const gain = offTarget > 1 - EMPTY_QUEUE_SHARE ? EMPTY_QUEUE_GAIN : GAIN;
+    // What the link delivered lately need not be approached step by step.
     if (offTarget >= 0 && this.#size < link.full) this.#set(Math.min(link.full, this.#size + 1));
     else if (offTarget >= 0) this.#grow(offTarget * Math.max(gain, 1 / this.#size), link);
-    else this.#shrink(Math.min(MAX_DECREASE, -offTarget), link);
+    else this.#shrink(Math.min(MAX_DECREASE_PER_REPLY, -offTarget), link);
   }
 
   #grow(by: number, link: LinkEstimate): void {
     const aim = this.#aim(link);
-    const most = link.isSlow ? aim : CEILING_SHARE * aim + CEILING_MARGIN;
-    if (this.#size < most) this.#set(Math.min(most, this.#size + by));
+    const ceiling = link.isSlow ? aim : MAX_WINDOW_FACTOR * aim + MAX_WINDOW_MARGIN;
+    if (this.#size < ceiling) this.#set(Math.min(ceiling, this.#size + by));
   }
 
-  /** Never below what makes a queue as long as the target: delay beyond that is not of our making. */
+  /** Never below the aim: delay beyond the target is then caused by others. */
   #shrink(by: number, link: LinkEstimate): void {
-    const least = this.#aim(link);
-    if (this.#size > least) this.#set(Math.max(least, this.#size - by));
+    const floor = this.#aim(link);
+    if (this.#size > floor) this.#set(Math.max(floor, this.#size - by));
   }
 
   /** Requests in flight that fill the link and make a queue as long as the target. */
   #aim({ full, rate }: LinkEstimate): number {
-    const packets = Math.min(MOST_PACKETS, Math.max(1, rate * PACKETS_TIME));
+    const packets = Math.min(MAX_TARGET_PACKETS, Math.max(1, rate * TARGET_PACKETS_MS));
     return full + Math.max(packets, rate * this.#target);
   }
 
   #set(size: number): void {
-    this.#size = Math.min(this.#most, Math.max(Math.min(LEAST_WINDOW, this.#most), size));
+    this.#size = Math.min(this.#maxWindow, Math.max(Math.min(MIN_WINDOW, this.#maxWindow), size));
   }
 }

@@ -1,38 +1,25 @@
+import {
+  INITIAL_PAIR_INTERVAL_MS,
+  LOSS_SMOOTHING,
+  MAX_BLOCK_TIMEOUT_MS,
+  MAX_REORDERING_MS,
+  MAX_WINDOW_LOSS,
+  MIN_BLOCK_TIMEOUT_MS,
+  MIN_REPLY_GAP_MS,
+  MIN_SILENT_REQUESTS,
+  MIN_WINDOW_GAIN,
+  PACING_FACTOR,
+  PACING_TOLERANCE_MS,
+  REORDERING_DECAY,
+  SLOW_LINE_GAP_MS,
+  SLOW_LINE_PACING_SHARE,
+  SLOW_START_PACING_FACTOR,
+} from './constants.js';
 import { RetransmissionTimer } from './retransmission.js';
 import { Ledbat, type LinkEstimate } from './ledbat.js';
 import { QueueingDelay } from './queueing-delay.js';
 import { ReplyGap } from './reply-gap.js';
 import { Rounds, type Round } from './rounds.js';
-
-/**
- * ms that a block is waited for. Overtaken ones are asked again long before; this is for the last of a file and for
- * slow serial lines, and must not be so short that a busy vehicle is asked twice (Linux has the same for TCP).
- */
-const TIMEOUT = { shortest: 200, longest: 5_000 };
-/** Requests in flight whose common silence may be chance on a bad link. */
-const MIN_SAMPLES = 4;
-/** ms by which a reply may be late and still count as overtaken. */
-const MOST_REORDERING = 100;
-/** Weight of a round without late replies in the patience. */
-const DECAY = 0.9;
-/** Times the window that is sent in a round trip at most: in slow start, and later (as Linux paces TCP). */
-const PACE_START = 2;
-const PACING_FACTOR = 1.25;
-/** ms between two requests that are sent together and the next two, before anything has been measured: slow lines bear that. */
-const FIRST_INTERVAL = 100;
-/** ms: no link is believed to be faster than that because replies came so close together. */
-const MIN_GAP_MS = 1;
-/** ms between replies from which on a line is slow: they are far enough apart to be measured well. */
-const COARSE_GAP = 10;
-/** Share of such a gap that lies between two requests at least. */
-const GAP_SHARE = 0.92;
-/** ms of sending that may be caught up on. */
-const PACE_TOLERANCE = 4;
-/** Times the rate of one request at a time that a window must reach, where it loses so much, to be worth it. */
-const MIN_GAIN = 1.3;
-const MAX_LOSS = 0.45;
-/** Weight of a round in the mean loss: a few bad rounds on a bad radio are chance. */
-const LOSS_SMOOTHING = 1 / 32;
 
 export interface WindowLimits {
   /** Bytes of file data a second; Infinity is unlimited. */
@@ -49,14 +36,17 @@ export interface Sent {
   readonly sentAt: number;
 }
 
-/** What is known of the way to one vehicle and back. It outlives the files. */
+/** What is known of the link to one vehicle. It is kept from one file to the next. */
 export class LinkModel {
-  readonly #timer = new RetransmissionTimer(TIMEOUT);
+  readonly #timer = new RetransmissionTimer({
+    shortest: MIN_BLOCK_TIMEOUT_MS,
+    longest: MAX_BLOCK_TIMEOUT_MS,
+  });
   readonly #delay = new QueueingDelay();
   readonly #rounds = new Rounds();
   readonly #gap = new ReplyGap();
   readonly #ledbat: Ledbat;
-  /** ms by which replies come late that other replies have overtaken. */
+  /** ms by which overtaken replies come late. */
   #reordering = 0;
   #notWorthwhile = false;
   /** Mean share of requests that are lost. */
@@ -75,20 +65,25 @@ export class LinkModel {
     return this.#ledbat.size;
   }
 
+  /** ms, the mean round trip; 0 before anything has been measured. */
+  get roundTrip(): number {
+    return this.#timer.smoothed;
+  }
+
   /** ms after which an unanswered request is given up. */
   get timeout(): number {
     return this.#timer.timeout(1);
   }
 
   /**
-   * ms for which an overtaken request is still waited for (the reordering window of RACK, RFC 8985): none at all, until
-   * a late reply has shown that the link changes their order.
+   * ms for which an overtaken request may still be answered (the reordering window of RACK, RFC 8985): 0 until a late
+   * reply has shown that the link reorders.
    */
-  get patience(): number {
+  get maxWait(): number {
     return this.#reordering === 0 ? 0 : this.#timer.smoothed + this.#reordering;
   }
 
-  /** ms within which a reply comes if it was not lost. */
+  /** ms within which a reply comes unless it was lost. */
   get expected(): number {
     return Math.min(this.timeout, this.#timer.expected);
   }
@@ -104,22 +99,22 @@ export class LinkModel {
   }
 
   sent(now: number): void {
-    this.#nextAt = Math.max(this.#nextAt, now - PACE_TOLERANCE) + this.#pause;
+    this.#nextAt = Math.max(this.#nextAt, now - PACING_TOLERANCE_MS) + this.#pause;
     this.#second = !this.#second;
   }
 
   /** ms from one request to the next, at least. */
   get #pause(): number {
-    if (this.#timer.smoothed === 0) return this.#second ? FIRST_INTERVAL : 0;
-    const pace = this.interval / (this.#ledbat.slowStart ? PACE_START : PACING_FACTOR);
-    return this.#isSlow ? Math.max(pace, GAP_SHARE * this.#gap.ms) : pace;
+    if (this.#timer.smoothed === 0) return this.#second ? INITIAL_PAIR_INTERVAL_MS : 0;
+    const pace = this.interval / (this.#ledbat.slowStart ? SLOW_START_PACING_FACTOR : PACING_FACTOR);
+    return this.#isSlow ? Math.max(pace, SLOW_LINE_PACING_SHARE * this.#gap.ms) : pace;
   }
 
   get #isSlow(): boolean {
-    return this.#gap.ms >= COARSE_GAP;
+    return this.#gap.ms >= SLOW_LINE_GAP_MS;
   }
 
-  /** Requests in flight bring no more than one at a time would. */
+  /** A window of requests brings no more than one request at a time. */
   get notWorthwhile(): boolean {
     return this.#notWorthwhile;
   }
@@ -135,7 +130,7 @@ export class LinkModel {
     this.#rounds.restart(now, nextOrder);
   }
 
-  /** A reply with data came, after which `inFlight` requests are still open. `isFull`: it is as large as replies are. */
+  /** A reply with data came; `inFlight` requests are still open. `isFull`: the reply has the largest size. */
   answered({ order, sentAt }: Sent, isFull: boolean, now: number, inFlight: number, nextOrder: number): void {
     const roundTrip = now - sentAt;
     if (this.#delay.base === Infinity) this.#ledbat.begin(inFlight + 1);
@@ -143,11 +138,11 @@ export class LinkModel {
     this.#gap.answered(order, now);
     if (isFull) this.#delay.sample(roundTrip, now);
     const round = this.#rounds.answered(order, this.#delay.current, now, nextOrder);
-    if (round) this.#ended(round);
+    if (round) this.#roundEnded(round);
     if (this.#usesWindow(inFlight + 1)) this.#ledbat.answered(this.#link);
   }
 
-  /** Pacing keeps some of the window back (RFC 7661 has the same for TCP). */
+  /** Pacing holds back some of the window (RFC 7661 has the same for TCP). */
   #usesWindow(inFlight: number): boolean {
     const { size, slowStart } = this.#ledbat;
     return inFlight >= Math.floor(size * (slowStart ? 0.5 : 0.9));
@@ -158,15 +153,15 @@ export class LinkModel {
     this.#rounds.lost();
   }
 
-  /** The reply to a request that was given up came after all. */
+  /** The reply to a request came after the request was given up. */
   late({ sentAt }: Sent, now: number): void {
-    const late = Math.min(now - sentAt - this.#timer.smoothed, MOST_REORDERING);
+    const late = Math.min(now - sentAt - this.#timer.smoothed, MAX_REORDERING_MS);
     this.#reordering = Math.max(this.#reordering, late);
   }
 
   /** None of the requests in flight was answered. */
   silent(inFlight: number): void {
-    if (inFlight > MIN_SAMPLES) this.#ledbat.restart(this.#link);
+    if (inFlight > MIN_SILENT_REQUESTS) this.#ledbat.restart(this.#link);
   }
 
   get #link(): LinkEstimate {
@@ -174,18 +169,18 @@ export class LinkModel {
     const { base, current } = this.#delay;
     const { bestRate, rateNow, ownLoss } = this.#rounds;
     const rate = isSlow ? Math.max(bestRate, 1 / this.#gap.ms) : bestRate;
-    // On a slow line, those whose replies get lost are not made up for: when none is, telemetry would wait for them.
+    // On a slow line the window does not allow for lost replies: when none is lost, telemetry would wait for them.
     const full = base < Infinity ? (rate * base) / (isSlow ? 1 : 1 - ownLoss) : 0;
-    const borne = Math.max(rateNow, 1 / Math.max(MIN_GAP_MS, this.#gap.ms) || 0);
-    const least = base < Infinity ? base * borne : 0;
-    return { queueing: current, full, rate, least, isSlow };
+    const certainRate = Math.max(rateNow, 1 / Math.max(MIN_REPLY_GAP_MS, this.#gap.ms) || 0);
+    const minWindow = base < Infinity ? base * certainRate : 0;
+    return { queueing: current, full, rate, minWindow, isSlow };
   }
 
-  #ended(round: Round): void {
-    this.#reordering = this.#reordering < 1 ? 0 : this.#reordering * DECAY;
+  #roundEnded(round: Round): void {
+    this.#reordering = this.#reordering < 1 ? 0 : this.#reordering * REORDERING_DECAY;
     if (round.congested) this.#ledbat.congested(this.#link, round.queueing);
     else this.#ledbat.uncongested();
     this.#loss += (round.loss - this.#loss) * LOSS_SMOOTHING;
-    this.#notWorthwhile = this.#loss > MAX_LOSS && round.rate * this.#delay.base < MIN_GAIN;
+    this.#notWorthwhile = this.#loss > MAX_WINDOW_LOSS && round.rate * this.#delay.base < MIN_WINDOW_GAIN;
   }
 }

@@ -1,7 +1,6 @@
-/** ms of sending that may be caught up on. */
-const TOLERANCE_MS = 20;
+import { RATE_LIMIT_TOLERANCE_MS } from './constants.js';
 
-/** Keeps to a rate on average (the generic cell rate algorithm, ITU-T I.371). */
+/** Keeps requests to a rate on average (the generic cell rate algorithm, ITU-T I.371). */
 export class Pacer {
   readonly #rate: number;
   #next = 0;
@@ -11,12 +10,12 @@ export class Pacer {
     this.#rate = rate;
   }
 
-  /** ms until the next bytes may be asked for; 0: now. */
+  /** ms until the next bytes may be requested; 0: now. */
   wait(now: number): number {
     return Math.max(0, this.#next - now);
   }
 
   asked(bytes: number, now: number): void {
-    this.#next = Math.max(this.#next, now - TOLERANCE_MS) + (bytes / this.#rate) * 1000;
+    this.#next = Math.max(this.#next, now - RATE_LIMIT_TOLERANCE_MS) + (bytes / this.#rate) * 1000;
   }
 }

@@ -1,13 +1,12 @@
-// How long packets wait in queues, as LEDBAT estimates it (RFC 6817, section 3.4.2), from round trips: requests are so
-// small that hardly any of it arises on their way.
+// How long packets wait in queues, as LEDBAT estimates it (RFC 6817, section 3.4.2), from round trips:
+// requests are too small to wait long on their way to the vehicle.
 
-/** The delay now is the least of so many latest samples (CURRENT_FILTER): jitter is no queue. */
-const LATEST_SAMPLES = 4;
-/** ms, and share of a round trip, for which a sample is one of the latest: on a slow line the samples before it tell of another time. */
-const LATEST_AGE = 25;
-const LATEST_SHARE = 1 / 2;
-/** ms for which the least delay is believed; two such times are remembered (BASE_HISTORY). */
-const BASE_AGE = 5 * 60_000;
+import {
+  BASE_DELAY_INTERVAL_MS,
+  CURRENT_DELAY_SAMPLES,
+  MIN_SAMPLE_AGE_MS,
+  MIN_SAMPLE_AGE_SHARE,
+} from './constants.js';
 
 export class QueueingDelay {
   readonly #latest: { readonly ms: number; readonly at: number }[] = [];
@@ -27,7 +26,7 @@ export class QueueingDelay {
 
   /** A reply came `ms` after its request. */
   sample(ms: number, now: number): void {
-    if (now - this.#baseSince > BASE_AGE) {
+    if (now - this.#baseSince > BASE_DELAY_INTERVAL_MS) {
       this.#olderBase = this.#base;
       this.#base = Infinity;
       this.#baseSince = now;
@@ -38,7 +37,7 @@ export class QueueingDelay {
   }
 
   #isOld(sample: { readonly at: number } | undefined, now: number): boolean {
-    const age = Math.max(LATEST_AGE, this.base * LATEST_SHARE);
-    return sample !== undefined && (this.#latest.length > LATEST_SAMPLES || now - sample.at > age);
+    const age = Math.max(MIN_SAMPLE_AGE_MS, this.base * MIN_SAMPLE_AGE_SHARE);
+    return sample !== undefined && (this.#latest.length > CURRENT_DELAY_SAMPLES || now - sample.at > age);
   }
 }

@@ -1,29 +1,29 @@
 // When an unanswered request is sent again (RFC 6298, with the times of a local link in place of the internet's).
 
-/** ms before anything has been measured. */
-const FIRST_TIMEOUT = 500;
-/**
- * ms: a stall of either program must not cost a repetition. That does no harm by itself, but after one nobody knows whether a
- * session was opened twice.
- */
-const SHORTEST_TIMEOUT = 50;
-const LONGEST_TIMEOUT = 1_000;
+import {
+  INITIAL_TIMEOUT_MS,
+  MAX_TIMEOUT_MS,
+  MIN_TIMEOUT_MS,
+  RTT_GAIN,
+  RTT_VARIATION_FACTOR,
+  RTT_VARIATION_GAIN,
+} from './constants.js';
 
-/** ms, of the time that is waited for one reply before anything is doubled. */
+/** ms, of the timeout before it is doubled. */
 export interface TimeoutLimits {
   readonly shortest: number;
   readonly longest: number;
 }
 
-/** Learns the round-trip time of a link and derives from it how long to wait for a reply. */
+/** Measures the round-trip time of a link and derives the timeout of a request from it. */
 export class RetransmissionTimer {
   readonly #limits: TimeoutLimits;
   #smoothed: number | undefined;
   #variation = 0;
-  /** Doublings that the last request needed: kept until a reply is measured, or a link that became slow never is. */
+  /** Doublings that the last request needed. They stay until a reply is measured: else a link that became slow never is. */
   #doublings = 0;
 
-  constructor(limits: TimeoutLimits = { shortest: SHORTEST_TIMEOUT, longest: LONGEST_TIMEOUT }) {
+  constructor(limits: TimeoutLimits = { shortest: MIN_TIMEOUT_MS, longest: MAX_TIMEOUT_MS }) {
     this.#limits = limits;
   }
 
@@ -32,24 +32,30 @@ export class RetransmissionTimer {
     return this.#smoothed ?? 0;
   }
 
-  /** ms within which a reply comes, unless something is the matter; Infinity before anything has been measured. */
+  /** ms within which a reply comes unless it was lost; Infinity before anything has been measured. */
   get expected(): number {
-    return this.#smoothed === undefined ? Infinity : this.#smoothed + 4 * this.#variation;
+    return this.#smoothed === undefined ? Infinity : this.#smoothed + RTT_VARIATION_FACTOR * this.#variation;
   }
 
   /** ms to wait for the reply after `sent` transmissions (1 is the first). */
   timeout(sent: number): number {
-    const first = this.#smoothed === undefined ? FIRST_TIMEOUT : this.#smoothed + 4 * this.#variation;
+    const first =
+      this.#smoothed === undefined
+        ? INITIAL_TIMEOUT_MS
+        : this.#smoothed + RTT_VARIATION_FACTOR * this.#variation;
     const doublings = Math.max(this.#doublings, sent - 1);
     return Math.min(this.#limits.longest, Math.max(this.#limits.shortest, first) * 2 ** doublings);
   }
 
-  /** A reply came `ms` after the first transmission. Only an unrepeated request tells which one it answers (Karn). */
+  /** A reply came `ms` after the first of `sent` transmissions. Only an unrepeated request is measured (Karn's algorithm). */
   answered(sent: number, ms: number): void {
     this.#doublings = sent - 1;
     if (sent > 1) return;
     const deviation = Math.abs((this.#smoothed ?? ms) - ms);
-    this.#variation = this.#smoothed === undefined ? ms / 2 : 0.75 * this.#variation + 0.25 * deviation;
-    this.#smoothed = 0.875 * (this.#smoothed ?? ms) + 0.125 * ms;
+    this.#variation =
+      this.#smoothed === undefined
+        ? ms / 2
+        : (1 - RTT_VARIATION_GAIN) * this.#variation + RTT_VARIATION_GAIN * deviation;
+    this.#smoothed = (1 - RTT_GAIN) * (this.#smoothed ?? ms) + RTT_GAIN * ms;
   }
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../ports.js';
 
 /**
- * One timer that can be set again and again. It rings at the earliest time that was set, and must then be set anew. It
- * takes a short second sleep, so that after a stall of the program what has come in meanwhile is looked at first.
+ * A timer that rings once, at the earliest time that was set, and can then be set again. A second sleep of 0 ms lets the
+ * program handle what arrived during a stall before the timer rings.
  */
 export class Timer {
   readonly #clock: Clock;
@@ -15,7 +15,7 @@ export class Timer {
     this.#ring = ring;
   }
 
-  /** `at`: monotonic ms. Does nothing if it rings earlier anyway. */
+  /** `at`: monotonic ms. Does nothing if the timer rings earlier. */
   set(at: number): void {
     if (at >= this.#due) return;
     this.cancel();

@@ -8,8 +8,8 @@ import { defineDevice } from '../config/definition.js';
 /** MAV_COMP_ID_ONBOARD_COMPUTER4: ground stations and MAVROS have other ids. */
 const DEFAULT_COMPONENT = 194;
 
-/** Fills 8 Mbit/s at a round trip of 225 ms twice over. */
-const DEFAULT_IN_FLIGHT = 2048;
+/** Requests: twice the number that fills 8 Mbit/s at a round trip of 225 ms. */
+const DEFAULT_MAX_IN_FLIGHT = 2048;
 
 const mavlinkId = () => z.int().min(1).max(255);
 
@@ -26,12 +26,12 @@ const linkUrl = () =>
     })
     .meta({ title: 'MAVLink address' });
 
-/** Which vehicle, who we are to it, and what of it is wanted. */
+/** The vehicle, the ids of this program, and the files to read. */
 export const vehicleOptions = {
   root: z
     .string()
     .regex(/^[/@]/, 'must be an absolute path on the vehicle, such as /fs/microsd/log')
-    .refine(path => !path.split('/').includes('..'), 'must not hold ".."')
+    .refine(path => !path.split('/').includes('..'), 'must not contain ".."')
     .transform(path => posix.join(path, '.').replace(/(?<=.)\/$/, ''))
     .meta({ title: 'path on the vehicle' })
     .default('/fs/microsd/log')
@@ -41,20 +41,20 @@ export const vehicleOptions = {
     .describe("our own MAVLink system id (default: the vehicle's, as for a computer on board)"),
   component_id: mavlinkId()
     .default(DEFAULT_COMPONENT)
-    .describe('our own MAVLink component id; nobody else on the network of the vehicle may have it'),
+    .describe('our own MAVLink component id, unique on the network of the vehicle'),
   target_system: mavlinkId()
     .optional()
-    .describe('MAVLink system id of the vehicle (default: the first autopilot that is heard)'),
+    .describe('MAVLink system id of the vehicle (default: that of the first heartbeat)'),
   max_rate: size()
     .refine(rate => rate > 0, 'must be more than 0')
     .optional()
-    .describe('bytes of file data a second at most (default: what the link bears beside the telemetry)'),
+    .describe('bytes of file data a second at most (default: what the link supports besides the telemetry)'),
   max_in_flight: z
     .int()
     .min(1)
     .max(8192)
-    .default(DEFAULT_IN_FLIGHT)
-    .describe('read requests under way at most; 1 asks for one packet at a time'),
+    .default(DEFAULT_MAX_IN_FLIGHT)
+    .describe('read requests in flight at most; 1 requests one packet at a time'),
 };
 
 const options = z.object({

@@ -4,14 +4,14 @@ const FRAME_START = 0xffff;
 
 const FRAME_TABLE = crcTable(FRAME_POLYNOMIAL);
 
-/** Of `bytes`, then of the message's CRC_EXTRA, which stands for its layout. */
+/** The checksum of `bytes`, then of the message's CRC_EXTRA, a byte that depends on its layout. */
 export function frameCrc(bytes: Uint8Array, crcExtra: number): number {
   let crc = FRAME_START;
   for (const byte of bytes) crc = (crc >>> 8) ^ (FRAME_TABLE[(crc ^ byte) & 0xff] ?? 0);
   return (crc >>> 8) ^ (FRAME_TABLE[(crc ^ crcExtra) & 0xff] ?? 0);
 }
 
-/** Of each byte value, for a reflected polynomial. */
+/** The CRC of each byte value, for a reflected polynomial. */
 function crcTable(polynomial: number): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, byte) => {
     let crc = byte;

@@ -2,10 +2,10 @@ import type { Duplex } from 'node:stream';
 import type { FileSyncError } from '../errors.js';
 import type { Connection } from './link.js';
 
-/** Bytes that may wait to be sent. What comes on top is dropped: on a stuck link old requests help nobody. */
-const MAX_BACKLOG = 64 * 1024;
+/** Bytes that may wait to be sent. Bytes beyond that are dropped: on a blocked link old requests are of no use. */
+const MAX_BACKLOG_BYTES = 64 * 1024;
 
-/** An open stream (a socket, a serial port) as a connection. `translate` makes words of what ended it. */
+/** An open stream (a socket, a serial port) as a connection. `translate` makes the error of the cause that ended it. */
 export function duplexConnection(
   stream: Duplex,
   receive: (bytes: Uint8Array) => void,
@@ -22,7 +22,7 @@ export function duplexConnection(
   return {
     ended,
     send: bytes => {
-      if (stream.writable && !closing && stream.writableLength < MAX_BACKLOG) stream.write(bytes);
+      if (stream.writable && !closing && stream.writableLength < MAX_BACKLOG_BYTES) stream.write(bytes);
     },
     close: () => (closing ??= finish()),
   };

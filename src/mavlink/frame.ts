@@ -9,11 +9,11 @@ export interface Frame {
   readonly system: number;
   readonly component: number;
   readonly messageId: number;
-  /** Of the message's full length: zeros that were cut for the wire are there again. */
+  /** The message's full length, with the zeros that were cut for the wire. */
   readonly payload: Uint8Array;
 }
 
-/** Where things are in a frame of one protocol version (mavlink.io, "Packet Serialization"). */
+/** The layout of a frame in one protocol version (mavlink.io, "Packet Serialization"). */
 interface Version {
   readonly version: 1 | 2;
   readonly headerLength: number;
@@ -41,7 +41,7 @@ const CRC_LENGTH = 2;
 const INCOMPAT_SIGNED = 0x01;
 const SIGNATURE_LENGTH = 13;
 
-/** The frame as MAVLink 2 bytes. Throws a RangeError for a message that is not known here. */
+/** The frame as MAVLink 2 bytes. Throws a RangeError for an unknown message. */
 export function encodeFrame(frame: Omit<Frame, 'version'>): Uint8Array {
   const layout = layoutOf(frame.messageId);
   if (!layout) throw new RangeError(`no layout for MAVLink message ${frame.messageId}`);
@@ -60,7 +60,7 @@ export function encodeFrame(frame: Omit<Frame, 'version'>): Uint8Array {
   return bytes;
 }
 
-/** A piece of the stream: how much of it is done with, and the frame that it was. */
+/** A piece of the stream: its length, and the frame if it is a known one. */
 interface Step {
   readonly consumed: number;
   readonly frame?: Frame;
@@ -70,11 +70,17 @@ const NOTHING = new Uint8Array(0);
 const SKIP_ONE: Step = { consumed: 1 };
 
 /**
- * Finds the frames of the messages that are known here in a stream of bytes, however it is cut. Garbage and frames
- * with a wrong checksum are passed over; signatures are stepped over, not checked.
+ * Finds the frames of known messages in a stream of bytes, however it is cut. Garbage and frames with a wrong checksum
+ * are skipped; signatures are skipped without a check.
  */
 export class FrameDecoder {
+  readonly #seen: (bytes: Uint8Array) => void;
   #rest: Uint8Array = NOTHING;
+
+  /** `seen` gets the bytes of every frame, those of unknown messages too. */
+  constructor(seen: (bytes: Uint8Array) => void = () => undefined) {
+    this.#seen = seen;
+  }
 
   push(bytes: Uint8Array): Frame[] {
     const stream = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
@@ -82,6 +88,7 @@ export class FrameDecoder {
     let start = 0;
     for (let step = next(stream, start); step; step = next(stream, start)) {
       if (step.frame) frames.push(step.frame);
+      if (step !== SKIP_ONE) this.#seen(stream.subarray(start, start + step.consumed));
       start += step.consumed;
     }
     this.#rest = start === stream.length ? NOTHING : stream.slice(start);
@@ -89,7 +96,7 @@ export class FrameDecoder {
   }
 }
 
-/** Undefined if more bytes are needed to tell. */
+/** Undefined if more bytes are needed to decide. */
 function next(stream: Uint8Array, start: number): Step | undefined {
   const format = versionAt(stream, start);
   if (start >= stream.length) return undefined;
@@ -120,8 +127,8 @@ function known(
 }
 
 /**
- * A frame whose checksum nobody here can check. Only if another frame follows does it count as one; else its start
- * was a stray byte, and frames may hide in what looks like its payload.
+ * A frame of an unknown message, whose checksum cannot be checked. It counts only if another frame follows: else its
+ * start was a stray byte, and its payload may contain frames.
  */
 function unknown(stream: Uint8Array, start: number, end: number): Step | undefined {
   if (stream.length <= end) return undefined;
@@ -150,7 +157,7 @@ function extended(payload: Uint8Array, length: number): Uint8Array {
   return full;
 }
 
-/** Of the payload without the zeros at its end; MAVLink 2 keeps at least one byte. */
+/** The length of the payload without the zeros at its end; MAVLink 2 keeps at least one byte. */
 function lengthWithoutZeros(payload: Uint8Array): number {
   let length = payload.length;
   while (length > 1 && payload[length - 1] === 0) length--;

@@ -5,18 +5,18 @@ import { Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
 import { RetransmissionTimer } from '../congestion/retransmission.js';
 import type { Vehicle } from './vehicle.js';
 
-/** What is asked; the channel adds the sequence number. */
+/** A request without its sequence number, which the channel adds. */
 export interface FtpRequest {
   readonly opcode: Opcode;
   readonly session?: number;
   readonly offset?: number;
-  /** Bytes of `data`, or bytes that are asked for. */
+  /** Bytes of `data`; in a read, bytes that are requested. */
   readonly size?: number;
   readonly data?: Uint8Array;
 }
 
 export interface Waiting {
-  /** ms without a reply after which to give up. */
+  /** ms without a reply after which the request fails. */
   readonly limit: number;
   readonly signal: AbortSignal;
 }
@@ -28,9 +28,9 @@ export interface Answer {
   readonly repeated: boolean;
 }
 
-/** A request that was sent once; its sender listens for what is answered. */
+/** A request that was sent once, and whose replies are handed over. */
 export interface Posted {
-  /** No reply is handed over any more. A second call does nothing. */
+  /** Ends the delivery of replies. A second call does nothing. */
   forget(): void;
 }
 
@@ -43,23 +43,23 @@ interface Exchange {
   answer(reply: FtpPayload): void;
 }
 
-/** ms after which a request to a vehicle that is away is given up, however long it may take when it is there. */
-const AWAY_LIMIT = 10_000;
+/** ms after which a request to an offline vehicle fails, however long its own limit is. */
+const OFFLINE_TIMEOUT_MS = 10_000;
 
 /** ms between two transmissions of a request, however little time is left. */
-const SHORTEST_WAIT = 1;
+const MIN_RESEND_INTERVAL_MS = 1;
 
-/** Numbers that the packets of one burst may have: ArduPilot sends 2000. */
-const BURST_NUMBERS = 4096;
+/** Sequence numbers that the packets of one burst may have: ArduPilot sends 2000 packets. */
+const MAX_BURST_NUMBERS = 4096;
 
 const NO_DATA = new Uint8Array(0);
 
-/** Requests whose reply carries the session that they name. */
+/** Requests whose reply carries their session. */
 const OF_A_SESSION: ReadonlySet<number> = new Set([Opcode.READ_FILE, Opcode.TERMINATE_SESSION]);
 
 /**
- * Requests and their replies, over a link that loses, doubles and delays both. Any number may be under way. A request
- * that stays unanswered is sent again with its sequence number, which tells the vehicle that it is the same one.
+ * Requests and their replies, over a link that loses, doubles and delays both. Any number may be in flight. An unanswered
+ * request is sent again with the same sequence number, by which the vehicle recognises the repetition.
  */
 export class FtpChannel {
   readonly #vehicle: FtpPort;
@@ -70,7 +70,7 @@ export class FtpChannel {
   #burst: Exchange | undefined;
   #sequence: number;
 
-  /** `firstSequence` should be random: a vehicle may answer the number of a former run with its kept reply to that. */
+  /** `firstSequence` should be random: a vehicle may answer a number of a former run with the reply that it kept. */
   constructor(vehicle: FtpPort, clock: Clock, firstSequence: number) {
     this.#vehicle = vehicle;
     this.#clock = clock;
@@ -78,12 +78,12 @@ export class FtpChannel {
     vehicle.onFtp(reply => this.#receive(reply));
   }
 
-  /** Aborted when nothing will be answered any more. */
+  /** Aborted when no request will be answered any more. */
   get closed(): AbortSignal {
     return this.#vehicle.closed;
   }
 
-  /** Sends a request once. Every reply to it is handed over, doubled ones too, until it is forgotten. */
+  /** Sends a request once. Every reply is handed over, doubled ones too, until `forget`. */
   post(request: FtpRequest, receive: (reply: FtpPayload) => void): Posted {
     const exchange: Exchange = { request: this.#numbered(request), answer: receive };
     const key = (exchange.request.sequence + 1) & 0xffff;
@@ -96,12 +96,12 @@ export class FtpChannel {
     };
   }
 
-  /** Sends a burst request once; its packets are handed over in the order in which they come. One burst at a time. */
+  /** Sends a burst request once; its packets are handed over in the order of arrival. One burst at a time. */
   postBurst(request: FtpRequest, receive: (packet: FtpPayload) => void): Posted {
     const burst: Exchange = { request: this.#numbered(request), answer: receive };
     this.#burst = burst;
-    // A later request must not have the number of a packet: the vehicle may take it for one that it has answered.
-    this.#sequence = (this.#sequence + BURST_NUMBERS) & 0xffff;
+    // A later request must not have the number of a packet: the vehicle may treat it as already answered.
+    this.#sequence = (this.#sequence + MAX_BURST_NUMBERS) & 0xffff;
     this.#vehicle.sendFtp(burst.request);
     return {
       forget: () => {
@@ -111,8 +111,8 @@ export class FtpChannel {
   }
 
   /**
-   * Rejects with `timeout` or `unavailable` if none came, and with `cancelled` promptly after
-   * the abort or the vehicle's close.
+   * The reply, ACK or NAK. Rejects with `timeout` or `unavailable` if none came, and with `cancelled` promptly after the
+   * abort or the vehicle's close.
    */
   async request(request: FtpRequest, { limit, signal }: Waiting): Promise<Answer> {
     const ends = [signal, this.#vehicle.closed];
@@ -121,13 +121,13 @@ export class FtpChannel {
     const key = (payload.sequence + 1) & 0xffff;
     try {
       const reply = new Promise<FtpPayload>(answer => this.#exchanges.set(key, { request: payload, answer }));
-      return await this.#insist(payload, reply, limit, ends);
+      return await this.#sendUntilAnswered(payload, reply, limit, ends);
     } finally {
       this.#exchanges.delete(key);
     }
   }
 
-  async #insist(
+  async #sendUntilAnswered(
     request: FtpPayload,
     reply: Promise<FtpPayload>,
     limit: number,
@@ -135,11 +135,11 @@ export class FtpChannel {
   ): Promise<Answer> {
     const begin = this.#clock.monotonic();
     const past = () => this.#clock.monotonic() - begin;
-    const isOver = () => past() >= (this.#vehicle.absence ? Math.min(limit, AWAY_LIMIT) : limit);
+    const isOver = () => past() >= (this.#vehicle.absence ? Math.min(limit, OFFLINE_TIMEOUT_MS) : limit);
     for (let sent = 1; !isOver(); sent++) {
       for (const end of ends) throwIfAborted(end);
       this.#vehicle.sendFtp(request);
-      const ms = Math.max(SHORTEST_WAIT, Math.min(this.#timer.timeout(sent), limit - past()));
+      const ms = Math.max(MIN_RESEND_INTERVAL_MS, Math.min(this.#timer.timeout(sent), limit - past()));
       const answer = await withinTime(reply, { ms, clock: this.#clock, signal: ends });
       if (!answer) continue;
       this.#timer.answered(sent, past());
@@ -170,7 +170,7 @@ export class FtpChannel {
   }
 }
 
-/** The sequence number alone is no proof: a vehicle may send the reply to another request that had it. */
+/** The sequence number alone is no proof: a vehicle may send the reply to an older request with the same number. */
 function answers(reply: FtpPayload, request: FtpPayload): boolean {
   if (reply.requestOpcode !== request.opcode) return false;
   if (OF_A_SESSION.has(request.opcode) && reply.session !== request.session) return false;
@@ -178,10 +178,10 @@ function answers(reply: FtpPayload, request: FtpPayload): boolean {
   return reply.opcode === Opcode.ACK && isOfTheOffset(reply, request);
 }
 
-/** A packet of an older burst has a number that is far away: its session may have had another file. */
+/** A packet of an older burst has a distant number: its session may have had another file. */
 function isOfBurst(reply: FtpPayload, request: FtpPayload): boolean {
   if (reply.requestOpcode !== request.opcode || reply.session !== request.session) return false;
-  return ((reply.sequence - request.sequence - 1) & 0xffff) < BURST_NUMBERS;
+  return ((reply.sequence - request.sequence - 1) & 0xffff) < MAX_BURST_NUMBERS;
 }
 
 /** Data for another place in the file would corrupt it. */

@@ -1,19 +1,20 @@
 import { toFileSyncError } from '../errors.js';
-import type { Answer, FtpChannel, FtpRequest, Posted } from './ftp-channel.js';
+import type { Logger } from '../ports.js';
+import type { Answer, FtpChannel, FtpRequest, Posted, Waiting } from './ftp-channel.js';
 import { acknowledged, FtpNak, isNak, protocolError, toFtpError } from './ftp-errors.js';
-import { contentOf, FtpErrorCode, MAX_DATA, Opcode, type FtpPayload } from './ftp-payload.js';
+import { contentOf, FtpErrorCode, MAX_DATA, Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
 
-/** ms without an answer after which a request is given up. */
-const LIMIT = 10_000;
-/** The same for the end of a session, which nobody should have to wait for. */
-const TERMINATE_LIMIT = 1_000;
-/** Bytes per ms that even a slow SD card gives while the vehicle computes a checksum. */
-const SLOWEST_CARD = 100;
+/** ms without a reply after which a request fails. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** The same for the end of a session: closing must be quick. */
+const TERMINATE_TIMEOUT_MS = 1_000;
+/** Bytes a ms that a slow SD card reads while the vehicle computes a checksum. */
+const MIN_CARD_BYTES_PER_MS = 100;
 
-/** Bytes of a path that a request can carry: PX4 wants room for a NUL. */
+/** Bytes of a path that a request can carry: PX4 needs space for a NUL. */
 export const MAX_PATH = MAX_DATA - 1;
 
-/** Nothing has this name. */
+/** A name that no folder has. */
 const NO_SUCH_FOLDER = '/filesync-no-such-folder';
 
 /** A file that the vehicle has opened for us. */
@@ -23,7 +24,7 @@ export interface OpenedFile {
   readonly size: number;
 }
 
-/** A part of a file that is asked for. */
+/** A part of a file that is requested. */
 export interface ReadRequest {
   readonly session: number;
   readonly offset: number;
@@ -35,29 +36,31 @@ export interface ReadRequest {
 export interface BurstPacket {
   readonly offset: number;
   readonly data: Uint8Array;
-  /** No packet follows until another burst is asked for. */
+  /** No packet follows until the next burst request. */
   readonly last: boolean;
 }
 
-/** What came back to a request that waits for nothing: what it asked for, or the refusal. */
+/** Receives the replies to a posted request: the data, or the NAK. */
 export type Receive<Reply> = (reply: Reply | FtpNak) => void;
 
 /**
- * The commands of MAVLink FTP. Paths are the vehicle's. What fails rejects with a FileSyncError; a file that cannot
- * be found is `not-found`.
+ * The commands of MAVLink FTP. Paths are the vehicle's. Failures reject with a FileSyncError; a missing file is
+ * `not-found`.
  */
 export class FtpClient {
   readonly #channel: FtpChannel;
-  /** A session of ours may be open: we left one, or a former run did that was killed. */
+  readonly #logger: Logger;
+  /** A session of this program may be open: left by a failed terminate, or by a former run that was killed. */
   #leftover = true;
-  /** The last open was sent more than once: a late copy of it may open the file again when it has been closed. */
-  #doubled = false;
+  /** The last open was sent more than once: a late copy may open the file again after the terminate. */
+  #openRepeated = false;
 
-  constructor(channel: FtpChannel) {
+  constructor(channel: FtpChannel, logger: Logger) {
     this.#channel = channel;
+    this.#logger = logger;
   }
 
-  /** The entries of a folder from the `offset`th on, as many as a packet takes; undefined at the end. */
+  /** The entries of a folder from the `offset`th on, as many as fit into a packet; undefined at the end. */
   async list(path: string, offset: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
     try {
       return contentOf(await this.#ask(named(Opcode.LIST_DIRECTORY, path, offset), signal));
@@ -67,12 +70,13 @@ export class FtpClient {
     }
   }
 
-  /** Opens for reading. A session that we left behind is closed first, those of others are not touched. */
+  /** Opens for reading. A leftover session of this program is closed first; those of other programs are not touched. */
   async open(path: string, signal: AbortSignal): Promise<OpenedFile> {
     try {
       return await this.#open(path, signal).catch(async (error: unknown) => {
         if (!this.#leftover || !mayBeOccupied(error)) throw error;
         await this.#ask({ opcode: Opcode.RESET_SESSIONS }, signal);
+        this.#debug('reset all sessions: ok');
         this.#leftover = false;
         return this.#open(path, signal);
       });
@@ -96,14 +100,14 @@ export class FtpClient {
     return this.#channel.closed;
   }
 
-  /** Asks once and returns at once. Doubled replies are handed over, too. */
+  /** Sends one request and returns at once. Doubled replies are handed over too. */
   postRead(asked: ReadRequest, receive: Receive<Uint8Array>): Posted {
     return this.#channel.post({ opcode: Opcode.READ_FILE, ...asked }, reply => {
       receive(reply.opcode === Opcode.NAK ? new FtpNak({ reply, repeated: false }) : contentOf(reply));
     });
   }
 
-  /** Asks once and returns at once; the packets come as long as the vehicle sends them. */
+  /** Sends one request and returns at once; each packet of the burst is handed over. */
   postBurst(asked: ReadRequest, receive: Receive<BurstPacket>): Posted {
     return this.#channel.postBurst({ opcode: Opcode.BURST_READ_FILE, ...asked }, reply => {
       if (reply.opcode === Opcode.NAK) receive(new FtpNak({ reply, repeated: false }));
@@ -111,20 +115,23 @@ export class FtpClient {
     });
   }
 
-  /** Never rejects: a session that could not be ended is ended before the next open, or by the vehicle's own limit. */
+  /** Never rejects: a session that stays open is closed before the next open, or by the vehicle's own limit. */
   async terminate(session: number): Promise<void> {
-    const waiting = { limit: TERMINATE_LIMIT, signal: new AbortController().signal };
+    const waiting = { limit: TERMINATE_TIMEOUT_MS, signal: new AbortController().signal };
     try {
-      await this.#channel.request({ opcode: Opcode.TERMINATE_SESSION, session }, waiting);
-      this.#leftover = this.#doubled;
-    } catch {
+      const answer = await this.#channel.request({ opcode: Opcode.TERMINATE_SESSION, session }, waiting);
+      this.#leftover = this.#openRepeated;
+      const isNak = answer.reply.opcode === Opcode.NAK;
+      this.#debug(`terminate session ${session}: ${isNak ? `NAK ${new FtpNak(answer).reason}` : 'ok'}`);
+    } catch (error) {
       this.#leftover = true;
+      this.#debug(`terminate session ${session}: ${toFileSyncError(error).message}`);
     }
   }
 
-  /** CRC-32 as CalcFileCRC32 defines it. `size` tells how long it may take. */
+  /** CRC-32 as CalcFileCRC32 defines it. The time limit grows with `size` (bytes). */
   async checksum(path: string, size: number, signal: AbortSignal): Promise<number> {
-    const limit = LIMIT + size / SLOWEST_CARD;
+    const limit = REQUEST_TIMEOUT_MS + size / MIN_CARD_BYTES_PER_MS;
     try {
       return uint32(await this.#ask(named(Opcode.CALC_FILE_CRC32, path), signal, limit), path);
     } catch (error) {
@@ -133,7 +140,7 @@ export class FtpClient {
     }
   }
 
-  /** A file that is gone already is a success. */
+  /** A file that does not exist any more is a success. */
   async remove(path: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#ask(named(Opcode.REMOVE_FILE, path), signal);
@@ -148,8 +155,10 @@ export class FtpClient {
     this.#leftover = true;
     try {
       const { reply, repeated } = await this.#exchange(named(Opcode.OPEN_FILE_RO, path), signal);
-      this.#doubled = repeated;
-      return { session: reply.session, size: uint32(reply, path) };
+      this.#openRepeated = repeated;
+      const opened = { session: reply.session, size: uint32(reply, path) };
+      this.#debug(`open ${path}: session ${opened.session}, ${opened.size} bytes`);
+      return opened;
     } catch (error) {
       if (error instanceof FtpNak) this.#leftover = before || error.repeated;
       throw error;
@@ -157,33 +166,48 @@ export class FtpClient {
   }
 
   /** The ACK. Rejects with an FtpNak. */
-  async #ask(request: FtpRequest, signal: AbortSignal, limit = LIMIT): Promise<FtpPayload> {
+  async #ask(request: FtpRequest, signal: AbortSignal, limit = REQUEST_TIMEOUT_MS): Promise<FtpPayload> {
     return (await this.#exchange(request, signal, limit)).reply;
   }
 
   /**
-   * The answer with an ACK. Rejects with an FtpNak. After a failed write, of anybody, PX4 keeps the errno EEXIST and
-   * answers every failure with FILE_EXISTS, whatever it was. A listing that must fail gives it another errno.
+   * The answer with an ACK. Rejects with an FtpNak. After any client's failed write, PX4 keeps the errno EEXIST and answers
+   * every failure with FILE_EXISTS. A listing that must fail sets another errno.
    */
-  async #exchange(request: FtpRequest, signal: AbortSignal, limit = LIMIT): Promise<Answer> {
+  async #exchange(request: FtpRequest, signal: AbortSignal, limit = REQUEST_TIMEOUT_MS): Promise<Answer> {
     const waiting = { limit, signal };
     try {
-      return acknowledged(await this.#channel.request(request, waiting));
+      return await this.#acknowledged(request, waiting);
     } catch (error) {
       if (!isNak(error, FtpErrorCode.FILE_EXISTS)) throw error;
       await this.#channel.request(named(Opcode.LIST_DIRECTORY, NO_SUCH_FOLDER), waiting);
-      return acknowledged(await this.#channel.request(request, waiting));
+      return this.#acknowledged(request, waiting);
     }
   }
 
-  /** PX4's answer to a checksum does not tell a missing file from one that it could not read; its open does. */
+  /** EOF is not logged: every listing ends with it. */
+  async #acknowledged(request: FtpRequest, waiting: Waiting): Promise<Answer> {
+    try {
+      return acknowledged(await this.#channel.request(request, waiting));
+    } catch (error) {
+      if (error instanceof FtpNak && error.code !== FtpErrorCode.EOF)
+        this.#debug(`NAK ${opcodeName(request.opcode)} ${subjectOf(request)}: ${error.reason}`);
+      throw error;
+    }
+  }
+
+  #debug(message: string): void {
+    this.#logger.log('debug', `FTP ${message}`);
+  }
+
+  /** PX4's NAK to a checksum is the same for a missing and for an unreadable file; its NAK to an open is not. */
   async #mustExist(path: string, signal: AbortSignal): Promise<void> {
     const { session } = await this.open(path, signal);
     await this.terminate(session);
   }
 }
 
-/** ArduPilot says FAIL, or INVALID_SESSION, where PX4 says NO_SESSIONS_AVAILABLE. */
+/** ArduPilot sends FAIL or INVALID_SESSION where PX4 sends NO_SESSIONS_AVAILABLE. */
 function mayBeOccupied(error: unknown): boolean {
   const { NO_SESSIONS_AVAILABLE, FAIL, INVALID_SESSION } = FtpErrorCode;
   return isNak(error, NO_SESSIONS_AVAILABLE, FAIL, INVALID_SESSION);
@@ -192,6 +216,11 @@ function mayBeOccupied(error: unknown): boolean {
 function named(opcode: FtpRequest['opcode'], path: string, offset = 0): FtpRequest {
   const data = Buffer.from(path);
   return { opcode, offset, size: data.length, data };
+}
+
+/** The path that a request names, or its session. */
+function subjectOf({ data, session = 0 }: FtpRequest): string {
+  return data ? Buffer.from(data).toString() : `session ${session}`;
 }
 
 function uint32(reply: FtpPayload, path: string): number {

@@ -6,13 +6,13 @@ const ENOENT = 2;
 const EACCES = 13;
 const EROFS = 30;
 
-/** A request that the vehicle refused. */
+/** A NAK of the vehicle. */
 export class FtpNak extends Error {
   readonly opcode: number;
   readonly code: number;
-  /** The vehicle's errno. PX4 may give that of an older failure. */
+  /** The vehicle's errno. PX4 may send that of an older failure. */
   readonly errno: number | undefined;
-  /** The request was sent more than once: what stands in its way may be what it did itself. */
+  /** The request was sent more than once: the NAK may be caused by its first copy. */
   readonly repeated: boolean;
 
   constructor({ reply, repeated }: Answer) {
@@ -23,21 +23,27 @@ export class FtpNak extends Error {
     this.repeated = repeated;
     this.errno = code === FtpErrorCode.FAIL_ERRNO ? errno : undefined;
   }
+
+  /** The name of the error, with the errno if there is one. */
+  get reason(): string {
+    const name = ftpErrorName(this.code);
+    return this.errno === undefined ? name : `${name} (errno ${this.errno})`;
+  }
 }
 
-/** Whether it was refused with one of these codes. */
+/** Whether it is a NAK with one of these codes. */
 export function isNak(thrown: unknown, ...codes: readonly FtpErrorCode[]): thrown is FtpNak {
   return thrown instanceof FtpNak && codes.some(code => code === thrown.code);
 }
 
 interface Meaning {
   readonly kind: ErrorKind;
-  /** A sentence's end, after the path. */
+  /** The end of the sentence that begins with the path. */
   readonly words: string;
 }
 
 const GONE: Meaning = { kind: 'not-found', words: 'is not on the vehicle any more' };
-const FORBIDDEN: Meaning = { kind: 'denied', words: 'is protected: the vehicle does not let us do that' };
+const FORBIDDEN: Meaning = { kind: 'denied', words: 'is protected: permission denied by the vehicle' };
 
 const MEANINGS: Readonly<Partial<Record<number, Meaning>>> = {
   [FtpErrorCode.FILE_NOT_FOUND]: GONE,
@@ -45,11 +51,11 @@ const MEANINGS: Readonly<Partial<Record<number, Meaning>>> = {
   [FtpErrorCode.NO_SESSIONS_AVAILABLE]: {
     kind: 'busy',
     words:
-      'cannot be opened: another program transfers files on this link (a ground station?); it is tried again',
+      'cannot be opened: another program transfers files on this link (a ground station?); retried later',
   },
   [FtpErrorCode.UNKNOWN_COMMAND]: {
     kind: 'unsupported',
-    words: 'cannot be served: the vehicle does not know this command; a newer firmware may',
+    words: 'is not supported: the vehicle does not know this command; update its firmware',
   },
 };
 const ERRNOS: Readonly<Partial<Record<number, Meaning>>> = {
@@ -58,7 +64,7 @@ const ERRNOS: Readonly<Partial<Record<number, Meaning>>> = {
   [EROFS]: FORBIDDEN,
 };
 
-/** Translates what a request of this file or folder threw. */
+/** Translates the error of a request for this file or folder. */
 export function toFtpError(thrown: unknown, path: string): unknown {
   if (!(thrown instanceof FtpNak)) return thrown;
   const known = thrown.errno === undefined ? MEANINGS[thrown.code] : ERRNOS[thrown.errno];
@@ -74,14 +80,14 @@ function refusal({ opcode, code, errno }: FtpNak): string {
   return `${opcodeName(opcode)} was answered with ${said}; if that stays so, check its SD card`;
 }
 
-/** An answer that no server may give. */
+/** A reply that violates the protocol. */
 export function protocolError(what: string, path: string): FileSyncError {
   return new FileSyncError('protocol', `the vehicle's file transfer answered wrongly: ${what} (${path})`, {
     path,
   });
 }
 
-/** The answer if it is an ACK; a refusal is thrown. */
+/** The answer if it is an ACK. Throws an FtpNak for a NAK. */
 export function acknowledged(answer: Answer): Answer {
   if (answer.reply.opcode === Opcode.NAK) throw new FtpNak(answer);
   return answer;

@@ -13,7 +13,7 @@ export interface FtpFilesOptions {
   readonly strategy: ReadStrategy;
 }
 
-/** The files of a vehicle by MAVLink FTP. */
+/** The files of a vehicle over MAVLink FTP. */
 export class FtpFiles implements RemoteFiles {
   readonly availability: Observable<Availability>;
   readonly #vehicle: Vehicle;

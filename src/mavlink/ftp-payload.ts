@@ -53,13 +53,13 @@ export interface FtpPayload {
   readonly requestOpcode: number;
   readonly burstComplete: boolean;
   readonly offset: number;
-  /** Bytes of `data` that count; in a read request, bytes that are asked for. */
+  /** Bytes of `data` in use; in a read request, bytes that are requested. */
   readonly size: number;
-  /** Up to 239 bytes; what is decoded has all of them. */
+  /** Up to 239 bytes; always 239 in a decoded payload. */
   readonly data: Uint8Array;
 }
 
-/** 251 bytes. */
+/** Returns 251 bytes. */
 export function encodeFtpPayload(payload: FtpPayload): Uint8Array {
   const bytes = new Uint8Array(LENGTH);
   const view = new DataView(bytes.buffer);
@@ -89,17 +89,17 @@ export function decodeFtpPayload(bytes: Uint8Array): FtpPayload {
   };
 }
 
-/** The data bytes that count. */
+/** The data bytes in use. */
 export function contentOf(payload: FtpPayload): Uint8Array {
   return payload.data.subarray(0, payload.size);
 }
 
-/** As the protocol's documents name it, for messages to people. */
+/** The name in the protocol's documents, for messages. */
 export function opcodeName(opcode: number): string {
   return nameOf(Opcode, opcode) ?? `opcode ${opcode}`;
 }
 
-/** As the protocol's documents name it, for messages to people. */
+/** The name in the protocol's documents, for messages. */
 export function ftpErrorName(code: number): string {
   return nameOf(FtpErrorCode, code) ?? `error ${code}`;
 }

@@ -3,17 +3,17 @@ import type { Availability, Clock } from '../ports.js';
 import type { Frame } from './frame.js';
 import { Heartbeat } from './messages.js';
 
-// MAVLink's numbers for what is used here (common message set).
+// MAVLink's numbers (common message set).
 const TYPE_GCS = 6;
 const AUTOPILOT_INVALID = 8;
 const COMPONENT_AUTOPILOT = 1;
 const MODE_FLAG_ARMED = 128;
 const AUTOPILOTS: Readonly<Record<number, string>> = { 3: 'ArduPilot', 12: 'PX4' };
 
-/** ms without a heartbeat after which the vehicle counts as away. */
-const HEARTBEAT_LIMIT = 5_000;
+/** ms without a heartbeat after which the vehicle counts as offline. */
+const HEARTBEAT_TIMEOUT_MS = 5_000;
 
-/** The autopilot that we talk to. */
+/** The autopilot that gets the requests. */
 export interface Target {
   readonly system: number;
   readonly component: number;
@@ -21,21 +21,22 @@ export interface Target {
   readonly autopilot: number;
 }
 
-/** Who is at the other end of the link, and whether it is there now. */
+/** Which vehicle is on the link, and whether it is online. */
 export class HeartbeatMonitor {
   readonly #linkName: string;
   readonly #clock: Clock;
   readonly #wanted: number | undefined;
-  /** Monotonic ms since when there could have been a heartbeat. */
+  /** Monotonic ms of the latest heartbeat, or of the time from which on one was possible. */
   #since: number;
   #trouble: FileSyncError | undefined;
   #target: Target | undefined;
-  #stranger: number | undefined;
-  /** Since the link was made. */
+  /** System id of another vehicle on the link. */
+  #otherSystem: number | undefined;
+  /** A heartbeat has come since the link was connected. */
   #heard = false;
   #armed = false;
 
-  /** `wanted` is the system id of the vehicle; without it, the first autopilot that is heard is taken for good. */
+  /** `wanted` is the system id of the vehicle; without it, the first autopilot that sends a heartbeat is kept. */
   constructor(linkName: string, clock: Clock, wanted: number | undefined) {
     this.#linkName = linkName;
     this.#clock = clock;
@@ -52,7 +53,7 @@ export class HeartbeatMonitor {
     return this.#trouble;
   }
 
-  /** From now on heartbeats are to be expected. */
+  /** From now on heartbeats are expected. */
   linkOpened(): void {
     this.#since = this.#clock.monotonic();
   }
@@ -73,25 +74,25 @@ export class HeartbeatMonitor {
     this.#armed = (baseMode & MODE_FLAG_ARMED) !== 0;
   }
 
-  /** Undefined while it is too early to say. */
+  /** Undefined until a heartbeat has come or is overdue. */
   get state(): Availability | undefined {
-    const away = (reason: string) => ({ available: false, reason, armed: this.#armed });
+    const offline = (reason: string) => ({ available: false, reason, armed: this.#armed });
     if (this.#trouble)
       return {
-        ...away(this.#trouble.message),
+        ...offline(this.#trouble.message),
         ...(this.#trouble.kind === 'config' && { misconfigured: true }),
       };
-    const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_LIMIT;
-    if (silent) return away(this.#silence());
+    const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_TIMEOUT_MS;
+    if (silent) return offline(this.#silence());
     if (!this.#heard) return undefined;
     return { available: true, reason: `${this.#name()} on ${this.#linkName}`, armed: this.#armed };
   }
 
-  /** Another vehicle may share the link. The autopilot itself is component 1, a camera or gimbal is not. */
+  /** Another vehicle may share the link. The autopilot is component 1, a camera or gimbal is not. */
   #isOurs(system: number, component: number): boolean {
     const ours = this.#target?.system ?? this.#wanted ?? system;
     if (system !== ours) {
-      this.#stranger = system;
+      this.#otherSystem = system;
       return false;
     }
     return component === COMPONENT_AUTOPILOT || this.#target?.component !== COMPONENT_AUTOPILOT;
@@ -105,9 +106,9 @@ export class HeartbeatMonitor {
 
   #silence(): string {
     const silence = `no heartbeat from ${this.#name()} on ${this.#linkName}`;
-    if (this.#stranger === undefined) {
+    if (this.#otherSystem === undefined) {
       return `${silence}: check that it is switched on, wired, and sends MAVLink there`;
     }
-    return `${silence}, but one from vehicle ${this.#stranger}: set target_system if that is the right one`;
+    return `${silence}, but one from vehicle ${this.#otherSystem}: set target_system if that is the right one`;
   }
 }

@@ -2,20 +2,20 @@ import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
 import { withDeadline } from '../system/deadline.js';
 
-/** A way to a vehicle that can be connected again and again. */
+/** Connects to a vehicle, any number of times. */
 export interface Transport {
   /** For messages: `UDP port 14540`. */
   readonly name: string;
-  /** ms without a byte after which a connection counts as dead; absent where silence proves nothing. */
+  /** ms without a byte after which a connection counts as dead; absent where silence is no proof of that. */
   readonly silence?: number;
-  /** Rejects with a FileSyncError. A connection that is made after the abort must be closed again. */
+  /** Rejects with a FileSyncError. A connection that opens after the abort must be closed again. */
   connect(receive: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<Connection>;
 }
 
 export interface Connection {
-  /** Never throws; what cannot be sent is lost, as it may be on any link. */
+  /** Never throws; bytes that cannot be sent are lost, as on any link. */
   send(bytes: Uint8Array): void;
-  /** Resolves with the reason when the other end or the operating system cuts it; never rejects. */
+  /** Resolves with the reason when the other end or the operating system closes the connection; never rejects. */
   readonly ended: Promise<FileSyncError>;
   /** A second call does nothing. */
   close(): Promise<void>;
@@ -23,17 +23,17 @@ export interface Connection {
 
 export interface LinkEvents {
   receive(bytes: Uint8Array): void;
-  /** Undefined: connected; else why it is not. */
+  /** Undefined: connected; else the reason why not. */
   changed(trouble: FileSyncError | undefined): void;
 }
 
-/** ms between two attempts to connect: doubles from the first to the longest. */
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 5_000;
+/** ms between two attempts to connect: doubles from the least to the greatest. */
+const MIN_RECONNECT_INTERVAL_MS = 250;
+const MAX_RECONNECT_INTERVAL_MS = 5_000;
 /** ms that an attempt to connect may take. */
-const CONNECT_LIMIT = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
-/** A transport that is kept connected until `close`. */
+/** Keeps a transport connected until `close`. */
 export class Link {
   readonly #transport: Transport;
   readonly #clock: Clock;
@@ -43,7 +43,7 @@ export class Link {
   #connection: Connection | undefined;
   /** Monotonic ms of the last byte, or of the connection. */
   #heard = 0;
-  #pause = FIRST_PAUSE;
+  #reconnectInterval = MIN_RECONNECT_INTERVAL_MS;
 
   constructor(transport: Transport, clock: Clock, events: LinkEvents) {
     this.#transport = transport;
@@ -72,12 +72,12 @@ export class Link {
       const trouble = await this.#serve().catch((error: unknown) => toFileSyncError(error));
       if (signal.aborted) return;
       this.#events.changed(trouble);
-      await this.#clock.sleep(this.#pause, signal).catch(() => undefined);
-      this.#pause = Math.min(LONGEST_PAUSE, this.#pause * 2);
+      await this.#clock.sleep(this.#reconnectInterval, signal).catch(() => undefined);
+      this.#reconnectInterval = Math.min(MAX_RECONNECT_INTERVAL_MS, this.#reconnectInterval * 2);
     }
   }
 
-  /** Connects and stays connected as long as it goes well. Gives the reason why it ended. */
+  /** Connects, and returns the reason when the connection has ended. */
   async #serve(): Promise<FileSyncError> {
     const { signal } = this.#closing;
     try {
@@ -97,25 +97,25 @@ export class Link {
     return withDeadline(over => this.#transport.connect(receive, over), {
       signal,
       clock: this.#clock,
-      ms: CONNECT_LIMIT,
-      late: () => this.#dead(`does not answer within ${CONNECT_LIMIT / 1000} s`),
+      ms: CONNECT_TIMEOUT_MS,
+      late: () => this.#dead(`does not answer within ${CONNECT_TIMEOUT_MS / 1000} s`),
       discard: connection => connection.close(),
     });
   }
 
   #receive(bytes: Uint8Array): void {
     this.#heard = this.#clock.monotonic();
-    this.#pause = FIRST_PAUSE;
+    this.#reconnectInterval = MIN_RECONNECT_INTERVAL_MS;
     this.#events.receive(bytes);
   }
 
-  /** Resolves when nothing has been heard for too long. Rejects with `cancelled` at the abort. */
+  /** Resolves when no byte has come for `silence` ms. Rejects with `cancelled` at the abort. */
   async #silence(signal: AbortSignal): Promise<FileSyncError> {
     const { silence = Infinity } = this.#transport;
     for (;;) {
       const left = this.#heard + silence - this.#clock.monotonic();
       if (left <= 0) return this.#dead(`is connected but silent for ${silence / 1000} s`);
-      await this.#clock.sleep(Math.min(left, LONGEST_PAUSE), signal);
+      await this.#clock.sleep(Math.min(left, MAX_RECONNECT_INTERVAL_MS), signal);
     }
   }
 

@@ -10,14 +10,14 @@ export interface RemoteEntry {
   readonly size: number;
 }
 
-/** Hears why something was left out of a listing, as a sentence for a person. */
+/** Called with a message for each entry that was left out of a listing. */
 export type Skipped = (why: string) => void;
 
-/** How a listing ended: with it, one request tells whether the folder still ends that way. */
+/** How a listing ended: one request can compare the end of the folder with this. */
 export interface ListingEnd {
   /** Entries in all, as requests count them. */
   readonly count: number;
-  /** The last entry as it was sent; undefined if that place was empty. */
+  /** The last entry as it was sent; undefined if the last packet was empty. */
   readonly last: Uint8Array | undefined;
 }
 
@@ -27,14 +27,14 @@ export interface Listing {
   readonly end?: ListingEnd;
 }
 
-/** Packets without an entry in a row after which a listing is given up. */
-const MAX_EMPTY = 16;
-/** Bytes that a packet must have left, or an entry that did not fit may follow it. */
-const ROOM_FOR_ANOTHER = 128;
+/** Packets without an entry in a row after which a listing fails. */
+const MAX_EMPTY_PACKETS = 16;
+/** Bytes of free space in the last packet of a listing; with less, an entry that did not fit may follow. */
+const MIN_SPACE_BYTES = 128;
 
 /**
- * The files and folders directly in a folder. Names that cannot be asked for are left out. Throws `protocol` if the
- * listing cannot be made sense of or has no end.
+ * The files and folders directly in a folder. Names that cannot be requested are left out. Throws `protocol` if the
+ * listing is invalid or has no end.
  */
 export async function listFolder(
   client: FtpClient,
@@ -58,8 +58,8 @@ export async function listFolder(
 }
 
 /**
- * Asks for the last entry again, and so for whatever follows it: whatever is added to a folder shows there, or moves
- * what stood there. What has taken the place of something that was removed does not.
+ * Requests the last entry again, with all that follow. A new entry is added there or moves the last one; an entry that
+ * takes the place of a removed one does not show.
  */
 export async function endsAlike(
   client: FtpClient,
@@ -72,8 +72,8 @@ export async function endsAlike(
   const [text] = texts;
   const sameEnd = last ? text !== undefined && Buffer.compare(text, last) === 0 : text === undefined;
   if (!sameEnd || texts.length > 1) return false;
-  const isRoomy = (packet?.length ?? 0) <= MAX_DATA - ROOM_FOR_ANOTHER;
-  return isRoomy || (await client.list(folder, count, signal)) === undefined;
+  const hasSpace = (packet?.length ?? 0) <= MAX_DATA - MIN_SPACE_BYTES;
+  return hasSpace || (await client.list(folder, count, signal)) === undefined;
 }
 
 /** Why a name must not become part of a path on the vehicle; undefined if it may. */
@@ -83,13 +83,13 @@ export function nameProblem(name: string): string | undefined {
   return name.includes('\0') ? 'holds a NUL' : undefined;
 }
 
-/** Words for an entry whose name has such a problem. */
+/** The message for an entry whose name has such a problem. */
 export const unfetchable = (folder: string, name: string, problem: string): string =>
-  `${posix.join(folder, name)} cannot be fetched, since its name ${problem}: rename it`;
+  `${posix.join(folder, name)} cannot be downloaded: its name ${problem}; rename it`;
 
 /**
- * The entries as they are sent. The offset of a request counts them, also those that stand for nothing (`S`). PX4
- * answers with an empty packet where a name is too long for one, and at the start of an empty folder.
+ * The entries as they are sent. The offset of a request counts all of them, skipped ones (`S`) too. PX4 sends an empty
+ * packet in place of a name that is too long, and at the start of an empty folder.
  */
 async function* entryPackets(
   client: FtpClient,
@@ -97,7 +97,7 @@ async function* entryPackets(
   skipped: Skipped,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array[]> {
-  for (let offset = 0, empty = 0; empty < MAX_EMPTY;) {
+  for (let offset = 0, empty = 0; empty < MAX_EMPTY_PACKETS;) {
     const packet = await client.list(folder, offset, signal);
     const texts = packet ? split(packet) : [];
     const isEmptyFolder = !packet && offset === 1;
@@ -107,10 +107,10 @@ async function* entryPackets(
     empty = texts.length > 0 ? 0 : empty + 1;
     offset += placesIn(texts);
   }
-  throw protocolError(`${MAX_EMPTY} packets of a listing without an entry`, folder);
+  throw protocolError(`${MAX_EMPTY_PACKETS} packets of a listing without an entry`, folder);
 }
 
-/** An empty packet stands for one entry that did not fit. */
+/** An empty packet takes the place of one entry that did not fit. */
 const placesIn = (packet: readonly Uint8Array[]): number => Math.max(1, packet.length);
 
 /** Each entry ends with a NUL, of ArduPilot with two. */

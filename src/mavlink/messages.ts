@@ -93,19 +93,19 @@ export const FileTransferProtocol = defineMessage('FILE_TRANSFER_PROTOCOL', 110,
   payload: { bytes: 251 },
 });
 
-/** What the frame codec must know of a message. */
+/** The properties of a message that the frame codec needs. */
 export type MessageLayout = Pick<MessageType, 'id' | 'crcExtra' | 'length'>;
 
 const LAYOUTS: ReadonlyMap<number, MessageLayout> = new Map(
   [Heartbeat, CommandLong, CommandAck, FileTransferProtocol].map(type => [type.id, type]),
 );
 
-/** The layout of the messages that are known here; a frame of any other cannot be checked. */
+/** The layout of a known message; a frame of any other cannot be checked. */
 export function layoutOf(messageId: number): MessageLayout | undefined {
   return LAYOUTS.get(messageId);
 }
 
-/** A field and where it is. */
+/** A field and its position in the payload, bytes. */
 interface Place {
   readonly name: string;
   readonly type: FieldType;

@@ -1,11 +1,11 @@
 import { FileSyncError, toFileSyncError, type ErrorDetails } from '../errors.js';
 
-/** What every operation of a source on a vehicle begins and ends with. */
+/** Waits for the vehicle before each operation of a source, and adds the device to its errors. */
 export class Operations {
   readonly #device: string;
   readonly #ready: (signal: AbortSignal) => Promise<void>;
 
-  /** `ready` resolves when the vehicle is there and rejects when it is known to be away. */
+  /** `ready` resolves when the vehicle is online and rejects when it is offline. */
   constructor(device: string, ready: (signal: AbortSignal) => Promise<void>) {
     this.#device = device;
     this.#ready = ready;

@@ -6,12 +6,12 @@ export interface Span {
   /** For messages. */
   readonly path: string;
   readonly offset: number;
-  /** Of the first byte behind it. */
+  /** Offset of the first byte after the part. */
   readonly end: number;
 }
 
-/** How the bytes of an open file are fetched. */
+/** How the bytes of an open file are read. */
 export interface ReadStrategy {
-  /** All bytes of the span in order, and none before its offset is asked for. Throws `changed` if the file ends early. */
+  /** All bytes of the span in order; none before its offset is requested. Throws `changed` if the file ends early. */
   read(file: RemoteFile, span: Span, signal: AbortSignal): ByteStream;
 }

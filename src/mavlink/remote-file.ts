@@ -3,12 +3,12 @@ import type { Posted } from './ftp-channel.js';
 import type { BurstPacket, FtpClient, OpenedFile, Receive } from './ftp-client.js';
 import { FtpNak, toFtpError } from './ftp-errors.js';
 
-/** Sessions that a read may lose: a late copy of an old request can end the first new one. */
+/** Times that one read may lose its session: a late copy of an old request can close the first new one. */
 const MAX_RENEWALS = 2;
 
 /**
- * A file on the vehicle, open for reading as long as it takes: a session that the vehicle gave up (idle for 10 s, or
- * rebooted) is opened anew. Several reads may be under way at once.
+ * A file on the vehicle, open for reading until `close`: a session that the vehicle closed (idle for 10 s, or rebooted) is
+ * opened again. Any number of reads may be in flight.
  */
 export class RemoteFile {
   readonly #client: FtpClient;
@@ -28,12 +28,12 @@ export class RemoteFile {
     return new RemoteFile(client, path, await client.open(path, signal));
   }
 
-  /** Bytes, when it was opened first. */
+  /** Bytes, at the first open. */
   get size(): number {
     return this.#size;
   }
 
-  /** Up to `size` (at most 239) bytes from `offset`; none at the end. Rejects with `changed` if its size is another now. */
+  /** Up to `size` (at most 239) bytes from `offset`; none at the end. Rejects with `changed` if the size has changed. */
   async read(offset: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
     for (let renewals = 0; ; renewals++) {
       const opened = this.#opened;
@@ -48,17 +48,17 @@ export class RemoteFile {
     }
   }
 
-  /** Aborted when nothing will be answered any more. */
+  /** Aborted when no request will be answered any more. */
   get closed(): AbortSignal {
     return this.#client.closed;
   }
 
-  /** Asks once, in the session that is open now, and returns at once; see `FtpClient.postRead`. */
+  /** Sends one request in the open session and returns at once; see `FtpClient.postRead`. */
   postRead(offset: number, size: number, receive: Receive<Uint8Array>): Posted {
     return this.#client.postRead({ session: this.#opened.session, offset, size }, receive);
   }
 
-  /** Asks for a burst in the session that is open now and returns at once; see `FtpClient.postBurst`. */
+  /** Sends one burst request in the open session and returns at once; see `FtpClient.postBurst`. */
   postBurst(offset: number, size: number, receive: Receive<BurstPacket>): Posted {
     return this.#client.postBurst({ session: this.#opened.session, offset, size }, receive);
   }

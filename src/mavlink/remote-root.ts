@@ -17,12 +17,12 @@ export class RemoteRoot {
     this.#path = path;
   }
 
-  /** The vehicle's path of what is named relative to the root; the root itself is ''. */
+  /** The vehicle's path for a path relative to the root; the root is ''. */
   of(path: string): string {
     return posix.join(this.#path, path);
   }
 
-  /** The name may come from anywhere: one that leads out of the root, or cannot be sent, is `bad-name`. */
+  /** Throws `bad-name` for a name that leads out of the root or cannot be sent. */
   ofFile({ path, size }: SourceFile): string {
     const problem = path
       .split('/')
@@ -38,12 +38,12 @@ export class RemoteRoot {
     return remote;
   }
 
-  /** What it means that this folder is not there: the root is the device's trouble, one that was listed a moment ago a change. */
+  /** The error for a missing folder: `unavailable` for the root, `changed` for a folder that a listing has just named. */
   missing(folder: string, cause: unknown): FileSyncError {
     const remote = this.of(folder);
     if (folder !== '')
-      return new FileSyncError('changed', `${remote} went away while it was listed`, { cause });
-    const cure = 'insert an SD card, let the vehicle write its first log, or correct root';
-    return new FileSyncError('unavailable', `the vehicle has no folder ${remote}: ${cure}`, { cause });
+      return new FileSyncError('changed', `${remote} was removed while it was listed`, { cause });
+    const remedy = 'insert an SD card, let the vehicle write its first log, or correct root';
+    return new FileSyncError('unavailable', `the vehicle has no folder ${remote}: ${remedy}`, { cause });
   }
 }

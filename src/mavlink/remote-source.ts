@@ -9,21 +9,21 @@ import { RemoteTree } from './remote-tree.js';
 
 /** A file of a vehicle that is open for reading. */
 export interface OpenFile {
-  /** Bytes, as the open told. */
+  /** Bytes, from the reply to the open. */
   readonly size: number;
   /** All bytes from `offset` to `size`, in order. Throws `changed` if the file ends before. */
   read(offset: number, signal: AbortSignal): ByteStream;
   close(signal: AbortSignal): Promise<void>;
 }
 
-/** The files of a vehicle, by one of the ways to them. Paths are the vehicle's own; what is not there rejects with `not-found`. */
+/** The files of a vehicle over one protocol. Paths are the vehicle's; a missing file or folder rejects with `not-found`. */
 export interface RemoteFiles {
   readonly availability: Observable<Availability>;
-  /** Resolves when the vehicle is there and rejects when it is known to be away. */
+  /** Resolves when the vehicle is online and rejects when it is offline. */
   ready(signal: AbortSignal): Promise<void>;
-  /** What lies directly in a folder. Names that cannot be asked for are left out. */
+  /** The entries directly in a folder. Names that cannot be requested are left out. */
   list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing>;
-  /** One request that tells whether a folder still ends as it did. */
+  /** Whether a folder still ends as it did, by one request. */
   endsAlike?(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
   open(path: string, signal: AbortSignal): Promise<OpenFile>;
   /** CRC-32 as CalcFileCRC32 defines it, of a file of `size` bytes. */
@@ -119,11 +119,11 @@ export class RemoteSource implements Source {
     } finally {
       await open.close(signal);
     }
-    // A vehicle ends a file where it ended at the open: only another open tells whether it has grown since.
+    // A vehicle ends a file where it ended at the open: only another open shows whether the file has grown.
     if (offset < size && !(await this.#isThere(path, size, signal))) throw changed(path);
   }
 
-  /** False if the file is gone. Rejects with `changed` if it has another size. */
+  /** False if the file does not exist. Rejects with `changed` if it has another size. */
   async #isThere(path: string, size: number, signal: AbortSignal): Promise<boolean> {
     try {
       const open = await this.#files.open(path, signal);
@@ -136,7 +136,7 @@ export class RemoteSource implements Source {
     }
   }
 
-  /** Each thing is told once: listings come again and again. */
+  /** Each message is logged once, since listings are repeated. */
   readonly #skipped = (why: string): void => {
     if (this.#warned.has(why)) return;
     this.#warned.add(why);

@@ -4,34 +4,34 @@ import type { Listing, ListingEnd, RemoteEntry } from './listing.js';
 
 /** How folders are listed. Paths are relative to the source's root, which is ''. */
 export interface FolderReader {
-  /** Everything that lies directly in the folder. */
+  /** All entries directly in the folder. */
   list(folder: string, signal: AbortSignal): Promise<Listing>;
-  /** One request that tells whether a folder still ends as it did; if not, it is listed again. */
+  /** Whether a folder still ends as it did, by one request; if not, it is listed again. */
   endsAlike(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
 }
 
-/** A folder as it was listed last. */
+/** A folder at its last listing. */
 interface Known {
   /** Files by name, with their sizes; undefined for a folder. */
   readonly sizes: Map<string, number | undefined>;
   readonly end: ListingEnd | undefined;
 }
 
-/** Folders with folders in them whose newest one is looked into. */
+/** Parent folders whose newest folder is checked for changes. */
 const MAX_PARENTS = 8;
-/** Folders that changed last, which are looked into again. */
+/** Folders changed last that are checked for changes again. */
 const MAX_RECENT = 2;
 
 const byName = new Intl.Collator('en', { numeric: true });
 
 /**
- * The folders of a vehicle, and what they held when they were last listed: most are past days, in which nothing changes any
- * more. A look at the changes asks one folder after the other, one a look, whether it still ends as it did: those that hold folders
- * and the newest ones in them. Only a look at everything (`files`) shows what is gone, and what changed elsewhere.
+ * The folders of a vehicle and their entries at the last listing. Most are of past days and do not change any more. Each
+ * call of `changes` checks one folder, in turn, for the same end: parent folders and the newest folders in them. Only a
+ * full listing (`files`) shows removed files, and changes in other folders.
  */
 export class RemoteTree {
   readonly #reader: FolderReader;
-  /** Empty until everything has been looked at without fault. */
+  /** Empty until a full listing has ended without an error. */
   #known = new Map<string, Known>();
   #stale = new Set<string>();
   #recent: string[] = [];
@@ -51,8 +51,8 @@ export class RemoteTree {
   }
 
   /**
-   * The files of all folders that are seen to have changed, and in any case those beside the `unsettled`, as they are now. Undefined if
-   * everything must be looked at: something is gone that was there, or nothing is known.
+   * The files of all folders that have changed, and of the folders of the `unsettled` files. Undefined if a full listing is
+   * needed: an entry has been removed, or nothing is known.
    */
   async changes(unsettled: readonly string[], signal: AbortSignal): Promise<SourceFile[] | undefined> {
     const known = this.#known;
@@ -61,7 +61,7 @@ export class RemoteTree {
     const folders = await this.#changed(known, unsettled.map(folderOf), signal);
     const files: SourceFile[] = [];
     for (const folder of folders) {
-      const now = await this.#again(folder, known, signal);
+      const now = await this.#listAgain(folder, known, signal);
       if (!now) return undefined;
       files.push(...now);
     }
@@ -69,7 +69,7 @@ export class RemoteTree {
     return files;
   }
 
-  /** We have removed that file. */
+  /** This program has removed the file. */
   removed(path: string): void {
     const folder = folderOf(path);
     this.#known.get(folder)?.sizes.delete(nameOf(path));
@@ -91,7 +91,7 @@ export class RemoteTree {
       if (kind === 'folder') yield* this.#below(below(folder, name), found, signal);
   }
 
-  /** Those that must be listed again, with the help of one request. */
+  /** The folders that must be listed again, found with one request. */
   async #changed(
     known: ReadonlyMap<string, Known>,
     wanted: readonly string[],
@@ -106,7 +106,7 @@ export class RemoteTree {
     return folders;
   }
 
-  /** Where something new is to be expected. */
+  /** The folders in which new entries are expected. */
   #candidates(known: ReadonlyMap<string, Known>): string[] {
     const parents = [...known].filter(([, { sizes }]) => foldersIn(sizes).length > 0).slice(0, MAX_PARENTS);
     const newest = parents.flatMap(([path, { sizes }]) =>
@@ -116,8 +116,8 @@ export class RemoteTree {
     return [...new Set(['', ...parents.map(([path]) => path), ...newest, ...recent])];
   }
 
-  /** The files in a folder, and in those in it that are new; undefined if it, or anything in it, is gone. */
-  async #again(
+  /** The files in a folder and in its new folders; undefined if the folder or an entry has been removed. */
+  async #listAgain(
     folder: string,
     known: Map<string, Known>,
     signal: AbortSignal,
@@ -154,7 +154,7 @@ const sizeByName = ({ kind, name, size }: RemoteEntry) => [name, kind === 'file'
 const foldersIn = (sizes: Known['sizes']): string[] =>
   [...sizes].flatMap(([name, size]) => (size === undefined ? [name] : []));
 
-/** The last one of the listing, and the last one by name: counters and dates go up, file systems fill gaps. */
+/** The last folder of the listing and the last one by name: counters and dates go up, file systems fill gaps. */
 function newestOf(names: readonly string[]): string[] {
   const last = names.at(-1);
   const greatest = names.reduce((one, other) => (byName.compare(one, other) < 0 ? other : one));
@@ -167,7 +167,7 @@ async function gathered(streams: readonly AsyncIterable<SourceFile>[]): Promise<
   return files;
 }
 
-/** What it gives, or `otherwise` if what it asks about is not there any more. */
+/** The value, or `otherwise` if the file or folder does not exist any more. */
 async function orMissing<Value, Other>(
   asking: Promise<Value> | Value,
   otherwise: Other,

@@ -8,7 +8,7 @@ export interface SerialOptions {
   readonly baudRate: number;
 }
 
-/** Gives the `serialport` library, which is an optional dependency. Throws whatever an import throws. */
+/** Loads the `serialport` library, an optional dependency. Throws as an import does. */
 export type LoadSerialPort = () => Promise<typeof import('serialport')>;
 
 /** MAVLink over a serial port: a USB cable or a telemetry radio. */
@@ -38,8 +38,8 @@ async function loaded(load: LoadSerialPort): Promise<typeof import('serialport')
   try {
     return await load();
   } catch (cause) {
-    const cure = 'run "npm install serialport" in the program\'s folder';
-    throw new FileSyncError('unsupported', `serial ports need the package serialport: ${cure}`, { cause });
+    const remedy = 'run "npm install serialport" in the program\'s folder';
+    throw new FileSyncError('unsupported', `serial ports need the package serialport: ${remedy}`, { cause });
   }
 }
 
@@ -54,24 +54,27 @@ const closed = (port: SerialPort) =>
     else resolve();
   });
 
-/** What the library says, in its own words, and what it means. */
+/** Messages of the library and what to report for them. */
 const TROUBLES: readonly (readonly [RegExp, string])[] = [
   [
     /no such file|no such device|not found|ENXIO|ENOENT/i,
-    'is not there: plug the vehicle in, or correct url',
+    'does not exist: plug in the vehicle, or correct url',
   ],
-  [/permission denied|EACCES/i, 'may not be opened: add the user to the group dialout and log in again'],
+  [
+    /permission denied|EACCES/i,
+    'cannot be opened (permission denied): add the user to the group dialout and log in again',
+  ],
   [
     /lock|busy|temporarily unavailable|EBUSY/i,
     'is in use by another program (MAVROS, ModemManager): end that one',
   ],
-  [/baud|EINVAL|invalid argument/i, 'does not take that baud rate: correct it in url'],
+  [/baud|EINVAL|invalid argument/i, 'does not support that baud rate: correct it in url'],
 ];
 
 function trouble(cause: Error | undefined): string {
   const said = cause?.message ?? '';
   const known = TROUBLES.find(([pattern]) => pattern.test(said))?.[1];
-  return known ?? 'was cut off: it is opened anew as soon as it is there again';
+  return known ?? 'was disconnected: it is opened again as soon as it is back';
 }
 
 const kindOf = (cause: Error | undefined) =>

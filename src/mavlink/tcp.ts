@@ -6,10 +6,10 @@ import { duplexConnection } from './duplex-connection.js';
 import type { Transport } from './link.js';
 import type { Endpoint } from './url.js';
 
-/** ms: heartbeats come every second; a peer that vanished without a word is noticed by their absence alone. */
+/** ms: heartbeats come every second; only their absence shows that a peer has vanished. */
 const SILENCE_TIMEOUT_MS = 15_000;
 
-/** MAVLink over a TCP connection that we make. */
+/** MAVLink over a TCP connection, as its client. */
 export function tcpTransport({ host, port }: Endpoint): Transport {
   const name = `TCP ${host}:${port}`;
   const translate = (cause?: Error) => {

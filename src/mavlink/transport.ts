@@ -5,7 +5,7 @@ import { tcpTransport } from './tcp.js';
 import { udpTransport } from './udp.js';
 import type { LinkAddress } from './url.js';
 
-/** The way to an address; nothing is opened yet. */
+/** The transport to an address; nothing is opened yet. */
 export function transportTo(address: LinkAddress, clock: Clock): Transport {
   if (address.kind === 'udp') return udpTransport({ ...address, clock });
   return address.kind === 'tcp' ? tcpTransport(address) : serialTransport(address);

@@ -7,14 +7,14 @@ import type { Clock } from '../ports.js';
 import type { Connection, Transport } from './link.js';
 import type { Endpoint } from './url.js';
 
-/** ms of silence after which another sender may take the learned one's place. */
-const SENDER_LIFETIME = 5_000;
-/** Asked of the kernel, bytes: replies come in bunches. */
-const RECEIVE_BUFFER = 1 << 20;
+/** ms of silence after which another sender may replace the first one. */
+const SENDER_TIMEOUT_MS = 5_000;
+/** Bytes: many replies arrive at once. */
+const RECEIVE_BUFFER_BYTES = 1 << 20;
 
 export interface UdpOptions {
   readonly bind: Endpoint;
-  /** Without it, the first who sends to us is the vehicle. */
+  /** Without it, the first sender is the vehicle. */
   readonly remote?: Endpoint;
   readonly clock: Clock;
 }
@@ -35,15 +35,15 @@ export function udpTransport(options: UdpOptions): Transport {
   };
 }
 
-/** Whom we talk to. */
+/** The other end of the link. */
 interface Peer {
-  /** Undefined while nobody is known. */
+  /** Undefined until it is known. */
   readonly endpoint: Endpoint | undefined;
-  /** Whether a datagram from there is the vehicle's. */
+  /** Whether a datagram from this address is the vehicle's. */
   accepts(from: RemoteInfo): boolean;
 }
 
-/** A named host; its port may be another when it answers, as behind a router. */
+/** A configured host. Its replies may come from another port, as behind a router. */
 async function fixedPeer({ host, port }: Endpoint, bind: Endpoint): Promise<Peer> {
   try {
     const { address } = await lookup(host, { family: isIPv6(bind.host) ? 6 : 4 });
@@ -55,7 +55,7 @@ async function fixedPeer({ host, port }: Endpoint, bind: Endpoint): Promise<Peer
   }
 }
 
-/** The first sender, until it has been silent for a while: two vehicles on one port must not be mixed. */
+/** The first sender, until it has been silent for SENDER_TIMEOUT_MS: two vehicles on one port must not be mixed. */
 class LearnedPeer implements Peer {
   readonly #clock: Clock;
   #endpoint: Endpoint | undefined;
@@ -72,7 +72,7 @@ class LearnedPeer implements Peer {
   accepts({ address, port }: RemoteInfo): boolean {
     const now = this.#clock.monotonic();
     const same = this.#endpoint?.host === address && this.#endpoint.port === port;
-    if (!same && now - this.#heard < SENDER_LIFETIME) return false;
+    if (!same && now - this.#heard < SENDER_TIMEOUT_MS) return false;
     this.#endpoint = { host: address, port };
     this.#heard = now;
     return true;
@@ -110,11 +110,11 @@ class UdpConnection implements Connection {
   }
 }
 
-/** A datagram that the network does not take (no route for the moment) is as lost as one that it takes and loses. */
+/** A datagram that cannot be sent (no route) counts as lost. */
 function ignoreLoss(): void {}
 
 async function bound({ host, port }: Endpoint): Promise<Socket> {
-  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER });
+  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
   try {
     socket.bind(port, host);
     await once(socket, 'listening');
@@ -125,12 +125,12 @@ async function bound({ host, port }: Endpoint): Promise<Socket> {
   }
 }
 
-/** Wrong in the configuration, but other programs end: it is tried again. */
+/** An error of the configuration, but a temporary one: another program may release the port. */
 function cannotBind(host: string, port: number, cause: unknown): FileSyncError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const cure =
+  const remedy =
     code === 'EADDRINUSE'
-      ? 'is taken by another program (MAVROS, QGroundControl, mavlink-router, a second filesync) or another device of this configuration: end that, or give another port in url and have the vehicle send there'
+      ? 'is taken by another program (MAVROS, QGroundControl, mavlink-router, a second filesync) or another device of this configuration: end that, or set another port in url and in the vehicle'
       : 'cannot be opened: name an address of this machine, or 0.0.0.0, and a port above 1023';
-  return new FileSyncError('config', `UDP port ${port} of ${host} ${cure}`, { cause, temporary: true });
+  return new FileSyncError('config', `UDP port ${port} of ${host} ${remedy}`, { cause, temporary: true });
 }

@@ -5,7 +5,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Where a vehicle's MAVLink is. */
+/** The address of a MAVLink link. */
 export type LinkAddress =
   | { readonly kind: 'udp'; readonly bind: Endpoint; readonly remote?: Endpoint }
   | ({ readonly kind: 'tcp' } & Endpoint)
@@ -20,13 +20,13 @@ const BAUD_RATE = 57600;
 const FORMS =
   'udp://BIND_HOST:PORT@ (the vehicle sends here), udp://BIND_HOST:PORT@HOST:PORT, tcp://HOST:PORT or serial:///dev/ttyACM0:921600';
 
-/** Reads the URL forms of MAVROS. Throws `config`, with the forms that there are. */
+/** Reads the URL forms of MAVROS. Throws `config` with the valid forms. */
 export function parseLinkUrl(url: string): LinkAddress {
   const [, scheme, rest = ''] = /^([a-z-]+):\/\/(.*)$/.exec(url) ?? [];
   if (scheme === undefined && url.startsWith('/')) return serial(url, url);
   const parse = SCHEMES.get(scheme ?? '');
-  if (!parse) throw problem(url, 'is no address of a MAVLink link that is known here');
-  if (rest.includes('?')) throw problem(url, 'has ids in it; give them as system_id and component_id');
+  if (!parse) throw problem(url, 'is no address of a MAVLink link');
+  if (rest.includes('?')) throw problem(url, 'contains ids; set system_id and component_id instead');
   return parse(rest, url);
 }
 
@@ -60,7 +60,7 @@ function serial(rest: string, url: string): LinkAddress {
   return { kind: 'serial', path, baudRate: Number(baud) };
 }
 
-/** `HOST`, `HOST:PORT`, `:PORT` or nothing; an IPv6 address stands in brackets. */
+/** `HOST`, `HOST:PORT`, `:PORT` or nothing; an IPv6 address is in brackets. */
 function endpoint(text: string, defaults: Endpoint, url: string): Endpoint {
   const [, bracketed, plain = '', digits] =
     /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]*))(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];

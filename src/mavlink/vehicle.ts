@@ -15,35 +15,35 @@ import { Link, type Transport } from './link.js';
 import { FileTransferProtocol, Heartbeat } from './messages.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
 
-// MAVLink's numbers for what is used here (common message set).
+// MAVLink's numbers (common message set).
 const TYPE_ONBOARD_CONTROLLER = 18;
 const AUTOPILOT_INVALID = 8;
 const STATE_ACTIVE = 4;
 const MAVLINK_VERSION = 3;
 
-/** ms between our heartbeats; as often we look whether the vehicle's have stopped. */
-const HEARTBEAT_INTERVAL = 1_000;
-/** Ours until the vehicle's is known. */
+/** ms between heartbeats of this program, and between two checks of the vehicle's. */
+const HEARTBEAT_INTERVAL_MS = 1_000;
+/** System id of this program until the vehicle's is known. */
 const DEFAULT_SYSTEM = 1;
 
 export interface VehicleOptions {
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Our own system id. Default: the vehicle's, as a companion computer has it. */
+  /** System id of this program. Default: the vehicle's, as for a companion computer. */
   readonly systemId?: number | undefined;
-  /** Our own component id; nobody else on the vehicle's network may have it. */
+  /** Component id of this program, unique on the vehicle's network. */
   readonly componentId: number;
-  /** The system id of the vehicle. Default: that of the first autopilot that is heard. */
+  /** System id of the vehicle. Default: that of the first autopilot that sends a heartbeat. */
   readonly targetSystem?: number | undefined;
 }
 
-/** One vehicle on a link: its heartbeats and ours, and messages to and from its autopilot. */
+/** One vehicle on a link: heartbeats in both directions, and messages to and from its autopilot. */
 export class Vehicle {
-  /** Connects when it is subscribed to. The first value comes when something is known, after some 5 s at the latest. */
+  /** Connects at the first subscription. The first value comes with a heartbeat, or after some 5 s. */
   readonly availability: Observable<Availability>;
   readonly #options: VehicleOptions;
   readonly #link: Link;
-  readonly #presence: HeartbeatMonitor;
+  readonly #monitor: HeartbeatMonitor;
   readonly #decoder = new FrameDecoder();
   readonly #states = new ReplaySubject<Availability>(1);
   readonly #closing = new AbortController();
@@ -54,7 +54,7 @@ export class Vehicle {
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
     this.#options = options;
-    this.#presence = new HeartbeatMonitor(transport.name, clock, targetSystem);
+    this.#monitor = new HeartbeatMonitor(transport.name, clock, targetSystem);
     this.#link = new Link(transport, clock, {
       receive: bytes => this.#receive(bytes),
       changed: trouble => this.#linkChanged(trouble),
@@ -71,31 +71,30 @@ export class Vehicle {
     return this.#closing.signal;
   }
 
-  /** Why the vehicle is away; undefined if it is there or nothing is known yet. */
+  /** Why the vehicle is offline; undefined if it is online or not known yet. */
   get absence(): FileSyncError | undefined {
-    const state = this.#presence.state;
+    const state = this.#monitor.state;
     if (state?.available !== false) return undefined;
-    const { kind = 'unavailable', temporary = true } = this.#presence.trouble ?? {};
+    const { kind = 'unavailable', temporary = true } = this.#monitor.trouble ?? {};
     return new FileSyncError(kind, state.reason, { temporary });
   }
 
-  /** Connects if need be. Resolves when the vehicle is there; rejects as soon as it is known to be away. */
+  /** Connects if needed. Resolves when the vehicle is online; rejects as soon as it counts as offline. */
   async ready(signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     throwIfAborted(this.closed);
     this.#open();
-    const known = this.#states.pipe(filter(() => this.#presence.state !== undefined));
+    const known = this.#states.pipe(filter(() => this.#monitor.state !== undefined));
     const ended = fromEvent(signal, 'abort');
-    if (!this.#presence.state)
-      await firstValueFrom(known.pipe(takeUntil(ended)), { defaultValue: undefined });
+    if (!this.#monitor.state) await firstValueFrom(known.pipe(takeUntil(ended)), { defaultValue: undefined });
     throwIfAborted(signal);
     throwIfAborted(this.closed);
     if (this.absence) throw this.absence;
   }
 
-  /** Lost while the vehicle is not known. */
+  /** The payload is lost while the vehicle is not known. */
   sendFtp(payload: FtpPayload): void {
-    const { target } = this.#presence;
+    const { target } = this.#monitor;
     if (!target) return;
     const message = FileTransferProtocol.encode({
       targetNetwork: 0,
@@ -106,7 +105,7 @@ export class Vehicle {
     this.#send(FileTransferProtocol.id, message);
   }
 
-  /** Sets who hears what the autopilot says to us about files. */
+  /** Sets the listener for the autopilot's file transfer messages to this program. */
   onFtp(listener: (payload: FtpPayload) => void): void {
     this.#ftpListener = listener;
   }
@@ -121,12 +120,12 @@ export class Vehicle {
 
   get #system(): number {
     const { systemId, targetSystem } = this.#options;
-    return systemId ?? this.#presence.target?.system ?? targetSystem ?? DEFAULT_SYSTEM;
+    return systemId ?? this.#monitor.target?.system ?? targetSystem ?? DEFAULT_SYSTEM;
   }
 
   #open(): void {
     if (this.#beating || this.closed.aborted) return;
-    this.#presence.linkOpened();
+    this.#monitor.linkOpened();
     this.#link.open();
     this.#beating = this.#beat();
   }
@@ -135,12 +134,12 @@ export class Vehicle {
     while (!this.closed.aborted) {
       this.#send(Heartbeat.id, OUR_HEARTBEAT);
       this.#publish();
-      await this.#options.clock.sleep(HEARTBEAT_INTERVAL, this.closed).catch(() => undefined);
+      await this.#options.clock.sleep(HEARTBEAT_INTERVAL_MS, this.closed).catch(() => undefined);
     }
   }
 
   #linkChanged(trouble: FileSyncError | undefined): void {
-    this.#presence.linkChanged(trouble);
+    this.#monitor.linkChanged(trouble);
     if (!trouble) this.#send(Heartbeat.id, OUR_HEARTBEAT);
     this.#publish();
   }
@@ -159,13 +158,13 @@ export class Vehicle {
   }
 
   #heartbeat(frame: Frame): void {
-    this.#presence.heartbeat(frame);
+    this.#monitor.heartbeat(frame);
     this.#publish();
   }
 
-  /** Replies to other clients on the same link are none of our business. */
+  /** Replies to other clients on the same link are ignored. */
   #ftp({ system, component, payload }: Frame): void {
-    const { target } = this.#presence;
+    const { target } = this.#monitor;
     if (system !== target?.system || component !== target.component) return;
     const { targetSystem, targetComponent, payload: content } = FileTransferProtocol.decode(payload);
     const ours = targetSystem === this.#system && targetComponent === this.#options.componentId;
@@ -173,7 +172,7 @@ export class Vehicle {
   }
 
   #publish(): void {
-    const { state } = this.#presence;
+    const { state } = this.#monitor;
     if (state) this.#states.next(state);
   }
 }

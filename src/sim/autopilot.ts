@@ -9,7 +9,7 @@ import { COMPONENT, SYSTEM, type Address, type Network, type Outgoing } from './
 import type { Personality } from './personality.js';
 import type { FileTraffic } from './traffic.js';
 
-// MAVLink's numbers for what is used here.
+// MAVLink's numbers.
 const TYPE_QUADROTOR = 2;
 const STATE_ACTIVE = 4;
 const MODE_FLAG_ARMED = 128;
@@ -18,12 +18,12 @@ const CMD_COMPONENT_ARM_DISARM = 400;
 const RESULT_ACCEPTED = 0;
 const RESULT_UNSUPPORTED = 3;
 
-const HEARTBEAT_INTERVAL = 1000;
-/** ms by which a burst may be ahead of its pace: timers are no finer. And what it may catch up on. */
-const AHEAD = 2;
-const BEHIND = 10;
-/** ms for which somebody who was heard gets heartbeats. */
-const PEER_LIFETIME = 60_000;
+const HEARTBEAT_INTERVAL_MS = 1000;
+/** ms by which a burst may be ahead of its pace, since timers are no finer, and by which it may catch up. */
+const MAX_AHEAD_MS = 2;
+const MAX_BEHIND_MS = 10;
+/** ms for which a client gets heartbeats after its latest frame. */
+const PEER_TIMEOUT_MS = 60_000;
 
 interface Peer {
   readonly address: Address;
@@ -36,7 +36,7 @@ export interface SimStats {
   readonly requests: number;
   /** Data bytes of files that were sent, whether they arrived or not. */
   readonly bytesServed: number;
-  /** Packets that the impairments took, both ways. */
+  /** Packets that the impairments dropped, in both directions. */
   readonly packetsDropped: number;
   /** By the vehicle's path, such as `/log/a.ulg`. */
   readonly files: ReadonlyMap<string, FileTraffic>;
@@ -44,18 +44,18 @@ export interface SimStats {
 
 /** A running simulated autopilot. */
 export interface Sim {
-  /** Where it listens. */
+  /** The address on which it listens. */
   readonly address: Address;
   readonly stats: SimStats;
   readonly armed: boolean;
-  /** Tells it with a heartbeat at once. */
+  /** Sends a heartbeat at once. */
   arm(armed: boolean): void;
   toggleArmed(): void;
-  /** Counts from zero again, but for the dropped packets. */
+  /** Sets all counts but the dropped packets to zero. */
   resetStats(): void;
   /**
-   * From now on no byte of the file from `offset` (default 0) on is sent: requests for it stay without an answer.
-   * The result ends that.
+   * From now on no byte of the file from `offset` (default 0) on is sent: requests for it stay unanswered.
+   * The returned function ends that.
    */
   hold(path: string, offset?: number): () => void;
   /** Frees the port and closes all files; a second call does nothing. */
@@ -68,11 +68,11 @@ export interface AutopilotOptions {
   readonly logger: Logger;
 }
 
-/** The vehicle behind the socket: heartbeats, arming, and the file server. */
+/** The simulated vehicle: heartbeats, arming, and the file server. */
 export class Autopilot implements Sim {
   readonly address: Address;
   readonly #network: Network;
-  readonly #how: Personality;
+  readonly #personality: Personality;
   readonly #clock: Clock;
   readonly #server: FtpServer;
   /** By host and port. */
@@ -84,12 +84,12 @@ export class Autopilot implements Sim {
   /** Monotonic ms at which the next packet of a burst is due. */
   #burstDue = 0;
 
-  constructor(network: Network, folder: Folder, how: Personality, options: AutopilotOptions) {
+  constructor(network: Network, folder: Folder, personality: Personality, options: AutopilotOptions) {
     this.address = network.address;
     this.#network = network;
-    this.#how = how;
+    this.#personality = personality;
     this.#clock = options.clock;
-    this.#server = new FtpServer(folder, how, options.clock, options.logger);
+    this.#server = new FtpServer(folder, personality, options.clock, options.logger);
     if (options.to) this.#peers.set(keyOf(options.to), { address: options.to, heard: Infinity });
     network.onFrame((frame, from) => this.#receive(frame, from));
     void this.#live();
@@ -134,12 +134,12 @@ export class Autopilot implements Sim {
       this.#forgetSilentPeers();
       this.#sendHeartbeats();
       await this.#server.expire();
-      await this.#clock.sleep(HEARTBEAT_INTERVAL, signal).catch(() => undefined);
+      await this.#clock.sleep(HEARTBEAT_INTERVAL_MS, signal).catch(() => undefined);
     }
   }
 
   #sendHeartbeats(): void {
-    const { customMode, autopilot, baseMode, systemStatus } = this.#how.heartbeat;
+    const { customMode, autopilot, baseMode, systemStatus } = this.#personality.heartbeat;
     const payload = Heartbeat.encode({
       customMode,
       type: TYPE_QUADROTOR,
@@ -153,7 +153,7 @@ export class Autopilot implements Sim {
   }
 
   #forgetSilentPeers(): void {
-    const oldest = this.#clock.monotonic() - PEER_LIFETIME;
+    const oldest = this.#clock.monotonic() - PEER_TIMEOUT_MS;
     for (const [key, { heard }] of this.#peers) {
       if (heard >= oldest) continue;
       this.#peers.delete(key);
@@ -199,9 +199,9 @@ export class Autopilot implements Sim {
   async #burstReady(): Promise<void> {
     await this.#network.ready();
     const now = this.#clock.monotonic();
-    this.#burstDue = Math.max(this.#burstDue, now - BEHIND) + this.#how.burst.interval;
+    this.#burstDue = Math.max(this.#burstDue, now - MAX_BEHIND_MS) + this.#personality.burst.interval;
     const ahead = this.#burstDue - now;
-    if (ahead > AHEAD) await this.#clock.sleep(ahead, this.#closing.signal).catch(() => undefined);
+    if (ahead > MAX_AHEAD_MS) await this.#clock.sleep(ahead, this.#closing.signal).catch(() => undefined);
   }
 
   #receiveCommand({ payload, system, component }: Frame, from: Address): void {
@@ -227,7 +227,7 @@ function framed(
 
 const keyOf = ({ host, port }: Address) => `${host}:${port}`;
 
-/** 0 is everybody. */
+/** The id 0 addresses all. */
 function isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
   const { targetSystem, targetComponent } = target;
   return [0, SYSTEM].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);

@@ -5,32 +5,32 @@ import { readData } from './reading.js';
 import type { Session, Sessions } from './sessions.js';
 import type { Traffic } from './traffic.js';
 
-/** A burst under way. */
+/** A burst that is being sent. */
 interface Burst {
   readonly session: Session;
   readonly from: Requester;
   /** Data bytes of a packet. */
   readonly size: number;
-  /** Of the next packet. */
+  /** Sequence number of the next packet. */
   sequence: number;
-  /** Of the next packet. */
+  /** Offset of the next packet. */
   offset: number;
-  /** Sent so far. */
+  /** Packets sent. */
   packets: number;
 }
 
 type Send = (reply: FtpPayload, from: Requester) => void;
 
-/** Answers burst requests, one burst at a time; a new one takes the place of the old. */
+/** Answers burst requests, one burst at a time; a new one ends the old one. */
 export class Bursts {
-  readonly #how: Personality;
+  readonly #personality: Personality;
   readonly #sessions: Sessions;
   readonly #traffic: Traffic;
   readonly #send: Send;
   #current: Burst | undefined;
 
-  constructor(how: Personality, sessions: Sessions, traffic: Traffic, send: Send) {
-    this.#how = how;
+  constructor(personality: Personality, sessions: Sessions, traffic: Traffic, send: Send) {
+    this.#personality = personality;
     this.#sessions = sessions;
     this.#traffic = traffic;
     this.#send = send;
@@ -39,12 +39,12 @@ export class Bursts {
   /** Resolves when other requests may be served. Throws a Nak if there is no such session. */
   async begin(request: FtpPayload, from: Requester): Promise<undefined> {
     const session = this.#sessions.find(from, request.session, 'read');
-    const size = this.#how.burst.size(request);
+    const size = this.#personality.burst.size(request);
     const { sequence, offset } = request;
     const burst = { session, from, size, sequence: (sequence + 1) & 0xffff, offset, packets: 0 };
     this.#current = burst;
     const over = this.#run(burst);
-    if (this.#how.burst.blocks) await over;
+    if (this.#personality.burst.blocks) await over;
   }
 
   async #run(burst: Burst): Promise<void> {
@@ -54,7 +54,7 @@ export class Bursts {
     }
   }
 
-  /** Sends the next packet; false if that was the last one. */
+  /** Sends the next packet; false if it was the last one. */
   async #step(burst: Burst): Promise<boolean> {
     const { file } = burst.session;
     if (this.#traffic.isHeld(file.path, burst.offset, burst.size)) return false;
@@ -65,19 +65,19 @@ export class Bursts {
       return false;
     }
     this.#traffic.count(file.path, burst.offset, data.length);
-    return this.#give(burst, data);
+    return this.#sendData(burst, data);
   }
 
   async #read(burst: Burst): Promise<Uint8Array | Nak> {
     try {
-      return await readData(burst.session.file, this.#how.files, burst.offset, burst.size);
+      return await readData(burst.session.file, this.#personality.files, burst.offset, burst.size);
     } catch (error) {
       return error instanceof Nak ? error : new Nak(FtpErrorCode.FAIL_ERRNO, errnoOf(error));
     }
   }
 
-  #give(burst: Burst, data: Uint8Array): boolean {
-    const { packets, marksEnd } = this.#how.burst;
+  #sendData(burst: Burst, data: Uint8Array): boolean {
+    const { packets, marksEnd } = this.#personality.burst;
     const last = burst.packets + 1 === packets;
     const complete = last || (marksEnd && data.length < burst.size);
     this.#emit(burst, { opcode: Opcode.ACK, burstComplete: complete, offset: burst.offset, data });
@@ -88,8 +88,8 @@ export class Bursts {
 
   #refuse(burst: Burst, { code, errno }: Nak): void {
     const data = Uint8Array.from(code === FtpErrorCode.FAIL_ERRNO ? [code, errno ?? 0] : [code]);
-    const { marksEnd } = this.#how.burst;
-    // ArduPilot's is an ordinary NAK, without an offset, if no data went before it (seen).
+    const { marksEnd } = this.#personality.burst;
+    // ArduPilot's is an ordinary NAK, without an offset, if no data came before (seen).
     const ordinary = marksEnd && burst.packets === 0;
     const offset = ordinary ? 0 : burst.offset;
     this.#emit(burst, { opcode: Opcode.NAK, burstComplete: marksEnd && !ordinary, offset, data });

@@ -1,6 +1,6 @@
 import type { FtpErrorCode, FtpPayload } from '../mavlink/ftp-payload.js';
 
-/** Who sent a request, and the way back. */
+/** The client that sent a request, and the link back to it. */
 export interface Requester {
   /** Equal for equal system, component and address. */
   readonly id: string;
@@ -9,23 +9,23 @@ export interface Requester {
   ready(): Promise<void>;
 }
 
-/** What an ACK brings, beside what it repeats of its request. */
+/** The content of an ACK, besides the fields that repeat the request. */
 export interface Answer {
   readonly data: Uint8Array;
-  /** Where it is not the request's own. */
+  /** The session, where it differs from the request's. */
   readonly session?: number;
 }
 
 export const NOTHING: Answer = { data: new Uint8Array(0) };
 
-/** Four bytes, as sizes and checksums are answered. */
+/** Four bytes, little-endian, for sizes and checksums. */
 export function uint32(value: number): Uint8Array {
   const data = new Uint8Array(4);
   new DataView(data.buffer).setUint32(0, value, true);
   return data;
 }
 
-/** A request that is refused. `errno` is what the vehicle's file system said; without one, an older one may speak. */
+/** A refused request. `errno` is that of the vehicle's file system; without one, an older errno may be sent. */
 export class Nak extends Error {
   readonly code: FtpErrorCode;
   readonly errno: number | undefined;

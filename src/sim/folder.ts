@@ -33,7 +33,7 @@ export interface EntryStat {
  * The files below one folder of the host, by the vehicle's names (`/log/a.ulg`). Nothing outside the folder can be
  * reached: `..` ends at the root and a symbolic link that leads out does not exist. Names are byte strings (one
  * character a byte, Node's `latin1`), since a name on a disk or on the wire need not be UTF-8. Methods reject with
- * Node's own file errors, whose number is what a vehicle would answer.
+ * Node's file errors, whose errno is the one that a vehicle would send.
  */
 export class Folder {
   readonly #root: string;
@@ -78,7 +78,7 @@ export class Folder {
 
   async open(path: string, mode: OpenMode): Promise<OpenFile> {
     const place = mode === 'read' ? await this.#existing(path) : await this.#existingOrNew(path);
-    // The place holds no link that was followed; O_NOFOLLOW keeps a dangling one from being made good outside.
+    // The path contains no link; O_NOFOLLOW keeps a dangling link from creating a file outside.
     const handle = await fs.open(bytes(place), FLAGS[mode] | constants.O_NOFOLLOW, 0o666);
     return OpenFile.of(handle, readable(path), this.#clock);
   }
@@ -113,7 +113,7 @@ export class Folder {
     await fs.truncate(bytes(await this.#existing(path)), size);
   }
 
-  /** Where something that is there really is, links followed. */
+  /** The real path of an existing file or folder, links followed. */
   async #existing(path: string): Promise<string> {
     return this.#inside(await fs.realpath(bytes(this.#root + clean(path)), { encoding: 'latin1' }));
   }
@@ -126,7 +126,7 @@ export class Folder {
     }
   }
 
-  /** The place of a name itself, last link not followed: to make, remove or rename it. */
+  /** The path of a name, with a link at its end not followed: to make, remove or rename it. */
   async #beside(path: string): Promise<string> {
     const { dir, base } = posix.parse(clean(path));
     if (base === '') throw noSuchFile();
@@ -142,10 +142,10 @@ export class Folder {
 
 const PARENT = (name: '.' | '..'): FolderEntry => ({ name, type: 'directory' });
 
-/** An absolute path without `.` and `..`; above the root is the root. */
+/** An absolute path without `.` and `..`; the parent of the root is the root. */
 export const clean = (path: string): string => posix.join('/', path);
 
-/** As people write it. */
+/** The path for messages. */
 const readable = (path: string): string => bytes(clean(path)).toString();
 
 const bytes = (path: string): Buffer => Buffer.from(path, 'latin1');

@@ -11,48 +11,50 @@ import { Traffic } from './traffic.js';
 const EEXIST = 17;
 const ENOENT = 2;
 
-/** A reply that is kept in case its request comes again. */
+/** A reply that is kept for a repetition of its request. */
 interface Kept {
   readonly reply: FtpPayload;
   readonly owner: string;
 }
 
-/** The server's end of the MAVLink file transfer protocol. Requests are served one by one, in their order. */
+/** A server of the MAVLink file transfer protocol. Requests are served one by one, in their order. */
 export class FtpServer {
   readonly traffic = new Traffic();
-  readonly #how: Personality;
+  readonly #personality: Personality;
   readonly #logger: Logger;
   readonly #sessions: Sessions;
   readonly #operations: Operations;
   readonly #bursts: Bursts;
   #inbox: (() => Promise<void>)[] = [];
-  /** Ends when the inbox is empty. */
+  /** Resolves when the inbox is empty. */
   #work: Promise<void> | undefined;
   #kept: Kept | undefined;
-  /** Of the last failure that told one. */
+  /** The errno of the last failure that had one. */
   #errno: number | undefined;
 
-  constructor(folder: Folder, how: Personality, clock: Clock, logger: Logger) {
-    this.#how = how;
+  constructor(folder: Folder, personality: Personality, clock: Clock, logger: Logger) {
+    this.#personality = personality;
     this.#logger = logger;
-    this.#sessions = new Sessions(how.sessions, clock);
-    this.#operations = new Operations(folder, how, this.#sessions, this.traffic);
-    this.#bursts = new Bursts(how, this.#sessions, this.traffic, (reply, from) => this.#send(reply, from));
+    this.#sessions = new Sessions(personality.sessions, clock);
+    this.#operations = new Operations(folder, personality, this.#sessions, this.traffic);
+    this.#bursts = new Bursts(personality, this.#sessions, this.traffic, (reply, from) =>
+      this.#send(reply, from),
+    );
   }
 
-  /** Never throws; replies go to the requester, some at once and some later. */
+  /** Never throws; replies go to the requester, at once or later. */
   receive(request: FtpPayload, from: Requester): void {
     this.traffic.requests++;
     this.#inbox.push(() => this.#serve(request, from));
     this.#work ??= this.#serveAll();
   }
 
-  /** Closes idle sessions; they are also looked at before each request. */
+  /** Closes idle sessions, as each request does. */
   async expire(): Promise<void> {
     if (await this.#sessions.expire()) this.#kept = undefined;
   }
 
-  /** From now on no byte of the file from `offset` on is sent. The result ends that. */
+  /** From now on no byte of the file from `offset` on is sent. The returned function ends that. */
   hold(path: string, offset: number): () => void {
     this.traffic.hold(path, offset);
     return () => {
@@ -61,10 +63,10 @@ export class FtpServer {
     };
   }
 
-  /** To be called when no more requests arrive. */
+  /** Must be called after the last request. */
   async close(): Promise<void> {
     this.#inbox = [];
-    // Ends a burst under way; then the request in hand may open one more file.
+    // This ends a burst; the request that is being served may open one more file.
     await this.#sessions.close();
     await this.#work;
     await this.#sessions.close();
@@ -90,7 +92,7 @@ export class FtpServer {
     if (this.#kept?.reply.sequence !== after(request.sequence)) return undefined;
     const { reply, owner } = this.#kept;
     const own = owner === from.id && reply.session === request.session;
-    return own || !this.#how.replies.keptPerSession ? reply : undefined;
+    return own || !this.#personality.replies.keptPerSession ? reply : undefined;
   }
 
   async #answer(request: FtpPayload, from: Requester): Promise<FtpPayload | undefined> {
@@ -109,7 +111,7 @@ export class FtpServer {
   }
 
   #reply(opcode: Opcode, request: FtpPayload, { data, session }: Answer): FtpPayload {
-    const repeated = this.#how.replies.repeatsOffset(request.opcode, opcode === Opcode.ACK);
+    const repeated = this.#personality.replies.repeatsOffset(request.opcode, opcode === Opcode.ACK);
     return {
       sequence: after(request.sequence),
       session: session ?? request.session,
@@ -123,15 +125,15 @@ export class FtpServer {
   }
 
   #send(reply: FtpPayload, from: Requester): void {
-    if (reply.size <= this.#how.replies.keptUpTo) this.#kept = { reply, owner: from.id };
+    if (reply.size <= this.#personality.replies.keptUpTo) this.#kept = { reply, owner: from.id };
     from.send(reply);
   }
 
   #refusal(error: unknown): Uint8Array {
     const { code, errno } = this.#toNak(error);
-    if (!this.#how.replies.stickyErrno || errno !== undefined) this.#errno = errno;
-    const told = this.#translated(code);
-    return Uint8Array.from(told === FtpErrorCode.FAIL_ERRNO ? [told, this.#errno ?? 0] : [told]);
+    if (!this.#personality.replies.stickyErrno || errno !== undefined) this.#errno = errno;
+    const sent = this.#translated(code);
+    return Uint8Array.from(sent === FtpErrorCode.FAIL_ERRNO ? [sent, this.#errno ?? 0] : [sent]);
   }
 
   #toNak(error: unknown): Pick<Nak, 'code' | 'errno'> {
@@ -142,7 +144,7 @@ export class FtpServer {
     return { code: FtpErrorCode.FAIL, errno };
   }
 
-  /** Two errnos have codes of their own; PX4's "exists" speaks over every other code (seen). */
+  /** Two errnos have their own codes; PX4's EEXIST replaces every other code (seen). */
   #translated(code: FtpErrorCode): FtpErrorCode {
     if (this.#errno === EEXIST) return FtpErrorCode.FILE_EXISTS;
     return this.#errno === ENOENT && code === FtpErrorCode.FAIL_ERRNO ? FtpErrorCode.FILE_NOT_FOUND : code;

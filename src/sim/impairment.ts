@@ -1,10 +1,10 @@
 import type { Clock } from '../ports.js';
 
-/** How bad the link is, in each direction by itself. */
+/** The impairments of a link, in each direction separately. */
 export interface Impairments {
   /** Share of packets that are lost, 0 to 1. */
   readonly loss: number;
-  /** One way, ms. */
+  /** ms, in one direction. */
   readonly delay: number;
   /** Bytes a second; Infinity is unlimited. */
   readonly rate: number;
@@ -12,15 +12,15 @@ export interface Impairments {
   readonly dup: number;
   /** Share of packets that arrive after later ones. */
   readonly reorder: number;
-  /** Equal seeds meet equal packets with equal luck. */
+  /** Equal seeds impair equal packets equally. */
   readonly seed: number;
 }
 
 export const UNIMPAIRED: Impairments = { loss: 0, delay: 0, rate: Infinity, dup: 0, reorder: 0, seed: 1 };
 
-/** ms by which a reordered packet comes late. */
+/** ms by which a reordered packet is delayed. */
 const REORDER_DELAY_MS = 20;
-/** ms of sending that may wait in front of a slow link; what comes on top is dropped, as a radio's buffer does. */
+/** ms of sending that may wait in front of a slow link; packets beyond that are dropped, as by a radio's buffer. */
 const MAX_BACKLOG_MS = 2000;
 /** ms of backlog from which a burst waits for the link. */
 const CONGESTED_AT_MS = 20;
@@ -31,24 +31,24 @@ interface Waiting {
   deliver(): void;
 }
 
-/** One direction of a link. Packets that nothing happens to are delivered at once, in the same turn. */
+/** One direction of a link. Unimpaired packets are delivered at once, in the same turn of the event loop. */
 export class Impairment {
-  readonly #how: Impairments;
+  readonly #impairments: Impairments;
   readonly #clock: Clock;
   readonly #random: () => number;
   /** Ordered by `due`. */
   #waiting: Waiting[] = [];
-  /** Monotonic ms at which the link has sent what it was given. */
+  /** Monotonic ms at which the link has sent all packets. */
   #idleAt = 0;
   #wakeUp: AbortController | undefined;
   #delivering = false;
   #closed = false;
   #dropped = 0;
 
-  constructor(how: Impairments, clock: Clock, direction: number) {
-    this.#how = how;
+  constructor(impairments: Impairments, clock: Clock, direction: number) {
+    this.#impairments = impairments;
     this.#clock = clock;
-    this.#random = seededRandom(how.seed * 8 + direction);
+    this.#random = seededRandom(impairments.seed * 8 + direction);
   }
 
   /** Packets lost so far. */
@@ -58,21 +58,21 @@ export class Impairment {
 
   /** Calls `deliver` never, once or twice, now or later. */
   send(size: number, deliver: () => void): void {
-    if (this.#strikes(this.#how.loss)) {
+    if (this.#strikes(this.#impairments.loss)) {
       this.#dropped++;
       return;
     }
     this.#transmit(size, deliver);
-    if (this.#strikes(this.#how.dup)) this.#transmit(size, deliver);
+    if (this.#strikes(this.#impairments.dup)) this.#transmit(size, deliver);
   }
 
-  /** ms to wait until the link can take more without a growing backlog; 0: now. */
+  /** ms until the link can send more without a growing backlog; 0: now. */
   get congestion(): number {
     const backlog = this.#idleAt - this.#clock.monotonic();
     return backlog > CONGESTED_AT_MS ? backlog - CONGESTED_AT_MS / 2 : 0;
   }
 
-  /** What is under way is lost. */
+  /** Packets in flight are lost. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];
@@ -90,8 +90,11 @@ export class Impairment {
       this.#dropped++;
       return;
     }
-    this.#idleAt = start + (size / this.#how.rate) * 1000;
-    const due = this.#idleAt + this.#how.delay + (this.#strikes(this.#how.reorder) ? REORDER_DELAY_MS : 0);
+    this.#idleAt = start + (size / this.#impairments.rate) * 1000;
+    const due =
+      this.#idleAt +
+      this.#impairments.delay +
+      (this.#strikes(this.#impairments.reorder) ? REORDER_DELAY_MS : 0);
     if (due <= now) deliver();
     else this.#enqueue({ due, deliver });
   }
@@ -126,7 +129,7 @@ export class Impairment {
   }
 }
 
-/** Numbers in [0, 1) that only the seed decides (Tommy Ettinger's Mulberry32, public domain). */
+/** Numbers in [0, 1) that depend only on the seed (Tommy Ettinger's Mulberry32, public domain). */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {

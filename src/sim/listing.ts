@@ -3,10 +3,10 @@ import { errnoOf, Nak } from './exchange.js';
 import { clean, type Folder, type FolderEntry } from './folder.js';
 import type { ListingRules } from './personality.js';
 
-/** Which listing is asked for. */
+/** The listing that is requested. */
 export interface ListingRequest {
   readonly path: string;
-  /** Entries to pass over. */
+  /** Entries to skip. */
   readonly offset: number;
   /** Also the time of the last change of each file. */
   readonly withTime: boolean;
@@ -20,19 +20,19 @@ export async function packListing(
 ): Promise<Uint8Array> {
   const texts = listedTexts(folder, rules, asked);
   const parts: Buffer[] = [];
-  let room = MAX_DATA;
+  let space = MAX_DATA;
   let more = false;
   for await (const text of texts) {
-    more = text.length > room;
+    more = text.length > space;
     if (more) break;
     parts.push(text);
-    room -= text.length;
+    space -= text.length;
   }
   if (parts.length === 0 && isEnd(rules, asked, more)) throw new Nak(FtpErrorCode.EOF);
   return Buffer.concat(parts);
 }
 
-/** Nothing fitted, or nothing was there. */
+/** Whether a packet without entries ends the listing. */
 function isEnd(rules: ListingRules, asked: ListingRequest, more: boolean): boolean {
   if (!rules.emptyPackets) return true;
   return !more && asked.offset > 0;
@@ -46,7 +46,7 @@ async function* listedTexts(
 ): AsyncGenerator<Buffer> {
   let skip = asked.offset;
   for (const entry of await entriesOf(folder, rules, asked.path)) {
-    // Only a link's target must be looked at to know whether the entry counts.
+    // Only for a link must the target be checked to know whether the entry counts.
     const known = skip > 0 && entry.type !== 'link' && rules.mark(entry) !== undefined;
     const text = known ? '' : await describe(folder, rules, asked, entry);
     if (text === undefined) continue;

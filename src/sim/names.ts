@@ -1,20 +1,20 @@
 import { FtpErrorCode, MAX_DATA, type FtpPayload } from '../mavlink/ftp-payload.js';
 import { Nak } from './exchange.js';
 
-// How the two autopilots take file names out of a request. Names are byte strings, see Folder.
+// How the two autopilots parse the file names of a request. Names are byte strings, see Folder.
 
-/** PX4 takes `size` bytes, up to the first NUL, and refuses the way up. */
+/** PX4 takes `size` bytes, up to the first NUL, and refuses `..`. */
 export function px4Name(request: FtpPayload): string {
-  return withoutWayUp(text(request).split('\0', 1)[0] ?? '');
+  return withoutParents(text(request).split('\0', 1)[0] ?? '');
 }
 
 export function px4Names(request: FtpPayload): [string, string] {
   const [from = '', to] = text(request).split('\0');
   if (to === undefined) throw new Nak(FtpErrorCode.FAIL_ERRNO);
-  return [withoutWayUp(from), withoutWayUp(to)];
+  return [withoutParents(from), withoutParents(to)];
 }
 
-/** ArduPilot wants `size` to agree with the name, with or without its NUL. */
+/** ArduPilot requires `size` to match the name, with or without its NUL. */
 export function ardupilotName(request: FtpPayload): string {
   const [name = ''] = content(request).split('\0', 1);
   return sized(request, name.length, name);
@@ -31,7 +31,7 @@ function sized<Names>(request: FtpPayload, length: number, names: Names): Names 
   return names;
 }
 
-function withoutWayUp(name: string): string {
+function withoutParents(name: string): string {
   if (name.split('/').includes('..')) throw new Nak(FtpErrorCode.FILE_PROTECTED);
   return name;
 }

@@ -22,10 +22,10 @@ export interface Outgoing {
 export const SYSTEM = 1;
 export const COMPONENT = 1;
 
-/** Asked of the kernel, for clients with many requests in flight; bytes. */
-const SOCKET_BUFFER = 1024 * 1024;
-/** Burst packets that are sent in one turn of the event loop, so that requests get through in between. */
-const PACKETS_A_TURN = 8;
+/** Bytes, for clients with many requests in flight. */
+const SOCKET_BUFFER_BYTES = 1024 * 1024;
+/** Burst packets that are sent in one turn of the event loop; requests are received in between. */
+const PACKETS_PER_TURN = 8;
 
 export interface NetworkOptions {
   readonly listen: Address;
@@ -36,14 +36,14 @@ export interface NetworkOptions {
 
 export type FrameListener = (frame: Frame, from: Address) => void;
 
-/** MAVLink over one UDP socket, as well or as badly as the impairments say. */
+/** MAVLink over one UDP socket, with impairments. */
 export class Network {
   readonly address: Address;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #in: Impairment;
   readonly #out: Impairment;
-  /** By themselves, so that the luck of files does not depend on the time that they take. */
+  /** Impaired separately, so that the losses of files do not depend on the time. */
   readonly #heartbeats: Impairment;
   readonly #closing = new AbortController();
   #onFrame: FrameListener = () => undefined;
@@ -63,10 +63,13 @@ export class Network {
     socket.on('error', error => logger.log('warn', `UDP: ${error.message}`));
   }
 
-  /** Throws `config` if the port cannot be had. */
+  /** Throws `config` if the port cannot be bound. */
   static async open(options: NetworkOptions): Promise<Network> {
     const { host, port } = options.listen;
-    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: SOCKET_BUFFER });
+    const socket = createSocket({
+      type: isIPv6(host) ? 'udp6' : 'udp4',
+      recvBufferSize: SOCKET_BUFFER_BYTES,
+    });
     try {
       socket.bind(port, host);
       await once(socket, 'listening');
@@ -77,12 +80,12 @@ export class Network {
     return new Network(socket, options);
   }
 
-  /** Frames that arrived before are gone. */
+  /** Frames that arrived before are lost. */
   onFrame(listener: FrameListener): void {
     this.#onFrame = listener;
   }
 
-  /** Packets that the impairments took, both ways. */
+  /** Packets that the impairments dropped, in both directions. */
   get dropped(): number {
     return this.#in.dropped + this.#out.dropped + this.#heartbeats.dropped;
   }
@@ -99,7 +102,7 @@ export class Network {
   async ready(): Promise<void> {
     const wait = this.#out.congestion;
     if (wait > 0) await this.#clock.sleep(wait, this.#closing.signal).catch(() => undefined);
-    else if (++this.#burst % PACKETS_A_TURN === 0) await nextTurn();
+    else if (++this.#burst % PACKETS_PER_TURN === 0) await nextTurn();
   }
 
   /** Frees the port. */

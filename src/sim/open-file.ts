@@ -1,24 +1,24 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Clock } from '../ports.js';
 
-/** Bytes that are fetched from the disk at once; requests of up to `OVERLAP` bytes are cut from them. */
-const BLOCK = 64 * 1024;
-/** The longest read. Blocks overlap by it, so that every read lies within one block. */
-const OVERLAP = 255;
-/** Blocks kept: retransmissions ask a little behind, and some clients read from several places. */
-const BLOCKS = 4;
-/** ms for which a block is believed: a file that changes under us must show it, as it would on a vehicle. */
-const CACHE_TIME_MS = 20;
+/** Bytes that are read from the disk at once; requests of up to OVERLAP_BYTES are served from them. */
+const BLOCK_BYTES = 64 * 1024;
+/** Bytes of the longest read. Blocks overlap by it, so that every read lies within one block. */
+const OVERLAP_BYTES = 255;
+/** Blocks kept: retransmissions read older blocks, and some clients read at several offsets. */
+const MAX_BLOCKS = 4;
+/** ms for which a block is valid: changes of the file must show, as on a vehicle. */
+const MAX_CACHE_AGE_MS = 20;
 
 interface Block {
   readonly bytes: Uint8Array;
-  /** Monotonic ms until which it is believed. */
+  /** Monotonic ms until which the block is valid. */
   readonly until: number;
 }
 
 /** A file of a session; its handle stays open until the session ends. */
 export class OpenFile {
-  /** The vehicle's, as people write it. */
+  /** The vehicle's path, for messages. */
   readonly path: string;
   /** Bytes, when it was opened. */
   readonly size: number;
@@ -40,9 +40,9 @@ export class OpenFile {
     return new OpenFile(handle, path, clock, { size: stat.size, dir: stat.isDirectory() });
   }
 
-  /** At most 255 bytes; fewer at the end of the file, none behind it. The result is a view: copy it to keep it. */
+  /** At most 255 bytes; fewer at the end of the file, none after it. The result is a view: copy it to keep it. */
   async read(offset: number, size: number): Promise<Uint8Array> {
-    const start = offset - (offset % BLOCK);
+    const start = offset - (offset % BLOCK_BYTES);
     const cached = this.#blocks.get(start);
     const block = cached && this.#clock.monotonic() < cached.until ? cached : await this.#load(start);
     return block.bytes.subarray(offset - start, offset - start + size);
@@ -64,13 +64,13 @@ export class OpenFile {
   }
 
   async #load(start: number): Promise<Block> {
-    const buffer = Buffer.allocUnsafe(BLOCK + OVERLAP);
+    const buffer = Buffer.allocUnsafe(BLOCK_BYTES + OVERLAP_BYTES);
     const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, start);
-    const block = { bytes: buffer.subarray(0, bytesRead), until: this.#clock.monotonic() + CACHE_TIME_MS };
+    const block = { bytes: buffer.subarray(0, bytesRead), until: this.#clock.monotonic() + MAX_CACHE_AGE_MS };
     this.#blocks.delete(start);
     this.#blocks.set(start, block);
     const [oldest] = this.#blocks.keys();
-    if (this.#blocks.size > BLOCKS && oldest !== undefined) this.#blocks.delete(oldest);
+    if (this.#blocks.size > MAX_BLOCKS && oldest !== undefined) this.#blocks.delete(oldest);
     return block;
   }
 }

@@ -8,30 +8,30 @@ import { readData } from './reading.js';
 import type { Sessions } from './sessions.js';
 import type { Traffic } from './traffic.js';
 
-/** Undefined: the request stays without an answer. Throws a Nak, or Node's error of a file operation. */
+/** Undefined: the request stays unanswered. Throws a Nak, or Node's error of a file operation. */
 export type Operation = (request: FtpPayload, from: Requester) => Promise<Answer | undefined>;
 
-/** Every request but the burst, which has more than one answer. */
+/** All requests but the burst, which has more than one answer. */
 export class Operations {
   readonly #folder: Folder;
-  readonly #how: Personality;
+  readonly #personality: Personality;
   readonly #sessions: Sessions;
   readonly #traffic: Traffic;
   readonly #table: ReadonlyMap<number, Operation>;
 
-  constructor(folder: Folder, how: Personality, sessions: Sessions, traffic: Traffic) {
+  constructor(folder: Folder, personality: Personality, sessions: Sessions, traffic: Traffic) {
     this.#folder = folder;
-    this.#how = how;
+    this.#personality = personality;
     this.#sessions = sessions;
     this.#traffic = traffic;
     const known: [number, Operation][] = [...this.#ofSessions(), ...this.#ofFiles(), ...this.#ofTheTree()];
-    this.#table = new Map(known.filter(([opcode]) => !how.replies.unknown.has(opcode)));
+    this.#table = new Map(known.filter(([opcode]) => !personality.replies.unknown.has(opcode)));
   }
 
   /** Throws a Nak for an opcode that the vehicle does not know. */
   find(opcode: number): Operation {
     const operation = this.#table.get(opcode);
-    if (!operation) throw new Nak(this.#how.replies.unknownCommand);
+    if (!operation) throw new Nak(this.#personality.replies.unknownCommand);
     return operation;
   }
 
@@ -42,7 +42,7 @@ export class Operations {
       [Opcode.RESET_SESSIONS, (_request, from) => done(this.#sessions.reset(from))],
       [Opcode.OPEN_FILE_RO, (request, from) => this.#open(request, from, 'read')],
       [Opcode.CREATE_FILE, (request, from) => this.#open(request, from, 'create')],
-      [Opcode.OPEN_FILE_WO, (request, from) => this.#open(request, from, this.#how.files.writeMode)],
+      [Opcode.OPEN_FILE_WO, (request, from) => this.#open(request, from, this.#personality.files.writeMode)],
     ];
   }
 
@@ -56,24 +56,24 @@ export class Operations {
   }
 
   #ofTheTree(): [number, Operation][] {
-    const { removeFile, removeFolder } = this.#how.files;
+    const { removeFile, removeFolder } = this.#personality.files;
     return [
       [Opcode.LIST_DIRECTORY, request => this.#list(request, false)],
       [Opcode.LIST_DIRECTORY_WITH_TIME, request => this.#list(request, true)],
       [Opcode.CREATE_DIRECTORY, request => done(this.#folder.makeFolder(this.#name(request)))],
       [Opcode.REMOVE_DIRECTORY, request => done(removeFolder(this.#folder, this.#name(request)))],
       [Opcode.REMOVE_FILE, request => done(removeFile(this.#folder, this.#name(request)))],
-      [Opcode.RENAME, request => done(this.#folder.rename(...this.#how.files.names(request)))],
+      [Opcode.RENAME, request => done(this.#folder.rename(...this.#personality.files.names(request)))],
     ];
   }
 
   #name(request: FtpPayload): string {
-    return this.#how.files.name(request);
+    return this.#personality.files.name(request);
   }
 
   async #list(request: FtpPayload, withTime: boolean): Promise<Answer> {
     const asked = { path: this.#name(request), offset: request.offset, withTime };
-    return { data: await packListing(this.#folder, this.#how.listing, asked) };
+    return { data: await packListing(this.#folder, this.#personality.listing, asked) };
   }
 
   async #open(request: FtpPayload, from: Requester, mode: OpenMode): Promise<Answer> {
@@ -81,13 +81,13 @@ export class Operations {
     const file = await this.#folder.open(this.#name(request), mode);
     const size = await this.#sizeOf(file);
     const session = this.#sessions.add(from, request.session, file, mode === 'read' ? 'read' : 'write');
-    const told = mode === 'read' || this.#how.files.countsWrites;
-    return { session: session.id, data: told ? uint32(size) : NOTHING.data };
+    const hasSize = mode === 'read' || this.#personality.files.countsWrites;
+    return { session: session.id, data: hasSize ? uint32(size) : NOTHING.data };
   }
 
   async #sizeOf(file: OpenFile): Promise<number> {
     if (!file.isDirectory) return file.size;
-    const { folderSize } = this.#how.files;
+    const { folderSize } = this.#personality.files;
     if (folderSize !== undefined) return folderSize;
     await file.close();
     throw new Nak(FtpErrorCode.FILE_NOT_FOUND);
@@ -96,7 +96,7 @@ export class Operations {
   async #read({ session, offset, size }: FtpPayload, from: Requester): Promise<Answer | undefined> {
     const { file } = this.#sessions.find(from, session, 'read');
     if (this.#traffic.isHeld(file.path, offset, size)) return undefined;
-    const data = await readData(file, this.#how.files, offset, size);
+    const data = await readData(file, this.#personality.files, offset, size);
     this.#traffic.count(file.path, offset, data.length);
     return { data };
   }
@@ -104,7 +104,7 @@ export class Operations {
   async #write(request: FtpPayload, from: Requester): Promise<Answer> {
     const { file } = this.#sessions.find(from, request.session, 'write');
     const written = await file.write(request.offset, contentOf(request));
-    return this.#how.files.countsWrites ? { data: uint32(written) } : NOTHING;
+    return this.#personality.files.countsWrites ? { data: uint32(written) } : NOTHING;
   }
 
   async #crc32(request: FtpPayload): Promise<Answer> {
@@ -112,7 +112,7 @@ export class Operations {
     try {
       return { data: uint32(await this.#folder.crc32(name)) };
     } catch (error) {
-      throw this.#how.files.crcFault(error);
+      throw this.#personality.files.crcFault(error);
     }
   }
 }

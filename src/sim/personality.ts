@@ -17,12 +17,12 @@ export interface HeartbeatFields {
 }
 
 export interface SessionRules {
-  /** One table for the whole link, and the vehicle gives the id 0; else each requester chooses ids of its own. */
+  /** One table for the link, and the id is always 0; else each requester chooses its own ids. */
   readonly shared: boolean;
   readonly limit: number;
   /** ms without activity after which a session is closed. */
   readonly idle: number;
-  /** The packets of a burst are activity, too. */
+  /** The packets of a burst count as activity. */
   readonly keptByBursts: boolean;
   /** Answer to an open in a session that has a file open. */
   readonly taken: FtpErrorCode;
@@ -39,11 +39,11 @@ export interface SessionRules {
 }
 
 export interface ReplyRules {
-  /** Replies of up to so many data bytes are kept, and sent again to a request with the same sequence number. */
+  /** Data bytes up to which a reply is kept, and sent again to a request with the same sequence number. */
   readonly keptUpTo: number;
   /** The kept reply is only for the requester and session that got it. */
   readonly keptPerSession: boolean;
-  /** The errno of a failure speaks in later NAKs, too. */
+  /** The errno of a failure is sent in later NAKs too. */
   readonly stickyErrno: boolean;
   /** Whether an ACK (else a NAK) repeats the request's offset; else it carries 0. */
   repeatsOffset(opcode: number, acknowledged: boolean): boolean;
@@ -82,7 +82,7 @@ export interface FileRules {
 }
 
 export interface BurstRules {
-  /** After so many, the last one marked `burst_complete`, the client must ask again. */
+  /** Packets of a burst; the last one is marked `burst_complete`. */
   readonly packets: number;
   /** ms from one packet to the next on average, however fast the link is; 0: as fast as the link takes them. */
   readonly interval: number;
@@ -157,7 +157,7 @@ const ARDUPILOT_OFFSETS: ReadonlySet<number> = new Set([
   Opcode.WRITE_FILE,
 ]);
 
-/** ArduPilot's file system has one call for both kinds, and the errno is that of the second try. */
+/** ArduPilot's file system has one call for both kinds, and the errno is that of the second attempt. */
 async function removeEither(folder: Folder, path: string): Promise<void> {
   await folder.removeFolder(path).catch(() => folder.removeFile(path));
 }

@@ -3,7 +3,7 @@ import { Nak } from './exchange.js';
 import type { OpenFile } from './open-file.js';
 import type { FileRules } from './personality.js';
 
-/** What a read of the file gives on this vehicle. Throws a Nak at the end of the file. */
+/** The data that a read of the file returns on this vehicle. Throws a Nak at the end of the file. */
 export async function readData(
   file: OpenFile,
   rules: FileRules,

@@ -13,7 +13,7 @@ export interface Session {
   closed: boolean;
 }
 
-/** The files that are open, and for whom. */
+/** The open files and their owners. */
 export class Sessions {
   readonly #rules: SessionRules;
   readonly #clock: Clock;
@@ -24,20 +24,20 @@ export class Sessions {
     this.#clock = clock;
   }
 
-  /** Throws a Nak if a file is open there already, or too many elsewhere. */
+  /** Throws a Nak if the session has an open file, or the limit is reached. */
   admit(from: Requester, id: number): void {
-    if (this.#open.has(this.#key(from, this.#given(id)))) throw new Nak(this.#rules.taken);
+    if (this.#open.has(this.#key(from, this.#idFor(id)))) throw new Nak(this.#rules.taken);
     if (this.#open.size >= this.#rules.limit) throw new Nak(this.#rules.full);
   }
 
   add(from: Requester, id: number, file: OpenFile, mode: Session['mode']): Session {
     const used = this.#clock.monotonic();
-    const session = { id: this.#given(id), owner: from.id, file, mode, used, closed: false };
+    const session = { id: this.#idFor(id), owner: from.id, file, mode, used, closed: false };
     this.#open.set(this.#key(from, session.id), session);
     return session;
   }
 
-  /** Throws a Nak if there is none, or none of this mode. */
+  /** Throws a Nak if no such session is open, or none with this mode. */
   find(from: Requester, id: number, mode: Session['mode']): Session {
     const session = this.#open.get(this.#key(from, id));
     const { wrongMode } = this.#rules;
@@ -53,14 +53,14 @@ export class Sessions {
     else if (!this.#rules.terminatesAny) throw new Nak(this.#rules.missing);
   }
 
-  /** Closes what a reset closes: the sessions of the requester, or all of the link. */
+  /** Closes the sessions of the requester, or all of the link. */
   async reset(from: Requester): Promise<void> {
     for (const session of this.#open.values()) if (this.#isOf(session, from)) await this.#close(session);
   }
 
   /** A request keeps its session alive; where there is one table for the link, any request does. */
   touch(from: Requester, id: number): void {
-    const session = this.#open.get(this.#key(from, this.#given(id)));
+    const session = this.#open.get(this.#key(from, this.#idFor(id)));
     if (session) session.used = this.#clock.monotonic();
   }
 
@@ -68,7 +68,7 @@ export class Sessions {
     if (this.#rules.keptByBursts) session.used = this.#clock.monotonic();
   }
 
-  /** Closes what has been idle for too long; true if anything was. */
+  /** Closes the sessions that have been idle too long; true if there was one. */
   async expire(): Promise<boolean> {
     const limit = this.#clock.monotonic() - this.#rules.idle;
     const idle = [...this.#open.values()].filter(session => session.used < limit);
@@ -95,8 +95,8 @@ export class Sessions {
     return this.#rules.shared || session.owner === from.id;
   }
 
-  /** The id that a session gets when one is asked for. */
-  #given(id: number): number {
+  /** The id of the session that is opened for a requested `id`. */
+  #idFor(id: number): number {
     return this.#rules.shared ? 0 : id;
   }
 

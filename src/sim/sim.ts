@@ -9,13 +9,13 @@ import { PERSONALITIES, type Personality } from './personality.js';
 export type { Sim, SimStats } from './autopilot.js';
 
 export interface SimOptions extends Partial<Impairments> {
-  /** What the vehicle's root directory holds; nothing outside it is served or written. */
+  /** The vehicle's root directory; nothing outside is served or written. */
   readonly folder: string;
-  /** Port 0 takes a free one. */
+  /** Port 0 selects a free one. */
   readonly listen: Address;
-  /** Gets heartbeats from the start, before anybody is heard. */
+  /** Gets heartbeats from the start, without having sent a frame. */
   readonly to?: Address;
-  /** Whose behaviour, or one of your own. */
+  /** The autopilot whose behaviour is simulated, or a custom behaviour. */
   readonly like: keyof typeof PERSONALITIES | Personality;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -28,8 +28,8 @@ export async function startSim(options: SimOptions): Promise<Sim> {
   const folder = await Folder.at(options.folder, options.clock);
   const { listen, to, like, clock, logger } = options;
   const network = await Network.open({ listen, impairments, clock, logger });
-  const how = typeof like === 'string' ? PERSONALITIES[like] : like;
-  return new Autopilot(network, folder, how, { to, clock, logger });
+  const personality = typeof like === 'string' ? PERSONALITIES[like] : like;
+  return new Autopilot(network, folder, personality, { to, clock, logger });
 }
 
 function checkNumbers(impairments: Impairments): void {
@@ -43,5 +43,5 @@ function checkNumbers(impairments: Impairments): void {
   if (!Number.isInteger(seed)) throw bad('seed', seed, 'a whole number');
 }
 
-const bad = (name: string, value: number, cure: string) =>
-  new FileSyncError('config', `${name} ${value} cannot be used: give ${cure}`);
+const bad = (name: string, value: number, remedy: string) =>
+  new FileSyncError('config', `${name} ${value} cannot be used: set ${remedy}`);

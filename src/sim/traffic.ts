@@ -1,8 +1,8 @@
-/** What was sent of one file. */
+/** The data that was sent of one file. */
 export interface FileTraffic {
   /** Packets of data. */
   readonly packets: number;
-  /** Data bytes, repeated ones each time. */
+  /** Data bytes, each repetition included. */
   readonly bytes: number;
   /** The lowest offset that data was sent from. */
   readonly lowest: number;
@@ -37,7 +37,7 @@ export class Traffic {
     this.#files.clear();
   }
 
-  /** From now on no byte from `offset` on is sent; requests for it stay without an answer. */
+  /** From now on no byte from `offset` on is sent; requests for it stay unanswered. */
   hold(path: string, offset: number): void {
     this.#held.set(path, offset);
   }

@@ -25,13 +25,14 @@ export interface MavlinkBench extends SourceBench {
 export async function mavlinkSource(
   options: Record<string, unknown>,
   logger = new RecordingLogger(),
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Source> {
-  const source = await mavlink.source?.(mavlink.options.parse(options), { ...deviceContext(), logger });
+  const source = await mavlink.source?.(mavlink.options.parse(options), deviceContext({ logger, env }));
   if (!source) throw new Error('no source');
   return source;
 }
 
-/** Every list request of this process, once however often a busy machine makes the link repeat it. */
+/** List requests of this process, without repetitions. */
 let listRequests = 0;
 export const listRequestsSoFar = (): number => listRequests;
 // eslint-disable-next-line @typescript-eslint/unbound-method -- it is applied to its object
@@ -41,7 +42,7 @@ FtpClient.prototype.list = function (...args) {
   return list.apply(this, args);
 };
 
-/** Waits until the vehicle is there; has it send heartbeats at once rather than each second. */
+/** Waits until the vehicle is online, with heartbeats more often than each second. */
 export async function connected(source: Source, sim: Sim): Promise<void> {
   const there = firstValueFrom(source.availability.pipe(filter(({ available }) => available)));
   let waiting = true;
@@ -52,7 +53,7 @@ export async function connected(source: Source, sim: Sim): Promise<void> {
   }
 }
 
-/** `through` makes a port on the way to the autopilot. */
+/** `through` opens a port in front of the autopilot. */
 export async function mavlinkBench(
   how: Partial<SimOptions> = {},
   options: Record<string, unknown> = {},

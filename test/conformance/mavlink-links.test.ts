@@ -22,7 +22,7 @@ const never = new AbortController().signal;
 const LOG = sample(600_000, 11);
 const FILE = { path: 'flight.ulg', size: LOG.length };
 
-/** What a test started, to be ended after it, the last thing first. */
+/** What a test started, to be closed after it in reverse order. */
 const cleanups: (() => Promise<unknown>)[] = [];
 async function endAll(): Promise<void> {
   for (let end = cleanups.pop(); end; end = cleanups.pop()) await end();
@@ -49,14 +49,14 @@ async function simWithLog(): Promise<{ sim: Sim; home: string; card: string }> {
   return { sim: await startedSim(card), home: home.path, card };
 }
 
-/** The device on a vehicle that is there. */
+/** The device on a vehicle that is online. */
 async function sourceAt(url: string, sim: Sim): Promise<Source> {
   const source = ended(await mavlinkSource({ url, root: '/log' }));
   await connected(source, sim);
   return source;
 }
 
-/** Reads the file; when a third of it has come, something happens. */
+/** Reads the file, and calls `event` when a third has come. */
 async function readWithEvent(source: Source, event: () => Promise<void>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let count = 0;
@@ -135,14 +135,14 @@ describe('mavlink source over TCP', () => {
     await useAll(await sourceAt(`tcp://127.0.0.1:${relay.port}`, sim));
   });
 
-  it('connects again by itself and goes on where it was when the connection is cut in mid-file', async () => {
+  it('connects again and resumes when the connection is cut in mid-file', async () => {
     const { sim } = await simWithLog();
     const relay = ended(await Relay.start(sim));
     const source = await sourceAt(`tcp://127.0.0.1:${relay.port}`, sim);
     assert.deepEqual(await readWithEvent(source, async () => relay.cut()), Buffer.from(LOG));
   });
 
-  it('says that nobody listens, and is there when somebody does', async () => {
+  it('says that the connection is refused, and is online when a server listens', async () => {
     const { sim } = await simWithLog();
     const gone = await Relay.start(sim);
     const { port } = gone;
@@ -190,12 +190,12 @@ describe('mavlink source over a serial port', () => {
     const other = ended(await mavlinkSource({ url: `serial://${path}:921600` }));
     assert.match((await firstValueFrom(other.availability)).reason, /is in use by another program/);
     await other.close();
-    const away = firstValueFrom(source.availability.pipe(filter(({ available }) => !available)));
+    const offline = firstValueFrom(source.availability.pipe(filter(({ available }) => !available)));
     await wire.kill();
-    assert.match((await away).reason, /serial port .*ttyACM0 (was cut off|is not there)/);
+    assert.match((await offline).reason, /serial port .*ttyACM0 (was disconnected|does not exist)/);
   });
 
-  it('opens the port again by itself and goes on where it was when the cable is pulled in mid-file', async () => {
+  it('opens the port again and resumes when the cable is pulled in mid-file', async () => {
     const { sim, home } = await simWithLog();
     const path = join(home, 'ttyACM0');
     const wire = await cable(sim, path);
@@ -212,7 +212,7 @@ describe('mavlink source over a serial port', () => {
 describe('mavlink source on a vehicle with troubles', () => {
   afterEach(endAll);
 
-  it('asks for no byte before the offset when it resumes', async () => {
+  it('requests no byte before the offset when it resumes', async () => {
     const bench = ended(await mavlinkBench());
     const { source, sim } = bench;
     await bench.put(FILE.path, LOG);
@@ -222,7 +222,7 @@ describe('mavlink source on a vehicle with troubles', () => {
     assert.ok(traffic.bytes < 15_000, `${traffic.bytes} bytes for 10,000`);
   });
 
-  it('goes on at the offset after the vehicle restarted in mid-file', async () => {
+  it('resumes at the offset after the vehicle restarted in mid-file', async () => {
     const { sim, card } = await simWithLog();
     const { port } = sim.address;
     const source = await sourceAt(`udp://127.0.0.1:0@127.0.0.1:${port}`, sim);
@@ -250,7 +250,7 @@ describe('mavlink source on a vehicle with troubles', () => {
   });
 
   for (const like of ['px4', 'ardupilot'] as const) {
-    it(`takes the place of a client that was killed with a file open (${like})`, async () => {
+    it(`replaces a client that was killed with a file open (${like})`, async () => {
       const bench = ended(await mavlinkBench({ like }));
       const { source, sim } = bench;
       await bench.put(FILE.path, LOG);
@@ -265,7 +265,7 @@ describe('mavlink source on a vehicle with troubles', () => {
     });
   }
 
-  it('tells when the vehicle is armed', async () => {
+  it('reports when the vehicle is armed', async () => {
     const { source, sim } = ended(await mavlinkBench());
     const armed = firstValueFrom(source.availability.pipe(filter(state => state.armed)));
     sim.arm(true);

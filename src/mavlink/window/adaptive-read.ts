@@ -8,7 +8,7 @@ import { Pacer } from '../../congestion/pacer.js';
 import { LinkModel, type WindowLimits } from '../../congestion/link-model.js';
 import { WindowRead } from './window-read.js';
 
-/** Bytes after which a way of reading has shown what it can. */
+/** Bytes after which the rate of bursts is known. */
 const TRIAL_BYTES = 128 * 1024;
 
 type ReadMethod = 'window' | 'burst' | 'single';
@@ -19,31 +19,31 @@ export interface AdaptiveReadOptions {
   readonly limits: WindowLimits;
 }
 
-/** How far a way of reading came, and whether the vehicle went along with it. */
-interface Stretch {
+/** How far a method has read, and whether the vehicle refused it. */
+interface ReadPart {
   readonly at: number;
   readonly refused: boolean;
 }
 
 /**
- * Reads as fast as the link and the vehicle bear: with a window of requests; by bursts where that is refused, or brings
- * no more than one request at a time; one at a time where bursts are refused as well. What was measured on one file is
- * remembered for the next.
+ * Reads as fast as the link and the vehicle support: with a window of requests; by bursts where the window is refused or
+ * not worthwhile; with one request at a time where bursts are refused as well. Measurements are kept from one file to the
+ * next.
  */
 export class AdaptiveRead implements ReadStrategy {
   readonly #options: AdaptiveReadOptions;
-  readonly #path: LinkModel;
+  readonly #linkModel: LinkModel;
   readonly #blockSize = new BlockSize();
   readonly #pacer: Pacer;
-  /** Bytes a ms of the ways that were tried; 0: refused. */
+  /** Bytes a ms of the methods that were measured; 0: refused. */
   readonly #rates = new Map<ReadMethod, number>();
   #method: ReadMethod = 'window';
-  /** All that could be tried was, and the best is what it is. */
+  /** Every possible method has been measured, and the fastest is in use. */
   #chosen = false;
 
   constructor(options: AdaptiveReadOptions) {
     this.#options = options;
-    this.#path = new LinkModel(options.limits);
+    this.#linkModel = new LinkModel(options.limits);
     this.#pacer = new Pacer(options.limits.rate);
   }
 
@@ -51,24 +51,22 @@ export class AdaptiveRead implements ReadStrategy {
     const { clock } = this.#options;
     for (let at = span.offset; at < span.end;) {
       const since = clock.monotonic();
-      const stretch = yield* this.#stretch(file, { ...span, offset: at }, signal);
+      const stretch = yield* this.#readPart(file, { ...span, offset: at }, signal);
       const rate = stretch.refused ? 0 : (stretch.at - at) / Math.max(1, clock.monotonic() - since);
       at = stretch.at;
       if (at < span.end) this.#reconsider(rate);
     }
   }
 
-  #stretch(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
+  #readPart(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, ReadPart> {
     if (this.#method === 'window') return this.#byWindow(file, span, signal);
     return this.#method === 'burst' ? this.#byBursts(file, span, signal) : this.#oneByOne(file, span, signal);
   }
 
-  async *#byWindow(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
-    const { clock } = this.#options;
+  async *#byWindow(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, ReadPart> {
     const tools = {
-      clock,
-      path: this.#path,
-      blockSize: this.#blockSize,
+      ...this.#fallbackTools,
+      linkModel: this.#linkModel,
       pacer: this.#pacer,
       only: this.#chosen,
     };
@@ -77,13 +75,13 @@ export class AdaptiveRead implements ReadStrategy {
     return { at: reading.at, refused };
   }
 
-  async *#byBursts(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
+  async *#byBursts(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, ReadPart> {
     const reading = new BurstRead(file, span, this.#fallbackTools, signal);
     const refused = (yield* reading.run(this.#chosen ? Infinity : TRIAL_BYTES)) === 'refused';
     return { at: reading.at, refused };
   }
 
-  async *#oneByOne(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, Stretch> {
+  async *#oneByOne(file: RemoteFile, span: Span, signal: AbortSignal): AsyncGenerator<Uint8Array, ReadPart> {
     const { clock } = this.#options;
     for (let offset = span.offset; offset < span.end;) {
       const wait = this.#pacer.wait(clock.monotonic());
@@ -99,16 +97,18 @@ export class AdaptiveRead implements ReadStrategy {
   }
 
   get #fallbackTools(): FallbackTools {
-    return { clock: this.#options.clock, blockSize: this.#blockSize };
+    const { clock, logger } = this.#options;
+    return { clock, logger, blockSize: this.#blockSize };
   }
 
-  /** The present way ended before the file did. Bursts know no rate, and are not tried where there is a limit to it. */
+  /** The method stopped before the end of the file. Bursts have no limit of the rate, and are not used where one is set. */
   #reconsider(rate: number): void {
     if (this.#chosen) this.#rates.clear();
     this.#rates.set(this.#method, rate);
     this.#chosen = this.#method === 'burst' || this.#options.limits.rate < Infinity;
     this.#method = this.#chosen ? this.#best() : 'burst';
-    if (this.#chosen) this.#options.logger.log('info', `${WORDS[this.#method]}, as measured on this link`);
+    if (this.#chosen)
+      this.#options.logger.log('info', `${METHOD_MESSAGES[this.#method]}, as measured on this link`);
   }
 
   #best(): ReadMethod {
@@ -118,7 +118,7 @@ export class AdaptiveRead implements ReadStrategy {
   }
 }
 
-const WORDS: Readonly<Record<ReadMethod, string>> = {
+const METHOD_MESSAGES: Readonly<Record<ReadMethod, string>> = {
   window: 'files are read with many requests in flight',
   burst: 'files are read by bursts',
   single: 'files are read with one request at a time',

@@ -1,9 +1,9 @@
 import { MAX_DATA } from '../ftp-payload.js';
 
-/** After so many smaller blocks, a full one is tried: the link may carry it after all. */
+/** Smaller blocks after which a full one is requested: the link may carry it again. */
 const TRIAL_INTERVAL = 32;
 
-/** Bytes to ask for at once: what the link carries whole (as path MTU discovery does, RFC 8899). */
+/** Bytes to request at once: the largest block that the link carries whole (as path MTU discovery, RFC 8899). */
 export class BlockSize {
   #size = MAX_DATA;
   #asked = 0;
@@ -17,7 +17,7 @@ export class BlockSize {
     return this.#size < MAX_DATA && ++this.#asked % TRIAL_INTERVAL === 0 ? MAX_DATA : this.#size;
   }
 
-  /** `got` of `asked` bytes came. */
+  /** A reply held `got` of `asked` bytes. */
   answered(asked: number, got: number): void {
     if (got < asked) this.#size = Math.min(this.#size, Math.max(1, got));
     else if (got > this.#size) this.#size = got;

@@ -1,13 +1,13 @@
 import type { Posted } from '../ftp-channel.js';
 
-/** Bytes from the first missing one to the last one asked for: what comes out of order waits here. */
-const MAX_SPAN = 2 * 1024 * 1024;
-/** Bytes in order that may wait for the reader before nothing new is asked for. */
-const READ_AHEAD = 128 * 1024;
-/** Requests for one block whose late replies are still listened for. */
+/** Bytes from the first missing to the last requested one: blocks out of order wait there. */
+const MAX_SPAN_BYTES = 2 * 1024 * 1024;
+/** Bytes in order that may wait for the reader before requests for new blocks stop. */
+const READ_AHEAD_BYTES = 128 * 1024;
+/** Requests for one block whose late replies are accepted. */
 const MAX_ATTEMPTS = 4;
 
-/** A piece of the file that one request asks for. */
+/** A piece of the file, requested at once. */
 export interface Block {
   readonly offset: number;
   readonly size: number;
@@ -21,9 +21,9 @@ interface Slot extends Block {
 }
 
 /**
- * The part of a span that is under way: blocks in place, whether they have come or not. Blocks follow each other
- * without a gap from the first byte that the reader has not got to the last one that was asked for. Holds no more than
- * 2 MiB and the 128 KiB that the reader may lag behind.
+ * The part of a span in flight: its blocks in order, missing ones included. Blocks follow each other without a gap from
+ * the first byte that the reader has not got to the last requested one. Holds at most 2 MiB, and the 128 KiB that the
+ * reader may lag behind.
  */
 export class Blocks {
   readonly #end: number;
@@ -40,17 +40,17 @@ export class Blocks {
     this.#next = offset;
   }
 
-  /** Of the first byte that the reader has not got. */
+  /** Offset of the first byte that the reader has not got. */
   get head(): number {
     return this.#head;
   }
 
-  /** Bytes in order that the reader can have. */
+  /** Bytes in order for the reader. */
   get ready(): number {
     return this.#frontier - this.#head;
   }
 
-  /** Bytes that are kept or kept free for what was asked. */
+  /** Bytes that are held, or reserved for requested blocks. */
   get held(): number {
     return this.#next - this.#head;
   }
@@ -60,24 +60,24 @@ export class Blocks {
     return this.#frontier === this.#end;
   }
 
-  /** The first block that was asked for and has not come. */
+  /** The first missing block. */
   get firstMissing(): Block | undefined {
     return this.#slots.get(this.#frontier);
   }
 
-  /** The next block that nobody has asked for; undefined at the end of the span or while there is no room. */
+  /** The next new block; undefined at the end of the span or while there is no space. */
   grow(size: number): Block | undefined {
-    const isFull = this.#next - this.#frontier >= MAX_SPAN || this.ready >= READ_AHEAD;
+    const isFull = this.#next - this.#frontier >= MAX_SPAN_BYTES || this.ready >= READ_AHEAD_BYTES;
     return isFull ? undefined : this.#append(size);
   }
 
-  /** The block of what comes unasked, as in a burst; those in front of it count as missing. */
+  /** The block at an offset, as of a burst packet; blocks before it count as missing. */
   at(offset: number, size: number): Block | undefined {
     while (this.#next <= offset) if (!this.grow(size)) return undefined;
     return this.#slots.get(offset);
   }
 
-  /** Keeps what belongs to a request for the block, to be forgotten when the block has come. */
+  /** Keeps the request, whose replies are accepted until the block has come. */
   attempted(block: Block, posted: Posted): void {
     const slot = this.#slots.get(block.offset);
     if (!slot) return;
@@ -85,7 +85,7 @@ export class Blocks {
     if (slot.attempts.length > MAX_ATTEMPTS) slot.attempts.shift()?.forget();
   }
 
-  /** Puts data in place. If it is less than the block, the rest becomes a block of its own and is returned. */
+  /** Puts data in place. If data is shorter than the block, the rest becomes a new block and is returned. */
   fill(block: Block, data: Uint8Array): Block | undefined {
     const slot = this.#slots.get(block.offset);
     if (!slot || slot.data) return undefined;
@@ -96,7 +96,7 @@ export class Blocks {
     return rest;
   }
 
-  /** Cuts a missing block; gives its rest. */
+  /** Cuts a missing block; returns the rest. */
   split(block: Block, size: number): Block | undefined {
     const slot = this.#slots.get(block.offset);
     if (!slot || slot.data || size >= slot.size) return undefined;
@@ -119,7 +119,7 @@ export class Blocks {
     return Buffer.concat(pieces);
   }
 
-  /** No reply is listened for any more. */
+  /** Replies are not accepted any more. */
   forgetAll(): void {
     for (const slot of this.#slots.values()) forget(slot);
   }

@@ -10,15 +10,15 @@ import { CHUNK_BYTES } from './window-read.js';
 
 /** ms of silence after which a burst counts as over. ArduPilot, and a lossy link, may be slow to begin one. */
 const SILENCE_TIMEOUT_MS = 1_000;
-/** Bursts in a row without any data after which the vehicle counts as one that has none. */
+/** Bursts in a row without data after which the vehicle counts as one without bursts. */
 const MAX_EMPTY_ROUNDS = 3;
 
-/** How it ended: all was read, the asked part was, or the vehicle does not send bursts. */
+/** Why the read ended: all was read, `enough` was read, or the vehicle does not send bursts. */
 export type BurstOutcome = 'done' | 'enough' | 'refused';
 
 /**
- * Reads a span by bursts: the vehicle sends packet after packet, and what was lost of them is asked for one by one when
- * the burst is over, since some vehicles answer nothing else before.
+ * Reads a span by bursts: the vehicle sends packet after packet. Lost packets are requested one by one when the burst has
+ * ended, since some vehicles answer no other request before.
  */
 export class BurstRead {
   readonly #file: RemoteFile;
@@ -40,7 +40,7 @@ export class BurstRead {
     this.#blocks = new Blocks(span);
   }
 
-  /** Where the reader is. */
+  /** Offset of the next byte for the reader. */
   get at(): number {
     return this.#blocks.head;
   }
@@ -50,9 +50,9 @@ export class BurstRead {
     for (let emptyRounds = 0; !this.#blocks.complete;) {
       const before = this.at;
       yield* this.#burst();
-      yield* this.#mend();
+      yield* this.#readMissing();
       emptyRounds = this.at > before ? 0 : emptyRounds + 1;
-      if (emptyRounds > 0) yield* this.#single();
+      if (emptyRounds > 0) yield* this.#readSingle();
       if (emptyRounds >= MAX_EMPTY_ROUNDS) return 'refused';
       if (this.at - this.#span.offset >= enough) return 'enough';
     }
@@ -74,7 +74,7 @@ export class BurstRead {
     }
   }
 
-  /** Resolves when there is something for the reader, when the burst is over, or after a time of silence. */
+  /** Resolves when there is data for the reader, when the burst has ended, or after a time of silence. */
   async #packets(): Promise<void> {
     const woken = new Promise<void>(resolve => (this.#wake = resolve));
     await withinTime(woken, { ms: SILENCE_TIMEOUT_MS, clock: this.#tools.clock, signal: this.#ends });
@@ -85,7 +85,7 @@ export class BurstRead {
   }
 
   #receive(packet: BurstPacket | FtpNak): void {
-    if (packet instanceof FtpNak) this.#over = true;
+    if (packet instanceof FtpNak) this.#refused(packet);
     else {
       const block = this.#blocks.at(packet.offset, this.#size);
       if (block && packet.data.length > 0) this.#blocks.fill(block, packet.data);
@@ -94,8 +94,13 @@ export class BurstRead {
     if (this.#over || this.#blocks.complete || this.#blocks.ready >= CHUNK_BYTES) this.#wake();
   }
 
-  /** Asks for what the burst left out. */
-  async *#mend(): AsyncGenerator<Uint8Array, void> {
+  #refused(nak: FtpNak): void {
+    this.#over = true;
+    this.#tools.logger.log('debug', `FTP NAK BURST_READ_FILE ${this.#span.path}: ${nak.reason}`);
+  }
+
+  /** Requests the blocks that the burst left out. */
+  async *#readMissing(): AsyncGenerator<Uint8Array, void> {
     for (let block = this.#blocks.firstMissing; block; block = this.#blocks.firstMissing) {
       const data = await readWithFallback(this.#file, block, this.#tools, this.#signal);
       if (data.length === 0) throw changed(this.#span.path);
@@ -105,15 +110,15 @@ export class BurstRead {
     yield* this.#ready(1);
   }
 
-  /** One block by itself, which opens a lost session anew, or fails with the reason. */
-  async *#single(): AsyncGenerator<Uint8Array, void> {
+  /** Requests one block alone, which opens a lost session again, or fails with the reason. */
+  async *#readSingle(): AsyncGenerator<Uint8Array, void> {
     this.#blocks.at(this.at, this.#size);
-    yield* this.#mend();
+    yield* this.#readMissing();
   }
 
-  async *#ready(least: number): AsyncGenerator<Uint8Array, void> {
+  async *#ready(minBytes: number): AsyncGenerator<Uint8Array, void> {
     for (const signal of this.#ends) throwIfAborted(signal);
-    while (this.#blocks.ready >= least) {
+    while (this.#blocks.ready >= minBytes) {
       yield this.#blocks.take(CHUNK_BYTES);
       for (const signal of this.#ends) throwIfAborted(signal);
     }

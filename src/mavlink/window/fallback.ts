@@ -1,10 +1,10 @@
-import type { Clock } from '../../ports.js';
+import type { Clock, Logger } from '../../ports.js';
 import { withDeadline } from '../../system/deadline.js';
 import type { RemoteFile } from '../remote-file.js';
 import type { BlockSize } from './block-size.js';
 import type { Block } from './blocks.js';
 
-/** What is asked for beside the whole block when that stays unanswered: bytes, and after how many ms. */
+/** Smaller requests beside that for a whole block without a reply: bytes, and after how many ms. */
 const SMALLER_BLOCKS = [
   { size: 120, after: 1_500 },
   { size: 48, after: 3_000 },
@@ -12,11 +12,12 @@ const SMALLER_BLOCKS = [
 
 export interface FallbackTools {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly blockSize: BlockSize;
 }
 
 /**
- * The beginning of a block, by one request that is repeated until it is answered, and then by smaller ones beside it:
+ * Reads the beginning of a block with one request that is repeated until its reply, and later with smaller ones as well:
  * some links cut or drop long packets. Rejects as `RemoteFile.read` does; empty at the end of the file.
  */
 export async function readWithFallback(

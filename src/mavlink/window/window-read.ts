@@ -1,51 +1,48 @@
 import { throwIfAborted } from '../../errors.js';
-import type { Clock } from '../../ports.js';
 import { isNak, type FtpNak } from '../ftp-errors.js';
 import { FtpErrorCode } from '../ftp-payload.js';
 import type { Span } from '../read-strategy.js';
 import { changed, type RemoteFile } from '../remote-file.js';
 import { Timer } from '../../congestion/timer.js';
-import type { BlockSize } from './block-size.js';
 import { Blocks, type Block } from './blocks.js';
-import { readWithFallback } from './fallback.js';
-import { InFlight, type Transmission } from './flight.js';
+import { readWithFallback, type FallbackTools } from './fallback.js';
+import { ReadSummary } from './read-summary.js';
+import { InFlight, type Transmission } from './in-flight.js';
 import type { Pacer } from '../../congestion/pacer.js';
 import type { LinkModel } from '../../congestion/link-model.js';
 
-/** Bytes that the reader gets at once, where there are so many. */
+/** Bytes that the reader gets at once, if available. */
 export const CHUNK_BYTES = 16 * 1024;
-/** ms after which the reader gets less. */
+/** ms after which the reader gets fewer. */
 const FLUSH_INTERVAL_MS = 50;
-/** ms of silence before a request is sent to provoke a reply, and from one to the next, at least (RFC 8985, section 7.2). */
-const SOONEST_PROBE = 10;
-/** Such requests for each that is overdue, and in one silence: a run of losses ends only when enough was sent. */
-const PROBES_EACH = 2;
-const MOST_PROBES = 12;
-/** ms of silence after which one request alone finds out what is the matter, at least. */
+/** ms of silence before a probe (a request to provoke a reply), and from one probe to the next (RFC 8985, section 7.2). */
+const MIN_PROBE_DELAY_MS = 10;
+/** Probes for each overdue request, and in one silence: a run of losses ends only after enough packets. */
+const PROBES_PER_REQUEST = 2;
+const MAX_PROBES = 12;
+/** ms of silence, at least, after which a single request finds the cause. */
 const MIN_SILENCE_MS = 1_000;
-/** Times the timeout that a request, or silence, may take: to be overtaken is the quicker sign. */
+/** Factor of the timeout after which a request is given up: an overtaking reply is the quicker sign of a loss. */
 const TIMEOUT_FACTOR = 2;
-/** Refusals in a row after which reads in flight count as refused, and replies that end such a row. */
+/** NAKs in a row after which the window counts as refused, and replies that end such a row. */
 const MAX_REFUSALS = 3;
-const REPLIES_BETWEEN = 8;
+const MIN_REPLIES_BETWEEN = 8;
 
-/** How it ended: all was read, or a window of requests is not the way to read from this vehicle. */
-export type WindowOutcome = 'done' | 'refused' | 'useless';
+/** Why the read ended: all was read, or this vehicle needs another method. */
+export type WindowOutcome = 'done' | 'refused' | 'notWorthwhile';
 
-export interface WindowTools {
-  readonly clock: Clock;
-  readonly path: LinkModel;
-  readonly blockSize: BlockSize;
+export interface WindowTools extends FallbackTools {
+  readonly linkModel: LinkModel;
   readonly pacer: Pacer;
-  /** There is no other way to try: go on with the window whatever it brings. */
+  /** No other method is left: the read continues even if the window is refused or not worthwhile. */
   readonly only: boolean;
 }
 
 /**
- * Reads a span with many requests in flight, each lost one asked again by itself. A request is made anew each time, with
- * a number of its own: reading twice does no harm, a vehicle's kept reply to another request is never taken for it, and
- * each reply tells which request it answers. Whatever is not plain data stops the window; one request alone then finds
- * out what is the matter (the session is opened anew, the vehicle is away, the file ends), and the window goes on.
+ * Reads a span with many requests in flight. A lost block is requested again with a new sequence number: a second read
+ * does no harm, a vehicle never confuses it with a request that it has answered, and each reply belongs to one request.
+ * Silence or a NAK stops the window; a single request then finds the cause (the session is opened again, the vehicle is
+ * offline, the file has ended), and the window continues.
  */
 export class WindowRead {
   readonly #file: RemoteFile;
@@ -55,23 +52,24 @@ export class WindowRead {
   readonly #blocks: Blocks;
   readonly #inFlight = new InFlight();
   readonly #timer: Timer;
-  /** To be asked again, before anything new. */
-  #again: Block[] = [];
+  readonly #summary: ReadSummary;
+  /** Lost blocks, to be requested before new ones. */
+  #toResend: Block[] = [];
   #trouble: 'refused' | 'silent' | undefined;
   #failure: Error | undefined;
   #refusals = 0;
   #repliesBetween = 0;
-  /** Monotonic ms of the latest request that was to provoke a reply. */
+  /** Monotonic ms of the latest probe. */
   #probedAt = -Infinity;
-  /** Of those since the latest reply. */
+  /** Probes since the latest reply. */
   #probes = 0;
   /** Monotonic ms of the latest reply. */
-  #heard = -Infinity;
-  /** Monotonic ms from which on nothing has been answered of what was asked; undefined if nothing is. */
+  #repliedAt = -Infinity;
+  /** Monotonic ms since which the requests in flight have had no reply; undefined if none is in flight. */
   #quietSince: number | undefined;
-  /** Monotonic ms at which the reader gets what there is. */
+  /** Monotonic ms at which the reader gets the available bytes. */
   #flushAt = Infinity;
-  #wake: () => void = () => undefined;
+  #notify: () => void = () => undefined;
 
   constructor(file: RemoteFile, span: Span, tools: WindowTools, signal: AbortSignal) {
     this.#file = file;
@@ -79,20 +77,21 @@ export class WindowRead {
     this.#tools = tools;
     this.#signal = signal;
     this.#blocks = new Blocks(span);
-    this.#timer = new Timer(tools.clock, () => this.#rung());
+    this.#timer = new Timer(tools.clock, () => this.#onTimer());
+    this.#summary = new ReadSummary(span.path, tools.logger, tools.clock.monotonic());
   }
 
-  /** Where the reader is. */
+  /** Offset of the next byte for the reader. */
   get at(): number {
     return this.#blocks.head;
   }
 
   async *run(): AsyncGenerator<Uint8Array, WindowOutcome> {
-    const { clock, path } = this.#tools;
-    const wake = () => this.#wake();
+    const { clock, linkModel } = this.#tools;
+    const wake = () => this.#notify();
     for (const signal of this.#ends) signal.addEventListener('abort', wake);
     try {
-      path.restart(clock.monotonic(), this.#inFlight.nextOrder);
+      linkModel.restart(clock.monotonic(), this.#inFlight.nextOrder);
       return yield* this.#flow();
     } finally {
       for (const signal of this.#ends) signal.removeEventListener('abort', wake);
@@ -115,7 +114,7 @@ export class WindowRead {
       } else if (this.#verdict) {
         return this.#verdict;
       } else if (this.#trouble) {
-        await this.#settle();
+        await this.#recover();
       } else {
         await this.#event();
       }
@@ -131,15 +130,15 @@ export class WindowRead {
   get #verdict(): WindowOutcome | undefined {
     if (this.#tools.only) return undefined;
     if (this.#refusals >= MAX_REFUSALS) return 'refused';
-    return this.#tools.path.notWorthwhile ? 'useless' : undefined;
+    return this.#tools.linkModel.notWorthwhile ? 'notWorthwhile' : undefined;
   }
 
-  /** Resolves when the reader can have something or something is the matter. */
+  /** Resolves when there is data for the reader, or the window has stopped. */
   async #event(): Promise<void> {
     await new Promise<void>(resolve => {
-      this.#wake = resolve;
+      this.#notify = resolve;
     });
-    this.#wake = () => undefined;
+    this.#notify = () => undefined;
   }
 
   #isDue(): boolean {
@@ -155,27 +154,28 @@ export class WindowRead {
     return chunk;
   }
 
-  /** Sends as much as may be sent now. */
+  /** Sends all requests that are due. */
   #pump(): void {
-    const { clock, path, pacer } = this.#tools;
+    const { clock, linkModel, pacer } = this.#tools;
     const now = clock.monotonic();
-    while (!this.#trouble && this.#inFlight.size < path.window) {
-      const wait = Math.max(pacer.wait(now), path.wait(now));
+    while (!this.#trouble && this.#inFlight.size < linkModel.window) {
+      const wait = Math.max(pacer.wait(now), linkModel.wait(now));
       if (wait > 0) this.#timer.set(now + wait);
       const block = wait > 0 ? undefined : this.#nextBlock();
       if (!block) break;
       this.#send(block, now);
     }
-    this.#timer.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt));
+    this.#summary.report(now, this.#inFlight.size, linkModel.roundTrip);
+    this.#timer.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt, this.#summary.dueAt));
     if (this.#flushAt > now) this.#timer.set(this.#flushAt);
   }
 
   #nextBlock(): Block | undefined {
     const { blockSize } = this.#tools;
-    for (let block = this.#again.shift(); block; block = this.#again.shift()) {
+    for (let block = this.#toResend.shift(); block; block = this.#toResend.shift()) {
       if (block.data) continue;
       const rest = this.#blocks.split(block, blockSize.size);
-      if (rest) this.#again.unshift(rest);
+      if (rest) this.#toResend.unshift(rest);
       return block;
     }
     return this.#blocks.grow(blockSize.next());
@@ -183,7 +183,7 @@ export class WindowRead {
 
   #send(block: Block, now: number): void {
     this.#tools.pacer.asked(block.size, now);
-    this.#tools.path.sent(now);
+    this.#tools.linkModel.sent(now);
     this.#quietSince ??= now;
     const transmission = this.#inFlight.add(block, now);
     const asked = block.size;
@@ -197,41 +197,44 @@ export class WindowRead {
   #receive(transmission: Transmission, data: Uint8Array, asked: number): void {
     const now = this.#tools.clock.monotonic();
     if (data.length === 0) return this.#fail(changed(this.#span.path));
-    this.#heard = now;
+    this.#repliedAt = now;
     this.#probes = 0;
-    if (++this.#repliesBetween >= REPLIES_BETWEEN) this.#refusals = 0;
+    if (++this.#repliesBetween >= MIN_REPLIES_BETWEEN) this.#refusals = 0;
     this.#measure(transmission, now);
+    this.#summary.answered(data.length);
     this.#tools.blockSize.answered(asked, data.length);
     this.#fill(transmission.block, data, now);
-    this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.path.patience));
+    this.#giveUp(this.#inFlight.takeOvertaken(now, this.#tools.linkModel.maxWait));
     this.#quietSince = this.#inFlight.size > 0 ? now : undefined;
-    if (this.#isDue() || this.#verdict) this.#wake();
+    if (this.#isDue() || this.#verdict) this.#notify();
     this.#pump();
   }
 
   #measure(transmission: Transmission, now: number): void {
-    const { path, blockSize } = this.#tools;
-    if (transmission.lost) return path.late(transmission, now);
+    const { linkModel, blockSize } = this.#tools;
+    if (transmission.lost) return linkModel.late(transmission, now);
     this.#inFlight.answered(transmission);
     const isFull = transmission.block.size >= blockSize.size;
-    path.answered(transmission, isFull, now, this.#inFlight.size, this.#inFlight.nextOrder);
+    linkModel.answered(transmission, isFull, now, this.#inFlight.size, this.#inFlight.nextOrder);
   }
 
   #fill(block: Block, data: Uint8Array, now: number): void {
     const rest = this.#blocks.fill(block, data);
-    if (rest) this.#again.push(rest);
+    if (rest) this.#toResend.push(rest);
     if (this.#blocks.ready > 0) this.#flushAt = Math.min(this.#flushAt, now + FLUSH_INTERVAL_MS);
   }
 
-  /** PX4 may hide the end of the file behind an old errno: only one request alone tells what it is. */
+  /** PX4 may hide the end of the file behind an old errno: only a single request finds the cause. */
   #refused(nak: FtpNak): void {
+    if (!this.#trouble && !this.#failure)
+      this.#tools.logger.log('debug', `FTP NAK READ_FILE ${this.#span.path}: ${nak.reason}`);
     if (isNak(nak, FtpErrorCode.EOF)) this.#fail(changed(this.#span.path));
     else if (!this.#trouble) this.#stop('refused');
   }
 
   #fail(error: Error): void {
     this.#failure = error;
-    this.#wake();
+    this.#notify();
   }
 
   #stop(trouble: 'refused' | 'silent'): void {
@@ -239,49 +242,57 @@ export class WindowRead {
     this.#quietSince = undefined;
     this.#repliesBetween = 0;
     if (trouble === 'refused') this.#refusals++;
-    else this.#tools.path.silent(this.#inFlight.size);
-    this.#again = [...this.#inFlight.takeAll().map(({ block }) => block), ...this.#again];
-    this.#wake();
+    else {
+      this.#summary.lost(this.#inFlight.size);
+      this.#tools.linkModel.silent(this.#inFlight.size);
+    }
+    this.#toResend = [...this.#inFlight.takeAll().map(({ block }) => block), ...this.#toResend];
+    this.#notify();
   }
 
   #giveUp(lost: readonly Transmission[]): void {
+    this.#summary.lost(lost.length);
     for (const { block } of lost) {
-      this.#tools.path.lost();
-      if (!block.data) this.#again.push(block);
+      this.#tools.linkModel.lost();
+      if (!block.data) this.#toResend.push(block);
     }
   }
 
-  /** Monotonic ms at which the link counts as silent if nothing is answered until then. */
+  /** Monotonic ms at which the link counts as silent, without a reply until then. */
   get #silentAt(): number {
-    const silence = Math.max(MIN_SILENCE_MS, TIMEOUT_FACTOR * this.#tools.path.timeout);
+    const silence = Math.max(MIN_SILENCE_MS, TIMEOUT_FACTOR * this.#tools.linkModel.timeout);
     return (this.#quietSince ?? Infinity) + silence;
   }
 
   /** Monotonic ms at which the oldest request is given up. */
   get #expiredAt(): number {
-    return (this.#inFlight.oldest?.sentAt ?? Infinity) + TIMEOUT_FACTOR * this.#tools.path.timeout;
+    return (this.#inFlight.oldest?.sentAt ?? Infinity) + TIMEOUT_FACTOR * this.#tools.linkModel.timeout;
   }
 
-  /** Monotonic ms at which a request is sent to provoke a reply, if there is none until then: no faster than the link is. */
+  /** Monotonic ms at which a probe is sent, without a reply until then: no faster than the link. */
   get #probeAt(): number {
-    const { expected, interval } = this.#tools.path;
-    const overdue = this.#inFlight.at(Math.floor(this.#probes / PROBES_EACH));
-    if (!overdue || this.#probes === MOST_PROBES) return Infinity;
-    const last = Math.max(this.#heard, this.#probedAt, overdue.sentAt + expected - SOONEST_PROBE);
-    return Math.max(last + SOONEST_PROBE, overdue.sentAt + SOONEST_PROBE, this.#probedAt + interval);
+    const { expected, interval } = this.#tools.linkModel;
+    const overdue = this.#inFlight.at(Math.floor(this.#probes / PROBES_PER_REQUEST));
+    if (!overdue || this.#probes === MAX_PROBES) return Infinity;
+    const last = Math.max(this.#repliedAt, this.#probedAt, overdue.sentAt + expected - MIN_PROBE_DELAY_MS);
+    return Math.max(
+      last + MIN_PROBE_DELAY_MS,
+      overdue.sentAt + MIN_PROBE_DELAY_MS,
+      this.#probedAt + interval,
+    );
   }
 
-  #rung(): void {
-    const { clock, path } = this.#tools;
+  #onTimer(): void {
+    const { clock, linkModel } = this.#tools;
     const now = clock.monotonic();
     if (now >= this.#silentAt) this.#stop('silent');
-    else this.#giveUp(this.#inFlight.takeExpired(now, TIMEOUT_FACTOR * path.timeout));
+    else this.#giveUp(this.#inFlight.takeExpired(now, TIMEOUT_FACTOR * linkModel.timeout));
     if (!this.#trouble && now >= this.#probeAt) this.#probe(now);
-    if (this.#isDue()) this.#wake();
+    if (this.#isDue()) this.#notify();
     this.#pump();
   }
 
-  /** Its reply overtakes those that were lost. */
+  /** The reply to the probe overtakes the lost ones. */
   #probe(now: number): void {
     this.#probedAt = now;
     this.#probes++;
@@ -289,22 +300,17 @@ export class WindowRead {
     if (block) this.#send(block, now);
   }
 
-  /** One request alone. It waits for a vehicle that is away for a moment, and fails with the reason for one that stays so. */
-  async #settle(): Promise<void> {
-    const { clock, path } = this.#tools;
+  /** Sends a single request. It waits for a vehicle that is offline for a moment, and fails with the reason after that. */
+  async #recover(): Promise<void> {
+    const { clock, linkModel } = this.#tools;
     const block = this.#blocks.firstMissing;
     if (block) {
-      const data = await readWithFallback(
-        this.#file,
-        block,
-        { clock, blockSize: this.#tools.blockSize },
-        this.#signal,
-      );
+      const data = await readWithFallback(this.#file, block, this.#tools, this.#signal);
       if (data.length === 0) throw changed(this.#span.path);
       this.#fill(block, data, clock.monotonic());
     }
-    this.#heard = clock.monotonic();
-    path.resume(this.#heard, this.#inFlight.nextOrder);
+    this.#repliedAt = clock.monotonic();
+    linkModel.resume(this.#repliedAt, this.#inFlight.nextOrder);
     this.#trouble = undefined;
   }
 }

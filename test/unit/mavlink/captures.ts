@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 /** A frame that a real autopilot and a client exchanged. */
 export interface Captured {
   readonly from: 'client' | 'vehicle';
-  /** When, in ms from the start. */
+  /** Monotonic ms, or ms from the start of the recording. */
   readonly ms: number;
   readonly bytes: Uint8Array;
 }
@@ -13,7 +13,7 @@ const WHOLE = new URL('../../../../shared/data/', import.meta.url);
 
 export type Recording = 'px4-ftp.jsonl' | 'ardupilot-ftp.jsonl';
 
-/** The whole recording where it is there, else the slice (all but three long bursts) that is kept with the tests. */
+/** The whole recording if it exists, else the slice (all but three long bursts) that is kept with the tests. */
 export function captured(name: Recording): Captured[] {
   const whole = new URL(name, WHOLE);
   return framesOf(existsSync(whole) ? whole : new URL(name, SMALL));
@@ -24,7 +24,8 @@ export function capturedSlice(name: Recording): Captured[] {
   return framesOf(new URL(name, SMALL));
 }
 
-function framesOf(file: URL): Captured[] {
+/** The frames of a recording or a trace. */
+export function framesOf(file: URL | string): Captured[] {
   const lines = readFileSync(file, 'utf8').trim().split('\n');
   return lines.map(line => {
     const {

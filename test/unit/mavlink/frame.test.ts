@@ -8,7 +8,7 @@ import { captured, recordings } from './captures.js';
 const byte = fc.integer({ min: 0, max: 255 });
 const SPLIT_RUNS = { numRuns: 200 };
 
-/** A frame of a message that we know, with any payload. */
+/** A frame of a known message, with any payload. */
 const anyFrame: fc.Arbitrary<Frame> = fc
   .record({
     sequence: byte,
@@ -69,7 +69,7 @@ describe('MAVLink frames', () => {
     });
   }
 
-  it('gives back any frame, however the stream is cut, with garbage between', () => {
+  it('returns any frame, however the stream is cut, with garbage between', () => {
     const noisy = fc.array(fc.tuple(garbage, anyFrame), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(noisy, fc.array(fc.integer({ min: 0, max: 1000 }), { maxLength: 12 }), (parts, cuts) => {
@@ -104,7 +104,7 @@ describe('MAVLink frames', () => {
     }
   });
 
-  it('steps over a signature', () => {
+  it('skips a signature', () => {
     const payload = heartbeat(0).payload;
     const header = [0xfd, payload.length, 1, 0, 7, 1, 1, 0, 0, 0];
     const signature = Array.from({ length: 13 }, () => 0xfd);
@@ -116,7 +116,7 @@ describe('MAVLink frames', () => {
     );
   });
 
-  it('leaves frames with unknown incompatibility flags alone', () => {
+  it('skips frames with unknown incompatibility flags', () => {
     const payload = heartbeat(0).payload;
     const header = [0xfd, payload.length, 2, 0, 7, 1, 1, 0, 0, 0];
     const strange = handmade(header, payload, Heartbeat.crcExtra);
@@ -129,13 +129,13 @@ describe('MAVLink frames', () => {
     assert.deepEqual(decode(bytes), [{ ...heartbeat(5), version: 1 }]);
   });
 
-  it('passes over a message that it does not know, even if a known one lies in it', () => {
+  it('skips an unknown message, even if it contains a known one', () => {
     const inner = encodeFrame(heartbeat(1));
     const tunnel = handmade([0xfd, inner.length, 0, 0, 0, 1, 1, 0x81, 0x01, 0], inner, 147);
     assert.deepEqual(decode(tunnel, encodeFrame(heartbeat(2))), [heartbeat(2)]);
   });
 
-  it('refuses to send a message that it does not know', () => {
+  it('refuses to send an unknown message', () => {
     assert.throws(() => encodeFrame({ ...heartbeat(0), messageId: 385 }), RangeError);
   });
 });

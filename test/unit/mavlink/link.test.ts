@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import type { WireConditions } from '../../../bench/link/wire.js';
-import { UNIMPAIRED } from '../../../src/sim/impairment.js';
 import { sample } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { inVirtualTime, MemoryVehicle } from './memory-vehicle.js';
-import { played } from './window-case.js';
+import { PLAIN, played } from './window-case.js';
 import { WireCarrier } from './wire-carrier.js';
 
 interface Reading {
-  /** Of what the link can carry as file data, 0 to 1. */
+  /** Share of what the link can carry as file data, 0 to 1. */
   readonly share: number;
   /** Requests a block. */
   readonly requests: number;
@@ -18,9 +17,9 @@ interface Reading {
 
 /** Bytes of a telemetry message, and ms between two. */
 const TELEMETRY = { size: 40, interval: 100 };
-const MOST_EVENTS = 2_000_000;
+const MAX_EVENTS = 2_000_000;
 
-/** Reads a file that fills the link for so many seconds of virtual time, which no machine is too slow for. */
+/** Reads a file that fills the link for `seconds` of virtual time, which does not depend on the machine. */
 async function readOver(conditions: Partial<WireConditions>, seconds: number): Promise<Reading> {
   const how = { rate: 92_160, delay: 0, loss: 0, lossRun: 1, queue: 8_192, ...conditions };
   const clock = new VirtualClock();
@@ -32,7 +31,7 @@ async function readOver(conditions: Partial<WireConditions>, seconds: number): P
     waits.push(down.wire.offer(TELEMETRY.size, clock.monotonic())?.waited ?? Infinity),
   );
   const reading = played(PLAIN, file, clock, vehicle).finally(telemetry);
-  const { bytes, error } = await inVirtualTime(clock, reading, { events: MOST_EVENTS });
+  const { bytes, error } = await inVirtualTime(clock, reading, { events: MAX_EVENTS });
   assert.equal(error, undefined);
   assert.ok(bytes.equals(file));
   return {
@@ -42,19 +41,7 @@ async function readOver(conditions: Partial<WireConditions>, seconds: number): P
   };
 }
 
-const PLAIN = {
-  size: 0,
-  offset: 0,
-  sequence: 5,
-  inFlight: 2048,
-  rate: Infinity,
-  reader: 0,
-  link: UNIMPAIRED,
-  manners: {},
-  change: undefined,
-};
-
-/** Gives what ends it. */
+/** Returns the function that ends the interval. */
 function setVirtualInterval(clock: VirtualClock, work: () => void): () => void {
   const over = new AbortController();
   const run = async () => {
@@ -71,7 +58,7 @@ describe('Reading over an emulated link', function () {
   this.timeout(60_000);
 
   for (const delay of [0, 10, 50]) {
-    it(`fills a serial line at ${delay} ms one way and leaves room for telemetry`, async () => {
+    it(`fills a serial line at ${delay} ms one way and leaves space for telemetry`, async () => {
       const { share, requests, waited } = await readOver({ delay }, 20);
       assert.ok(share > 0.93, `share ${share}`);
       assert.ok(requests < 1.02, `requests ${requests}`);
@@ -85,7 +72,7 @@ describe('Reading over an emulated link', function () {
   });
 
   for (const lossRun of [1, 5]) {
-    it(`takes losses in runs of ${lossRun} for what they are: no reason to slow down`, async () => {
+    it(`does not slow down for losses in runs of ${lossRun}`, async () => {
       const { share } = await readOver({ delay: 10, loss: 0.05, lossRun }, 15);
       assert.ok(share > 0.85 * 0.95, `share ${share}`);
     });
@@ -110,7 +97,7 @@ describe('Reading over an emulated link', function () {
     });
   }
 
-  it('gets over runs of losses that take all that is in flight on a slow line', async () => {
+  it('recovers from runs of losses of all requests in flight on a slow line', async () => {
     const slow = { rate: 5_760, queue: 4_096, delay: 10, loss: 0.05, lossRun: 5 };
     const { share, requests } = await readOver(slow, 60);
     assert.ok(share > 0.75, `share ${share}`);

@@ -54,7 +54,7 @@ describe('A UDP link', () => {
     return { connection, heard };
   };
 
-  it('answers the first that it hears, and another one when that is silent', async () => {
+  it('answers the first sender, and another one when that is silent', async () => {
     const clock = new VirtualClock();
     const bind = { host: '127.0.0.1', port: await freePort() };
     const { connection, heard } = await connect(udpTransport({ bind, clock }));
@@ -75,20 +75,20 @@ describe('A UDP link', () => {
     assert.equal(first.heard.length, 1);
   });
 
-  it('talks to the named one, whatever others say', async () => {
-    const [vehicle, stranger] = [await peer(), await peer('127.0.0.2')];
+  it('sends to the configured host only, and ignores others', async () => {
+    const [vehicle, otherHost] = [await peer(), await peer('127.0.0.2')];
     const bind = { host: '127.0.0.1', port: await freePort() };
     const remote = { host: 'localhost', port: vehicle.port };
     const { connection, heard } = await connect(udpTransport({ bind, remote, clock: systemClock }));
     connection.send(HELLO);
     await eventually(async () => vehicle.heard.length === 1);
-    await say(stranger.socket, 'stranger', bind.port);
+    await say(otherHost.socket, 'otherHost', bind.port);
     await say(vehicle.socket, 'vehicle', bind.port);
     await eventually(async () => heard.includes('vehicle'));
     assert.deepEqual(heard, ['vehicle']);
   });
 
-  it('says who may have the port where it is taken, and that this can change', async () => {
+  it('says who may have the port where it is taken, as a temporary error', async () => {
     const { port } = await peer();
     const bind = { host: '127.0.0.1', port };
     const error = await failsWith(() => connect(udpTransport({ bind, clock: systemClock })), 'config');
@@ -99,7 +99,7 @@ describe('A UDP link', () => {
     assert.equal(error.temporary, true);
   });
 
-  it('says what is wrong with an address that this machine does not have, or that nobody has', async () => {
+  it('says what is wrong with an address that this machine does not have, or that cannot be resolved', async () => {
     const clock = systemClock;
     const bind = { host: '127.0.0.1', port: 0 };
     const foreign = udpTransport({ bind: { host: '192.0.2.1', port: 14540 }, clock });
@@ -107,11 +107,11 @@ describe('A UDP link', () => {
       (await failsWith(() => connect(foreign), 'config')).message,
       /name an address of this machine/,
     );
-    const nobody = udpTransport({ bind, remote: { host: 'no-such-host.invalid', port: 1 }, clock });
-    assert.match((await failsWith(() => connect(nobody), 'unavailable')).message, /check the host name/);
+    const unknown = udpTransport({ bind, remote: { host: 'no-such-host.invalid', port: 1 }, clock });
+    assert.match((await failsWith(() => connect(unknown), 'unavailable')).message, /check the host name/);
   });
 
-  it('sends nothing and does not mind when it is closed', async () => {
+  it('sends nothing after close', async () => {
     const { port, heard } = await peer();
     const remote = { host: '127.0.0.1', port };
     const transport = udpTransport({ bind: { host: '127.0.0.1', port: 0 }, remote, clock: systemClock });
@@ -124,7 +124,7 @@ describe('A UDP link', () => {
 });
 
 describe('A TCP link', () => {
-  it('says that nobody listens', async () => {
+  it('says that the connection is refused', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -144,7 +144,7 @@ describe('A TCP link', () => {
     await failsWith(() => connecting, 'unavailable');
   });
 
-  it('carries bytes both ways and tells when it is cut', async () => {
+  it('carries bytes in both directions and reports when it is cut', async () => {
     const server = createServer(socket => socket.on('data', bytes => socket.end(bytes))).listen(
       0,
       '127.0.0.1',
@@ -167,7 +167,7 @@ describe('A TCP link', () => {
 describe('A serial link', () => {
   const connect = (transport: Transport) => transport.connect(ignore, never);
 
-  it('names the cure where the library is missing', async () => {
+  it('names the remedy where the library is missing', async () => {
     const missing = () => Promise.reject(new Error("Cannot find package 'serialport'"));
     const transport = serialTransport({ path: '/dev/ttyACM0', baudRate: 57600 }, missing);
     assert.match(
@@ -178,12 +178,12 @@ describe('A serial link', () => {
 
   it('says that there is no such port, or that it is none', async () => {
     const nothing = serialTransport({ path: '/dev/no-such-port', baudRate: 57600 });
-    assert.match((await failsWith(() => connect(nothing), 'unavailable')).message, /is not there: plug/);
+    assert.match((await failsWith(() => connect(nothing), 'unavailable')).message, /does not exist: plug in/);
     await failsWith(() => connect(serialTransport({ path: '/dev/null', baudRate: 57600 })), 'unavailable');
   });
 });
 
-describe('A link that is kept', () => {
+describe('A link that stays connected', () => {
   const clock = () => new VirtualClock();
 
   /** A transport whose every connection the test makes or breaks. */
@@ -218,7 +218,7 @@ describe('A link that is kept', () => {
   beforeEach(() => (bench = new Bench()));
   afterEach(() => bench.link.close());
 
-  it('tries again after growing pauses, and begins anew when bytes have come', async () => {
+  it('connects again after growing pauses, which begin again when bytes have come', async () => {
     bench.mode = 'refuses';
     bench.link.open();
     bench.link.open();
@@ -235,7 +235,7 @@ describe('A link that is kept', () => {
     assert.deepEqual(bench.troubles.slice(-3), [undefined, 'cut', undefined]);
   });
 
-  it('gives up an attempt that hangs, and a connection that is silent', async () => {
+  it('closes a hanging attempt, and a silent connection', async () => {
     bench.mode = 'hangs';
     bench.link.open();
     await bench.clock.advance(10_000);

@@ -4,28 +4,28 @@ import { Impairment, UNIMPAIRED, type Impairments } from '../../../src/sim/impai
 import type { VirtualClock } from '../../fakes/virtual-clock.js';
 import { ack, nak, nameIn, uint32 } from './scripted-vehicle.js';
 
-/** What a server is like. Times are ms. */
-export interface ServerManners {
-  /** Requests that may wait to be served; what comes on top is dropped. */
+/** The behaviour of a server. Times are ms. */
+export interface ServerBehaviour {
+  /** Requests that may wait to be served; requests beyond that are dropped. */
   readonly queue: number;
-  /** To serve one request. */
+  /** Time to serve one request. */
   readonly service: number;
-  /** Without a request, after which the file is closed. */
+  /** Time without a request after which the file is closed. */
   readonly idle: number;
-  /** Replies with up to so many bytes are kept for a request with the same number. */
+  /** Bytes up to which a reply is kept for a request with the same number. */
   readonly keptUpTo: number;
-  /** Every refusal says FILE_EXISTS until a listing has failed. */
+  /** Every NAK has the code FILE_EXISTS until a listing has failed. */
   readonly stickyErrno: boolean;
-  /** Requests that may be under way; others are refused. */
+  /** Requests that may be in flight; others are refused. */
   readonly inFlight: number;
-  /** Reads with more bytes than this stay unanswered: a link that cuts packets. */
+  /** Bytes; longer reads stay unanswered, as on a link that cuts packets. */
   readonly longest: number;
   /** Monotonic ms of restarts; it answers nothing for `downtime` after each. */
   readonly restarts: readonly number[];
   readonly downtime: number;
 }
 
-export const GOOD_MANNERS: ServerManners = {
+export const GOOD_BEHAVIOUR: ServerBehaviour = {
   queue: Infinity,
   service: 0,
   idle: 10_000,
@@ -54,10 +54,10 @@ export class MemoryVehicle implements FtpPort {
   readonly requests: FtpPayload[] = [];
   bytes: Uint8Array;
   session: number | undefined;
-  /** Takes the place of what a good server answers. */
+  /** Replaces the replies of a good server. */
   script: (request: FtpPayload, good: FtpPayload) => readonly FtpPayload[] = (_request, good) => [good];
   readonly #clock: VirtualClock;
-  readonly #how: ServerManners;
+  readonly #how: ServerBehaviour;
   readonly #up: Carrier;
   readonly #down: Carrier;
   readonly #restarts: number[];
@@ -72,12 +72,12 @@ export class MemoryVehicle implements FtpPort {
   constructor(
     bytes: Uint8Array,
     clock: VirtualClock,
-    how: Partial<ServerManners> = {},
+    how: Partial<ServerBehaviour> = {},
     link: Partial<Impairments> | { readonly up: Carrier; readonly down: Carrier } = {},
   ) {
     this.bytes = bytes;
     this.#clock = clock;
-    this.#how = { ...GOOD_MANNERS, ...how };
+    this.#how = { ...GOOD_BEHAVIOUR, ...how };
     this.#errno = this.#how.stickyErrno;
     this.#restarts = [...this.#how.restarts];
     const { up, down } = 'up' in link ? link : impaired(link, clock);
@@ -112,7 +112,7 @@ export class MemoryVehicle implements FtpPort {
     this.#serving = false;
   }
 
-  /** What time alone brings: restarts and the end of an idle session. */
+  /** Restarts, and the end of an idle session. */
   #live(): void {
     const now = this.#clock.monotonic();
     for (let at = this.#restarts[0]; at !== undefined && at <= now; at = this.#restarts[0]) {
@@ -180,16 +180,16 @@ function impaired(link: Partial<Impairments>, clock: VirtualClock): { up: Carrie
 
 export const sizeOf = (payload: FtpPayload): number => contentOf(payload).length;
 
-/** Wake-ups after which it counts as running in circles, and ms after which it takes too long. */
+/** Wake-ups after which the work counts as an endless loop, and ms after which it takes too long. */
 const LIMITS = { events: 200_000, ms: 600_000 };
 
-/** Runs the work while time passes as fast as it can. Fails if the work waits for nothing, or for too long. */
+/** Runs the work in virtual time. Fails if the work waits for nothing, or takes too long. */
 export async function inVirtualTime<Value>(
   clock: VirtualClock,
   work: Promise<Value>,
   limits: Partial<typeof LIMITS> = {},
 ): Promise<Value> {
-  const most = { ...LIMITS, ...limits };
+  const max = { ...LIMITS, ...limits };
   let over = false;
   let events = 0;
   void work.then(
@@ -199,8 +199,8 @@ export async function inVirtualTime<Value>(
   for (await clock.advance(0); !over;) {
     const wait = clock.nextWake;
     if (wait === undefined) throw new Error('waits for nothing');
-    if (++events > most.events) throw new Error(`${events} events in ${clock.monotonic()} ms`);
-    if (clock.monotonic() > most.ms) throw new Error(`not over after ${most.ms} ms`);
+    if (++events > max.events) throw new Error(`${events} events in ${clock.monotonic()} ms`);
+    if (clock.monotonic() > max.ms) throw new Error(`not over after ${max.ms} ms`);
     await clock.advance(Math.max(0, wait));
   }
   return work;

@@ -75,7 +75,7 @@ describe('MAVLink messages', () => {
     assert.deepEqual(CommandAck.decode(CommandAck.encode(ack)), ack);
   });
 
-  it('tell what the heartbeats of PX4 and ArduPilot say', () => {
+  it('decode the heartbeats of PX4 and ArduPilot', () => {
     const autopilots = recordings.map(name => {
       const heartbeat = captured(name)
         .flatMap(({ bytes }) => new FrameDecoder().push(bytes))
@@ -111,7 +111,7 @@ describe('The payload of MAVLink FTP', () => {
       }
     });
 
-    it(`tells a request and its reply in ${name}`, () => {
+    it(`decodes a request and its reply in ${name}`, () => {
       const payloads = captured(name)
         .flatMap(({ bytes }) => new FrameDecoder().push(bytes))
         .filter(frame => frame.messageId === FileTransferProtocol.id)

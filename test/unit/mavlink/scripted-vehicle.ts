@@ -11,7 +11,7 @@ import {
 } from '../../../src/mavlink/ftp-payload.js';
 import { FileTransferProtocol, Heartbeat } from '../../../src/mavlink/messages.js';
 
-/** What goes back to a request, in place of what a good server says. */
+/** The replies to a request, in place of the reply of a good server. */
 export type Script = (request: FtpPayload, good: FtpPayload) => readonly FtpPayload[];
 
 export interface HeartbeatValues {
@@ -24,7 +24,7 @@ const QUADROTOR_PX4: HeartbeatValues = { type: 2, autopilot: 12, baseMode: 0x1d 
 
 /**
  * A vehicle on a real UDP port that serves one folder `/log`, and misbehaves by script. It has one session, 0, and keeps
- * the last reply for a request that comes again.
+ * the last reply for a repeated request.
  */
 export class ScriptedVehicle {
   readonly files = new Map<string, Uint8Array>();
@@ -32,7 +32,7 @@ export class ScriptedVehicle {
   readonly frames: Frame[] = [];
   script: Script = (_request, good) => [good];
   system = 1;
-  /** What it says when it hears a heartbeat; undefined: nothing. */
+  /** The heartbeat that it sends after each received one; undefined: none. */
   heartbeat: HeartbeatValues | undefined = QUADROTOR_PX4;
   opened: string | undefined;
   keepsReply = true;

@@ -45,7 +45,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
       (request.opcode === opcode ? script(request, count++) : undefined) ?? [good];
   };
 
-  it('asks for each block once where nothing is lost', async () => {
+  it('requests each block once where nothing is lost', async () => {
     assert.deepEqual(await read(), Buffer.from(LOG));
     assert.equal(requestsOf(Opcode.READ_FILE).length, COUNT);
     assert.deepEqual(
@@ -54,7 +54,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     );
   });
 
-  it('asks for nothing before the offset', async () => {
+  it('requests nothing before the offset', async () => {
     assert.deepEqual(await read(FILE, 1_000), Buffer.from(LOG.subarray(1_000)));
     const asked = requestsOf(Opcode.READ_FILE).map(({ offset, size }) => ({ offset, size }));
     assert.equal(Math.min(...asked.map(({ offset }) => offset)), 1_000);
@@ -91,7 +91,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.notEqual(vehicle.requests[0]?.sequence, sequences[0]);
   });
 
-  it('is not misled by doubled, late and foreign replies', async () => {
+  it('ignores doubled, late and foreign replies', async () => {
     let previous: FtpPayload | undefined;
     vehicle.script = (request, good) => {
       const stray: FtpPayload[] = [
@@ -118,7 +118,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.deepEqual(await read(), Buffer.from(LOG));
   });
 
-  it('opens anew and goes on at the offset when the session has expired', async () => {
+  it('opens again and resumes at the offset when the session has expired', async () => {
     vehicle.script = withExpiry(vehicle.script, vehicle, 3);
     assert.deepEqual(await read(), Buffer.from(LOG));
     assert.equal(requestsOf(Opcode.OPEN_FILE_RO).length, 3);
@@ -129,7 +129,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     );
   });
 
-  it('gives up when the session is lost again at once', async () => {
+  it('fails when the session is lost again at once', async () => {
     misbehave(Opcode.READ_FILE, request => [nak(request, FtpErrorCode.INVALID_SESSION)]);
     vehicle.script = freeing(vehicle.script, vehicle);
     await failsWith(() => read(), 'io');
@@ -164,7 +164,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 1);
   });
 
-  it('leaves the sessions of others alone', async () => {
+  it('does not close the sessions of others', async () => {
     await read();
     vehicle.opened = '/log/ground-station.ulg';
     const error = await failsWith(() => read(), 'busy');
@@ -172,7 +172,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 0);
   });
 
-  it('gets the real reason where an old failure of PX4 hides it', async () => {
+  it('finds the real reason where an old failure of PX4 hides it', async () => {
     let hidden = true;
     vehicle.script = (request, good) => {
       if (nameIn(request).includes('no-such')) hidden = false;
@@ -195,7 +195,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     await failsWith(() => read({ path: 'folder', size: 4096 }), 'io');
   });
 
-  it('is changed when the vehicle gives an empty answer before the end', async () => {
+  it('is changed when the vehicle sends an empty answer before the end', async () => {
     misbehave(Opcode.READ_FILE, (request, count) => (count === 4 ? [ack(request)] : undefined));
     await failsWith(() => read(), 'changed');
     assert.equal(vehicle.opened, undefined);
@@ -208,7 +208,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.deepEqual(await read(), Buffer.from(LOG));
   });
 
-  it('ends the session when the reader leaves or aborts', async () => {
+  it('closes the session when the reader leaves or aborts', async () => {
     for await (const chunk of source.read(FILE, 0, never)) {
       assert.ok(chunk.length > 0);
       break;
@@ -223,7 +223,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.equal(vehicle.opened, undefined);
   });
 
-  it('rejects what is under way when it is closed', async () => {
+  it('rejects reads in flight when it is closed', async () => {
     vehicle.script = () => [];
     const reading = failsWith(() => read(), 'cancelled');
     await eventually(async () => vehicle.requests.length > 0);
@@ -232,7 +232,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     await failsWith(() => listed(source), 'cancelled');
   });
 
-  it('tells what the vehicle does not know, and what it refuses', async () => {
+  it('reports what the vehicle does not know, and what it refuses', async () => {
     const error = await failsWith(() => source.checksum(FILE, never), 'unsupported');
     assert.equal(error.device, 'device');
     assert.equal(error.operation, 'checksum');
@@ -243,7 +243,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.match(io.message, /errno 5.*SD card/);
   });
 
-  it('tells a missing file by its open where the checksum does not say it', async () => {
+  it('reports a missing file by its open where the checksum does not', async () => {
     misbehave(Opcode.CALC_FILE_CRC32, request => [nak(request, FtpErrorCode.FAIL_ERRNO, 21)]);
     await failsWith(() => source.checksum({ path: 'missing', size: 1 }, never), 'not-found');
     await failsWith(() => source.checksum(FILE, never), 'io');
@@ -257,7 +257,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
     assert.equal(checksumOf('crc32-mavlink', LOG).value.length, 8);
   });
 
-  it('never asks for a path outside the root', async () => {
+  it('never requests a path outside the root', async () => {
     for (const path of [
       '../secret',
       'a/../../b',
@@ -305,18 +305,18 @@ describe('File transfer with a vehicle that misbehaves', () => {
       ]);
     });
 
-    it('lists an entry once that it is told twice', async () => {
+    it('lists an entry once that comes twice', async () => {
       serve({ 0: 'Fa\t1\0Fb\t1\0', 2: 'Fb\t1\0' });
       assert.equal((await listed(source)).length, 2);
     });
 
-    it('takes the empty answer of an empty folder for its end', async () => {
+    it('treats the empty answer of an empty folder as its end', async () => {
       serve({ 0: '' });
       assert.deepEqual(await listed(source), []);
       assert.deepEqual(logger.entries, []);
     });
 
-    it('steps over names that do not fit into a packet, and says so once', async () => {
+    it('skips names that do not fit into a packet, and warns once', async () => {
       serve({ 0: '', 1: 'Fa\t1\0', 2: '', 3: 'Fb\t2\0' });
       for (let round = 0; round < 2; round++) assert.equal((await listed(source)).length, 2);
       assert.equal(logger.messages('warn').length, 1);
@@ -329,7 +329,7 @@ describe('File transfer with a vehicle that misbehaves', () => {
       assert.ok(vehicle.requests.length < 50);
     });
 
-    it('leaves out names that would lead elsewhere or cannot be sent, and says so', async () => {
+    it('skips names that would lead elsewhere or cannot be sent, and warns', async () => {
       const latin1 = Buffer.from([0x46, 0xe9, 0x09, 0x31, 0x00]);
       serve({
         0: 'F../x\t1\0F\t1\0Fa/b\t1\0D/etc\0D\0Fgood\t3\0',
@@ -341,19 +341,19 @@ describe('File transfer with a vehicle that misbehaves', () => {
       assert.ok(vehicle.requests.every(request => nameIn(request) === '/log'));
     });
 
-    it('is an error when an entry makes no sense', async () => {
+    it('is an error when an entry is invalid', async () => {
       for (const packet of ['Fname\0', 'Fname\t\0', 'Fname\t-1\0', 'Fname\t1e9\0']) {
         serve({ 0: packet });
         await failsWith(() => listed(source), 'protocol');
       }
     });
 
-    it('passes over kinds of entries that it does not know', async () => {
+    it('skips unknown kinds of entries', async () => {
       serve({ 0: 'Xwhat\0Fa\t1\0' });
       assert.deepEqual(await listed(source), [{ path: 'a', size: 1 }]);
     });
 
-    it('is changed when a folder goes away meanwhile', async () => {
+    it('is changed when a folder is removed meanwhile', async () => {
       misbehave(Opcode.LIST_DIRECTORY, request => {
         if (nameIn(request) !== '/log') return [nak(request, FtpErrorCode.FILE_NOT_FOUND)];
         return request.offset === 0

@@ -84,14 +84,14 @@ describe('The options of a mavlink device', () => {
     });
   });
 
-  it('tell what is wrong with an address or a root', () => {
+  it('report what is wrong with an address or a root', () => {
     assert.match(problems({ url: 'udp://x' })[0] ?? '', /^url: udp:\/\/x needs one "@"/);
     assert.match(problems({ url: 'tcp://x', root: 'log' })[0] ?? '', /^root: must be an absolute path/);
-    assert.match(problems({ url: 'tcp://x', root: '/log/../etc' })[0] ?? '', /^root: must not hold/);
+    assert.match(problems({ url: 'tcp://x', root: '/log/../etc' })[0] ?? '', /^root: must not contain/);
     assert.equal(problems({ url: 'tcp://x', system_id: 0, component_id: 256, target_system: 1.5 }).length, 3);
   });
 
-  it('take a root with and without a slash at its end, and an alias', () => {
+  it('accept a root with and without a slash at its end, and an alias', () => {
     const root = (text: string) =>
       (mavlink.options.parse({ url: 'tcp://x', root: text }) as { root: string }).root;
     assert.deepEqual(['/APM/LOGS/', '/APM//LOGS', '/', '@MAV_LOG/'].map(root), [

@@ -11,6 +11,7 @@ import { RetransmissionTimer } from '../../../src/congestion/retransmission.js';
 import { Vehicle, type VehicleOptions } from '../../../src/mavlink/vehicle.js';
 import type { Availability } from '../../../src/ports.js';
 import { failsWith } from '../../conformance/support.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const never = new AbortController().signal;
@@ -24,7 +25,7 @@ interface Said {
   component?: number;
 }
 
-/** A wire without loss whose other end is the test; time stands still until the test moves it. */
+/** A wire without loss whose other end is the test; only the test moves the time. */
 class Wire implements Transport {
   readonly name = 'the wire';
   readonly clock = new VirtualClock();
@@ -93,7 +94,7 @@ describe('A vehicle', () => {
     assert.equal(wire.clock.sleeping, 0);
   });
 
-  it('does nothing before it is asked for', async () => {
+  it('does nothing before the first subscription', async () => {
     await wire.clock.advance(10_000);
     assert.deepEqual(wire.frames, []);
   });
@@ -111,7 +112,7 @@ describe('A vehicle', () => {
     }
   });
 
-  it('takes the system id of the vehicle, or the one that it is given', async () => {
+  it('uses the system id of the vehicle, or the configured one', async () => {
     await watch();
     wire.hear({ system: 42 });
     await wire.clock.advance(1_000);
@@ -124,7 +125,7 @@ describe('A vehicle', () => {
     assert.deepEqual([wire.frames.at(-1)?.system, wire.frames.at(-1)?.component], [7, 191]);
   });
 
-  it('is there with its heartbeat, and says who it is and whether it is armed', async () => {
+  it('is online with its heartbeat, and says which vehicle it is and whether it is armed', async () => {
     await watch();
     assert.deepEqual(states, []);
     wire.hear();
@@ -140,7 +141,7 @@ describe('A vehicle', () => {
     assert.deepEqual(await firstValueFrom(vehicle.availability), states.at(-1));
   });
 
-  it('is away after five seconds of silence, still armed as it was, and back with the next heartbeat', async () => {
+  it('is offline after five seconds of silence, still armed as before, and online with the next heartbeat', async () => {
     await watch();
     wire.hear({ baseMode: 0x80 });
     await wire.clock.advance(4_900);
@@ -158,7 +159,7 @@ describe('A vehicle', () => {
     await vehicle.ready(never);
   });
 
-  it('is away when nobody is heard', async () => {
+  it('is offline when no heartbeat comes', async () => {
     await watch();
     await wire.clock.advance(6_000);
     assert.deepEqual(
@@ -176,7 +177,7 @@ describe('A vehicle', () => {
     assert.deepEqual(states, []);
   });
 
-  it('is the first one that is heard, and its autopilot rather than another part', async () => {
+  it('is the first one that sends a heartbeat, and its autopilot rather than another part', async () => {
     await watch();
     wire.hear({ component: 51, autopilot: 0 });
     assert.equal(states.at(-1)?.reason, 'vehicle 1 on the wire');
@@ -187,7 +188,7 @@ describe('A vehicle', () => {
     assert.equal(states.at(-1)?.armed, false);
   });
 
-  it('is the wanted one, and the reason names another that is there instead', async () => {
+  it('is the wanted one, and the reason names another that is online instead', async () => {
     make({ targetSystem: 3 });
     await watch();
     wire.hear({ system: 2 });
@@ -200,7 +201,7 @@ describe('A vehicle', () => {
     assert.equal(states.at(-1)?.available, true);
   });
 
-  it('is away when the link is, for that reason, and only there again when it is heard', async () => {
+  it('is offline when the link is, for that reason, and online again with a heartbeat', async () => {
     await watch();
     wire.hear();
     wire.cut(new FileSyncError('unavailable', 'the wire is cut'));
@@ -212,7 +213,7 @@ describe('A vehicle', () => {
     assert.equal(states.at(-1)?.available, true);
   });
 
-  it('passes on what kind of trouble the link has', async () => {
+  it('passes on the kind of error of the link', async () => {
     wire.refusal = new FileSyncError('config', 'the port is taken', { temporary: true });
     const error = await failsWith(() => vehicle.ready(never), 'config');
     assert.equal(error.message, 'the port is taken');
@@ -234,7 +235,7 @@ describe('A vehicle', () => {
   });
 
   describe('asked for files', () => {
-    const client = () => new FtpClient(new FtpChannel(vehicle, wire.clock, 65_534));
+    const client = () => new FtpClient(new FtpChannel(vehicle, wire.clock, 65_534), new RecordingLogger());
 
     beforeEach(async () => {
       await watch();
@@ -251,13 +252,13 @@ describe('A vehicle', () => {
       assert.deepEqual(new Set(wire.ftpRequests.map(({ sequence }) => sequence)), new Set([65_535]));
     });
 
-    it('that goes away meanwhile is reported as away', async () => {
+    it('that goes offline meanwhile is reported as offline', async () => {
       const asking = failsWith(() => client().open('/log/a', never), 'unavailable');
       await wire.clock.advance(11_000);
       assert.match((await asking).message, /no heartbeat from PX4 1/);
     });
 
-    it('is given time for the checksum of a long file', async () => {
+    it('gets time for the checksum of a long file', async () => {
       let ended = false;
       const stop = new AbortController();
       const asking = failsWith(() => client().checksum('/log/a', 10_000_000, stop.signal), 'cancelled');
@@ -268,7 +269,7 @@ describe('A vehicle', () => {
       await asking;
     });
 
-    it('is not waited for that long when it is away', async () => {
+    it('is not waited for that long when it is offline', async () => {
       const asking = failsWith(() => client().checksum('/log/a', 10_000_000, never), 'unavailable');
       await wire.clock.advance(12_000);
       await asking;

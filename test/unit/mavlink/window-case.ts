@@ -4,23 +4,23 @@ import { FtpChannel } from '../../../src/mavlink/ftp-channel.js';
 import { FtpClient } from '../../../src/mavlink/ftp-client.js';
 import { RemoteFile } from '../../../src/mavlink/remote-file.js';
 import { AdaptiveRead } from '../../../src/mavlink/window/adaptive-read.js';
-import type { Impairments } from '../../../src/sim/impairment.js';
+import { UNIMPAIRED, type Impairments } from '../../../src/sim/impairment.js';
 import { sample } from '../../conformance/support.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import type { VirtualClock } from '../../fakes/virtual-clock.js';
-import { LOG, type MemoryVehicle, type ServerManners } from './memory-vehicle.js';
+import { LOG, type MemoryVehicle, type ServerBehaviour } from './memory-vehicle.js';
 
-/** One reading of a file, and all that meets it. */
+/** One reading of a file, with its link and vehicle. */
 export interface Case {
   readonly size: number;
   readonly offset: number;
   readonly sequence: number;
   readonly inFlight: number;
   readonly rate: number;
-  /** ms that the reader takes for each of the first chunks. */
+  /** ms that the reader needs for each of the first chunks. */
   readonly reader: number;
   readonly link: Impairments;
-  readonly manners: Partial<ServerManners>;
+  readonly behaviour: Partial<ServerBehaviour>;
   /** The file gets another length at this time. */
   readonly change: { readonly at: number; readonly by: number } | undefined;
 }
@@ -40,7 +40,7 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
     reorder: fc.constantFrom(0, 0.1),
     seed: fc.nat(),
   }),
-  manners: fc.record({
+  behaviour: fc.record({
     queue: fc.constantFrom(Infinity, Infinity, 1, 5),
     service: fc.constantFrom(0, 1, 10),
     idle: fc.constantFrom(10_000, 5_000),
@@ -57,7 +57,20 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
   }),
 });
 
-/** What became of one case: the bytes that came, and the error with which it ended, if it did. */
+/** A reading over a good link from a good server. */
+export const PLAIN: Case = {
+  size: 0,
+  offset: 0,
+  sequence: 5,
+  inFlight: 2048,
+  rate: Infinity,
+  reader: 0,
+  link: UNIMPAIRED,
+  behaviour: {},
+  change: undefined,
+};
+
+/** The result of a case: the bytes that came, and the error with which it ended, if any. */
 export interface Outcome {
   readonly bytes: Buffer;
   readonly error: FileSyncError | undefined;
@@ -71,10 +84,11 @@ export async function played(
   file: Uint8Array,
   clock: VirtualClock,
   vehicle: MemoryVehicle,
+  logger = new RecordingLogger(),
 ): Promise<Outcome> {
-  const client = new FtpClient(new FtpChannel(vehicle, clock, one.sequence));
+  const client = new FtpClient(new FtpChannel(vehicle, clock, one.sequence), logger);
   const limits = { rate: one.rate, inFlight: one.inFlight };
-  const strategy = new AdaptiveRead({ clock, logger: new RecordingLogger(), limits });
+  const strategy = new AdaptiveRead({ clock, logger, limits });
   const never = new AbortController().signal;
   const chunks: Uint8Array[] = [];
   const change = one.change && changedLater(vehicle, clock, one.change);
@@ -106,7 +120,7 @@ async function changedLater(
   vehicle.bytes = by > 0 ? Buffer.concat([kept, sample(by, 99)]) : kept;
 }
 
-/** No request is lost, doubled or late, so that the vehicle does as it is told. */
-export function hearsAll({ link, manners: { queue, restarts } }: Case): boolean {
+/** No request is lost, doubled or late. */
+export function receivesAll({ link, behaviour: { queue, restarts } }: Case): boolean {
   return link.loss + link.dup + link.reorder === 0 && queue === Infinity && restarts?.length === 0;
 }

@@ -3,22 +3,22 @@ import fc from 'fast-check';
 import { sample } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { inVirtualTime, MemoryVehicle } from './memory-vehicle.js';
-import { CASES, hearsAll, played } from './window-case.js';
+import { CASES, receivesAll, played } from './window-case.js';
 
 describe('Reading with a window of requests', () => {
-  it('gives the right bytes, or says why not, whatever link and vehicle do', async function () {
+  it('returns the right bytes, or fails with the reason, on any link and vehicle', async function () {
     this.timeout(120_000);
     await fc.assert(
       fc.asyncProperty(CASES, async one => {
         const clock = new VirtualClock();
         const file = sample(one.size, 5);
-        const vehicle = new MemoryVehicle(file, clock, one.manners, one.link);
+        const vehicle = new MemoryVehicle(file, clock, one.behaviour, one.link);
         const { bytes, error } = await inVirtualTime(clock, played(one, file, clock, vehicle));
         const expected = Buffer.from(file.subarray(Math.min(one.offset, one.size)));
         assert.deepEqual(bytes, expected.subarray(0, bytes.length));
         if (!error) assert.equal(bytes.length, expected.length);
         else assert.equal(one.change && error.kind, 'changed', `${error.kind}: ${error.message}`);
-        if (hearsAll(one)) assert.equal(vehicle.session, undefined, 'the file is still open');
+        if (receivesAll(one)) assert.equal(vehicle.session, undefined, 'the file is still open');
       }),
       { numRuns: 2_000, seed: 5 },
     );

@@ -15,9 +15,9 @@ export class WireCarrier implements Carrier {
   }
 
   send(size: number, deliver: () => void): void {
-    const passage = this.wire.offer(size, this.#clock.monotonic());
-    if (!passage || passage.lost) return;
-    this.#waiting.push({ due: passage.arrives, deliver });
+    const transmission = this.wire.offer(size, this.#clock.monotonic());
+    if (!transmission || transmission.lost) return;
+    this.#waiting.push({ due: transmission.arrives, deliver });
     if (!this.#running) void this.#run();
   }
 

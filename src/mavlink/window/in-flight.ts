@@ -4,7 +4,7 @@ import type { Block } from './blocks.js';
 /** One request for a block. */
 export interface Transmission extends Sent {
   readonly block: Block;
-  /** It was given up; its reply may still come. */
+  /** The request was given up; its reply may still come. */
   readonly lost: boolean;
 }
 
@@ -12,7 +12,7 @@ interface Tracked extends Transmission {
   lost: boolean;
 }
 
-/** The requests that are neither answered nor given up, in the order in which they were sent. */
+/** The requests in flight, neither answered nor given up, in the order in which they were sent. */
 export class InFlight {
   readonly #inFlight = new Map<number, Tracked>();
   #next = 0;
@@ -26,14 +26,14 @@ export class InFlight {
     return this.at(0);
   }
 
-  /** The oldest but `index`. */
+  /** The request at `index`; 0 is the oldest. */
   at(index: number): Transmission | undefined {
     let passed = 0;
     for (const transmission of this.#inFlight.values()) if (passed++ === index) return transmission;
     return undefined;
   }
 
-  /** Of the next request. */
+  /** The order of the next request. */
   get nextOrder(): number {
     return this.#next;
   }
@@ -49,19 +49,19 @@ export class InFlight {
     this.#latestAnswered = Math.max(this.#latestAnswered, order);
   }
 
-  /** Gives up what a later request has overtaken, once it is older than `patience` (ms). */
-  takeOvertaken(now: number, patience: number): Transmission[] {
+  /** Gives up the requests older than `maxWait` (ms) whose successor was answered. */
+  takeOvertaken(now: number, maxWait: number): Transmission[] {
     const isOver = ({ order, sentAt }: Transmission) =>
-      order < this.#latestAnswered && now - sentAt >= patience;
+      order < this.#latestAnswered && now - sentAt >= maxWait;
     return this.#takeWhile(isOver);
   }
 
-  /** Gives up what is older than `timeout` (ms). */
+  /** Gives up the requests older than `timeout` (ms). */
   takeExpired(now: number, timeout: number): Transmission[] {
     return this.#takeWhile(({ sentAt }) => sentAt + timeout <= now);
   }
 
-  /** Gives up everything. */
+  /** Gives up all requests. */
   takeAll(): Transmission[] {
     return this.#takeWhile(() => true);
   }
