@@ -45,8 +45,12 @@ const TEMPORARY = {
 
 export type ErrorKind = keyof typeof TEMPORARY;
 
+/** Which end of an act an error comes from; `local`: our own disk, with the local copies and the database. */
+export type Origin = 'source' | 'local' | 'target';
+
 export interface ErrorDetails {
   readonly device?: string;
+  readonly origin?: Origin;
   /** What was being done, one word: list, read, stat, write, remove, checksum, probe. */
   readonly operation?: string;
   readonly path?: string;
@@ -66,6 +70,8 @@ export class FileSyncError extends Error {
   readonly kind: ErrorKind;
   readonly temporary: boolean;
   readonly device: string | undefined;
+  /** Undefined where no end is at fault, or none is known yet; see `fromOrigin`. */
+  origin: Origin | undefined;
   readonly operation: string | undefined;
   readonly path: string | undefined;
   readonly retryAfterMs: number | undefined;
@@ -76,6 +82,7 @@ export class FileSyncError extends Error {
     this.kind = kind;
     this.temporary = details.temporary ?? TEMPORARY[kind];
     this.device = details.device;
+    this.origin = details.origin;
     this.operation = details.operation;
     this.path = details.path;
     this.retryAfterMs = details.retryAfterMs;
@@ -88,6 +95,30 @@ export function toFileSyncError(thrown: unknown, details: ErrorDetails = {}): Fi
   const cause = { ...details, cause: thrown };
   if (isAbort(thrown)) return new FileSyncError('cancelled', 'cancelled', cause);
   return new FileSyncError('internal', thrown instanceof Error ? thrown.message : String(thrown), cause);
+}
+
+/** The work of one end. Its error gets that origin unless a part of the work has set another one. */
+export async function fromOrigin<Value>(origin: Origin, work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (thrown) {
+    throw withOrigin(origin, thrown);
+  }
+}
+
+/** The items of one end, such as a file's bytes; errors as for `fromOrigin`. */
+export async function* streamFrom<Item>(origin: Origin, items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  try {
+    yield* items;
+  } catch (thrown) {
+    throw withOrigin(origin, thrown);
+  }
+}
+
+function withOrigin(origin: Origin, thrown: unknown): FileSyncError {
+  const error = toFileSyncError(thrown);
+  error.origin ??= origin;
+  return error;
 }
 
 /** Throws `cancelled` if the signal is aborted. */

@@ -385,6 +385,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface Logger {
   log(level: LogLevel, message: string): void;
+  /** Whether messages of that level are written. Absent: all of them are. */
+  isEnabled?(level: LogLevel): boolean;
   /** A logger whose messages carry `name` in front. */
   child(name: string): Logger;
 }

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, realpath, rename, rm, type FileHandle } from 'no
 import { basename, dirname, join } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, diskError, unless } from '../local/disk-error.js';
+import { writeAll } from '../local/file-bytes.js';
 import { syncFolder } from '../local/folders.js';
 
 /** A file opened for reading. */
@@ -67,12 +68,7 @@ class NodeFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
-    return translated('write', this.#path, async () => {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position + done);
-        done += bytesWritten;
-      }
-    });
+    return translated('write', this.#path, () => writeAll(this.#handle, bytes, position));
   }
 
   size(): Promise<number> {

@@ -1,8 +1,8 @@
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError, type Origin } from '../errors.js';
 import { beyondLimits } from '../rules/retention.js';
 import type { LocalStorage } from '../local/storage.js';
-import { hashOf, knownChecksum } from '../local/verification.js';
-import type { Checksum, Delivery, FileRecord, Logger, Source } from '../ports.js';
+import { checksumOrGone, knownChecksum } from '../local/verification.js';
+import type { Delivery, FileRecord, Logger, Source } from '../ports.js';
 import type { Plan, Planner } from '../rules/plan.js';
 import type { DeviceRegistry } from './devices.js';
 import type { Outcome } from '../record/events.js';
@@ -131,7 +131,7 @@ export class Cleaner implements StepWorker {
     await this.#compare(record, source, signal);
     const now = records.get(id);
     if (!now || !isDelivered(now)) return;
-    await source.remove(record, signal);
+    await fromOrigin('source', source.remove(record, signal));
     await records.commit(id, { type: 'Removed' });
     logger.log('info', `${device}:${path}: removed from the source, every target has it`);
   }
@@ -153,12 +153,12 @@ export class Cleaner implements StepWorker {
     const known = knownChecksum(record, source);
     const ours = known ?? (kept ? (await local.checksum(record.local, theirs.algorithm)).value : undefined);
     if (ours === undefined) throw unproven('the local copy is gone, so the file cannot be compared');
-    if (ours !== theirs.value) throw changed('the source holds other bytes by now');
+    if (ours !== theirs.value) throw changed('the source holds other bytes by now', 'source');
   }
 
   async #checkLocal({ local, sha256 }: FileRecord): Promise<void> {
-    if ((await hashOf(this.#parts.local.open(local, 0))) !== sha256)
-      throw changed('the local copy has changed');
+    const { value } = await this.#parts.local.checksum(local, 'sha256');
+    if (value !== sha256) throw changed('the local copy has changed', 'local');
   }
 
   /** Without a local copy, what the targets hold is all that will be left: one at least must have proved it by a hash. */
@@ -176,23 +176,13 @@ export class Cleaner implements StepWorker {
     const target = this.#parts.registry.target(name);
     if (!target) throw new FileSyncError('unavailable', `${name} is not in the configuration`);
     if (delivery.path === undefined || target.capabilities.checksum !== 'sha256') return false;
-    const there = await target.checksum(delivery.path, signal);
+    const there = await fromOrigin('target', target.checksum(delivery.path, signal));
     if (there.value === record.sha256) return true;
-    throw changed(`${name} holds other bytes than those that were sent`);
+    throw changed(`${name} holds other bytes than those that were sent`, 'target');
   }
 }
 
-async function checksumOrGone(
-  record: FileRecord,
-  source: Source,
-  signal: AbortSignal,
-): Promise<Checksum | 'gone'> {
-  return source.checksum(record, signal).catch((error: unknown) => {
-    if (error instanceof FileSyncError && error.kind === 'not-found') return 'gone' as const;
-    throw error;
-  });
-}
-
 /** Nothing that a further attempt would change. */
-const changed = (message: string) => new FileSyncError('changed', message, { temporary: false });
+const changed = (message: string, origin: Origin) =>
+  new FileSyncError('changed', message, { temporary: false, origin });
 const unproven = (message: string) => new FileSyncError('unsupported', message);

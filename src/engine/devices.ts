@@ -1,5 +1,6 @@
 import { BehaviorSubject, EMPTY, map, merge, Subject, Subscription, type Observable } from 'rxjs';
 import type { Availability, Clock, Logger, Source, Target } from '../ports.js';
+import { logDebug } from '../system/logger.js';
 import { after, soonAfter } from '../system/rx.js';
 import type { EndState } from './steps.js';
 
@@ -115,11 +116,13 @@ export class DeviceRegistry {
   }
 
   #leaveAlone(name: string): void {
+    this.#logger.log('debug', `${name}: disarmed, quiet: ${QUIET_AFTER_DISARMING_MS} ms`);
     const pause = after(this.#clock, QUIET_AFTER_DISARMING_MS);
     this.#watching.add(
       pause.subscribe(() => {
         const { armed, quietUntil = 0 } = this.#sources.get(name) ?? { armed: true };
         if (armed || quietUntil > this.#clock.monotonic()) return;
+        this.#logger.log('debug', `${name}: the quiet time after disarming is over`);
         this.disarmed.next(name);
         this.changes.next(name);
       }),
@@ -133,9 +136,11 @@ export class DeviceRegistry {
   }
 
   #changed(name: string, before: Availability, now: Availability): void {
-    if (before === UNKNOWN || before.available !== now.available) {
-      this.#logger.log('info', `${name}: ${now.available ? 'available' : 'offline'}: ${now.reason}`);
-    }
+    const isNew = before === UNKNOWN || before.available !== now.available;
+    const message = () => `${name}: ${now.available ? 'available' : 'offline'}: ${now.reason}`;
+    if (!before.armed && now.armed && now.available) this.#logger.log('debug', `${name}: armed`);
+    if (isNew) this.#logger.log('info', message());
+    else if (before.reason !== now.reason) logDebug(this.#logger, message);
     this.#status.next(this.#statusNow());
     this.changes.next(name);
   }

@@ -1,25 +1,18 @@
 import { basename } from 'node:path';
 import { Subject } from 'rxjs';
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, streamFrom, toFileSyncError } from '../errors.js';
 import type { Digests, PartialFile } from '../local/partial-file.js';
 import type { LocalStorage } from '../local/storage.js';
-import {
-  compare,
-  digestsFor,
-  hashOf,
-  holdsSameBytes,
-  knownChecksum,
-  sourceChecksum,
-} from '../local/verification.js';
+import { compare, digestsFor, holdsSameBytes, knownChecksum, sourceChecksum } from '../local/verification.js';
 import type { Checksum, FileRecord, Logger, Source } from '../ports.js';
 import { progressOf, type Progress } from '../record/progress.js';
 import type { DeviceRegistry } from './devices.js';
 import { conflictName } from '../record/identity.js';
 import type { Outcome } from '../record/events.js';
+import { refuseOtherBytes } from '../record/other-bytes.js';
 import { checkpointOf, nextOf, reasonFor } from '../record/state.js';
 import type { Records } from '../record/records.js';
 import type { Progressed, StepWorker, Step } from './steps.js';
-import { refuseOtherBytes } from '../record/other-bytes.js';
 
 export interface DownloaderParts {
   readonly registry: DeviceRegistry;
@@ -83,7 +76,7 @@ export class Downloader implements StepWorker {
   async #adopt(record: FileRecord): Promise<boolean> {
     const { local } = this.#parts;
     if (record.sha256 === undefined || !(await local.stat(record.local))) return false;
-    if ((await hashOf(local.open(record.local, 0))) !== record.sha256) return false;
+    if ((await local.checksum(record.local, 'sha256')).value !== record.sha256) return false;
     this.#finish(record);
     return true;
   }
@@ -154,7 +147,7 @@ export class Downloader implements StepWorker {
         .then(() => (saving = undefined));
     };
     try {
-      for await (const chunk of source.read(record, part.offset, signal)) {
+      for await (const chunk of streamFrom('source', source.read(record, part.offset, signal))) {
         await part.append(chunk);
         progressed(part.offset);
         this.progress.next(progressOf(record, part.offset));
@@ -166,7 +159,8 @@ export class Downloader implements StepWorker {
       await saving;
     }
     if (part.offset === record.size) return;
-    throw new FileSyncError('changed', `the source gave ${part.offset} of ${record.size} bytes`);
+    const message = `the source gave ${part.offset} of ${record.size} bytes`;
+    throw new FileSyncError('changed', message, { origin: 'source' });
   }
 
   /** The first record of a file that has been begun syncs nothing: what the kernel has survives a kill. */

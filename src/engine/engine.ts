@@ -1,15 +1,5 @@
-import {
-  BehaviorSubject,
-  defer,
-  groupBy,
-  map,
-  merge,
-  mergeMap,
-  repeat,
-  Subscription,
-  switchMap,
-  type Observable,
-} from 'rxjs';
+import { BehaviorSubject, defer, groupBy, map, merge, mergeMap, repeat, Subscription, switchMap } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { toFileSyncError } from '../errors.js';
 import { Reconciliation } from '../local/reconciliation.js';
 import type { LocalStorage } from '../local/storage.js';
@@ -105,7 +95,7 @@ export class Engine {
     this.#parts = parts;
     this.#interval = new BehaviorSubject(parts.interval);
     this.#registry = new DeviceRegistry(parts.devices, clock, logger);
-    this.records = new Records(parts.store, clock);
+    this.records = new Records(parts.store, clock, logger);
     this.#times = new Times(this.records, clock, logger);
     const tools = {
       ...{ ...parts, registry: this.#registry, records: this.records, useBoth: parts.useBoth ?? asTheyAre },
@@ -169,6 +159,7 @@ export class Engine {
   /** Stops or resumes all work; what is under way is cut off and taken up again where it was. */
   pause(on: boolean): void {
     this.#paused = on;
+    this.#parts.logger.log('debug', on ? 'paused' : 'resumed');
     this.#queues.gatesChanged();
   }
 
@@ -188,6 +179,7 @@ export class Engine {
   /** What may be done while a vehicle is armed, whatever the rules say; without a mode they decide again. */
   setWhileArmed(mode: WhileArmed | undefined): void {
     this.#whileArmed = mode;
+    this.#parts.logger.log('debug', `while_armed: ${mode ?? 'as the rules say'}`);
     this.#queues.gatesChanged();
   }
 

@@ -1,28 +1,21 @@
 import { filter, firstValueFrom, Subscription, type BehaviorSubject } from 'rxjs';
 import { FileSyncError, toFileSyncError } from '../errors.js';
-import type { Change, Clock, FileRecord } from '../ports.js';
+import type { Change, Clock, FileRecord, Logger } from '../ports.js';
 import { compareRanks, timeOf } from '../rules/order.js';
 import type { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
+import { logDebug } from '../system/logger.js';
 import { TransferRate } from '../system/transfer-rate.js';
 import { hasSameName } from '../record/identity.js';
 import { Backlog, type Pending } from './backlog.js';
 import type { DeviceRegistry } from './devices.js';
+import { ClosedGates } from './gates.js';
 import { rankOf, type Entry, type Queue, type Running } from './queue.js';
 import type { Records } from '../record/records.js';
+import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
-import {
-  explain,
-  gateOf,
-  ownWait,
-  scanStep,
-  stepsFor,
-  type Step,
-  type StepKind,
-  type StepWorker,
-  type Wait,
-  type World,
-} from './steps.js';
+import { explain, gateOf, ownWait, scanStep, stepsFor } from './steps.js';
+import type { Step, StepKind, StepWorker, Wait, World } from './steps.js';
 
 export interface QueueParts {
   readonly records: Records;
@@ -33,6 +26,7 @@ export interface QueueParts {
   readonly world: (retry: World['retry']) => World;
   readonly policy: RetryPolicy;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Uniform in [0, 1), for jitter. */
   readonly random: () => number;
 }
@@ -57,13 +51,13 @@ export class Queues {
   readonly #parts: QueueParts;
   readonly #backlog: Backlog;
   readonly #running = new Map<Entry, Promise<void>>();
-  /** Monotonic ms since when a gate is closed. */
-  readonly #closed = new Map<string, number>();
+  readonly #gates: ClosedGates;
   readonly #subscriptions = new Subscription();
   #stopping = false;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
+    this.#gates = new ClosedGates(parts.logger);
     this.#backlog = new Backlog(parts, () => this.#goThrough());
     this.pending = this.#backlog.pending;
   }
@@ -188,7 +182,6 @@ export class Queues {
     this.#backlog.publish();
   }
 
-  /** Begins whatever can begin. */
   #fill(queue: Queue, world: World): void {
     queue.contended = false;
     if (queue.pausedUntil > world.now.up) return this.#backlog.wakeAt(queue.pausedUntil);
@@ -227,7 +220,7 @@ export class Queues {
     const gate = gateOf(step, mode, world, owner);
     if (gate) this.#atGate(entry, gate, world.now.up);
     if (gate) return false;
-    this.#closed.delete(gateKey(entry));
+    this.#gates.open(entry);
     this.#backlog.defer(entry, undefined);
     const hasToWait = this.#lacksSlot(step) || this.#isCrossed(step);
     if (hasToWait) entry.queue.contended = true;
@@ -262,14 +255,13 @@ export class Queues {
 
   /** Patience with a closed gate is lost once, for all that wait behind it. */
   #atGate(entry: Entry, wait: Wait, now: number): void {
-    const key = gateKey(entry);
-    const since = this.#closed.get(key) ?? now;
-    this.#closed.set(key, since);
+    const since = this.#gates.close(entry, wait, now);
     const { maxWaitMs } = this.#parts.policy;
     if (wait.until !== undefined) this.#backlog.wakeAt(wait.until);
     if (maxWaitMs === Infinity || entry.deferred) return;
     if (now - since < maxWaitMs) return this.#backlog.wakeAt(since + maxWaitMs);
     this.#backlog.defer(entry, 'waits');
+    this.#debug(entry, () => `left for the next run: ${wait.reason}`);
     if (entry.step.kind !== 'scan') return;
     this.#parts.workers.scan.failed(entry.step, new FileSyncError('unavailable', wait.reason), 'again', true);
   }
@@ -296,11 +288,14 @@ export class Queues {
     const { step, requests } = entry;
     const progressed = (position: number): void => this.#progressed(entry, running, position);
     const before = this.#parts.records.get(step.id);
+    const began = this.#parts.clock.monotonic();
+    this.#debug(entry, () => 'begun');
     try {
       await this.#parts.workers[step.kind].run(step, running.control.signal, progressed);
       if (before && before === this.#parts.records.get(step.id))
         throw new FileSyncError('io', 'nothing has changed');
       entry.failures = undefined;
+      this.#debug(entry, () => `ended after ${Math.round(this.#parts.clock.monotonic() - began)} ms`);
     } catch (thrown) {
       this.#failed(entry, toFileSyncError(thrown), running.control.signal.aborted);
     }
@@ -339,14 +334,20 @@ export class Queues {
     const { step } = entry;
     // A scan that failed, or was cut off, is still asked for.
     entry.requests += 1;
+    if (interrupted) this.#debug(entry, () => `interrupted: ${error.message}`);
     if (interrupted) return workers[step.kind].failed(step, error, 'again', false);
     const failures = (entry.failures ??= new Failures(policy, random, entry.running?.rate.position ?? 0));
-    const again = failures.add(error, clock.monotonic());
+    const now = clock.monotonic();
+    const again = failures.add(error, now);
+    this.#debug(entry, () => {
+      const pause = again ? ` in ${Math.round(failures.until - now)} ms` : '';
+      const what = error.origin === undefined ? error.kind : `${error.kind}, ${error.origin}`;
+      return `failed (${what}): ${error.message} (${nextOf(!error.temporary, !again)}${pause})`;
+    });
     if (!again) this.#backlog.defer(entry, 'failed');
     workers[step.kind].failed(step, error, error.temporary ? 'again' : 'gave up', !again);
     // A device that has just gone is not asked for file after file until that is known; a full disk neither.
-    if (error.kind === 'unavailable' || isLocalSpace(error))
-      entry.queue.pausedUntil = clock.monotonic() + policy.baseMs;
+    if (error.kind === 'unavailable' || isLocalSpace(error)) entry.queue.pausedUntil = now + policy.baseMs;
   }
 
   /** A newer file does not wait for an older transfer that takes long; a scan waits for a while. */
@@ -374,6 +375,10 @@ export class Queues {
     return entry.rank.descending && waits !== undefined && runs !== undefined && timeOf(waits) > timeOf(runs);
   }
 
+  #debug({ step, owner, rank }: Entry, what: () => string): void {
+    logDebug(this.#parts.logger, () => `${step.key} (${owner}:${rank.path}): ${what()}`);
+  }
+
   #world(): World {
     const world: World = this.#parts.world(key => {
       const { until = -Infinity, reason = '' } = this.#backlog.get(key)?.failures ?? {};
@@ -382,9 +387,6 @@ export class Queues {
     return world;
   }
 }
-
-const gateKey = ({ step: { source = '', target = '' }, owner }: Entry): string =>
-  `${source} ${target} ${owner}`;
 
 /** What a step takes of its queue's places: a small file occupies its source for a moment, then waits for our own disk. */
 const shareOf = ({ step, size }: Entry, { slots }: Queue): number =>

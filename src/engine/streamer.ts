@@ -1,4 +1,4 @@
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError } from '../errors.js';
 import { StreamHasher, type Proof } from '../local/stream-hasher.js';
 import type { FileRecord, Outgoing, Receipt, Source, Target } from '../ports.js';
 import type { TemplateContext } from '../rules/template-context.js';
@@ -193,9 +193,9 @@ class StreamTransfer implements Transfer {
   /** For a target that took a continued file by its size alone. */
   async #readBack(path: string, target: Target, file: Outgoing, receipt: Receipt): Promise<Receipt> {
     if (!file.readBack || receipt.verified === 'hash') return receipt;
-    const there = await target.checksum(path, this.signal);
+    const there = await fromOrigin('target', target.checksum(path, this.signal));
     if (there.value === file.sha256) return { ...receipt, verified: 'hash' };
     const message = `${path} arrived wrong: what an earlier run had sent of it is not what the source holds`;
-    throw new FileSyncError('corrupt', message, { device: this.name, path });
+    throw new FileSyncError('corrupt', message, { device: this.name, origin: 'target', path });
   }
 }

@@ -1,13 +1,14 @@
 import { Subject } from 'rxjs';
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError } from '../errors.js';
 import { ChunkPool } from '../local/chunk-pool.js';
 import type { LocalStorage } from '../local/storage.js';
 import { holds, verified } from '../local/verification.js';
-import type { Delivery, FileRecord, Logger, Outgoing, Receipt, Target, TargetStat } from '../ports.js';
+import type { FileRecord, Logger, Outgoing, Receipt, Target, TargetStat } from '../ports.js';
 import type { Planner } from '../rules/plan.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import type { DeviceRegistry } from './devices.js';
 import { conflictName, tokenOf } from '../record/identity.js';
+import { refuseLostAnswer } from '../record/lost-answer.js';
 import { progressOf, type Progress } from '../record/progress.js';
 import type { Digested, Outcome } from '../record/events.js';
 import type { Records } from '../record/records.js';
@@ -113,7 +114,7 @@ export class Uploader implements StepWorker {
     const hash = target.capabilities.checksum === 'sha256' ? sha256 : undefined;
     const first = record.targets[name]?.path ?? (await this.#pathOn(record, name));
     for (const path of [first, conflictName(first, record.id)]) {
-      const { size } = await target.stat(path, record.id, signal);
+      const { size } = await fromOrigin('target', target.stat(path, record.id, signal));
       if (size !== record.size || !(await holds(target, path, hash, signal))) continue;
       const known = hash === undefined ? {} : { sha256: hash };
       await this.#delivered(record, name, path, { location: path, verified: hash ? 'hash' : 'size' }, known);
@@ -126,7 +127,7 @@ export class Uploader implements StepWorker {
   async #deliverTo(transfer: Transfer, path: string): Promise<boolean> {
     const { target, token, signal } = transfer;
     const there: TargetStat = target.capabilities.stat
-      ? await target.stat(path, token, signal)
+      ? await fromOrigin('target', target.stat(path, token, signal))
       : { partial: 0 };
     if (there.size !== undefined) return this.#isDelivered(transfer, path, there.size);
     return this.#writeIfAbsent(transfer, path, there.partial);
@@ -150,12 +151,11 @@ export class Uploader implements StepWorker {
       if (target.capabilities.stat) this.#parts.records.apply(record.id, begun);
       else await this.#parts.records.commit(record.id, begun);
       let isOver = false;
-      return target
-        .write(file, path, offset, signal, {
-          progress: bytes => this.#progress(transfer, bytes),
-          committing: () => this.#committing(transfer, path, () => isOver),
-        })
-        .finally(() => (isOver = true));
+      const writing = target.write(file, path, offset, signal, {
+        progress: bytes => this.#progress(transfer, bytes),
+        committing: () => this.#committing(transfer, path, () => isOver),
+      });
+      return fromOrigin('target', writing).finally(() => (isOver = true));
     });
     await this.#delivered(record, name, path, receipt, {});
   }
@@ -178,7 +178,7 @@ export class Uploader implements StepWorker {
   async #isDelivered(transfer: Transfer, path: string, size: number): Promise<boolean> {
     const { target, record, name, signal } = transfer;
     if (size !== record.size || target.capabilities.checksum !== 'sha256') return false;
-    const there = await target.checksum(path, signal);
+    const there = await fromOrigin('target', target.checksum(path, signal));
     if (there.value !== (await transfer.sha256())) return false;
     await this.#delivered(record, name, path, { location: path, verified: 'hash' }, await transfer.sealed());
     return true;
@@ -241,13 +241,13 @@ export class Uploader implements StepWorker {
   }
 
   /**
-   * Throws the error again unless our own copy is to blame (what targets find carries their name). One that may have been
-   * fetched again since this attempt began is not touched.
+   * Throws the error again unless our own copy is to blame. A copy that may have been fetched again since this attempt began is
+   * not touched.
    */
   async #copyFailed(record: FileRecord, error: FileSyncError): Promise<void> {
     const { records, local } = this.#parts;
-    const { kind, device, message } = error;
-    if (device !== undefined || (kind !== 'corrupt' && kind !== 'not-found')) throw error;
+    const { kind, origin, message } = error;
+    if (origin !== 'local' || (kind !== 'corrupt' && kind !== 'not-found')) throw error;
     const isSame = () => records.get(record.id)?.lost === record.lost;
     const aside = kind === 'corrupt' && isSame() ? await this.#setAside(record) : undefined;
     const isThere = aside === undefined && (await local.stat(record.local)) !== undefined;
@@ -268,14 +268,4 @@ export class Uploader implements StepWorker {
       throw error;
     });
   }
-}
-
-/** An upload that ended without an answer, in a crash of ours, at a target that cannot tell what it holds. */
-function refuseLostAnswer(state: Delivery['state'] | undefined, { capabilities }: Target): void {
-  if (state !== 'committing' || capabilities.stat || capabilities.resend) return;
-  const remedy = 'look there, then `filesync retry` to send it again, or set on_lost_answer: resend';
-  throw new FileSyncError(
-    'lost-answer',
-    `the whole file was sent and no answer came; it may have arrived: ${remedy}`,
-  );
 }

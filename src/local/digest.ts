@@ -12,7 +12,7 @@ export interface Digest {
 }
 
 export function newDigest(algorithm: ChecksumAlgorithm): Digest {
-  return algorithm === 'crc32-mavlink' ? mavlinkCrc() : cryptoHash(algorithm);
+  return algorithm === 'crc32-mavlink' ? mavlinkCrc() : digestOf(createHash(algorithm));
 }
 
 /** The checksum of a whole stream. */
@@ -20,10 +20,6 @@ export async function checksumOf(stream: ByteStream, algorithm: ChecksumAlgorith
   const digest = newDigest(algorithm);
   for await (const chunk of stream) digest.update(chunk);
   return { algorithm, value: digest.hex() };
-}
-
-function cryptoHash(algorithm: 'md5' | 'sha256'): Digest {
-  return digestOf(createHash(algorithm));
 }
 
 function digestOf(hash: Hash): Digest {

@@ -48,8 +48,12 @@ export function diskError(thrown: unknown, path: string, details: ErrorDetails =
 /** What is missing where we write is no file that its source has lost: somebody took our folder or part away. */
 export function whileWriting(error: FileSyncError, path: string): FileSyncError {
   if (error.kind !== 'not-found') return error;
-  const { device } = error;
-  const details = { operation: 'write', path, cause: error, ...(device !== undefined && { device }) };
+  const { device, origin } = error;
+  const details = {
+    ...{ operation: 'write', path, cause: error },
+    ...(device !== undefined && { device }),
+    ...(origin && { origin }),
+  };
   return new FileSyncError('io', `${path} was taken away while it was being written`, details);
 }
 

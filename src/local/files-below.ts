@@ -11,6 +11,7 @@ export interface LocalFile {
 
 /** What has gone since its folder was read, or is closed to us, is not there for us. */
 const SKIPPED = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'];
+const LISTING = { operation: 'list', origin: 'local' } as const;
 /** Enough to keep the threads for files awake. */
 const DESCRIBED_AT_ONCE = 32;
 
@@ -33,7 +34,7 @@ export async function* filesBelow(root: string): AsyncIterable<LocalFile> {
 const entriesOf = async (folder: string) =>
   onDisk(
     folder,
-    { operation: 'list' },
+    LISTING,
     async () => (await unless(SKIPPED, readdir(folder, { withFileTypes: true }))) ?? [],
   );
 
@@ -46,6 +47,6 @@ async function* described(root: string, files: readonly string[]): AsyncIterable
 
 async function describe(root: string, local: string): Promise<LocalFile | undefined> {
   const path = join(root, local);
-  const found = await onDisk(path, { operation: 'list' }, () => unless(SKIPPED, lstat(path)));
+  const found = await onDisk(path, LISTING, () => unless(SKIPPED, lstat(path)));
   return found?.isFile() ? { local, size: found.size } : undefined;
 }

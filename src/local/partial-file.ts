@@ -12,6 +12,8 @@ import { OpenFile, type FileAccess } from './open-file.js';
 /** Bytes that may wait for the disk before `append` does. */
 const MAX_GATHERED = 1024 * 1024;
 
+const WRITING = { operation: 'write', origin: 'local' } as const;
+
 /** Digests of a whole file, by algorithm, as `Checksum.value`. */
 export type Digests = Readonly<Partial<Record<ChecksumAlgorithm, string>>> & { readonly sha256: string };
 
@@ -184,7 +186,7 @@ export class PartialFile {
       await writing;
       this.#written += bytes.length;
     } catch (error) {
-      this.#failure = diskError(error, this.#options.part, { operation: 'write' });
+      this.#failure = diskError(error, this.#options.part, WRITING);
     }
   }
 
@@ -232,11 +234,11 @@ function trustedBytes(size: number, { checkpoint, boot }: PartialFileOptions): n
 const exists = (path: string) =>
   new FileSyncError('exists', `${path}: something of that name is there already`, {
     path,
-    operation: 'write',
+    ...WRITING,
   });
 
 async function onWriting<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
-  return onDisk(path, { operation: 'write' }, work).catch((error: FileSyncError) => {
+  return onDisk(path, WRITING, work).catch((error: FileSyncError) => {
     throw whileWriting(error, path);
   });
 }

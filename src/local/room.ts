@@ -30,7 +30,7 @@ export class Room {
   /** Bytes that this user may still write, never negative, and those of the whole file system. */
   async space(): Promise<Space> {
     const asked = () => statfsNearest(this.#folder);
-    const found = await onDisk(this.#folder, { operation: 'stat' }, asked);
+    const found = await onDisk(this.#folder, { operation: 'stat', origin: 'local' }, asked);
     this.#local = isLocalType(found);
     const { free, total } = spaceOf(found);
     return { free: Math.max(0, free - reserved(this.#minFree, total)), total };
@@ -51,7 +51,9 @@ export class Room {
     const lower = limit && 'lower `min_free`, ';
     const cure = `free ${lacks} there, ${lower}let rules delete local copies (after: local), or set another \`local\``;
     const message = `${this.#folder}: the disk has ${has} free${above} and the file needs ${needs}: ${cure}`;
-    return new FileSyncError('no-space', message, { operation: 'write', path: this.#folder });
+    return new FileSyncError('no-space', message, {
+      ...{ operation: 'write', origin: 'local', path: this.#folder },
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { FileSyncError } from '../errors.js';
+import { FileSyncError, type ErrorDetails } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
 import { bootId } from '../system/boot-id.js';
 import type { MinFree } from '../system/statfs.js';
@@ -19,6 +19,8 @@ import { Room } from './room.js';
 
 const GONE = ['ENOENT', 'ENOTDIR'];
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
+
+const ours = (operation: string): ErrorDetails => ({ operation, origin: 'local' });
 
 export interface LocalStorageOptions {
   /** The kernel's boot id; empty where nobody knows it. Default: this machine's. */
@@ -50,7 +52,7 @@ export class LocalStorage {
     algorithms: readonly ChecksumAlgorithm[] = [],
   ): Promise<PartialFile> {
     const final = this.#absolute(local);
-    await onDisk(final, { operation: 'write' }, () => this.#makeFolder(dirname(final))).catch(
+    await onDisk(final, ours('write'), () => this.#makeFolder(dirname(final))).catch(
       (error: FileSyncError) => {
         throw whileWriting(error, final);
       },
@@ -76,7 +78,7 @@ export class LocalStorage {
       await using file = await this.#open(path);
       yield* fileBytes(file, offset, signal, size, pool);
     } catch (error) {
-      throw diskError(error, path, { operation: 'read' });
+      throw diskError(error, path, ours('read'));
     }
   }
 
@@ -88,7 +90,7 @@ export class LocalStorage {
   /** What lies under the name, of whatever kind it is; undefined if the name is free. */
   async stat(local: string): Promise<{ size: number } | undefined> {
     const path = this.#absolute(local);
-    const there = await onDisk(path, { operation: 'stat' }, () => found(path, this.#room.local));
+    const there = await onDisk(path, ours('stat'), () => found(path, this.#room.local));
     return there && { size: there.size };
   }
 
@@ -98,7 +100,7 @@ export class LocalStorage {
    */
   async sameAs(local: string, size: number, sha256: string, signal?: AbortSignal): Promise<boolean> {
     const path = this.#absolute(local);
-    return onDisk(path, { operation: 'read' }, async () => {
+    return onDisk(path, ours('read'), async () => {
       const there = await found(path, this.#room.local);
       if (!there?.isFile() || there.size !== size) return false;
       await using file = await this.#open(path);
@@ -121,7 +123,7 @@ export class LocalStorage {
    */
   async remove(local: string): Promise<void> {
     const path = this.#absolute(local);
-    await onDisk(path, { operation: 'remove' }, async () => {
+    await onDisk(path, ours('remove'), async () => {
       await this.#unlink(path);
       await this.#syncNearest(dirname(path));
     });
@@ -130,7 +132,7 @@ export class LocalStorage {
   /** Removes the unfinished copy, as `remove` does, but not durably. */
   async discard(local: string): Promise<void> {
     const path = this.#absolute(local) + PART_SUFFIX;
-    await onDisk(path, { operation: 'remove' }, () => this.#unlink(path));
+    await onDisk(path, ours('remove'), () => this.#unlink(path));
   }
 
   /**
@@ -139,7 +141,7 @@ export class LocalStorage {
    */
   async setAside(local: string): Promise<string> {
     const path = this.#absolute(local);
-    return onDisk(path, { operation: 'write' }, async () => {
+    return onDisk(path, ours('write'), async () => {
       for (let count = 1; ; count++) {
         const aside = join(dirname(local), corruptName(basename(local), count));
         if (await renameIfFree(path, this.#absolute(aside), this.#room.local)) return aside;
@@ -151,7 +153,7 @@ export class LocalStorage {
   async dropAside(local: string): Promise<void> {
     const path = this.#absolute(local);
     const folder = dirname(path);
-    await onDisk(path, { operation: 'remove' }, async () => {
+    await onDisk(path, ours('remove'), async () => {
       const names = (await unless(GONE, readdir(folder))) ?? [];
       for (const name of names.filter(name => isCorruptNameOf(name, basename(local))))
         await this.#unlink(join(folder, name));

@@ -1,7 +1,7 @@
 import { newDigest, type Digest } from './digest.js';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { ByteStream, Checksum, ChecksumAlgorithm, FileRecord, Source } from '../ports.js';
-import { compare, sourceChecksum } from './verification.js';
+import { chunkFrom, compare, sourceChecksum } from './verification.js';
 
 /** Bytes between two checkpoints, and how many of the latest are kept: a target that is cut off loses less than that. */
 const CHECKPOINT_BYTES = 1024 * 1024;
@@ -74,10 +74,10 @@ export class StreamHasher {
     try {
       for await (const chunk of source.read(this.#record, position, signal)) {
         for (const digest of Object.values(digests)) digest.update(chunk);
-        const skip = Math.max(0, offset - position);
+        const rest = chunkFrom(offset, chunk, position);
         position += chunk.length;
         this.#remember(position, digests);
-        if (skip < chunk.length) yield this.#give(chunk.subarray(skip), position);
+        if (rest.length > 0) yield this.#give(rest, position);
       }
     } catch (error) {
       throw this.#note(error);
@@ -141,6 +141,7 @@ export class StreamHasher {
 
   #note(thrown: unknown): FileSyncError {
     const error = toFileSyncError(thrown);
+    error.origin ??= 'source';
     if (error.kind !== 'cancelled') this.failure = error;
     return error;
   }

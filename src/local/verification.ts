@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError } from '../errors.js';
 import type {
   ByteStream,
   Checksum,
@@ -9,30 +8,29 @@ import type {
   SourceFile,
   Target,
 } from '../ports.js';
+import { newDigest } from './digest.js';
 import type { LocalStorage } from './storage.js';
-
-/** SHA-256 of a stream, hex. */
-export async function hashOf(stream: ByteStream): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of stream) hash.update(chunk);
-  return hash.digest('hex');
-}
 
 /**
  * The bytes of `whole` from `offset` on. Ends normally only if all of `whole` has the hash: a local copy that rotted or
  * was edited since its download is never delivered as the original. Throws `corrupt`.
  */
 export async function* verified(whole: ByteStream, offset: number, sha256: string): ByteStream {
-  const hash = createHash('sha256');
+  const digest = newDigest('sha256');
   let position = 0;
   for await (const chunk of whole) {
-    hash.update(chunk);
-    const skip = Math.max(0, offset - position);
+    digest.update(chunk);
+    const rest = chunkFrom(offset, chunk, position);
     position += chunk.length;
-    if (skip < chunk.length) yield skip === 0 ? chunk : chunk.subarray(skip);
+    if (rest.length > 0) yield rest;
   }
-  if (hash.digest('hex') === sha256) return;
-  throw new FileSyncError('corrupt', 'the local copy is no longer what was downloaded');
+  if (digest.hex() === sha256) return;
+  throw new FileSyncError('corrupt', 'the local copy is no longer what was downloaded', { origin: 'local' });
+}
+
+/** The part of a chunk that lies at or behind `offset` of its stream, where the chunk begins at `position`. */
+export function chunkFrom(offset: number, chunk: Uint8Array, position: number): Uint8Array {
+  return offset > position ? chunk.subarray(offset - position) : chunk;
 }
 
 /** What the source says of the file's bytes: when it was found, or now; undefined if it cannot tell, or only by reading them again. */
@@ -43,8 +41,20 @@ export async function sourceChecksum(
 ): Promise<Checksum | undefined> {
   const { checksum, checksumRereads = false } = source.capabilities;
   if (record.checksum || !checksum || checksumRereads) return record.checksum;
-  return source.checksum(record, signal).catch((error: unknown) => {
+  return fromOrigin('source', source.checksum(record, signal)).catch((error: unknown) => {
     if (error instanceof FileSyncError && error.kind === 'unsupported') return undefined;
+    throw error;
+  });
+}
+
+/** The source's checksum of the file as it is now, in its own algorithm. */
+export async function checksumOrGone(
+  record: FileRecord,
+  source: Source,
+  signal: AbortSignal,
+): Promise<Checksum | 'gone'> {
+  return fromOrigin('source', source.checksum(record, signal)).catch((error: unknown) => {
+    if (error instanceof FileSyncError && error.kind === 'not-found') return 'gone' as const;
     throw error;
   });
 }
@@ -104,6 +114,7 @@ export function compare(
   throw new FileSyncError(
     'corrupt',
     `what arrived is not what the source holds (${found}); fetching it again`,
+    { origin: 'source' },
   );
 }
 
@@ -120,5 +131,5 @@ export async function holds(
   hash: string | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  return hash === undefined || (await target.checksum(path, signal)).value === hash;
+  return hash === undefined || (await fromOrigin('target', target.checksum(path, signal))).value === hash;
 }

@@ -1,8 +1,11 @@
+import { fromOrigin } from '../errors.js';
 import { mergeMap, Subject, type Observable } from 'rxjs';
-import type { Change, Clock, FileRecord, SourceRecord, Store } from '../ports.js';
+import type { Change, Clock, FileRecord, Logger, SourceRecord, Store } from '../ports.js';
+import { logDebug } from '../system/logger.js';
 import { momentOf } from '../system/moment.js';
 import type { FileEvent } from './events.js';
 import { apply } from './record.js';
+import { stateName, stateOf } from './state.js';
 
 /** What is worth a write of its own when nothing else of the file is written soon. What is not said here can be learned again. */
 const SOON: ReadonlySet<FileEvent['type']> = new Set([
@@ -38,12 +41,15 @@ export class Records {
   readonly changes: Observable<Change>;
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #logger: Logger | undefined;
   /** Monotonic ms at which something was last learned of a file's source, in this run of the program. */
   readonly #learned = new Map<string, number>();
 
-  constructor(store: Store, clock: Clock) {
+  /** `logger`: each event is logged at level debug. */
+  constructor(store: Store, clock: Clock, logger?: Logger) {
     this.#store = store;
     this.#clock = clock;
+    this.#logger = logger;
     this.changes = store.changes;
   }
 
@@ -85,7 +91,7 @@ export class Records {
   /** As `apply`; resolves when the change, and all before it, is on disk. */
   async commit(id: string, event: FileEvent): Promise<FileRecord | undefined> {
     const { record, changed } = this.#next(id, event);
-    const written = changed && changed !== record ? this.#store.put(changed) : undefined;
+    const written = changed && changed !== record ? this.#put(changed) : undefined;
     if (changed && REQUESTS.has(event.type)) this.requests.next(id);
     await written;
     return changed;
@@ -93,17 +99,23 @@ export class Records {
 
   #next(id: string, event: FileEvent): { record: FileRecord | undefined; changed: FileRecord | undefined } {
     const record = this.#store.get(id);
-    if (event.type === 'Gone' && event.asOf < this.learned(id)) return { record, changed: record };
-    const changed = apply(record, event, momentOf(this.#clock));
+    const isOutdated = event.type === 'Gone' && event.asOf < this.learned(id);
+    const changed = isOutdated ? record : apply(record, event, momentOf(this.#clock));
+    if (this.#logger) logDebug(this.#logger, () => describeEvent(id, event, record, changed));
+    if (isOutdated) return { record, changed };
     if (OF_THE_SOURCE.has(event.type))
       this.#learned.set(id, 'asOf' in event ? event.asOf : this.#clock.monotonic());
     return { record, changed };
   }
 
+  #put(record: FileRecord): Promise<void> {
+    return fromOrigin('local', this.#store.put(record));
+  }
+
   /** Resolves when all that the record says now is on disk, and gives it as it is then. */
   async flush(id: string): Promise<FileRecord | undefined> {
     const record = this.#store.get(id);
-    if (record) await this.#store.put(record);
+    if (record) await this.#put(record);
     return this.#store.get(id);
   }
 
@@ -130,4 +142,12 @@ export class Records {
   async close(): Promise<void> {
     await this.#store.close();
   }
+}
+
+/** Such as `0123456789ab cam:a.ulg: FetchBegan: FOUND -> DOWNLOADING`. */
+function describeEvent(id: string, event: FileEvent, record?: FileRecord, changed?: FileRecord): string {
+  const known = changed ?? record;
+  const file = known ? `${id} ${known.device}:${known.path}` : id;
+  const [before, after] = [record, changed].map(one => (one ? stateName(stateOf(one)) : 'none'));
+  return `${file}: ${event.type}: ${before} -> ${after}${changed === record ? ' (unchanged)' : ''}`;
 }

@@ -28,9 +28,9 @@ export const daemonPolicy: RetryPolicy = {
 /** A single pass ends: what does not work within some seconds is reported and left for the next pass. */
 export const passPolicy: RetryPolicy = { baseMs: 250, ceilingMs: 4_000, maxTries: 6, maxWaitMs: 15_000 };
 
-/** Nothing fits on our own disk: no device is at fault. */
-export const isLocalSpace = ({ kind, device }: FileSyncError): boolean =>
-  kind === 'no-space' && device === undefined;
+/** Our own disk is full: no device is at fault. */
+export const isLocalSpace = ({ kind, origin }: FileSyncError): boolean =>
+  kind === 'no-space' && origin === 'local';
 
 /** What failed of one step in a row. */
 export class Failures {
