@@ -2,12 +2,12 @@ import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { ByteStream, Checksum, ChecksumAlgorithm } from '../ports.js';
 
-/** A checksum in the making. */
+/** A checksum that is being computed. */
 export interface Digest {
   update(chunk: Uint8Array): void;
   /** Of all bytes so far, lower-case hex in full width; more may follow. */
   hex(): string;
-  /** Another one that goes on from here by itself. */
+  /** An independent digest in the same state. */
   copy(): Digest;
 }
 

@@ -12,8 +12,8 @@ import { newDigest } from './digest.js';
 import type { LocalStorage } from './storage.js';
 
 /**
- * The bytes of `whole` from `offset` on. Ends normally only if all of `whole` has the hash: a local copy that rotted or
- * was edited since its download is never delivered as the original. Throws `corrupt`.
+ * The bytes of `whole` from `offset` on. Throws `corrupt` at the end unless all of `whole` has the hash: a local copy that has
+ * changed since its download is never delivered as the original.
  */
 export async function* verified(whole: ByteStream, offset: number, sha256: string): ByteStream {
   const digest = newDigest('sha256');
@@ -33,7 +33,7 @@ export function chunkFrom(offset: number, chunk: Uint8Array, position: number): 
   return offset > position ? chunk.subarray(offset - position) : chunk;
 }
 
-/** What the source says of the file's bytes: when it was found, or now; undefined if it cannot tell, or only by reading them again. */
+/** The source's checksum, from the listing or computed now; undefined if it has none, or only by reading the file again. */
 export async function sourceChecksum(
   record: FileRecord,
   source: Source,
@@ -59,12 +59,12 @@ export async function checksumOrGone(
   });
 }
 
-/** Bytes that are compared where the source can compute no checksum. */
+/** Bytes that are compared where the source has no checksum. */
 const SAMPLE_BYTES = 4096;
 
 /**
- * Whether `file`, which lies on the source now, has the bytes that were fetched for `record`: by the source's checksum, else by
- * their beginning, where a local copy is left; true where nothing says otherwise.
+ * Whether `file`, which is on the source now, has the bytes that were fetched for `record`: by the source's checksum, else by the
+ * beginning of a local copy; true where neither exists.
  */
 export async function holdsSameBytes(
   record: FileRecord,
@@ -86,7 +86,7 @@ export async function holdsSameBytes(
   }
 }
 
-/** What the source would have to answer if it still held the bytes that were fetched; undefined if it cannot be asked. */
+/** The checksum that the source must have for the bytes that were fetched; undefined if it cannot compute that. */
 export function knownChecksum({ proof, sha256 }: FileRecord, { capabilities }: Source): string | undefined {
   if (proof && proof.algorithm === capabilities.checksum) return proof.value;
   return capabilities.checksum === 'sha256' ? sha256 : undefined;
@@ -103,7 +103,7 @@ async function beginning(stream: ByteStream): Promise<Buffer> {
   return Buffer.concat(chunks).subarray(0, SAMPLE_BYTES);
 }
 
-/** Throws `corrupt` if what has arrived is something else than what the source holds, where that is known. */
+/** Throws `corrupt` if the bytes that arrived do not have the source's checksum, where that is known. */
 export function compare(
   actual: Readonly<Partial<Record<string, string>>>,
   expected: Checksum | undefined,
@@ -118,13 +118,13 @@ export function compare(
   );
 }
 
-/** What the source may say of the bytes; what it can compute may be known only when it has been met. */
+/** The algorithms that the source may use; its capabilities may change when it is first reached. */
 export function digestsFor({ checksum }: FileRecord, { capabilities }: Source): readonly ChecksumAlgorithm[] {
   if (checksum) return [checksum.algorithm];
   return capabilities.checksumRereads ? [] : ['crc32-mavlink', capabilities.checksum || 'crc32-mavlink'];
 }
 
-/** Whether the target's file has that hash; true where there is none to compare. */
+/** Whether the target's file has that hash; true if there is none to compare. */
 export async function holds(
   target: Target,
   path: string,

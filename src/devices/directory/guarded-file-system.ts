@@ -3,7 +3,7 @@ import type { PathLike, Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Subject, type Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
-import { found } from '../../local/looks.js';
+import { statIfThere } from '../../local/name-lookup.js';
 import { OpenFile, type FileAccess } from '../../local/open-file.js';
 import type { Clock } from '../../ports.js';
 import { withDeadline } from '../../system/deadline.js';
@@ -97,7 +97,7 @@ export class GuardedFileSystem {
 
   /** What lies under the name, of whatever kind it is; undefined if nothing does. */
   found(path: PathLike, signal: AbortSignal): Promise<Stats | undefined> {
-    return this.do(() => found(path, this.local), { signal });
+    return this.do(() => statIfThere(path, this.local), { signal });
   }
 
   /** Each of its methods is a call of ours. */

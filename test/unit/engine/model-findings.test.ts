@@ -119,7 +119,7 @@ describe('Engine, found by the model', () => {
       bench.source.put('a.ulg', sample(100, 2), 1000);
       bench.target().availability.next({ available: true, reason: '', armed: false });
       await eventually(async () => bench.record('a.ulg')?.givenUp === true);
-      assert.match(bench.record('a.ulg')?.reason ?? '', /other bytes by now than those that web got/);
+      assert.match(bench.record('a.ulg')?.reason ?? '', /other bytes now than those that web got/);
       assert.deepEqual([bench.source.has('a.ulg'), bench.target().files.size], [true, 0]);
     });
   });

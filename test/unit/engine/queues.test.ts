@@ -216,7 +216,7 @@ describe('a newer file', () => {
   it('goes before an older transfer that would take long, which is no failure of that', async () => {
     const { begun, failures } = await preempted(1_000_000, time(9));
     assert.deepEqual(begun, ['long', 'other']);
-    assert.equal(failures[0], 'fetch 000000000001 cancelled again');
+    assert.equal(failures[0], 'fetch 000000000001 cancelled retry');
   });
   it('waits for one that is over soon', async () => {
     assert.deepEqual((await preempted(20_000, time(9))).begun, ['long']);
@@ -258,7 +258,7 @@ describe('what fails', () => {
     const { find, clock, failures, times } = failing(() => new FileSyncError('rejected', 'no'));
     find('a');
     await clock.advance(0);
-    assert.deepEqual([failures, times], [['fetch 000000000001 rejected gave up last'], [0]]);
+    assert.deepEqual([failures, times], [['fetch 000000000001 rejected failed last'], [0]]);
   });
 
   it('too often in one pass is left for the next one, whatever else changes, unless a person asks', async () => {
@@ -268,7 +268,7 @@ describe('what fails', () => {
     const id = find('a');
     await clock.advance(10_000);
     await queues.idle();
-    records.apply(id, { type: 'FetchFailed', reason: 'x', outcome: 'again' });
+    records.apply(id, { type: 'FetchFailed', reason: 'x', outcome: 'retry' });
     await clock.advance(10_000);
     assert.equal(failures.filter(one => one.endsWith('last')).length, 1);
     records.apply(id, { type: 'Retried' });
@@ -315,7 +315,7 @@ describe('a gate', () => {
     await scene.clock.advance(0);
     availability(scene).next({ ...here, armed: true });
     await scene.clock.advance(0);
-    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled again']);
+    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled retry']);
     availability(scene).next(here);
     scene.find('b');
     await scene.clock.advance(1_999);
@@ -368,7 +368,7 @@ describe('a forgotten file', () => {
     await scene.clock.advance(0);
     await scene.records.forget(id);
     await scene.clock.advance(0);
-    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled again']);
+    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled retry']);
     assert.equal(scene.queues.pending.value.total, 0);
   });
 });
@@ -386,7 +386,7 @@ describe('at level debug', () => {
       logger.messages('debug').filter(line => line.startsWith(step)),
       [
         `${step}: begun`,
-        `${step}: failed (timeout, source): no answer (will try again in 100 ms)`,
+        `${step}: failed (timeout, source): no answer (will retry in 100 ms)`,
         `${step}: begun`,
         `${step}: ended after 0 ms`,
       ],

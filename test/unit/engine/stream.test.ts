@@ -364,7 +364,7 @@ describe('Streams that are cut', () => {
       await eventually(async () => states(one)[0] === 'a.ulg FAILED');
       assert.match(
         reasonOf(one.record('a.ulg') as FileRecord),
-        /web: the source holds other bytes by now than those that ftp/,
+        /web: the source has other bytes now than those that ftp/,
       );
       assert.equal(one.target('web').files.size, 0);
     });

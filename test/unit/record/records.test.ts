@@ -17,7 +17,7 @@ describe('Records', () => {
     records.apply(id, { type: 'FetchBegan', local: record.local });
     await records.commit(id, { type: 'Hashed', local: record.local, sha256: 'a'.repeat(64) });
     records.apply(id, { type: 'Fetched' });
-    records.apply(id, { type: 'FetchFailed', reason: 'too late', outcome: 'again' });
+    records.apply(id, { type: 'FetchFailed', reason: 'too late', outcome: 'retry' });
     records.apply(id, { type: 'Gone', asOf: -1 });
     records.apply('f'.repeat(12), { type: 'Fetched' });
     const file = `${id} ${device}:${path}`;
