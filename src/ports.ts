@@ -56,7 +56,7 @@ export interface Delivery {
   readonly path?: string;
   /** An attempt may have left something on the target: it is asked before anything is sent. */
   readonly tried?: true;
-  /** Where it can be found: a URL where the target gives one. */
+  /** Where it can be found: a URL where the target returns one. */
   readonly location?: string;
   readonly verified?: Verification;
   /** Why the last attempt failed. */

@@ -27,8 +27,8 @@ const MIN_CHANGES_SHARE = 1;
  *
  * 1. `journal` becomes `oldJournal`, a new `journal` begins;
  * 2. the records go to a temporary file. They are as of change N, when that begins, or of a later one: replaying all
- *    changes after N on top of them gives the right result in any case, because a change holds a whole record. A note that is
- *    among them is kept unless a change of its record follows;
+ *    changes after N on top of them gives the right result in any case, because a change holds a whole record. A delayed write
+ *    that is among them is kept unless a change of its record follows;
  * 3. when each change that may be among them is durable (if one was rolled back, the compaction fails): the snapshot
  *    becomes the backup, the temporary file the snapshot;
  * 4. `oldJournal`, which leads from the backup to N, becomes `backupJournal`.

@@ -31,7 +31,7 @@ const COMPACT_AFTER_CHANGES = 2000;
 const ARCHIVE_BATCH = 256;
 
 /**
- * Opens the database at `path`, or makes it. Beside it lie its backup, its journal and its archive; see `databasePaths`.
+ * Opens the database at `path`, or makes it, with its backup, its journal and its archive in the same folder; see `databasePaths`.
  * Rejects with `config` if another process has it open, a later version wrote it or the folder cannot be written.
  */
 export async function openStore(path: string, options: StoreOptions): Promise<Store> {

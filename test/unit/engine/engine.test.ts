@@ -148,7 +148,7 @@ describe('Engine, when things go wrong', () => {
     });
   });
 
-  it('fetches anew what arrived corrupt, and never passes it on', () =>
+  it('fetches again what arrived corrupt, and never passes it on', () =>
     onBench({ source: { capabilities: { checksum: 'crc32-mavlink' } } }, async bench => {
       bench.source.put('a.ulg', A);
       const checksum = bench.source.checksum.bind(bench.source);
