@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { ftp } from '../src/devices/ftp.js';
 import { ChunkPool } from '../src/local/chunk-pool.js';
 import { LocalStorage } from '../src/local/storage.js';
-import { hashOf, verified } from '../src/local/verification.js';
+import { verified } from '../src/local/verification.js';
 import type { Outgoing } from '../src/ports.js';
 import { Place } from '../test/e2e/program.js';
 import { makeTarget } from '../test/servers/device.js';
@@ -58,7 +58,7 @@ async function largeFile(place: Place, server: FtpServer): Promise<Row[]> {
 /** As the uploader sends it: hashed again on its way. */
 async function sendingOf(folder: string): Promise<Outgoing> {
   const local = new LocalStorage(folder);
-  const sha256 = await hashOf(local.open('big.bin', 0));
+  const sha256 = (await local.checksum('big.bin', 'sha256')).value;
   const pool = new ChunkPool();
   return outgoing(new Uint8Array(0), {
     source: { path: 'big.bin', size: LARGE },

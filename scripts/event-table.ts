@@ -25,7 +25,7 @@ const WAYS: Readonly<Record<keyof typeof FileState, readonly FileEvent[]>> = {
   PARTIAL: [...fetched, delivered('one')],
   UPLOADED: [...fetched, ...both],
   REMOVED: [...fetched, ...both, { type: 'Removed' }],
-  FAILED: [{ type: 'FetchFailed', reason: '', outcome: 'gave up' }],
+  FAILED: [{ type: 'FetchFailed', reason: '', outcome: 'failed' }],
   VANISHED: [{ type: 'Gone', asOf: 0 }],
   SKIPPED: [{ type: 'Planned', paths: { one: 'p', other: 'p' }, skipped: 'larger_than' }],
 };
@@ -37,7 +37,7 @@ interface Row {
   readonly sample: FileEvent;
 }
 
-const failed = { reason: '', outcome: 'gave up' } as const;
+const failed = { reason: '', outcome: 'failed' } as const;
 
 /** Every event with an example of it: the compiler refuses a table that leaves one out. */
 const EVENTS: Readonly<Record<FileEvent['type'], Row>> = {

@@ -1,5 +1,5 @@
 /**
- * What went wrong, in words the engine can act on. The value tells whether trying again can help:
+ * What went wrong, as far as the engine acts on it. The value is whether another attempt can help:
  * `true` is temporary (the engine retries without limit), `false` is permanent (the file becomes FAILED).
  */
 const TEMPORARY = {
@@ -7,11 +7,11 @@ const TEMPORARY = {
   unavailable: true,
   /** The device did not answer in time. */
   timeout: true,
-  /** The device is there but cannot serve us now (sessions or connections used up, 421, 503). */
+  /** The device is available but cannot serve us now (sessions or connections used up, 421, 503). */
   busy: true,
-  /** The device refused our login or our rights: the device's fault, not the file's, so work waits for the cure. */
+  /** The device refused our login or a permission. All work on the device waits until that is fixed. */
   denied: true,
-  /** The device answered with something that its protocol does not allow. */
+  /** The device's answer violates its protocol. */
   protocol: true,
   /** A disk or a quota is full. */
   'no-space': true,
@@ -19,23 +19,23 @@ const TEMPORARY = {
   corrupt: true,
   /** The source's file is no longer the one that was listed (it grew, shrank or was replaced). */
   changed: true,
-  /** Reading or writing failed for a reason that the device could not name. */
+  /** Reading or writing failed for an unknown reason. */
   io: true,
   /** The caller's signal was aborted. */
   cancelled: true,
   /** The file does not exist. */
   'not-found': false,
-  /** A file of that name is there already, and we never overwrite. */
+  /** A file of that name exists already, and is never overwritten. */
   exists: false,
-  /** The target looked at the file and said no (400, wrong format). */
+  /** The target refused the file (400, wrong format). */
   rejected: false,
-  /** The file is larger than the target takes. */
+  /** The file is larger than the target accepts. */
   'too-large': false,
   /** The whole file was sent and no answer came: it may have arrived. */
   'lost-answer': false,
   /** The device cannot do this at all (see its capabilities). */
   unsupported: false,
-  /** A file name that this device cannot hold or that would be harmful. */
+  /** A file name that this device does not support or that would be harmful. */
   'bad-name': false,
   /** The configuration is wrong: exit code 2. */
   config: false,
@@ -45,27 +45,32 @@ const TEMPORARY = {
 
 export type ErrorKind = keyof typeof TEMPORARY;
 
+/** Which end of an act an error comes from; `local`: our own disk, with the local copies and the database. */
+export type Origin = 'source' | 'local' | 'target';
+
 export interface ErrorDetails {
   readonly device?: string;
+  readonly origin?: Origin;
   /** What was being done, one word: list, read, stat, write, remove, checksum, probe. */
   readonly operation?: string;
   readonly path?: string;
   readonly cause?: unknown;
-  /** Earliest next try, in ms from now, when the device said so (HTTP Retry-After). */
+  /** ms until the next attempt, if the device requires that (HTTP Retry-After). */
   readonly retryAfterMs?: number;
-  /** Overrides the kind's own answer to "can trying again help?". */
+  /** Overrides whether another attempt can help. */
   readonly temporary?: boolean;
 }
 
 /**
- * The one error type. Devices translate what their libraries throw into it, once, at their own edge;
- * everything behind a port may rely on `kind` and `temporary`.
- * `message` is one sentence for a person and names the cure where there is one; it never holds a secret.
+ * The only error type. Devices convert the errors of their libraries to it; everything behind a port may rely on `kind` and
+ * `temporary`. `message` is one sentence for a person and names the remedy if there is one; it never contains a secret.
  */
 export class FileSyncError extends Error {
   readonly kind: ErrorKind;
   readonly temporary: boolean;
   readonly device: string | undefined;
+  /** Undefined where no end is at fault, or none is known yet; see `fromOrigin`. */
+  origin: Origin | undefined;
   readonly operation: string | undefined;
   readonly path: string | undefined;
   readonly retryAfterMs: number | undefined;
@@ -76,18 +81,43 @@ export class FileSyncError extends Error {
     this.kind = kind;
     this.temporary = details.temporary ?? TEMPORARY[kind];
     this.device = details.device;
+    this.origin = details.origin;
     this.operation = details.operation;
     this.path = details.path;
     this.retryAfterMs = details.retryAfterMs;
   }
 }
 
-/** Any thrown value as a FileSyncError; what is not one already is a defect or an abort. */
+/** Any thrown value as a FileSyncError; any other value is a defect (`internal`) or an abort. */
 export function toFileSyncError(thrown: unknown, details: ErrorDetails = {}): FileSyncError {
   if (thrown instanceof FileSyncError) return thrown;
   const cause = { ...details, cause: thrown };
   if (isAbort(thrown)) return new FileSyncError('cancelled', 'cancelled', cause);
   return new FileSyncError('internal', thrown instanceof Error ? thrown.message : String(thrown), cause);
+}
+
+/** The work of one end. Its error gets that origin unless a part of the work has set another one. */
+export async function fromOrigin<Value>(origin: Origin, work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (thrown) {
+    throw withOrigin(origin, thrown);
+  }
+}
+
+/** The items of one end, such as a file's bytes; errors as for `fromOrigin`. */
+export async function* streamFrom<Item>(origin: Origin, items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  try {
+    yield* items;
+  } catch (thrown) {
+    throw withOrigin(origin, thrown);
+  }
+}
+
+function withOrigin(origin: Origin, thrown: unknown): FileSyncError {
+  const error = toFileSyncError(thrown);
+  error.origin ??= origin;
+  return error;
 }
 
 /** Throws `cancelled` if the signal is aborted. */

@@ -14,9 +14,9 @@ export const FileState = {
   PARTIAL: 4,
   DOWNLOADING: 10,
   UPLOADING: 11,
-  /** Gave up; `reason` says why, and a retry brings it back. */
+  /** No further attempt is made; `reason` says why, and a retry starts it again. */
   FAILED: 12,
-  /** Gone from the source before we had it. */
+  /** Gone from the source before it was fetched. */
   VANISHED: 13,
   /** Listed; its bytes are not wanted now, and `skipped` names the rule key that says so. */
   SKIPPED: 14,
@@ -44,30 +44,29 @@ export interface SourceFile {
   readonly checksum?: Checksum;
 }
 
-/** How far one target has got with one file. */
+/** The delivery of one file to one target. */
 export interface Delivery {
   /**
-   * `sending`: begun. `committing`: the target may have it, we do not know yet. Where the target cannot be asked
-   * (`stat`), both are on disk before the act that they announce, so that a crash leaves the truth behind: what is still
-   * `sending` is certainly not complete. Where it can be asked, the `path` is on disk before the file can become visible
-   * there, and after a crash the target is asked.
+   * `sending`: begun. `committing`: the target may have the file. Where the target cannot be asked (`stat`), both are on disk
+   * before the act: after a crash, a delivery that is still `sending` is certainly not complete. Where it can be asked, the
+   * `path` is on disk before the file can become visible there, and after a crash the target is asked.
    */
   readonly state: 'pending' | 'sending' | 'committing' | 'done' | 'failed';
   /** Name on the target, once it has been chosen. */
   readonly path?: string;
   /** An attempt may have left something on the target: it is asked before anything is sent. */
   readonly tried?: true;
-  /** Where it can be found: a URL where the target gives one. */
+  /** Where it can be found: a URL where the target returns one. */
   readonly location?: string;
   readonly verified?: Verification;
   /** Why the last attempt failed. */
   readonly reason?: string;
 }
 
-/** What proved that the target holds our bytes: a hash of them, their number, or only the target's own word. */
+/** The proof that the target has our bytes: their hash, their number, or only the target's reply. */
 export type Verification = 'hash' | 'size' | 'reply';
 
-/** What of a file is in local storage. `fetching` and `partial`: unfinished, with what of it can be trusted. */
+/** The local copy of a file. `fetching` and `partial`: unfinished, with a checkpoint of the trusted bytes. */
 export type LocalCopy =
   | { readonly state: 'none' | 'whole' | 'evicted' }
   | { readonly state: 'fetching' | 'partial'; readonly checkpoint?: Checkpoint };
@@ -77,7 +76,7 @@ export interface Presence {
   readonly state: 'present' | 'gone' | 'removed';
 }
 
-/** A point in time of which ages can be told although the wall clock may jump. */
+/** A point in time whose age can be computed although the wall clock may jump. */
 export interface Moment {
   /** Wall clock, ms since the Unix epoch. */
   readonly at: number;
@@ -97,7 +96,7 @@ export interface FileRecord extends SourceFile {
   /** Twelve hex digits. */
   readonly id: string;
   readonly device: string;
-  /** Counts files of one path, size, time and checksum: one that appears after its like was gone is another file. */
+  /** Counts files of the same path, size, time and checksum: one that appears after the earlier one was gone is another file. */
   readonly generation?: number;
   readonly source: Presence;
   /** Relative to the local root; chosen when the file is found. */
@@ -105,7 +104,7 @@ export interface FileRecord extends SourceFile {
   readonly copy: LocalCopy;
   /** Of the whole file, hex, once all of it has come from the source. */
   readonly sha256?: string;
-  /** What the source itself said of the bytes that have that hash. */
+  /** The source's own checksum of the bytes that have that hash. */
   readonly proof?: Checksum;
   /** `stream`: the file goes straight from its source to each target, and no local copy is made. */
   readonly via?: 'stream';
@@ -114,7 +113,7 @@ export interface FileRecord extends SourceFile {
   readonly targets: Readonly<Record<string, Delivery>>;
   /** A person has chosen the targets; rules do not change them. */
   readonly byHand?: true;
-  /** Why its bytes are not wanted now; begins with the rule key that says so. */
+  /** Why its bytes are not wanted now; begins with the key of the rule. */
   readonly skipped?: string;
   /** A person asked for the bytes, whatever the rule's selection says. */
   readonly asked?: true;
@@ -122,15 +121,15 @@ export interface FileRecord extends SourceFile {
   readonly first?: number;
   /** It was on the source when that was scanned for the first time. */
   readonly atFirstScan?: true;
-  /** The record of an earlier file that this one may be the same as: contents are compared before anything is sent. */
+  /** The record of an earlier file that may be the same: contents are compared before anything is sent. */
   readonly like?: string;
-  /** How many local copies of it were lost or damaged: what was sent of one of them is not continued from another. */
+  /** How many local copies were lost or corrupt: an upload from one of them is not resumed from another. */
   readonly lost?: number;
-  /** How often what arrived was not what the source says it holds. */
+  /** How often the bytes that arrived did not have the source's checksum. */
   readonly mismatches?: number;
-  /** The fetch was given up, by failure or by a person: FAILED. */
+  /** No further fetch is attempted, after a failure or by a person's request: FAILED. */
   readonly givenUp?: true;
-  /** The source's file cannot be removed, whatever the rule says; asked again after a restart. */
+  /** The source's file cannot be removed, whatever the rule says; attempted again after a restart. */
   readonly removal?: 'refused';
   /** Why FAILED, or why the last attempt failed. */
   readonly reason?: string;
@@ -152,8 +151,7 @@ export interface SourceRecord {
 }
 
 /**
- * What of a `.part` file can be trusted: everything while `boot` is the kernel's boot id, else the bytes that fsync has
- * confirmed.
+ * The trusted bytes of a `.part` file: all of them while `boot` is the kernel's boot id, else the bytes that were synced.
  */
 export interface Checkpoint {
   readonly boot: string;
@@ -162,21 +160,21 @@ export interface Checkpoint {
 
 // ---- devices --------------------------------------------------------------------------------------------
 
-/** Bytes in order. Ends normally only when the promised bytes have all been given; otherwise it throws. */
+/** Bytes in order. Ends normally only after all promised bytes; otherwise it throws. */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
 export interface Availability {
   readonly available: boolean;
-  /** One sentence for a person: how it is reached, or why it cannot be and what to do. */
+  /** One sentence for a person: how the device is reached, or why it cannot be reached and what to do. */
   readonly reason: string;
   /** The vehicle behind the device is armed. */
   readonly armed: boolean;
-  /** Not the device but the configuration is at fault (a port that is taken): a program that starts ends with that. */
+  /** The configuration is wrong (such as a port that is taken): the program exits at its start. */
   readonly misconfigured?: boolean;
 }
 
 export interface SourceCapabilities {
-  /** Operations that it bears at once. */
+  /** Operations that it supports in parallel. */
   readonly connections: number;
   /** `read` may begin at an offset other than 0. */
   readonly resume: boolean;
@@ -196,23 +194,23 @@ export interface SourceCapabilities {
  */
 export interface Source {
   readonly capabilities: SourceCapabilities;
-  /** Gives the latest value at once, then each change. Probing happens only while somebody subscribes. */
+  /** Emits the latest value immediately, then each change. Probing happens only while there are subscribers. */
   readonly availability: Observable<Availability>;
   /**
-   * Emits when something may have changed: a hint that a look is worth while. It may miss changes and tell of none: polling
-   * remains the truth. Watching happens only while somebody subscribes, of what has been listed since then.
+   * Emits when something may have changed: a hint that a scan is useful. It may miss changes, so that polling is still needed.
+   * Watching happens only while there are subscribers, of the files that were listed since then.
    */
   readonly changes?: Observable<void>;
   /**
    * Every regular file below the root. Throws if any part could not be listed: a short listing is never a success. `denied`
-   * after some files says that a folder is closed to us, and the others have been listed.
+   * after some files means that a folder cannot be read, and the others have been listed.
    */
   list(signal: AbortSignal): AsyncIterable<SourceFile>;
   /**
-   * A look that costs little, for sources where a whole listing is dear: what is new or other than the last listing said, as far
-   * as it can be seen at small cost, and in any case each of the `unsettled` that is still there, all as they are now. It proves of no
-   * other file that it is gone or unchanged, and a change may show only in the next whole listing. Undefined if only a whole
-   * listing can tell: none was made since the last error, or something went away.
+   * A cheap listing, for sources where a full listing is expensive: files that are new or changed since the last listing, as far as
+   * that is cheap to detect, and in any case each of the `unsettled` that still exists, all as they are now. It proves of no other
+   * file that it is gone or unchanged, and some changes appear only in the next full listing. Undefined if a full listing is
+   * needed: none was made since the last error, or something is gone.
    */
   listChanges?(unsettled: readonly string[], signal: AbortSignal): Promise<readonly SourceFile[] | undefined>;
   /**
@@ -229,7 +227,7 @@ export interface Source {
    * (a device behind a protocol, a network drive, processes of other users).
    */
   writers?(paths: readonly string[], signal: AbortSignal): Promise<Writers>;
-  /** Free space where the files lie; absent where the source cannot tell. */
+  /** Free space of the file system with the files; absent where the source cannot report it. */
   space?(signal: AbortSignal): Promise<Space>;
   /** Names the medium (a file system's UUID, a disk's serial number): another one means other files. */
   volume?(signal: AbortSignal): Promise<string | undefined>;
@@ -239,7 +237,7 @@ export interface Source {
 
 export interface Writers {
   readonly open: ReadonlySet<string>;
-  /** All processes could be looked at: what is not in `open` is certainly open nowhere on this machine. */
+  /** All processes were checked: a path that is not in `open` is certainly open nowhere on this machine. */
   readonly complete: boolean;
 }
 
@@ -253,11 +251,11 @@ export interface TargetCapabilities {
   readonly connections: number;
   /** `write` may begin at the `partial` that `stat` reported. */
   readonly resume: boolean;
-  /** `stat` can tell what is there. Without it, an upload whose answer was lost cannot be resolved. */
+  /** `stat` reports what exists. Without it, an upload whose answer was lost cannot be resolved. */
   readonly stat: boolean;
   /** The algorithm that `checksum` answers in, if it can. */
   readonly checksum: ChecksumAlgorithm | false;
-  /** A file whose answer was lost may be sent again, at the risk of a double (only where `stat` is false). */
+  /** A file whose answer was lost may be sent again, at the risk of a duplicate (only where `stat` is false). */
   readonly resend: boolean;
 }
 
@@ -265,13 +263,13 @@ export interface TargetCapabilities {
 export interface Outgoing {
   readonly source: SourceFile;
   readonly device: string;
-  /** Sixteen hex digits that name these very bytes: a partial upload that carries another token is never continued. */
+  /** Sixteen hex digits that name these very bytes: a partial upload with another token is never resumed. */
   readonly token: string;
-  /** Hex, where it is known: before sending, or (of a stream) when all bytes have been given. */
+  /** Hex, where it is known: before sending, or (of a stream) when all bytes have been read. */
   readonly sha256?: string | undefined;
   /**
-   * Nobody remembers the hash of what a continued upload holds already: before the file is made visible, the target
-   * compares all of it with `sha256`, by reading it back if there is no other way.
+   * The hash of the bytes that a resumed upload already has is unknown: before the file is made visible, the target compares all of
+   * it with `sha256`, by reading it back if necessary.
    */
   readonly readBack?: boolean;
   /** The rule's description, rendered. */
@@ -279,17 +277,16 @@ export interface Outgoing {
   /** May be opened more than once. */
   open(offset: number): ByteStream;
   /**
-   * A target that has no more need of a chunk of `open`, and has handed it to nobody who has, may give it back: its memory is
-   * filled with other bytes.
+   * A target that holds the last reference to a chunk of `open` may give it back: its memory is reused.
    */
   giveBack?(chunk: Uint8Array): void;
   /** Fills a template of the device's own options (`{file.name}`, `{coex.KEY}`, `{description}` …). */
   render(template: string): string;
 }
 
-/** What the writer tells while it works. */
+/** The events of a running write. */
 export interface WriteEvents {
-  /** Bytes of the file that have been handed over so far, the offset included. */
+  /** Bytes of the file that have been sent so far, the offset included. */
   progress(bytes: number): void;
   /**
    * Awaited exactly once, before the first act after which the target could hold the whole file (the last bytes of
@@ -298,7 +295,7 @@ export interface WriteEvents {
   committing(): Promise<void>;
 }
 
-/** What a target holds under a name. */
+/** What a target has under a name. */
 export interface TargetStat {
   /** Bytes of the finished file, if there is one. */
   readonly size?: number;
@@ -307,7 +304,7 @@ export interface TargetStat {
 }
 
 export interface Receipt {
-  /** Where the file can be found: an absolute URL where there is one, else the path. */
+  /** The location of the file: an absolute URL if there is one, else the path. */
   readonly location: string;
   readonly verified: Verification;
 }
@@ -317,11 +314,11 @@ export interface Target {
   readonly capabilities: TargetCapabilities;
   readonly availability: Observable<Availability>;
   stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat>;
-  /** Of the finished file, computed from what the target holds now (by the target, or by reading it back). */
+  /** Of the finished file, computed from the bytes that the target has now (by the target, or by reading it back). */
   checksum(path: string, signal: AbortSignal): Promise<Checksum>;
   /**
    * Sends `file` from `offset` on and makes it visible under `path` only when it is whole and verified; folders are
-   * made as needed. Rejects with `exists` rather than replace a finished file.
+   * made as needed. Never replaces a finished file: rejects with `exists`.
    */
   write(
     file: Outgoing,
@@ -351,12 +348,12 @@ export interface Store {
   versions(device: string, path: string): readonly FileRecord[];
   put(record: FileRecord): Promise<void>;
   /**
-   * As `put`, but nobody waits for the disk: it is written with the record's next `put`, at `close`, or, with `soon`, within
-   * a second. A crash loses it.
+   * As `put`, but the write is delayed: until the record's next `put`, until `close`, or, with `soon`, by less than a second. A
+   * crash loses it.
    */
   note(record: FileRecord, soon?: 'soon'): void;
   delete(id: string): Promise<void>;
-  /** Moves records out of memory to the archive beside the database. Safe on disk when it resolves. */
+  /** Moves records out of memory to the archive of the database. Safe on disk when it resolves. */
   archive(ids: readonly string[]): Promise<void>;
   /** Archived records, oldest first, read from disk one by one. */
   archived(): AsyncIterable<FileRecord>;
@@ -364,7 +361,7 @@ export interface Store {
   putSource(source: SourceRecord): Promise<void>;
   /** Emits after the change is visible to reads. Ends when the store is closed. */
   readonly changes: Observable<Change>;
-  /** Makes everything durable and lets go of the files; a second call does nothing. */
+  /** Makes everything durable and closes the files; a second call does nothing. */
   close(): Promise<void>;
 }
 
@@ -385,6 +382,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface Logger {
   log(level: LogLevel, message: string): void;
-  /** A logger whose messages carry `name` in front. */
+  /** Whether messages of that level are written. Absent: all of them are. */
+  isEnabled?(level: LogLevel): boolean;
+  /** A logger whose messages begin with `name`. */
   child(name: string): Logger;
 }

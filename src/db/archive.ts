@@ -4,15 +4,15 @@ import type { Disk, DiskFile, DiskReader } from './disk.js';
 import { lengthOfLines, linesOf } from './lines.js';
 import { fileRecord, problemOf } from './schema.js';
 
-/** How a line begins. */
+/** The beginning of a line. */
 const ID = /^\{ ?"id": ?"([0-9a-f]{12})"/;
 const ID_LENGTH = '{ "id": "0123456789ab"'.length;
-/** What a power cut leaves in the place of bytes that were on their way to the disk. */
+/** A power cut leaves zeros in place of bytes that were not written yet. */
 const HOLE = 0x00;
 
 /**
  * Records that were moved out of the database: a file that only grows, one record a line, as JSON that begins with its id.
- * It is read when somebody asks, never at the start. A record may have several lines: the last one counts.
+ * It is read only on request, never at the start. A record may have several lines: the last one counts.
  */
 export class Archive {
   readonly #disk: Disk;
@@ -26,8 +26,8 @@ export class Archive {
   }
 
   /**
-   * Resolves when the records are on the medium; if it rejects, none of them is in the file (if that can be had). They
-   * are written in one go. Calls must not overlap.
+   * Resolves when the records are on the medium; if it rejects, none of them is in the file, as far as it can be restored. They are
+   * written in one call. Calls must not overlap.
    */
   async append(records: readonly FileRecord[]): Promise<void> {
     const file = await this.#disk.open(this.#path);
@@ -39,7 +39,7 @@ export class Archive {
     }
   }
 
-  /** The records, oldest first, without those that `isLive` says are not archived yet. */
+  /** The records, oldest first, without those that `isLive` reports as still in the database. */
   async *records(isLive: (id: string) => boolean): AsyncGenerator<FileRecord> {
     const file = await this.#disk.openToRead(this.#path);
     if (!file) return;
@@ -69,7 +69,7 @@ async function appendTo(file: DiskFile, records: readonly FileRecord[]): Promise
   }
 }
 
-/** Removes an unfinished line, durably, before anything can come in its place. */
+/** Removes an unfinished line, durably, before anything is written in its place. */
 async function cut(file: DiskFile, size: number): Promise<void> {
   await file.truncate(size);
   await file.sync();

@@ -2,15 +2,14 @@ import { Subject, type Observable } from 'rxjs';
 import type { Change, FileRecord } from '../ports.js';
 
 /**
- * Changes as they happen. A subscriber may cause further changes while it handles one: every subscriber still gets
- * them in the order in which they happened.
+ * Changes as they happen. A subscriber may cause further changes while it handles one: all subscribers still get them in order.
  */
 export class ChangeFeed {
   readonly #subject = new Subject<Change>();
   readonly #waiting: Change[] = [];
   readonly changes: Observable<Change> = this.#subject.asObservable();
 
-  /** A change from nothing to nothing is none. */
+  /** A change without a record before or after it is not emitted. */
   emit(change: Change): void {
     if (!change.record && !change.previous) return;
     this.#waiting.push(change);

@@ -14,17 +14,17 @@ interface Pending {
 export interface CommitEvents {
   /** After each commit, before its promises resolve. */
   committed(): void;
-  /** After changes have been taken back, before their promises reject: what that did to the records. */
-  takenBack(changes: readonly Change[]): void;
+  /** After changes have been rolled back, before their promises reject: the resulting changes of the records. */
+  rolledBack(changes: readonly Change[]): void;
 }
 
-/** Changes in one commit at most: bounds the work done in one go and the length of a line. */
-const MAX_COMMIT = 256;
+/** Bounds the work without a turn of the event loop, and the length of a line. */
+const MAX_COMMIT_CHANGES = 256;
 
 /**
- * Group commit: changes that come while a commit is on its way to the disk go together with the next. If one fails,
- * it and all behind it are taken back, the last first, and rejected: memory always is what the journal holds plus
- * what waits.
+ * Group commit: changes that arrive while a commit is being written are written together in the next. If a commit fails, its
+ * changes and all after them are rolled back, the last first, and rejected: memory is always the content of the journal plus the
+ * waiting changes.
  */
 export class CommitQueue {
   readonly #journal: JournalFile;
@@ -50,7 +50,7 @@ export class CommitQueue {
   }
 
   /**
-   * Resolves when the change is durable; when it rejects, `undo` has been called, which returns what that did to a record.
+   * Resolves when the change is durable; when it rejects, `undo` has been called, which returns the resulting change of a record.
    */
   add(change: CommittedChange, undo: () => Change | undefined): Promise<void> {
     this.#seq += 1;
@@ -62,12 +62,12 @@ export class CommitQueue {
     return done;
   }
 
-  /** Rises whenever changes are taken back. */
+  /** Increases whenever changes are rolled back. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Resolves when each change that was added so far is either durable or taken back. */
+  /** Resolves when each change that was added so far is either durable or rolled back. */
   async settled(): Promise<void> {
     await this.#last;
   }
@@ -84,21 +84,21 @@ export class CommitQueue {
   }
 
   async #commit(): Promise<void> {
-    const batch = this.#waiting.splice(0, MAX_COMMIT);
+    const batch = this.#waiting.splice(0, MAX_COMMIT_CHANGES);
     const seq = this.#seq - this.#waiting.length;
     try {
       await this.#journal.append(encodeCommit({ seq, changes: batch.map(pending => pending.change) }));
     } catch (error) {
-      return this.#takeBack([...batch, ...this.#waiting.splice(0)], error);
+      return this.#rollBack([...batch, ...this.#waiting.splice(0)], error);
     }
     this.#events.committed();
     for (const pending of batch) pending.resolve();
   }
 
-  #takeBack(lost: Pending[], error: unknown): void {
+  #rollBack(lost: Pending[], error: unknown): void {
     this.#seq -= lost.length;
     this.#generation += 1;
-    this.#events.takenBack(lost.toReversed().flatMap(pending => pending.undo() ?? []));
+    this.#events.rolledBack(lost.toReversed().flatMap(pending => pending.undo() ?? []));
     for (const pending of lost) pending.reject(error);
   }
 }

@@ -14,22 +14,22 @@ export interface CompactorParts {
   readonly journal: JournalFile;
   readonly commits: CommitQueue;
   readonly logger: Logger;
-  /** Changes from which on a compaction is worth while, at least. */
+  /** The minimum number of changes between two compactions. */
   readonly compactAfter: number;
 }
 
-/** Of the number of records: the number of changes from which on a compaction is worth while. */
+/** The minimum number of changes between two compactions, as a share of the number of records. */
 const MIN_CHANGES_SHARE = 1;
 
 /**
- * Turns the journal into a new snapshot from time to time, while the database is in use. At every instant, both the
- * snapshot and, if that gets lost, the backup give with the journals that are there every durable change:
+ * Turns the journal into a new snapshot from time to time, while the database is in use. At every instant, the snapshot, and if
+ * that is lost the backup, contains together with the journals every durable change:
  *
  * 1. `journal` becomes `oldJournal`, a new `journal` begins;
  * 2. the records go to a temporary file. They are as of change N, when that begins, or of a later one: replaying all
- *    changes after N on top of them gives the right end in any case, for a change holds a whole record. A note that is
- *    among them is kept unless a change of its record follows;
- * 3. when each change that may be among them is durable (if one was taken back, all of this is given up): the snapshot
+ *    changes after N on top of them gives the right result in any case, because a change holds a whole record. A delayed write
+ *    that is among them is kept unless a change of its record follows;
+ * 3. when each change that may be among them is durable (if one was rolled back, the compaction fails): the snapshot
  *    becomes the backup, the temporary file the snapshot;
  * 4. `oldJournal`, which leads from the backup to N, becomes `backupJournal`.
  */

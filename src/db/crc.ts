@@ -1,2 +1,2 @@
-/** A CRC-32 as our files hold it: eight digits. */
+/** A CRC-32 as in our files: eight hex digits. */
 export const crcHex = (crc: number) => crc.toString(16).padStart(8, '0');

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, realpath, rename, rm, type FileHandle } from 'no
 import { basename, dirname, join } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, diskError, unless } from '../local/disk-error.js';
+import { writeAll } from '../local/file-bytes.js';
 import { syncFolder } from '../local/folders.js';
 
 /** A file opened for reading. */
@@ -23,7 +24,7 @@ export interface DiskFile extends DiskReader {
   sync(): Promise<void>;
 }
 
-/** What the database needs of a file system. Every call rejects with a FileSyncError that names the cure. */
+/** The file system operations of the database. Every call rejects with a FileSyncError that names the remedy. */
 export interface Disk {
   /** The path without symbolic links; its last part need not exist. */
   resolve(path: string): Promise<string>;
@@ -67,12 +68,7 @@ class NodeFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
-    return translated('write', this.#path, async () => {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position + done);
-        done += bytesWritten;
-      }
-    });
+    return translated('write', this.#path, () => writeAll(this.#handle, bytes, position));
   }
 
   size(): Promise<number> {
@@ -124,8 +120,8 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
   return (await unless(['ENOENT'], done)) ?? false;
 }
 
-/** What is wrong with the place that was chosen for the database, and not with the disk. */
-const WRONG_PLACE: readonly (string | undefined)[] = [
+/** Errors of the configured path of the database, not of the disk. */
+const WRONG_PATH: readonly (string | undefined)[] = [
   'EACCES',
   'EEXIST',
   'EISDIR',
@@ -141,12 +137,12 @@ async function translated<T>(act: string, path: string, work: () => Promise<T>):
     return await work();
   } catch (error) {
     const { kind, message } = diskError(error, path);
-    const misplaced = WRONG_PLACE.includes(codeOf(error));
-    const cure = misplaced ? ', or name another file as "database" in the configuration' : '';
+    const misplaced = WRONG_PATH.includes(codeOf(error));
+    const remedy = misplaced ? ', or name another file as "database" in the configuration' : '';
     const details = { operation: 'write', path, cause: error };
     throw new FileSyncError(
       misplaced ? 'config' : kind,
-      `cannot ${act} the database: ${message}${cure}`,
+      `cannot ${act} the database: ${message}${remedy}`,
       details,
     );
   }

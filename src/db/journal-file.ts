@@ -3,20 +3,19 @@ import type { Disk, DiskFile } from './disk.js';
 import type { DatabasePaths } from './paths.js';
 
 /**
- * Written behind the last line whenever the file must grow. What goes over it changes neither the file's size nor its
- * place on the disk, so that a sync is one write and not a commit of the file system as well; and some changes can
- * still be recorded when the disk is full.
+ * Written after the last line whenever the file must grow. Overwriting it changes neither the file's size nor its blocks, so that a
+ * sync is one write without a commit of the file system; and some changes can still be recorded when the disk is full.
  */
 const PADDING = Buffer.alloc(128 * 1024, ' ');
 
-/** What `oldJournal` is now: absent, a closed part of the journal, or (a rotation failed halfway) the open file. */
+/** The state of `oldJournal`: absent, a closed part of the journal, or (a rotation failed halfway) the open file. */
 type OldJournal = 'none' | 'closed' | 'open';
 
-/** What was found on disk. */
+/** The journal as found on disk. */
 export interface JournalState {
   /** Bytes of whole lines. */
   readonly size: number;
-  /** Bytes of a rest behind them. */
+  /** Bytes of an incomplete line after them. */
   readonly torn: number;
   /** Bytes of the file. */
   readonly allocated: number;
@@ -32,7 +31,7 @@ export class JournalFile {
   #size: number;
   /** Bytes of the file, padding included. */
   #allocated: number;
-  /** Behind `#size` there may be more than padding: a rest of a write that failed. */
+  /** After `#size` there may be bytes of a write that failed. */
   #dirty: boolean;
   #old: OldJournal;
 
@@ -46,7 +45,7 @@ export class JournalFile {
     this.#old = found.hasOld ? 'closed' : 'none';
   }
 
-  /** Goes on with what there is. */
+  /** Opens the file to append to what was found. */
   static async open(disk: Disk, paths: DatabasePaths, found: JournalState): Promise<JournalFile> {
     const file = await disk.open(paths.journal);
     const journal = new JournalFile(disk, paths, file, found);
@@ -60,7 +59,7 @@ export class JournalFile {
     }
   }
 
-  /** Resolves when the bytes are on the medium. If it rejects, nothing of them is in the file (if that can be had). */
+  /** Resolves when the bytes are on the medium. If it rejects, none of them is in the file, as far as it can be restored. */
   async append(bytes: Uint8Array): Promise<void> {
     await this.#clean();
     this.#dirty = true;
@@ -78,7 +77,7 @@ export class JournalFile {
     this.#dirty = false;
   }
 
-  /** Sets what there is aside as `oldJournal` and begins a new file; does nothing while an old one is there. */
+  /** Renames the journal to `oldJournal` and begins a new file; does nothing while there is an old one. */
   async rotate(): Promise<void> {
     if (this.#old === 'closed') return;
     await this.#clean();

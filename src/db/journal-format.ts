@@ -6,8 +6,8 @@ import { fromSchema1, isSchema1 } from './schema-1.js';
 import { commit, problemOf, type Commit, type CommittedChange } from './schema.js';
 
 // A line of the journal is a commit: {"crc":"3f2a9c01","seq":17,"changes":[…]}. The CRC-32 (zlib's) is that of the
-// bytes behind its own comma, the line end not counted. One commit is one line and one write, so that a power cut
-// leaves it whole or recognisably torn, never half applied. Spaces behind the last line are room for more.
+// bytes after its own comma, without the line end. One commit is one line and one write, so that a power cut leaves it
+// whole or recognisably torn, never half applied. Spaces after the last line are preallocated.
 
 const NEWLINE = 0x0a;
 const PADDING: readonly (number | undefined)[] = [0x20, 0x00];
@@ -17,17 +17,17 @@ const PREFIX_LENGTH = 18;
 const CRC_START = 8;
 const SEQ = /^"seq":(\d+),/;
 const MAX_SEQ_LENGTH = 24;
-/** Bytes that are unpacked between two turns of the event loop: some milliseconds' work. */
-const PART = 256 * 1024;
+/** Bytes that are unpacked between two turns of the event loop: some milliseconds of work. */
+const UNPACK_BATCH_BYTES = 256 * 1024;
 
 export interface JournalContent {
-  /** What holds changes later than the asked ones, in the order of the file. */
+  /** The commits with changes after the given number, in the order of the file. */
   readonly commits: readonly Commit[];
   /** Bytes up to the end of the last whole line. */
   readonly size: number;
-  /** Bytes behind it: what an interrupted write leaves. */
+  /** Bytes after it, left by an interrupted write. */
   readonly torn: number;
-  /** There is more that cannot be read than an interrupted write leaves. */
+  /** More is unreadable than an interrupted write leaves. */
   readonly damaged: boolean;
 }
 
@@ -38,13 +38,13 @@ export function encodeCommit(content: Commit): Buffer {
 }
 
 /**
- * Reads the commits that hold any change after number `after`; earlier ones are checked but not unpacked. What a version
- * with schema 1 wrote is given as of the present schema.
+ * Reads the commits with any change after number `after`; earlier ones are checked but not unpacked. Records of schema 1 are
+ * converted to the current schema.
  */
 export async function decodeJournal(bytes: Buffer, after: number): Promise<JournalContent> {
   const scan: Scan = { commits: [], size: 0, bad: 0, badBetween: false };
   const used = bytes.subarray(0, usedLength(bytes));
-  const pacer = new Pacer(PART);
+  const pacer = new Pacer(UNPACK_BATCH_BYTES);
   let end = 0;
   for (const line of split(used)) {
     end += line.length;
@@ -68,7 +68,7 @@ function take(scan: Scan, line: Commit | 'old' | 'bad', end: number): void {
     scan.bad += 1;
     return;
   }
-  // What is bad before an old line was old itself, and nobody needs it.
+  // Bad lines before an old one were old as well, and are not needed.
   scan.badBetween = line !== 'old' && (scan.badBetween || scan.bad > 0);
   scan.bad = 0;
   scan.size = end;

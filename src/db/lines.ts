@@ -5,8 +5,8 @@ const NEWLINE = 0x0a;
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * The whole lines of a file up to byte `end`, each with its line end, as many at a time as were read at once. What follows
- * the last line end is left out. The bytes of the lines are valid until the next ones are asked for.
+ * The whole lines of a file up to byte `end`, each with its line end, in batches of one read. Bytes after the last line end are left
+ * out. The bytes of a batch are valid until the next one is requested.
  */
 export async function* linesOf(file: DiskReader, end = Infinity): AsyncGenerator<Buffer[]> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -38,7 +38,7 @@ export async function lengthOfLines(file: DiskReader): Promise<number> {
   return 0;
 }
 
-/** Lines, each with its line end; what follows the last line end counts as one, too. */
+/** Lines, each with its line end; bytes after the last line end count as a line. */
 export function split(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = [];
   for (let start = 0; start < bytes.length;) {

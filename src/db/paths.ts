@@ -4,11 +4,11 @@ export interface DatabasePaths {
   readonly snapshot: string;
   /** The snapshot before that. */
   readonly backup: string;
-  /** The changes of now. */
+  /** The latest changes. */
   readonly journal: string;
-  /** Changes that the snapshot being written will hold; there only during a compaction or after one that failed. */
+  /** Changes that the next snapshot will contain; exists only during a compaction or after one that failed. */
   readonly oldJournal: string;
-  /** The changes between `backup` and `snapshot`: with it, a lost snapshot costs nothing. */
+  /** The changes between `backup` and `snapshot`: with it, a lost snapshot can be rebuilt. */
   readonly backupJournal: string;
   /** Records that were moved out of the database; only grows. */
   readonly archive: string;

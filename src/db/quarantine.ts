@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '../ports.js';
 import type { Disk } from './disk.js';
 
-/** Keeps damaged files for a person to look at, under names that say when they were found. */
+/** Keeps damaged files for a person to examine, under names with the time at which they were found. */
 export class Quarantine {
   readonly #disk: Disk;
   readonly #clock: Pick<Clock, 'now'>;
@@ -14,16 +14,16 @@ export class Quarantine {
 
   /** Resolves to the new name. */
   async move(path: string): Promise<string> {
-    const aside = this.#nameFor(path);
-    await this.#disk.rename(path, aside);
+    const name = this.#nameFor(path);
+    await this.#disk.rename(path, name);
     await this.#disk.syncFolder(dirname(path));
-    return aside;
+    return name;
   }
 
   /** Resolves to the copy's name. */
   async copy(path: string, bytes: Uint8Array): Promise<string> {
-    const aside = this.#nameFor(path);
-    const file = await this.#disk.open(aside);
+    const name = this.#nameFor(path);
+    const file = await this.#disk.open(name);
     try {
       await file.write(bytes, 0);
       await file.sync();
@@ -31,7 +31,7 @@ export class Quarantine {
       await file.close();
     }
     await this.#disk.syncFolder(dirname(path));
-    return aside;
+    return name;
   }
 
   #nameFor(path: string): string {

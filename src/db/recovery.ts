@@ -18,20 +18,20 @@ export interface RecoveryContext {
   readonly logger: Logger;
 }
 
-/** What the files on disk say. */
+/** The database as read from its files. */
 export interface Recovered {
   /** As of the last change. */
   readonly content: Snapshot;
-  /** The number of the last change that the snapshot holds (once it has been written, where it must). */
+  /** The number of the last change in the snapshot, after it has been written if `needsSnapshot`. */
   readonly snapshotSeq: number;
   readonly journalState: JournalState;
-  /** The files would not give this state once more, or not in this schema: a new snapshot must be written first. */
+  /** The files do not lead to this state again, or have another schema: a new snapshot must be written first. */
   readonly needsSnapshot: boolean;
 }
 
 /**
- * Reads the database as the last process left it, whatever moment it was cut off at. Files that cannot be used are
- * set aside, never deleted. Rejects with `config`, and touches nothing, if a later version wrote them.
+ * Reads the database as the last process left it, at whatever moment that ended. Files that cannot be used are quarantined,
+ * never deleted. Rejects with `config`, and touches nothing, if a later version wrote them.
  */
 export async function recover(context: RecoveryContext): Promise<Recovered> {
   const { snapshot, intact } = await chooseBase(context);
@@ -46,25 +46,25 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
 }
 
 function convertedMessage({ snapshot, backup }: DatabasePaths, schema: number): string {
-  return `converting the database ${snapshot} from schema ${schema} to ${SCHEMA}; as it was, it stays as ${backup}`;
+  return `converting the database ${snapshot} from schema ${schema} to ${SCHEMA}; the old version is kept as ${backup}`;
 }
 
 function lostMessage({ snapshot }: DatabasePaths, lost: number): string {
-  return `changes missing from the journal of ${snapshot}: ${lost}; some records may be older than they should be, and their files be fetched or delivered once more`;
+  return `changes missing from the journal of ${snapshot}: ${lost}; some records may be older than they should be, and their files may be fetched or delivered again`;
 }
 
 // ---- the snapshot to start from --------------------------------------------------------------------------
 
 interface Base {
   readonly snapshot: Snapshot;
-  /** It is the snapshot itself, not the backup, not nothing. */
+  /** The snapshot itself was read, not its backup. */
   readonly intact: boolean;
 }
 
 interface Candidate {
   readonly path: string;
   readonly snapshot?: Snapshot | undefined;
-  /** Why it cannot be used, where it is there. */
+  /** Why the file cannot be used, if it exists. */
   readonly problem?: string;
 }
 
@@ -73,10 +73,12 @@ async function chooseBase(context: RecoveryContext): Promise<Base> {
   const main = await tryRead(disk, paths.snapshot);
   if (main.snapshot) return { snapshot: main.snapshot, intact: true };
   const backup = await tryRead(disk, paths.backup);
-  const aside = [await setAside(context, main), await setAside(context, backup)].filter(Boolean);
+  const quarantined = [await moveToQuarantine(context, main), await moveToQuarantine(context, backup)].filter(
+    Boolean,
+  );
   if (backup.snapshot)
     logger.log('warn', `the database now comes from its backup ${paths.backup} and its journal`);
-  else if (aside.length > 0) logger.log('error', noBackupMessage(paths, aside.join(' and ')));
+  else if (quarantined.length > 0) logger.log('error', noBackupMessage(paths, quarantined.join(' and ')));
   return { snapshot: backup.snapshot ?? emptySnapshot(), intact: false };
 }
 
@@ -90,18 +92,18 @@ async function tryRead(disk: Disk, path: string): Promise<Candidate> {
 }
 
 /** Resolves to the new name, if it was moved. */
-async function setAside(context: RecoveryContext, { path, problem }: Candidate): Promise<string | undefined> {
+async function moveToQuarantine(
+  context: RecoveryContext,
+  { path, problem }: Candidate,
+): Promise<string | undefined> {
   if (problem === undefined) return undefined;
-  const aside = await context.quarantine.move(path);
-  context.logger.log(
-    'warn',
-    `the database file ${path} is damaged (${problem}); it was set aside as ${aside}`,
-  );
-  return aside;
+  const name = await context.quarantine.move(path);
+  context.logger.log('warn', `the database file ${path} is damaged (${problem}); it was moved to ${name}`);
+  return name;
 }
 
-function noBackupMessage({ snapshot }: DatabasePaths, aside: string): string {
-  return `the database ${snapshot} has no usable backup and starts with what its journal holds alone: files may be fetched and delivered once more; to get the other records back, stop filesync, mend ${aside} and put it in the place of ${snapshot}`;
+function noBackupMessage({ snapshot }: DatabasePaths, quarantined: string): string {
+  return `the database ${snapshot} has no usable backup and starts from its journal alone: files may be fetched and delivered again; to restore the other records, stop filesync, repair ${quarantined} and rename it to ${snapshot}`;
 }
 
 // ---- the changes since ----------------------------------------------------------------------------------
@@ -112,7 +114,7 @@ interface Journals {
   readonly damaged: boolean;
 }
 
-/** The changes behind number `after`, over all parts of the journal, oldest first. */
+/** The changes after number `after`, of all parts of the journal, oldest first. */
 async function readJournals(context: RecoveryContext, after: number): Promise<Journals> {
   const { disk, paths, logger } = context;
   const [beforeSnapshot, old, current] = [
@@ -152,7 +154,7 @@ function tornMessage({ path, torn }: Journal): string {
 }
 
 /** Changes that are replayed between two turns of the event loop. */
-const PART = 1000;
+const REPLAY_BATCH = 1000;
 
 interface Replayed {
   readonly content: Snapshot;
@@ -162,7 +164,7 @@ interface Replayed {
 
 async function replay(base: Snapshot, commits: readonly Commit[]): Promise<Replayed> {
   const strings = new SharedStrings();
-  const pacer = new Pacer(PART);
+  const pacer = new Pacer(REPLAY_BATCH);
   let { seq } = base;
   let lost = 0;
   for (const commit of commits) {

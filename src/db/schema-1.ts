@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { FileState, type Delivery, type FileRecord, type LocalCopy, type Presence } from '../ports.js';
 import { checkpoint, checksum, count, delivery, problemOf, recordId, sha256 } from './schema.js';
 
-/** A record of schema 1: its state was kept, and the facts behind it were derived. */
+/** A record of schema 1, which stored the state instead of the facts. */
 export const fileRecord1 = z.object({
   id: recordId,
   device: z.string().min(1),
@@ -31,7 +31,7 @@ export function isSchema1(record: unknown): record is FileRecord1 {
   return named && problemOf(fileRecord1, record) === undefined;
 }
 
-/** The facts that a record of schema 1 stands for. Fields that no version knows are kept. */
+/** A record of schema 1, converted to facts. Unknown fields are kept. */
 export function fromSchema1(old: FileRecord1): FileRecord {
   const { state, kept: _kept, checkpoint: _checkpoint, targets, ...same } = old;
   const deliveries = Object.entries(targets).map(([name, one]) => [name, deliveryOf(one)] as const);
@@ -51,7 +51,7 @@ function presenceOf(state: FileState): Presence {
   return { state: state === FileState.VANISHED ? 'gone' : 'present' };
 }
 
-/** A copy that is missing although the file is not finished is to be fetched again: that is none, and not an evicted one. */
+/** A missing copy of an unfinished file has to be fetched again: it is `none`, not `evicted`. */
 function copyOf(old: FileRecord1): LocalCopy {
   if (old.kept) return { state: 'whole' };
   if (old.kept === false && isFinished(old)) return { state: 'evicted' };

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { FileRecord, SourceRecord } from '../ports.js';
 
-// What the database accepts: both what it is given and what it reads back. The types in ports.ts are the truth; the
-// compiler refuses a table here that says something else or leaves a field out.
+// The schema of the records that the database writes and reads. The types in ports.ts are authoritative: the compiler rejects
+// a difference or a missing field.
 
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
 export const recordId = z.string().regex(/^[0-9a-f]{12}$/, 'not twelve hex digits');
@@ -75,7 +75,7 @@ export const sourceRecord: z.ZodType<SourceRecord> = z.object({
   volume: z.string().exactOptional(),
 } satisfies Record<keyof SourceRecord, z.ZodType>);
 
-/** The schema that this version writes. It rises when an older version could not read the files rightly any more. */
+/** The schema that this version writes. It increases when an older version could not read the files correctly any more. */
 export const SCHEMA = 2;
 
 const change = z.union([
@@ -85,20 +85,20 @@ const change = z.union([
 ]);
 export type CommittedChange = z.output<typeof change>;
 
-/** What became durable together, in order. `seq` is the number of the last of the changes; the first ever has 1. */
+/** Changes that became durable together, in order. `seq` is the number of the last of the changes; the first ever has 1. */
 export const commit = z.object({ seq: count, changes: z.array(change).readonly() });
 export type Commit = z.output<typeof commit>;
 
 /**
- * What is wrong with a value, in a few words; undefined if it is of that shape. Whoever goes on with the value itself
- * keeps fields that this version does not know: a later one may have written them.
+ * The first problem of a value, in a few words; undefined if it has that shape. Unknown fields are no problem, and callers keep them:
+ * a later version may have written them.
  */
 export function problemOf(shape: z.ZodType, value: unknown): string | undefined {
   const issue = shape.safeParse(value).error?.issues[0];
   return issue && `${issue.path.join('.') || 'content'}: ${issue.message}`;
 }
 
-/** As `problemOf(fileRecord, record)`, where `previous` is known to be right: only what differs from it is looked at. */
+/** As `problemOf(fileRecord, record)`, where `previous` is known to be valid: only the fields that differ from it are checked. */
 export function problemOfNext(record: FileRecord, previous: FileRecord | undefined): string | undefined {
   if (!previous) return problemOf(fileRecord, record);
   const changed = FIELDS.filter(field => record[field] !== previous[field]);

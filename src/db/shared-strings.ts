@@ -1,24 +1,23 @@
 import type { FileRecord } from '../ports.js';
 
-/** Texts that are remembered at most. More of them are no common ones. */
-const MAX_KNOWN = 1000;
+/** With more different strings, most of them are not shared. */
+const MAX_SHARED_STRINGS = 1000;
 
 type Writable<Value> = { -readonly [Key in keyof Value]: Writable<Value[Key]> };
 
 /**
- * Strings that many records have in common. A parser makes a new one for each record: kept once, they are a tenth less of
- * memory.
+ * Strings that many records have in common. A parser makes a new one for each record: keeping only one saves a tenth of the memory.
  */
 export class SharedStrings {
   readonly #known = new Map<string, string>();
 
-  /** Replaces the common strings of a record that nobody else has seen yet by those of earlier records. */
+  /** Replaces common strings of a record by those of earlier records. The record must not be shared yet. */
   replaceIn(record: FileRecord): void {
     const fresh: Writable<FileRecord> = record;
     const { local, targets } = fresh;
     fresh.device = this.#shared(fresh.device);
     fresh.description = this.#shared(fresh.description);
-    // The name on a target is the local one as a rule.
+    // The path on a target is usually the local one.
     for (const target in targets) {
       const delivery = targets[target];
       if (delivery?.path === local) delivery.path = local;
@@ -32,7 +31,7 @@ export class SharedStrings {
 
   #shared(text: string): string {
     const known = this.#known.get(text);
-    if (known === undefined && this.#known.size < MAX_KNOWN) this.#known.set(text, text);
+    if (known === undefined && this.#known.size < MAX_SHARED_STRINGS) this.#known.set(text, text);
     return known ?? text;
   }
 }

@@ -11,12 +11,12 @@ import { RecordTable } from './table.js';
 //   {"id":"ba9876543210",…}
 //   ],"crc":"3f2a9c01"}
 //
-// The CRC-32 (zlib's) is that of all lines before the last, line ends included. What a person has edited is taken without
-// it, in any layout, and each record is checked instead. Schema 1 had neither CRC nor sources.
+// The CRC-32 (zlib's) is that of all lines before the last, line ends included. A file that a person has edited may have
+// any layout and no CRC; each record is checked instead. Schema 1 had neither CRC nor sources.
 
 /** Every record, in the order in which they were found, and every source, as of change number `seq` or of a later one. */
 export interface Snapshot {
-  /** That of the file it was read from. */
+  /** The schema of the file that was read. */
   readonly schema: number;
   readonly seq: number;
   readonly sources: Map<string, SourceRecord>;
@@ -30,10 +30,10 @@ export const emptySnapshot = (): Snapshot => ({
   table: new RecordTable(),
 });
 
-/** Characters that are turned into JSON in one go: about a millisecond's work. */
+/** Characters that are encoded between two turns of the event loop: about a millisecond of work. */
 const SLICE_BYTES = 64 * 1024;
 
-/** Whatever schema it had, it is written as of the present one. */
+/** Always writes the current schema. */
 export function* encodeSnapshot(snapshot: Snapshot): Generator<Buffer> {
   let crc = 0;
   for (const slice of slicesOf(snapshot)) {

@@ -22,7 +22,7 @@ const LAST_LINE = /^\](?:,"crc":"([0-9a-f]{8})")?\}\n$/;
 const LAST_LINE_LENGTH = '],"crc":"00000000"}\n'.length;
 const [CLOSING_BRACKET, COMMA] = [0x5d, 0x2c];
 
-/** Undefined if the file is not laid out as this program does it. */
+/** Undefined if the file does not have the layout that this program writes. */
 async function parseLines(file: DiskReader, path: string): Promise<Snapshot | undefined> {
   const lines = new SnapshotLines(path, await statedCrc(file));
   for await (const some of linesOf(file)) {
@@ -45,13 +45,13 @@ class SnapshotLines {
   #crc = 0;
   #ended = false;
 
-  /** Records are checked one by one unless there is a CRC, which vouches for all of them. */
+  /** Records are checked one by one only if there is no CRC. */
   constructor(path: string, crc: string | undefined) {
     this.#path = path;
     this.#statedCrc = crc;
   }
 
-  /** Whether the line has its place there. Throws as `parseSnapshot`. */
+  /** Whether the line is valid at its position. Throws as `parseSnapshot`. */
   take(line: Buffer): boolean {
     if (this.#ended) return false;
     if (line[0] === CLOSING_BRACKET) return (this.#ended = LAST_LINE.test(line.toString('latin1')));

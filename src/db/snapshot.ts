@@ -14,8 +14,8 @@ export async function readSnapshot(disk: Disk, path: string): Promise<Snapshot |
 }
 
 /**
- * Replaces the snapshot, whole or not at all. Takes its time, in small steps, so that other work goes on.
- * `beforeReplace` is awaited when the new one is safe under its temporary name; if it rejects, all stays as it was.
+ * Replaces the snapshot atomically, in small steps, so that the event loop is not blocked. `beforeReplace` is awaited when the new
+ * one is durable under its temporary name; if it rejects, nothing is changed.
  */
 export async function writeSnapshot(
   disk: Disk,
@@ -26,13 +26,13 @@ export async function writeSnapshot(
   await new Low(new SnapshotFile(disk, path, beforeReplace), { ...content, schema: SCHEMA }).write();
 }
 
-/** Where a snapshot is written before it takes its place. */
+/** The path at which a snapshot is written before it replaces the old one. */
 export const temporaryPath = (path: string) => `${path}.tmp`;
 
-/** Bytes between syncs. With more at once, a sync of the journal would have to wait for all of them. */
-const SYNC_EVERY = 256 * 1024;
+/** With larger intervals, a sync of the journal would have to wait for more of the snapshot. */
+const SYNC_INTERVAL_BYTES = 256 * 1024;
 
-/** lowdb's way to the file. */
+/** The file adapter of lowdb. */
 class SnapshotFile implements Adapter<Snapshot> {
   readonly #disk: Disk;
   readonly #path: string;
@@ -84,7 +84,7 @@ async function writeSlices(file: DiskFile, slices: Iterable<Buffer>): Promise<vo
   for (const slice of slices) {
     await file.write(slice, position);
     position += slice.length;
-    if (position - synced < SYNC_EVERY) continue;
+    if (position - synced < SYNC_INTERVAL_BYTES) continue;
     await file.sync();
     synced = position;
   }

@@ -9,7 +9,7 @@ import { Compactor, type CompactorParts } from './compactor.js';
 import { nodeDisk, type Disk } from './disk.js';
 import { JournalFile } from './journal-file.js';
 import { acquireLock, type Lock } from './lock.js';
-import { Notes } from './notes.js';
+import { DelayedWrites } from './delayed-writes.js';
 import { databasePaths, type DatabasePaths } from './paths.js';
 import { Quarantine } from './quarantine.js';
 import { recover, type Recovered } from './recovery.js';
@@ -21,17 +21,17 @@ import type { Undo } from './table.js';
 export interface StoreOptions {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
   readonly logger: Logger;
-  /** Changes after which the journal is made into a new snapshot, at least. */
+  /** The minimum number of changes between two compactions. */
   readonly compactAfter?: number;
   readonly disk?: Disk;
 }
 
-const COMPACT_AFTER = 2000;
-/** Records that are archived at a time: bounds the work done in one go, and what a crash leaves in both places. */
-const PORTION = 256;
+const COMPACT_AFTER_CHANGES = 2000;
+/** Bounds the work without a turn of the event loop, and how many records a crash leaves in both places. */
+const ARCHIVE_BATCH = 256;
 
 /**
- * Opens the database at `path`, or makes it. Beside it lie its backup, its journal and its archive; see `databasePaths`.
+ * Opens the database at `path`, or makes it, with its backup, its journal and its archive in the same folder; see `databasePaths`.
  * Rejects with `config` if another process has it open, a later version wrote it or the folder cannot be written.
  */
 export async function openStore(path: string, options: StoreOptions): Promise<Store> {
@@ -48,7 +48,7 @@ export async function openStore(path: string, options: StoreOptions): Promise<St
 }
 
 async function openLocked(path: string, disk: Disk, options: StoreOptions, lock: Lock): Promise<Store> {
-  const { clock, logger, compactAfter = COMPACT_AFTER } = options;
+  const { clock, logger, compactAfter = COMPACT_AFTER_CHANGES } = options;
   const paths = databasePaths(path);
   const recovered = await recover({ disk, paths, logger, quarantine: new Quarantine(disk, clock) });
   await disk.remove(temporaryPath(path));
@@ -68,8 +68,8 @@ type Parts = Omit<CompactorParts, 'commits'> &
   Pick<StoreOptions, 'clock'> & { readonly lock: Lock };
 
 /**
- * When a change fails, memory goes back to what it was before that change. Notes made of the record since are dropped with
- * it, for they were made on top of it; a note that the change had replaced waits again, as it did.
+ * When a change fails, memory is restored to the state before it. Later delayed writes of the record are dropped with it, because
+ * they were based on it; a delayed write that the change had replaced waits again.
  */
 class FileStore implements Store {
   readonly #content: Snapshot;
@@ -77,7 +77,7 @@ class FileStore implements Store {
   readonly #lock: Lock;
   readonly #commits: CommitQueue;
   readonly #compactor: Compactor;
-  readonly #notes: Notes;
+  readonly #delayedWrites: DelayedWrites;
   readonly #archive: Archive;
   readonly #archiving = new Mutex();
   readonly #feed = new ChangeFeed();
@@ -92,11 +92,17 @@ class FileStore implements Store {
     this.#archive = new Archive(disk, paths.archive, logger);
     const commits = new CommitQueue(journal, content.seq, {
       committed: () => this.#compactor.consider(),
-      takenBack: changes => changes.forEach(change => this.#feed.emit(change)),
+      rolledBack: changes => changes.forEach(change => this.#feed.emit(change)),
     });
     this.#commits = commits;
     this.#compactor = new Compactor({ ...parts, commits }, parts.snapshotSeq);
-    this.#notes = new Notes({ clock, logger, commits, path: paths.snapshot, get: id => this.get(id) });
+    this.#delayedWrites = new DelayedWrites({
+      clock,
+      logger,
+      commits,
+      path: paths.snapshot,
+      get: id => this.get(id),
+    });
   }
 
   get(id: string): FileRecord | undefined {
@@ -124,7 +130,7 @@ class FileStore implements Store {
     const previous = this.get(record.id);
     this.#check(problemOfNext(record, previous));
     this.#content.table.add(record);
-    this.#notes.add(record.id, soon ?? 'later');
+    this.#delayedWrites.add(record.id, soon ?? 'later');
     this.#feed.emit(describeChange(record.id, record, previous));
   }
 
@@ -145,12 +151,12 @@ class FileStore implements Store {
     });
   }
 
-  /** A record that changes meanwhile stays, and so do those behind a failure. */
+  /** Records that change meanwhile stay in the database, and so do those after a failure. */
   async archive(ids: readonly string[]): Promise<void> {
     this.#check();
     await this.#archiving.runExclusive(async () => {
-      for (let start = 0; start < ids.length; start += PORTION)
-        await this.#archivePortion(ids.slice(start, start + PORTION));
+      for (let start = 0; start < ids.length; start += ARCHIVE_BATCH)
+        await this.#archivePortion(ids.slice(start, start + ARCHIVE_BATCH));
     });
   }
 
@@ -162,7 +168,7 @@ class FileStore implements Store {
     return (this.#closing ??= this.#shutDown());
   }
 
-  /** The archive has the records for certain before the database loses them. */
+  /** The records are durable in the archive before the database deletes them. */
   async #archivePortion(ids: readonly string[]): Promise<void> {
     const records = [...new Set(ids)].flatMap(id => this.get(id) ?? []);
     if (records.length === 0) return;
@@ -175,7 +181,7 @@ class FileStore implements Store {
     return this.#change(id, { delete: id }, () => this.#content.table.delete(id));
   }
 
-  /** Throws if the database is closed, or there is a problem with what is to be stored. */
+  /** Throws if the database is closed, or if there is a problem with the record. */
   #check(problem?: string): void {
     if (this.#closing) throw refused('the database is closed');
     if (problem !== undefined) throw refused(`a record cannot be stored: ${problem}`);
@@ -183,12 +189,12 @@ class FileStore implements Store {
 
   #change(id: string, change: CommittedChange, act: () => Undo): Promise<void> {
     const previous = this.get(id);
-    const note = this.#notes.take(id);
+    const delay = this.#delayedWrites.take(id);
     const undo = act();
     const durable = this.#commits.add(change, () => {
       const current = this.get(id);
       undo();
-      this.#notes.restore(id, note);
+      this.#delayedWrites.restore(id, delay);
       return describeChange(id, this.get(id), current);
     });
     this.#feed.emit(describeChange(id, this.get(id), previous));
@@ -197,7 +203,7 @@ class FileStore implements Store {
 
   async #shutDown(): Promise<void> {
     await this.#archiving.runExclusive(() => this.#commits.settled());
-    await this.#notes.close();
+    await this.#delayedWrites.close();
     await this.#compactor.idle();
     this.#feed.complete();
     try {

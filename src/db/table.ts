@@ -1,18 +1,18 @@
 import type { FileRecord } from '../ports.js';
 
-/** Takes one change back, and what was noted of its record since. Changes are taken back in reverse order. */
+/** Rolls back one change, with later delayed writes of its record. Changes are rolled back in reverse order. */
 export type Undo = () => void;
 
-/** A path has one record as a rule: an array for each would cost as much as the index itself. */
+/** A path usually has one record: an array for each would cost as much memory as the index itself. */
 type Versions = FileRecord | readonly FileRecord[];
 
 /** The records in memory, in the order in which they were added, with an index by device and path. */
 export class RecordTable {
   #byId = new Map<string, FileRecord>();
-  /** Rises with every record that is added. */
+  /** Increases with every record that is added. */
   readonly #order = new Map<string, number>();
   #nextOrder = 0;
-  /** Whether `#byId` goes by `#order`: a deletion that is taken back disturbs it. */
+  /** Whether `#byId` is in `#order`: a deletion that is rolled back changes that. */
   #inOrder = true;
   /** By device, then path. */
   readonly #versions = new Map<string, Map<string, Versions>>();
@@ -25,7 +25,7 @@ export class RecordTable {
     return this.#byId.get(id);
   }
 
-  /** May be iterated while the records change: it gives each record as it is when its turn comes. */
+  /** May be iterated while the records change: returns each record as it is at that time. */
   all(): Iterable<FileRecord> {
     return { [Symbol.iterator]: () => this.#ordered().values() };
   }
@@ -34,7 +34,7 @@ export class RecordTable {
     return listOf(this.#versions.get(device)?.get(path));
   }
 
-  /** As `set`, for what is never taken back. */
+  /** As `set`, without a roll-back. */
   add(record: FileRecord): void {
     this.#place(record, this.#order.get(record.id) ?? this.#nextOrder++);
   }
@@ -51,7 +51,7 @@ export class RecordTable {
     return undo;
   }
 
-  /** Brings back what is there now, whatever is there by then. */
+  /** Restores the record as it is now. */
   #undo(id: string): Undo {
     const record = this.#byId.get(id);
     const order = this.#order.get(id);
@@ -59,7 +59,7 @@ export class RecordTable {
     return () => this.#place(record, order);
   }
 
-  /** Makes it the record of its id, at its place among the others. */
+  /** Makes it the record of its id, at its position in the order. */
   #place(record: FileRecord, order: number): void {
     const { id } = record;
     const before = this.#byId.get(id);

@@ -23,40 +23,40 @@ export interface BacklogParts {
   readonly clock: Clock;
 }
 
-/** Local copies that are looked through or deleted at once. */
-const LOCAL_STEPS = 4;
+/** Local copies that are verified or deleted in parallel. */
+const MAX_LOCAL_STEPS = 4;
 const COUNTED: Readonly<Partial<Record<StepKind, 'finds' | 'downloads' | 'uploads'>>> = {
   ...{ scan: 'finds', fetch: 'downloads', deliver: 'uploads', stream: 'uploads' },
 };
 
 /**
- * The steps that records ask for, in the queues of the device ends that take them; those that wait for a time, or until
- * something about them changes, are parked beside. It decides nothing.
+ * The steps that records ask for, in the queues of the device ends that take them. Steps that wait for a time or for a change
+ * are parked outside the queues. The backlog decides nothing.
  */
 export class Backlog {
   readonly pending = new BehaviorSubject<Pending>({ finds: 0, downloads: 0, uploads: 0, total: 0 });
-  /** Queues that something has changed in since `takeChanged`. */
+  /** Queues that have changed since `takeChanged`. */
   readonly #changed = new Set<Queue>();
   readonly #parts: BacklogParts;
-  readonly #wanted: () => void;
+  readonly #onChange: () => void;
   readonly #queues = new Map<string, Queue>();
   readonly #entries = new Map<string, Entry>();
   readonly #byRecord = new Map<string, readonly Entry[]>();
   readonly #parked = new Set<Entry>();
   readonly #counts = { finds: 0, downloads: 0, uploads: 0, others: 0 };
-  #alarm: { readonly at: number; readonly cancel: AbortController } | undefined;
+  #timer: { readonly at: number; readonly cancel: AbortController } | undefined;
 
-  /** `wanted` is called when queues have changed, and when a time has come. */
-  constructor(parts: BacklogParts, wanted: () => void) {
+  /** `onChange` is called when queues have changed, and when a time has come. */
+  constructor(parts: BacklogParts, onChange: () => void) {
     this.#parts = parts;
-    this.#wanted = wanted;
+    this.#onChange = onChange;
   }
 
   get(key: string): Entry | undefined {
     return this.#entries.get(key);
   }
 
-  /** What one record asks for. */
+  /** The steps of one record. */
   of(id: string): readonly Entry[] {
     return this.#byRecord.get(id) ?? [];
   }
@@ -69,7 +69,7 @@ export class Backlog {
     return this.#queues.values();
   }
 
-  /** `mode` stands where no plan says what may be done while a vehicle is armed. */
+  /** `mode` is used where no plan says what may be done while a vehicle is armed. */
   add(step: Step, mode: WhileArmed, record?: FileRecord, plan?: Plan): Entry {
     const queue = this.#queueOf(step);
     const entry = newEntry(step, queue, mode, this.#parts.clock.monotonic(), record, plan);
@@ -80,7 +80,7 @@ export class Backlog {
     return entry;
   }
 
-  /** What it waited for may have changed with its record; that it has failed too often has not. */
+  /** The record has changed: the step is checked again. Its failures are kept. */
   refresh(entry: Entry, record: FileRecord | undefined, plan: Plan | undefined): void {
     if (entry.parked === undefined) entry.queue.remove(entry);
     entry.rank = rankOf(entry.step, record, plan);
@@ -110,7 +110,7 @@ export class Backlog {
     this.touch(entry.queue);
   }
 
-  /** Not to be looked at before `until`, monotonic ms; Infinity: until something about it changes. */
+  /** Takes the step out of its queue until `until`, monotonic ms; Infinity: until something about it changes. */
   park(entry: Entry, until: number): void {
     entry.queue.remove(entry);
     entry.parked = until;
@@ -125,20 +125,20 @@ export class Backlog {
     this.enqueue(entry);
   }
 
-  /** Leaves a step for another run, or takes it up again. */
+  /** Defers a step to another run, or takes it up again. */
   defer(entry: Entry, deferred: Entry['deferred']): void {
     if ((entry.deferred === undefined) !== (deferred === undefined))
       this.#count(entry.step, deferred ? -1 : 1);
     entry.deferred = deferred;
   }
 
-  /** Whoever waits in that queue may begin. */
+  /** Steps in that queue may begin. */
   touch(queue: Queue): void {
-    if (this.#changed.size === 0) nextTick(this.#wanted);
+    if (this.#changed.size === 0) nextTick(this.#onChange);
     this.#changed.add(queue);
   }
 
-  /** `gates`: what was closed may be open now. */
+  /** `gates`: closed gates may be open now. */
   touchAll(gates = false): void {
     for (const queue of this.#queues.values()) {
       if (gates) queue.stalled = false;
@@ -153,10 +153,10 @@ export class Backlog {
   }
 
   wakeAt(at: number): void {
-    if (this.#alarm && this.#alarm.at <= at) return;
+    if (this.#timer && this.#timer.at <= at) return;
     this.stop();
     const cancel = new AbortController();
-    this.#alarm = { at, cancel };
+    this.#timer = { at, cancel };
     const { clock } = this.#parts;
     clock.sleep(at - clock.monotonic(), cancel.signal).then(
       () => this.#wake(),
@@ -164,7 +164,7 @@ export class Backlog {
     );
   }
 
-  /** Tells how much is pending, if that has changed. */
+  /** Emits the numbers of pending steps if they have changed. */
   publish(): void {
     const { finds, downloads, uploads, others } = this.#counts;
     const total = finds + downloads + uploads + others;
@@ -174,13 +174,13 @@ export class Backlog {
   }
 
   stop(): void {
-    this.#alarm?.cancel.abort();
-    this.#alarm = undefined;
+    this.#timer?.cancel.abort();
+    this.#timer = undefined;
   }
 
   #queueOf({ kind, source = '', target = '' }: Step): Queue {
     const { registry } = this.#parts;
-    if (kind === 'evict' || kind === 'recover') return this.#queue('local', () => LOCAL_STEPS);
+    if (kind === 'evict' || kind === 'recover') return this.#queue('local', () => MAX_LOCAL_STEPS);
     if (kind === 'deliver') return this.targetQueue(target);
     return this.#queue(`from ${source}`, () => registry.source(source)?.capabilities.connections ?? 1);
   }
@@ -192,7 +192,7 @@ export class Backlog {
   }
 
   #wake(): void {
-    this.#alarm = undefined;
+    this.#timer = undefined;
     const now = this.#parts.clock.monotonic();
     let next = Infinity;
     for (const entry of this.parked) {

@@ -1,8 +1,8 @@
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError, type Origin } from '../errors.js';
 import { beyondLimits } from '../rules/retention.js';
 import type { LocalStorage } from '../local/storage.js';
-import { hashOf, knownChecksum } from '../local/verification.js';
-import type { Checksum, Delivery, FileRecord, Logger, Source } from '../ports.js';
+import { checksumOrGone, knownChecksum } from '../local/verification.js';
+import type { Delivery, FileRecord, Logger, Source } from '../ports.js';
 import type { Plan, Planner } from '../rules/plan.js';
 import type { DeviceRegistry } from './devices.js';
 import type { Outcome } from '../record/events.js';
@@ -16,15 +16,16 @@ export interface CleanerParts {
   readonly local: LocalStorage;
   readonly planner: Planner;
   readonly logger: Logger;
-  /** A file of that source is not as it was listed: a full scan is due. */
+  /** A file of that source differs from its listing: a full scan is due. */
   readonly invalidate: (device: string) => void;
 }
 
-/** Deletes what every target has, where the rules say so: from the source, after comparing all copies once more, and at home. */
+/** Deletes delivered files where the rules say so: from the source, after comparing all copies once more, and local copies. */
 export class Cleaner implements StepWorker {
   readonly #parts: CleanerParts;
   #beyondLimit: ReadonlySet<string> = new Set();
-  readonly #inTheWay = new Map<string, ReadonlySet<string>>();
+  /** Ids of delivered files that have to go from a source, by its name. */
+  readonly #blocking = new Map<string, ReadonlySet<string>>();
   /** Sources whose free space is not known. */
   readonly #spaceUnknown = new Set<string>();
 
@@ -33,7 +34,7 @@ export class Cleaner implements StepWorker {
   }
 
   async run({ kind, id }: Step, signal: AbortSignal): Promise<void> {
-    // What a target has is on disk before any other copy goes.
+    // The delivery is on disk before any other copy is deleted.
     const record = await this.#parts.records.flush(id);
     if (!record || !isDelivered(record)) return;
     if (kind === 'evict') await this.#evict(record);
@@ -59,7 +60,7 @@ export class Cleaner implements StepWorker {
     return this.#beyondLimit.has(id);
   }
 
-  /** Finds out anew which local copies exceed their limit; gives their ids. */
+  /** Determines which local copies exceed their limit; returns their ids. */
   measureLocal(): ReadonlySet<string> {
     const { records, planner } = this.#parts;
     const plans = new Map<string, Plan | undefined>();
@@ -83,10 +84,10 @@ export class Cleaner implements StepWorker {
 
   /** The source needs the space of this file. */
   spaceNeeded({ id, device }: FileRecord): boolean {
-    return this.#inTheWay.get(device)?.has(id) ?? false;
+    return this.#blocking.get(device)?.has(id) ?? false;
   }
 
-  /** Finds out which delivered files have to go from a source that keeps them until it needs their space: the oldest. */
+  /** Determines which delivered files a source that keeps them until it needs their space has to lose: the oldest. */
   async measureSource(device: string, signal: AbortSignal): Promise<void> {
     const { records, planner, registry } = this.#parts;
     const source = registry.source(device);
@@ -95,7 +96,7 @@ export class Cleaner implements StepWorker {
       const removal = planner.planFor(record)?.after.source;
       return typeof removal === 'object' ? [{ record, wanted: removal.keepFree }] : [];
     });
-    this.#inTheWay.delete(device);
+    this.#blocking.delete(device);
     let free = kept.length === 0 ? undefined : await this.#freeOn(device, source, signal);
     if (free === undefined) return;
     const going = new Set<string>();
@@ -104,16 +105,16 @@ export class Cleaner implements StepWorker {
       free += record.size;
       going.add(record.id);
     }
-    this.#inTheWay.set(device, going);
+    this.#blocking.set(device, going);
   }
 
-  /** Bytes; undefined where nobody can tell, which is said once. */
+  /** Bytes; undefined where the source cannot report them, which is logged once. */
   async #freeOn(
     device: string,
     source: Source | undefined,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const unknown = new FileSyncError('unsupported', 'it cannot tell its free space');
+    const unknown = new FileSyncError('unsupported', 'it cannot report its free space');
     const space = await Promise.resolve(source?.space?.(signal) ?? unknown).catch(toFileSyncError);
     if (!(space instanceof FileSyncError)) return space.free;
     if (!this.#spaceUnknown.has(device))
@@ -126,12 +127,12 @@ export class Cleaner implements StepWorker {
     const { registry, records, logger } = this.#parts;
     const { id, device, path } = record;
     const source = registry.source(device);
-    if (!source?.capabilities.remove) throw unproven(`${device} cannot delete files`);
+    if (!source?.capabilities.remove) throw unsupported(`${device} cannot delete files`);
     await this.#refuseOpen(record, source, signal);
     await this.#compare(record, source, signal);
     const now = records.get(id);
     if (!now || !isDelivered(now)) return;
-    await source.remove(record, signal);
+    await fromOrigin('source', source.remove(record, signal));
     await records.commit(id, { type: 'Removed' });
     logger.log('info', `${device}:${path}: removed from the source, every target has it`);
   }
@@ -142,7 +143,7 @@ export class Cleaner implements StepWorker {
     throw new FileSyncError('busy', 'a program has the file open for writing', { path });
   }
 
-  /** Throws unless a whole copy is certainly elsewhere, and the source, where it can tell, still holds the same bytes. */
+  /** Throws unless a whole copy is proved elsewhere and the source, if it has a checksum, still holds the same bytes. */
   async #compare(record: FileRecord, source: Source, signal: AbortSignal): Promise<void> {
     const theirs = source.capabilities.checksum ? await checksumOrGone(record, source, signal) : undefined;
     if (theirs === 'gone') return;
@@ -152,47 +153,37 @@ export class Cleaner implements StepWorker {
     if (!theirs) return;
     const known = knownChecksum(record, source);
     const ours = known ?? (kept ? (await local.checksum(record.local, theirs.algorithm)).value : undefined);
-    if (ours === undefined) throw unproven('the local copy is gone, so the file cannot be compared');
-    if (ours !== theirs.value) throw changed('the source holds other bytes by now');
+    if (ours === undefined) throw unsupported('the local copy is gone, so the file cannot be compared');
+    if (ours !== theirs.value) throw changed('the source holds other bytes by now', 'source');
   }
 
   async #checkLocal({ local, sha256 }: FileRecord): Promise<void> {
-    if ((await hashOf(this.#parts.local.open(local, 0))) !== sha256)
-      throw changed('the local copy has changed');
+    const { value } = await this.#parts.local.checksum(local, 'sha256');
+    if (value !== sha256) throw changed('the local copy has changed', 'local');
   }
 
-  /** Without a local copy, what the targets hold is all that will be left: one at least must have proved it by a hash. */
+  /** Without a local copy, only the targets will have the file: at least one must have proved it by a hash. */
   async #checkTargets(record: FileRecord, signal: AbortSignal): Promise<void> {
     const proved = await Promise.all(
       Object.entries(record.targets).map(([name, delivery]) => this.#proves(name, delivery, record, signal)),
     );
     if (proved.includes(true)) return;
-    throw unproven('there is no local copy, and only the word of its targets that they have it');
+    throw unsupported('there is no local copy, and only the word of its targets that they have it');
   }
 
-  /** One that took the file by its size is asked for its hash now. */
+  /** A target that verified the file by its size is asked for its hash now. */
   async #proves(name: string, delivery: Delivery, record: FileRecord, signal: AbortSignal): Promise<boolean> {
     if (delivery.verified === 'hash') return true;
     const target = this.#parts.registry.target(name);
     if (!target) throw new FileSyncError('unavailable', `${name} is not in the configuration`);
     if (delivery.path === undefined || target.capabilities.checksum !== 'sha256') return false;
-    const there = await target.checksum(delivery.path, signal);
+    const there = await fromOrigin('target', target.checksum(delivery.path, signal));
     if (there.value === record.sha256) return true;
-    throw changed(`${name} holds other bytes than those that were sent`);
+    throw changed(`${name} holds other bytes than those that were sent`, 'target');
   }
 }
 
-async function checksumOrGone(
-  record: FileRecord,
-  source: Source,
-  signal: AbortSignal,
-): Promise<Checksum | 'gone'> {
-  return source.checksum(record, signal).catch((error: unknown) => {
-    if (error instanceof FileSyncError && error.kind === 'not-found') return 'gone' as const;
-    throw error;
-  });
-}
-
-/** Nothing that a further attempt would change. */
-const changed = (message: string) => new FileSyncError('changed', message, { temporary: false });
-const unproven = (message: string) => new FileSyncError('unsupported', message);
+/** A further attempt would fail in the same way. */
+const changed = (message: string, origin: Origin) =>
+  new FileSyncError('changed', message, { temporary: false, origin });
+const unsupported = (message: string) => new FileSyncError('unsupported', message);

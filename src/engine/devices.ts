@@ -1,9 +1,10 @@
 import { BehaviorSubject, EMPTY, map, merge, Subject, Subscription, type Observable } from 'rxjs';
 import type { Availability, Clock, Logger, Source, Target } from '../ports.js';
+import { logDebug } from '../system/logger.js';
 import { after, soonAfter } from '../system/rx.js';
 import type { EndState } from './steps.js';
 
-/** ms after disarming for which a vehicle is left alone: it closes its log then. */
+/** After disarming, the vehicle closes its log: it is not used meanwhile. */
 const QUIET_AFTER_DISARMING_MS = 2_000;
 
 /** A configured device with the ends that the rules use. */
@@ -28,7 +29,7 @@ type End = EndState & Pick<Availability, 'misconfigured'>;
 export class DeviceRegistry {
   /** Emits a device's name whenever something about it has changed that decisions depend on. */
   readonly changes = new Subject<string>();
-  /** Emits a source's name when its vehicle has been disarmed and has had its time to close its log. */
+  /** Emits a source's name when its vehicle has been disarmed and has had the time to close its log. */
   readonly disarmed = new Subject<string>();
   /** Emits a source's name when it has gone offline: when it is back, it may hold another medium. */
   readonly wentOffline = new Subject<string>();
@@ -83,12 +84,12 @@ export class DeviceRegistry {
   /** Begins to probe every device. */
   watch(): void {
     for (const { name, source, target } of this.#devices.values()) {
-      if (source) this.#watching.add(source.availability.subscribe(now => this.#sourceIs(name, now)));
-      if (target) this.#watching.add(target.availability.subscribe(now => this.#targetIs(name, now)));
+      if (source) this.#watching.add(source.availability.subscribe(now => this.#updateSource(name, now)));
+      if (target) this.#watching.add(target.availability.subscribe(now => this.#updateTarget(name, now)));
     }
   }
 
-  /** Emits the name of each source that something has changed on, as far as it tells: many hints at a time are one. */
+  /** Emits the name of each source that reports changes of its files; many hints in a short time are one. */
   hints(): Observable<string> {
     const hinted = (name: string) => {
       const changes = this.source(name)?.changes;
@@ -102,40 +103,44 @@ export class DeviceRegistry {
     await closeDevices(this.#devices.values());
   }
 
-  /** Only a vehicle that is heard counts as armed: one that was switched off while armed does not stay so for ever. */
-  #sourceIs(name: string, now: Availability): void {
+  /** Only an available vehicle counts as armed: one that was switched off while armed does not stay armed for ever. */
+  #updateSource(name: string, now: Availability): void {
     const before: End = this.#sources.get(name) ?? UNKNOWN;
     const armed = now.armed && now.available;
-    const landed = before.armed && !armed;
-    const quietUntil = landed ? this.#clock.monotonic() + QUIET_AFTER_DISARMING_MS : before.quietUntil;
+    const isDisarmed = before.armed && !armed;
+    const quietUntil = isDisarmed ? this.#clock.monotonic() + QUIET_AFTER_DISARMING_MS : before.quietUntil;
     this.#sources.set(name, { ...now, armed, ...(quietUntil !== undefined && { quietUntil }) });
-    if (landed) this.#leaveAlone(name);
+    if (isDisarmed) this.#waitQuiet(name);
     if (before.available && !now.available) this.wentOffline.next(name);
     this.#changed(name, before, now);
   }
 
-  #leaveAlone(name: string): void {
+  #waitQuiet(name: string): void {
+    this.#logger.log('debug', `${name}: disarmed, quiet: ${QUIET_AFTER_DISARMING_MS} ms`);
     const pause = after(this.#clock, QUIET_AFTER_DISARMING_MS);
     this.#watching.add(
       pause.subscribe(() => {
         const { armed, quietUntil = 0 } = this.#sources.get(name) ?? { armed: true };
         if (armed || quietUntil > this.#clock.monotonic()) return;
+        this.#logger.log('debug', `${name}: the quiet time after disarming is over`);
         this.disarmed.next(name);
         this.changes.next(name);
       }),
     );
   }
 
-  #targetIs(name: string, now: Availability): void {
+  #updateTarget(name: string, now: Availability): void {
     const before = this.#targets.get(name) ?? UNKNOWN;
     this.#targets.set(name, now);
     this.#changed(name, before, now);
   }
 
   #changed(name: string, before: Availability, now: Availability): void {
-    if (before === UNKNOWN || before.available !== now.available) {
-      this.#logger.log('info', `${name}: ${now.available ? 'available' : 'offline'}: ${now.reason}`);
-    }
+    const isNew = before === UNKNOWN || before.available !== now.available;
+    const message = () => `${name}: ${now.available ? 'available' : 'offline'}: ${now.reason}`;
+    if (!before.armed && now.armed && now.available) this.#logger.log('debug', `${name}: armed`);
+    if (isNew) this.#logger.log('info', message());
+    else if (before.reason !== now.reason) logDebug(this.#logger, message);
     this.#status.next(this.#statusNow());
     this.changes.next(name);
   }
@@ -148,14 +153,14 @@ export class DeviceRegistry {
   }
 }
 
-/** A device with two ends is as available as the lesser of them. */
+/** A device with two ends is available if both are. */
 function worst(ends: readonly End[]): Availability {
   const { available, reason, misconfigured } = ends.find(end => !end.available) ?? ends[0] ?? UNKNOWN;
   const armed = ends.some(end => end.armed);
   return { available, reason, armed, ...(misconfigured && { misconfigured }) };
 }
 
-/** Closes both ends of each; what cannot be closed properly is left behind. */
+/** Closes both ends of each device; errors are ignored. */
 export async function closeDevices(devices: Iterable<Device>): Promise<void> {
   const ends = [...devices].flatMap(({ source, target }) => [source, target]);
   await Promise.allSettled(ends.map(async end => end?.close()));

@@ -1,36 +1,29 @@
 import { basename } from 'node:path';
 import { Subject } from 'rxjs';
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, streamFrom, toFileSyncError } from '../errors.js';
 import type { Digests, PartialFile } from '../local/partial-file.js';
 import type { LocalStorage } from '../local/storage.js';
-import {
-  compare,
-  digestsFor,
-  hashOf,
-  holdsSameBytes,
-  knownChecksum,
-  sourceChecksum,
-} from '../local/verification.js';
+import { compare, digestsFor, holdsSameBytes, knownChecksum, sourceChecksum } from '../local/verification.js';
 import type { Checksum, FileRecord, Logger, Source } from '../ports.js';
 import { progressOf, type Progress } from '../record/progress.js';
 import type { DeviceRegistry } from './devices.js';
 import { conflictName } from '../record/identity.js';
 import type { Outcome } from '../record/events.js';
+import { refuseOtherBytes } from '../record/other-bytes.js';
 import { checkpointOf, nextOf, reasonFor } from '../record/state.js';
 import type { Records } from '../record/records.js';
 import type { Progressed, StepWorker, Step } from './steps.js';
-import { refuseOtherBytes } from '../record/other-bytes.js';
 
 export interface DownloaderParts {
   readonly registry: DeviceRegistry;
   readonly records: Records;
   readonly local: LocalStorage;
   readonly logger: Logger;
-  /** A file of that source is not as it was listed: a full scan is due. */
+  /** A file of that source differs from its listing: a full scan is due. */
   readonly invalidate: (device: string) => void;
 }
 
-/** After so many new bytes, what has arrived is made safe against a power cut. */
+/** New bytes after which a checkpoint is written: a power cut loses no more. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** One attempt to fetch one file. */
@@ -41,7 +34,7 @@ interface Fetch {
   readonly progressed: Progressed;
 }
 
-/** Brings found files to local storage: resumed where they were cut, verified, and only then whole. */
+/** Downloads found files to local storage: interrupted downloads are resumed, and a copy is whole only when verified. */
 export class Downloader implements StepWorker {
   readonly progress = new Subject<Progress>();
   readonly #parts: DownloaderParts;
@@ -79,16 +72,16 @@ export class Downloader implements StepWorker {
     this.#parts.logger.log(givenUp ? 'error' : 'warn', `${device}:${path}: ${error.message} (${next})`);
   }
 
-  /** A crash after the rename and before the record said so, or a record that was forgotten: the whole file is there already. */
+  /** The finished copy exists already: after a crash between the rename and its record, or for a record that was forgotten. */
   async #adopt(record: FileRecord): Promise<boolean> {
     const { local } = this.#parts;
     if (record.sha256 === undefined || !(await local.stat(record.local))) return false;
-    if ((await hashOf(local.open(record.local, 0))) !== record.sha256) return false;
+    if ((await local.checksum(record.local, 'sha256')).value !== record.sha256) return false;
     this.#finish(record);
     return true;
   }
 
-  /** What an earlier file of this path may be is compared where the source can compute a checksum: nothing is fetched then. */
+  /** A file that may be the same as an earlier one is compared by the source's checksum, if it has one, instead of fetched. */
   async #recognise(record: FileRecord, source: Source, signal: AbortSignal): Promise<boolean> {
     const { records, local } = this.#parts;
     const earlier = record.like === undefined ? undefined : records.get(record.like);
@@ -98,14 +91,14 @@ export class Downloader implements StepWorker {
       return false;
     }
     const { sha256, proof } = earlier;
-    await this.#isTheSame(record, earlier, {
+    await this.#recordSame(record, earlier, {
       ...(sha256 !== undefined && { sha256 }),
       ...(proof && { proof }),
     });
     return true;
   }
 
-  async #isTheSame(
+  async #recordSame(
     { id, device, path }: FileRecord,
     earlier: FileRecord,
     digested: Pick<FileRecord, 'sha256' | 'proof'>,
@@ -119,13 +112,13 @@ export class Downloader implements StepWorker {
     const part = await this.#begin(fetch);
     try {
       await this.#parts.local.ensureSpace(record.size - part.offset);
-      // A `.part` that begins again may be ahead of its record: after a crash it would only begin again once more.
+      // A `.part` that was reset may disagree with its checkpoint: a new one is written before more bytes are.
       if (checkpointOf(record)) await this.#checkpoint(record, part);
       await this.#copy(fetch, part);
       const digests = await part.digests();
       const proof = await this.#verify(fetch, digests);
-      await this.#refuseOthers(record, digests);
-      await this.#keep(record, part, digests.sha256, proof);
+      await this.#refuseOtherBytes(record, digests);
+      await this.#commit(record, part, digests.sha256, proof);
     } finally {
       await part.close();
     }
@@ -140,7 +133,7 @@ export class Downloader implements StepWorker {
     return local.begin(record.local, undefined, signal, algorithms);
   }
 
-  /** What has arrived is made safe from time to time, while more of it arrives. A file that comes in one piece needs none of that. */
+  /** Checkpoints are written while more bytes arrive. A file that arrives in one piece needs none. */
   async #copy({ record, source, signal, progressed }: Fetch, part: PartialFile): Promise<void> {
     let [safe, isBegun] = [part.offset, checkpointOf(record) !== undefined];
     let saving: Promise<void> | undefined;
@@ -154,7 +147,7 @@ export class Downloader implements StepWorker {
         .then(() => (saving = undefined));
     };
     try {
-      for await (const chunk of source.read(record, part.offset, signal)) {
+      for await (const chunk of streamFrom('source', source.read(record, part.offset, signal))) {
         await part.append(chunk);
         progressed(part.offset);
         this.progress.next(progressOf(record, part.offset));
@@ -166,17 +159,18 @@ export class Downloader implements StepWorker {
       await saving;
     }
     if (part.offset === record.size) return;
-    throw new FileSyncError('changed', `the source gave ${part.offset} of ${record.size} bytes`);
+    const message = `the source returned ${part.offset} of ${record.size} bytes`;
+    throw new FileSyncError('changed', message, { origin: 'source' });
   }
 
-  /** The first record of a file that has been begun syncs nothing: what the kernel has survives a kill. */
+  /** The first checkpoint of a file needs no fsync: what the kernel has survives a kill. */
   async #checkpoint({ id }: FileRecord, part: PartialFile, first = false): Promise<void> {
     const checkpoint = first ? part.safe : await part.checkpoint();
     await this.#parts.records.commit(id, { type: 'Checkpointed', checkpoint });
   }
 
-  /** A copy that is fetched again may be another file by now. */
-  async #refuseOthers({ id, local }: FileRecord, { sha256 }: Digests): Promise<void> {
+  /** A file that is fetched again may have changed on the source since a target got it. */
+  async #refuseOtherBytes({ id, local }: FileRecord, { sha256 }: Digests): Promise<void> {
     try {
       refuseOtherBytes(this.#parts.records.get(id), sha256);
     } catch (error) {
@@ -185,7 +179,7 @@ export class Downloader implements StepWorker {
     }
   }
 
-  /** Gives what the source said of the bytes. */
+  /** Returns the source's checksum of the bytes, if there is one. */
   async #verify({ record, source, signal }: Fetch, digests: Digests): Promise<Checksum | undefined> {
     const expected = await sourceChecksum(record, source, signal);
     try {
@@ -197,8 +191,8 @@ export class Downloader implements StepWorker {
     }
   }
 
-  /** The record knows our bytes by their hash before they get their final name, so that a crash between is understood. */
-  async #keep(
+  /** The record has the hash before the file gets its final name, so that a crash in between can be resolved. */
+  async #commit(
     record: FileRecord,
     part: PartialFile,
     sha256: string,
@@ -209,20 +203,20 @@ export class Downloader implements StepWorker {
     const earlier = record.like === undefined ? undefined : records.get(record.like);
     if (earlier?.sha256 === sha256) {
       await local.discard(record.local);
-      return this.#isTheSame(record, earlier, digested);
+      return this.#recordSame(record, earlier, digested);
     }
-    const sealed = part.fsync(record.modified);
+    const synced = part.fsync(record.modified);
     for (let name = record.local, number = 1; ; number++) {
       const hashed = records.commit(record.id, { type: 'Hashed', local: name, ...digested });
-      const [updated] = await Promise.all([hashed, sealed]);
+      const [updated] = await Promise.all([hashed, synced]);
       if (!updated) return;
-      if (await this.#takes(name, part, record, sha256)) return this.#finish(updated);
+      if (await this.#commitAs(name, part, record, sha256)) return this.#finish(updated);
       name = conflictName(record.local, number === 1 ? record.id : `${record.id}.${number}`);
     }
   }
 
-  /** False if a file of another content has the name: it stays as it is, and ours goes beside it. One of our content is ours. */
-  async #takes(name: string, part: PartialFile, record: FileRecord, sha256: string): Promise<boolean> {
+  /** False if a file with other bytes has the name: it stays as it is. A file with the same bytes is taken as the copy. */
+  async #commitAs(name: string, part: PartialFile, record: FileRecord, sha256: string): Promise<boolean> {
     const { local } = this.#parts;
     try {
       await part.commit(basename(name));

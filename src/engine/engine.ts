@@ -1,17 +1,7 @@
-import {
-  BehaviorSubject,
-  defer,
-  groupBy,
-  map,
-  merge,
-  mergeMap,
-  repeat,
-  Subscription,
-  switchMap,
-  type Observable,
-} from 'rxjs';
+import { BehaviorSubject, defer, groupBy, map, merge, mergeMap, repeat, Subscription, switchMap } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { toFileSyncError } from '../errors.js';
-import { Reconciliation } from '../local/reconciliation.js';
+import { LocalCopyCheck } from '../local/local-copy-check.js';
 import type { LocalStorage } from '../local/storage.js';
 import type { Change, Clock, FileRecord, Logger, Moment, Store } from '../ports.js';
 import type { Progress } from '../record/progress.js';
@@ -34,9 +24,9 @@ import { scanStep, stepsFor, waitOf, type Wait, type World } from './steps.js';
 import { Streamer, type UseBoth } from './streamer.js';
 import { Uploader } from './uploader.js';
 
-/** ms between two looks at what only time changes: limits of local storage, old records, the wall clock. */
+/** Interval of the tasks that depend only on time: limits of local storage, old records, the wall clock. */
 const UPKEEP_INTERVAL_MS = 60_000;
-/** Records that are archived at once. */
+/** Records that are archived in one call. */
 const ARCHIVE_BATCH = 1000;
 
 export interface EngineParts {
@@ -45,7 +35,7 @@ export interface EngineParts {
   readonly local: LocalStorage;
   readonly planner: Planner;
   readonly templates: TemplateContext;
-  /** Without it, streams use both ends as they are. */
+  /** Default: streams use both ends directly. */
   readonly useBoth?: UseBoth;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -57,11 +47,11 @@ export interface EngineParts {
   readonly keepRecords: number;
 }
 
-/** What one pass over everything came to. */
+/** The result of one pass. */
 export interface PassReport {
   /** The last scan of each source. */
   readonly scans: readonly Scan[];
-  /** Records that every target has got in this pass. */
+  /** Records whose delivery was completed in this pass. */
   readonly delivered: readonly FileRecord[];
   /** Records that are neither delivered nor gone, after the pass. */
   readonly unfinished: readonly FileRecord[];
@@ -70,7 +60,7 @@ export interface PassReport {
 /** Finder, Downloader, Uploader and Cleaner around one database. */
 export class Engine {
   readonly progress: Observable<Progress>;
-  /** All devices' states, at once and whenever one changes. */
+  /** All devices' states: emits immediately, then on each change. */
   readonly devices: Observable<DeviceStatus[]>;
   /** How many scans, downloads and uploads are queued, running or waiting for another attempt. */
   readonly pending: Observable<Pending>;
@@ -83,8 +73,8 @@ export class Engine {
   readonly #cleaner: Cleaner;
   readonly #times: Times;
   readonly #queues: Queues;
-  /** What does not hang on the moment. */
-  readonly #looks: Pick<World, 'source' | 'target' | 'sighting' | 'exceedsLimit' | 'spaceNeeded'> = {
+  /** The part of `World` that does not depend on the time. */
+  readonly #lookups: Pick<World, 'source' | 'target' | 'sighting' | 'exceedsLimit' | 'spaceNeeded'> = {
     source: device => this.#registry.sourceState(device),
     target: device => this.#registry.targetState(device),
     sighting: record => this.#finder.sighting(record),
@@ -94,21 +84,21 @@ export class Engine {
   readonly #running = new Subscription();
   #paused = false;
   #whileArmed: WhileArmed | undefined;
-  /** Local copies have come or gone since limits were measured. */
+  /** Local copies were added or removed since limits were measured. */
   #limitsDirty = true;
   readonly #stopping = new AbortController();
-  /** Local storage has been compared with the records. */
-  #reconciled = Promise.resolve();
+  /** Resolves when local storage has been compared with the records. */
+  #copiesChecked = Promise.resolve();
 
   constructor(parts: EngineParts) {
     const { clock, logger } = parts;
     this.#parts = parts;
     this.#interval = new BehaviorSubject(parts.interval);
     this.#registry = new DeviceRegistry(parts.devices, clock, logger);
-    this.records = new Records(parts.store, clock);
+    this.records = new Records(parts.store, clock, logger);
     this.#times = new Times(this.records, clock, logger);
     const tools = {
-      ...{ ...parts, registry: this.#registry, records: this.records, useBoth: parts.useBoth ?? asTheyAre },
+      ...{ ...parts, registry: this.#registry, records: this.records, useBoth: parts.useBoth ?? useDirectly },
       invalidate: (device: string) => this.#finder.invalidate(device),
     };
     this.#finder = new Finder(tools);
@@ -128,7 +118,7 @@ export class Engine {
 
   /** Works until stopped. */
   async start(): Promise<void> {
-    this.#work();
+    this.#startWork();
     this.#running.add(this.#nextScans().subscribe(device => this.#queues.scan(device)));
     this.#running.add(this.#registry.hints().subscribe(device => this.#queues.scan(device)));
     this.#running.add(this.#registry.disarmed.subscribe(device => this.#scanFully(device)));
@@ -136,19 +126,19 @@ export class Engine {
     this.rescan();
   }
 
-  /** Finds, fetches and delivers what there is now; resolves when all of it has been tried. */
+  /** Finds, fetches and delivers all files once; resolves when each step has ended or is left for the next run. */
   async pass(): Promise<PassReport> {
     const scans = new Map<string, Scan>();
     const delivered = new Map<string, FileRecord>();
     this.#running.add(this.#finder.scans.subscribe(scan => scans.set(scan.device, scan)));
     this.#running.add(this.records.deliveries().subscribe(record => delivered.set(record.id, record)));
-    this.#work();
+    this.#startWork();
     this.rescan();
     await this.#queues.scanned();
     await this.#scanGrowing([...scans.values()]);
     await this.#queues.idle();
     await this.#scanForRemoval();
-    await this.#reconciled;
+    await this.#copiesChecked;
     this.#measure();
     await this.#queues.idle();
     await this.#archiveOld();
@@ -156,7 +146,7 @@ export class Engine {
     return { scans: [...scans.values()], delivered: [...delivered.values()], unfinished };
   }
 
-  /** Lists everything on every source at once. */
+  /** Starts a full scan of every source. */
   rescan(): void {
     for (const device of this.#registry.sourceNames()) this.#scanFully(device);
   }
@@ -166,9 +156,10 @@ export class Engine {
     return this.#queues.explain(record);
   }
 
-  /** Stops or resumes all work; what is under way is cut off and taken up again where it was. */
+  /** Stops or resumes all work; running transfers are interrupted and resumed later. */
   pause(on: boolean): void {
     this.#paused = on;
+    this.#parts.logger.log('debug', on ? 'paused' : 'resumed');
     this.#queues.gatesChanged();
   }
 
@@ -185,9 +176,10 @@ export class Engine {
     this.#interval.next(ms);
   }
 
-  /** What may be done while a vehicle is armed, whatever the rules say; without a mode they decide again. */
+  /** Overrides `while_armed` of all rules; without a mode, the rules decide again. */
   setWhileArmed(mode: WhileArmed | undefined): void {
     this.#whileArmed = mode;
+    this.#parts.logger.log('debug', `while_armed: ${mode ?? 'as the rules say'}`);
     this.#queues.gatesChanged();
   }
 
@@ -196,14 +188,14 @@ export class Engine {
     this.#running.unsubscribe();
     this.#stopping.abort();
     await this.#queues.stop();
-    await this.#reconciled;
+    await this.#copiesChecked;
     await this.#registry.close();
     await this.records.close();
   }
 
   /**
-   * Takes what targets already hold for delivered, by name and, where both ends can tell, by hash: after a lost database. Sources
-   * are listed first. Gives the files that were adopted on one target at least, and those that still wait for one.
+   * Records files that targets already hold as delivered, by name and, where both ends have it, by hash: after a lost database.
+   * Sources are listed first. Returns the files that were adopted on at least one target, and those that still wait for one.
    */
   async adopt(signal: AbortSignal): Promise<{ adopted: FileRecord[]; left: FileRecord[] }> {
     await this.#list(signal);
@@ -215,7 +207,7 @@ export class Engine {
     return { adopted, left: [...this.records.all()].filter(isUnfinished) };
   }
 
-  /** Lists every source twice, so far apart that what it holds can settle, and records what rules want; nothing is fetched. */
+  /** Scans every source, a second time where files may be growing, and records the files; nothing is fetched. */
   async #list(signal: AbortSignal): Promise<void> {
     this.#begin();
     const step = (device: string) => this.#finder.run(scanStep(device), signal);
@@ -250,17 +242,17 @@ export class Engine {
     this.#registry.watch();
   }
 
-  #work(): void {
+  #startWork(): void {
     this.#begin();
     this.#running.add(this.#finder.scans.subscribe(scan => void this.#scanned(scan)));
     this.#measure();
     this.#queues.start();
     const sources = this.#registry.sourceNames();
-    const reconciliation = new Reconciliation({ ...this.#parts, records: this.records, sources });
-    this.#reconciled = reconciliation.run(this.#stopping.signal);
+    const check = new LocalCopyCheck({ ...this.#parts, records: this.records, sources });
+    this.#copiesChecked = check.run(this.#stopping.signal);
   }
 
-  /** Puts at rest what a process that died left in motion, and brings the record to what today's rules want. */
+  /** Ends what a process that died left under way, and applies today's rules to the record. */
   #bringUpToDate({ id }: FileRecord): void {
     const record = this.records.apply(id, { type: 'Restarted' });
     if (!record || isDelivered(record)) return;
@@ -290,14 +282,14 @@ export class Engine {
     this.#queues.scan(device);
   }
 
-  /** What waited to be seen once more may have been; what the source needs space for is known anew. */
+  /** After a scan: files that were seen again may be removed, and the space that the source needs is measured. */
   async #scanned({ device, error }: Scan): Promise<void> {
     if (!error && this.#parts.planner.keepsFree)
       await this.#cleaner.measureSource(device, this.#stopping.signal);
     this.#queues.reconsider(({ step, owner }) => step.kind === 'remove' && owner === device);
   }
 
-  /** After each scan of a device, the next one an interval later; a scan in between begins the wait again. */
+  /** The next scan of a device is due an interval after its last one, whatever caused that. */
   #nextScans(): Observable<string> {
     const wait = (scan: Scan) =>
       this.#interval.pipe(switchMap(ms => after(this.#parts.clock, Math.min(ms, this.#growthIn(scan)))));
@@ -307,13 +299,13 @@ export class Engine {
     );
   }
 
-  /** ms until a scan of what grew is due before its turn: a source that gives hints gives none when a file has settled. */
+  /** ms until growing files need another scan: a source that emits hints emits none when a file has settled. */
   #growthIn({ device, growing, settledIn }: Scan): number {
     const isHinted = this.#registry.source(device)?.changes !== undefined;
     return isHinted && growing.length > 0 ? Math.max(settledIn, HINT_REST_MS) : Infinity;
   }
 
-  /** One scan says nothing of growth: a second one, when the first files can have settled, does. */
+  /** A second scan, when the first files can have settled, shows which files are still growing. */
   async #scanGrowing(scans: readonly Scan[]): Promise<void> {
     const growing = scans.filter(scan => scan.growing.length > 0);
     if (growing.length === 0) return;
@@ -322,7 +314,7 @@ export class Engine {
     await this.#queues.scanned();
   }
 
-  /** What has just been delivered is listed once more before it is removed, if that can be soon. */
+  /** Delivered files are listed once more before they are removed, if that can be soon. */
   async #scanForRemoval(): Promise<void> {
     const { clock, policy, planner } = this.#parts;
     const now = clock.monotonic();
@@ -357,7 +349,6 @@ export class Engine {
     await this.#archiveOld();
   }
 
-  /** Finds out which local copies exceed the limits of their rules. */
   #measure(): void {
     if (!this.#limitsDirty || !this.#parts.planner.limitsLocal) return;
     this.#limitsDirty = false;
@@ -384,10 +375,10 @@ export class Engine {
 
   #world(retry: World['retry']): World {
     const { clock } = this.#parts;
-    // To the fraction of a millisecond: a wait that is over must not count as one.
+    // Not rounded: a wait that is over must not count as one.
     const now = { ...momentOf(clock), up: clock.monotonic() };
     return {
-      ...this.#looks,
+      ...this.#lookups,
       ...{ now, retry, paused: this.#paused, whileArmed: this.#whileArmed },
       vehicleArmed: this.#registry.vehicleArmed,
       age: since => ageOf(since, now),
@@ -395,4 +386,4 @@ export class Engine {
   }
 }
 
-const asTheyAre: UseBoth = (source, target, _signal, work) => work(source, target);
+const useDirectly: UseBoth = (source, target, _signal, work) => work(source, target);

@@ -44,25 +44,25 @@ interface Listed {
   readonly match: Match;
 }
 
-/** What one scan showed. */
+/** The result of listing one source. */
 interface Listing {
-  /** Monotonic ms. What anybody has learned of a file since then stands above it. */
+  /** Monotonic ms. What was learned of a file after that takes precedence. */
   readonly began: number;
   readonly files: readonly SourceFile[];
-  /** Paths that were asked for; undefined if everything was listed. Only of these it is known that they are gone. */
+  /** Paths that were asked for; undefined if everything was listed. Only these can be recorded as gone. */
   readonly asked?: readonly string[];
-  /** Why not everything could be listed. What was listed is fetched all the same. */
+  /** Why not everything could be listed. The files that were listed are fetched all the same. */
   readonly denied?: FileSyncError;
 }
 
-/** ms after a full scan for which scans of the changes will do. */
+/** Between two full scans, only changes are listed where the source supports that. */
 const FULL_SCAN_INTERVAL_MS = 3_600_000;
-/** Files that are recorded before other work gets its turn. */
-const RECORDED_AT_ONCE = 64;
-/** Files that wait to be removed and are looked at with a scan of the changes, at most. */
+/** Files that are recorded between two turns of the event loop. */
+const RECORD_BATCH = 64;
+/** Files waiting for removal that a scan of the changes includes. */
 const MAX_AWAITED = 100;
 
-/** Scans sources for new files, and for what has become of the known ones. */
+/** Scans sources for new files, and for changes of the known ones. */
 export class Finder implements StepWorker {
   readonly scans = new Subject<Scan>();
   readonly #parts: FinderParts;
@@ -94,16 +94,16 @@ export class Finder implements StepWorker {
   failed({ source: device = '' }: Step, error: FileSyncError, _outcome: Outcome, last: boolean): void {
     this.invalidate(device);
     if (error.kind === 'cancelled') return;
-    this.#parts.logger.log('warn', `${device}: could not be listed: ${error.message}`);
+    this.#parts.logger.log('warn', `${device}: listing failed: ${error.message}`);
     if (last) this.scans.next({ device, found: 0, growing: [], settledIn: 0, error });
   }
 
-  /** What was seen of a source cannot be relied on any more: the next scan is a full one. */
+  /** Earlier scans of the source are not reliable any more: the next scan is a full one. */
   invalidate(device: string): void {
     this.#memoryOf(device).scannedFully = -Infinity;
   }
 
-  /** The source may hold another medium by now. */
+  /** The source may have another medium now. */
   suspect(device: string): void {
     this.#memoryOf(device).suspect = true;
     this.invalidate(device);
@@ -130,15 +130,15 @@ export class Finder implements StepWorker {
     const asked = [...memory.growing, ...this.#awaited(device)];
     const isDue = began - memory.scannedFully >= FULL_SCAN_INTERVAL_MS;
     const changes = isDue ? undefined : await source.listChanges?.(asked, signal);
-    if (changes) return { began, files: changes.filter(({ path }) => this.#isOurs(device, path)), asked };
-    // Set before, so that an invalidation that comes meanwhile stays.
+    if (changes) return { began, files: changes.filter(({ path }) => this.#isWanted(device, path)), asked };
+    // Set before the listing, so that an invalidation during it is kept.
     memory.scannedFully = began;
     const files: SourceFile[] = [];
     let seen = 0;
     try {
       for await (const file of source.list(signal)) {
         seen++;
-        if (this.#isOurs(device, file.path)) files.push(file);
+        if (this.#isWanted(device, file.path)) files.push(file);
       }
       return { began, files };
     } catch (thrown) {
@@ -149,13 +149,13 @@ export class Finder implements StepWorker {
     }
   }
 
-  /** A rule takes it, or did: whether the source still has it is to be known of every record. */
-  #isOurs(device: string, path: string): boolean {
+  /** A rule takes the file, or there is a record of it, whose source state must be known. */
+  #isWanted(device: string, path: string): boolean {
     const { planner, records } = this.#parts;
     return planner.plan(device, path) !== undefined || records.versions(device, path).length > 0;
   }
 
-  /** Paths of files that are removed when they have been seen unchanged once more. */
+  /** Paths of files that are removed once they have been listed unchanged again. */
   #awaited(device: string): string[] {
     const awaited: string[] = [];
     for (const id of this.#confirmed.keys()) {
@@ -171,7 +171,7 @@ export class Finder implements StepWorker {
     return (this.#parts.planner.planFor(record)?.after.source ?? 'keep') !== 'keep';
   }
 
-  /** Once, not with each scan. */
+  /** Logs the same message only once, not with each scan. */
   #report(device: string, denied: FileSyncError | undefined): void {
     const memory = this.#memoryOf(device);
     const message = denied?.message ?? '';
@@ -182,7 +182,7 @@ export class Finder implements StepWorker {
 
   // ---- the medium ---------------------------------------------------------------------------------------
 
-  /** On another medium, or an erased one, a file that looks like a known one is another file until its content says otherwise. */
+  /** On another or an erased medium, a file that looks like a known one is another file unless its content is the same. */
   async #checkMedium(
     device: string,
     source: Source,
@@ -207,7 +207,7 @@ export class Finder implements StepWorker {
       await records.putSource({ ...known, volume: memory.volume });
   }
 
-  /** A source without a record of its own is known if its files are: an earlier version of the program has found them. */
+  /** A source without a record of its own is known if there are records of its files: earlier versions wrote none. */
   #isKnown(device: string): boolean {
     const { records } = this.#parts;
     if (records.source(device)) return true;
@@ -215,7 +215,7 @@ export class Finder implements StepWorker {
     return false;
   }
 
-  /** What the first scan showed may settle in a later one. Only when all of it is recorded, new files are new for good. */
+  /** Files of the first scan may settle in a later one. The first scan ends when all of them are recorded. */
   async #endFirstScan(
     device: string,
     { firstScan, growing, sightings, volume }: SourceMemory,
@@ -249,7 +249,7 @@ export class Finder implements StepWorker {
     const fresh = listed.filter(one => one.match.kind === 'new' || one.match.kind === 'back');
     for (const { file } of fresh) sightings.observe(file, began, this.#versionsOf(device, file));
     const settled = await this.#settledOf(device, source, fresh, began, signal);
-    const pacer = new Pacer(RECORDED_AT_ONCE);
+    const pacer = new Pacer(RECORD_BATCH);
     for (const one of settled) {
       present.add(await this.#record(device, one, began));
       await pacer.after(1);
@@ -259,14 +259,14 @@ export class Finder implements StepWorker {
     return this.#scanOf(device, fresh, settled);
   }
 
-  /** How often this path was taken although it was still growing. */
+  /** How often this path was recorded although it was still growing. */
   #versionsOf(device: string, { path, size }: SourceFile): number {
     return this.#parts.records
       .versions(device, path)
       .filter(record => record.source.state === 'present' && record.size < size).length;
   }
 
-  /** Those that have stood still, that nobody writes to, and of whose companions (a database and its log) the same is true. */
+  /** Files that have not changed for `settle` and that nobody writes to, if that is true of their companions as well. */
   async #settledOf(
     device: string,
     source: Source,
@@ -298,7 +298,7 @@ export class Finder implements StepWorker {
     return { device, found: settled.length, growing: growing.map(({ file }) => file.path), settledIn };
   }
 
-  /** Gives the id of the record. */
+  /** Returns the id of the record. */
   async #record(device: string, { file, plan, match: found }: Listed, asOf: number): Promise<string> {
     const { records, logger } = this.#parts;
     const { sightings, firstScan } = this.#memoryOf(device);
@@ -309,7 +309,7 @@ export class Finder implements StepWorker {
     if (found.kind !== 'new') return '';
     const record = this.#selected(await this.#make(device, file, plan, found, isFirst));
     const { id, skipped } = record;
-    // What was there at the first scan cannot be learned again.
+    // Only the first scan shows which files were there before it.
     if (isFirst && skipped !== undefined) await records.commit(id, { type: 'Found', record });
     else records.apply(id, { type: 'Found', record });
     const skip = skipped === undefined ? '' : `, skipped: ${skipped}`;
@@ -317,7 +317,7 @@ export class Finder implements StepWorker {
     return id;
   }
 
-  /** The record with what those rules want that select the file. */
+  /** The record with the targets of the rules that select the file. */
   #selected(record: FileRecord): FileRecord {
     const plan = this.#parts.planner.planFor(record, this.#mainOf(record));
     const wanted = new Set(plan?.targets.map(target => target.device));
@@ -329,7 +329,7 @@ export class Finder implements StepWorker {
     };
   }
 
-  /** The database that a write-ahead log belongs to is selected together with it. */
+  /** The record of the database that a write-ahead log belongs to. */
   #mainOf({ device, path }: FileRecord): FileRecord | undefined {
     const main = companionOf(path);
     return main === undefined ? undefined : this.#parts.records.versions(device, main).at(-1);
@@ -358,7 +358,7 @@ export class Finder implements StepWorker {
     };
   }
 
-  /** Only a complete listing proves that a file is gone, or a listed one of its path that it is another file by now. */
+  /** A file is gone if a complete listing did not show it, or if another file is listed under its path. */
   #noteGone(
     device: string,
     listed: readonly Listed[],

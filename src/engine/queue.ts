@@ -7,12 +7,12 @@ import { SortedList } from '../system/sorted-list.js';
 import type { TransferRate } from '../system/transfer-rate.js';
 import type { Step } from './steps.js';
 
-/** A step that is under way. */
+/** A running step. */
 export interface Running {
   readonly control: AbortController;
   readonly rate: TransferRate;
-  /** What it takes of each queue's places: a stream takes one at its target as well. */
-  readonly places: ReadonlyMap<Queue, number>;
+  /** The slots that it takes of each queue: a stream takes one at its target as well. */
+  readonly slots: ReadonlyMap<Queue, number>;
 }
 
 /** A step that a record asks for. It keeps its failures as long as the record asks for it. */
@@ -22,21 +22,21 @@ export interface Entry {
   readonly queue: Queue;
   /** Of the file, bytes. */
   readonly size: number;
-  /** The source whose files it is about. */
+  /** The source of the file. */
   readonly owner: string;
   readonly group: string;
   rank: Rank;
-  /** What its rule allows while a vehicle is armed. */
+  /** The rule's `while_armed`. */
   mode: WhileArmed;
   failures?: Failures | undefined;
   running?: Running | undefined;
-  /** Monotonic ms before which it is not looked at again; Infinity: until something about it changes. */
+  /** Monotonic ms before which it is not checked again; Infinity: until something about it changes. */
   parked?: number | undefined;
-  /** Left for another run: it has failed too often, or waits for longer than this run does. */
+  /** Left for another run: it has failed too often, or would wait longer than this run does. */
   deferred?: 'failed' | 'waits' | undefined;
-  /** Monotonic ms since when it could have begun. */
+  /** Monotonic ms since which it has been queued. */
   waitingSince: number;
-  /** How often it was asked for: a scan that is asked for while it runs is made once more. */
+  /** How often it was asked for: a scan that is asked for while it runs is repeated. */
   requests: number;
 }
 
@@ -57,21 +57,21 @@ export function newEntry(
 
 const KINDS: Readonly<Partial<Record<Step['kind'], number>>> = { scan: 0, remove: 2 };
 
-/** Scans before transfers, removals last; among them, as the rule's order has it. */
+/** Scans before transfers, removals last; within a kind, by the rule's order. */
 export function rankOf({ kind }: Step, record: FileRecord | undefined, plan: Plan | undefined): Rank {
   return rankIn(KINDS[kind] ?? 1, record, plan?.order ?? 'newest');
 }
 
-/** The steps that one end of a device has to take, in order. Groups (its targets, or the sources it gets files from) take turns. */
+/** The steps that wait for one end of a device, in order. Groups (its targets, or the sources it gets files from) take turns. */
 export class Queue {
   readonly name: string;
-  /** Monotonic ms until which nothing begins: the device has just failed. */
+  /** Monotonic ms until which no step begins: the device has just failed. */
   pausedUntil = -Infinity;
-  /** A step could begin if one that runs ended. */
+  /** A step waits for a slot. */
   contended = false;
-  /** Nothing that stands here can begin before a gate opens; only what has come since then is looked at. */
+  /** No step in it can begin before a gate opens; only steps that were inserted since then are checked. */
   stalled = false;
-  /** Places that are taken. */
+  /** Slots that are taken. */
   load = 0;
   readonly #slots: () => number;
   readonly #groups = new Map<string, SortedList<Entry>>();
@@ -79,7 +79,7 @@ export class Queue {
   readonly #served = new Map<string, number>();
   #turn = 0;
 
-  /** `slots`: how many steps the device end takes at once. */
+  /** `slots`: how many steps the device end supports in parallel. */
   constructor(name: string, slots: () => number) {
     this.name = name;
     this.#slots = slots;
@@ -96,7 +96,7 @@ export class Queue {
     if (this.stalled) this.#fresh.push(entry);
   }
 
-  /** What has come since the queue is stalled. */
+  /** Removes and returns the steps that were inserted since the queue stalled. */
   takeFresh(): Entry[] {
     const fresh = this.#fresh;
     this.#fresh = [];
@@ -107,7 +107,7 @@ export class Queue {
     this.#groups.get(entry.group)?.remove(entry);
   }
 
-  /** The one to take next among those that `ready` takes: what a person moved to the front, then scans, then in turns. */
+  /** The next of the steps for which `ready` is true: those that a person moved to the front, then scans, then in turns. */
   next(ready: (entry: Entry) => boolean): Entry | undefined {
     let best: Entry | undefined;
     for (const entries of this.#groups.values()) {

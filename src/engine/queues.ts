@@ -1,74 +1,68 @@
 import { filter, firstValueFrom, Subscription, type BehaviorSubject } from 'rxjs';
 import { FileSyncError, toFileSyncError } from '../errors.js';
-import type { Change, Clock, FileRecord } from '../ports.js';
+import type { Change, Clock, FileRecord, Logger } from '../ports.js';
 import { compareRanks, timeOf } from '../rules/order.js';
 import type { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
+import { logDebug } from '../system/logger.js';
 import { TransferRate } from '../system/transfer-rate.js';
 import { hasSameName } from '../record/identity.js';
 import { Backlog, type Pending } from './backlog.js';
 import type { DeviceRegistry } from './devices.js';
+import { ClosedGates } from './gates.js';
 import { rankOf, type Entry, type Queue, type Running } from './queue.js';
 import type { Records } from '../record/records.js';
+import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
-import {
-  explain,
-  gateOf,
-  ownWait,
-  scanStep,
-  stepsFor,
-  type Step,
-  type StepKind,
-  type StepWorker,
-  type Wait,
-  type World,
-} from './steps.js';
+import { explain, gateOf, ownWait, scanStep, stepsFor } from './steps.js';
+import type { Step, StepKind, StepWorker, Wait, World } from './steps.js';
 
 export interface QueueParts {
   readonly records: Records;
   readonly registry: DeviceRegistry;
   readonly planner: Pick<Planner, 'planFor' | 'mildest'>;
   readonly workers: Readonly<Record<StepKind, StepWorker>>;
-  /** `retry`: what the queues know themselves. */
+  /** `retry`: the part of the world that the queues know. */
   readonly world: (retry: World['retry']) => World;
   readonly policy: RetryPolicy;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Uniform in [0, 1), for jitter. */
   readonly random: () => number;
 }
 
-/** A transfer with less than this to go is not interrupted for a newer file, ms. */
+/** A transfer that ends within this time is not interrupted for a newer file. */
 const PREEMPT_MIN_LEFT_MS = 30_000;
-/** A scan waits so long for a transfer that occupies its source, ms. */
-const SCAN_PATIENCE_MS = 60_000;
-/** A file up to this size is small, bytes; and the part of a place that it takes. */
+/** A scan that waits longer for a transfer on its source interrupts that transfer. */
+const MAX_SCAN_WAIT_MS = 60_000;
+/** A file up to this size takes only a part of a slot. */
 const SMALL_BYTES = 64 * 1024;
-const SMALL_PLACE = 1 / 4;
-/** Steps that were told to end are waited for no longer than this, ms. */
-const STOP_LIMIT_MS = 4_000;
+const SMALL_FILE_SLOTS = 1 / 4;
+/** `stop` waits no longer for the steps that it interrupts. */
+const STOP_TIMEOUT_MS = 4_000;
 
 /**
- * The scheduler: a map of what runs. Whenever a step ends, or a record, a gate or a clock changes, it asks steps.ts again what
- * is to be done; nothing else remembers work.
+ * The scheduler: a map of the running steps. Whenever a step ends, or a record, a gate or a clock changes, it asks steps.ts
+ * again which steps are due; there is no other list of work.
  */
 export class Queues {
-  /** How much is left to do in this run; emits at once and on each change. */
+  /** How much is left to do in this run; emits immediately, then on each change. */
   readonly pending: BehaviorSubject<Pending>;
   readonly #parts: QueueParts;
   readonly #backlog: Backlog;
   readonly #running = new Map<Entry, Promise<void>>();
-  /** Monotonic ms since when a gate is closed. */
-  readonly #closed = new Map<string, number>();
+  readonly #gates: ClosedGates;
   readonly #subscriptions = new Subscription();
   #stopping = false;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
-    this.#backlog = new Backlog(parts, () => this.#goThrough());
+    this.#gates = new ClosedGates(parts.logger);
+    this.#backlog = new Backlog(parts, () => this.#fillChanged());
     this.pending = this.#backlog.pending;
   }
 
-  /** Takes up what the database holds, then each change. */
+  /** Queues the steps of all records, then those of each change. */
   start(): void {
     const { records, registry } = this.#parts;
     for (const record of records.all()) this.#consider(record.id, record);
@@ -77,7 +71,7 @@ export class Queues {
     this.#subscriptions.add(registry.changes.subscribe(() => this.gatesChanged()));
   }
 
-  /** Asks for a scan of a source; one that runs is followed by another. */
+  /** Asks for a scan of a source; a running scan is followed by another. */
   scan(device: string): void {
     const step = scanStep(device);
     const entry = this.#backlog.get(step.key) ?? this.#backlog.add(step, this.#parts.planner.mildest(device));
@@ -86,13 +80,13 @@ export class Queues {
     this.#backlog.publish();
   }
 
-  /** Something has changed that waiting steps depend on. */
+  /** Checks waiting steps again, because something that they depend on has changed. */
   reconsider(which: (entry: Entry) => boolean): void {
     for (const entry of this.#backlog.parked)
       if (entry.parked === Infinity && which(entry)) this.#backlog.unpark(entry);
   }
 
-  /** A device, a vehicle, or what people allow has changed. */
+  /** A device, a vehicle, or a setting that gates depend on has changed. */
   gatesChanged(): void {
     const world = this.#world();
     for (const entry of this.#running.keys()) {
@@ -102,14 +96,14 @@ export class Queues {
     this.#backlog.touchAll(true);
   }
 
-  /** Resolves when every scan that was asked for has been made, or left for another run. */
+  /** Resolves when every scan that was asked for has ended or is left for another run. */
   async scanned(): Promise<void> {
     await firstValueFrom(this.pending.pipe(filter(({ finds }) => finds === 0)));
   }
 
   /** Resolves when nothing is queued, running or waiting for another attempt in this run. */
   async idle(): Promise<void> {
-    // What has just changed is looked through first.
+    // Changes that are not processed yet come first.
     await new Promise(resolve => setImmediate(resolve));
     await firstValueFrom(this.pending.pipe(filter(({ total }) => total === 0)));
   }
@@ -122,24 +116,24 @@ export class Queues {
     return wait ?? (entries.length > 0 ? { reason: 'waits for its turn' } : undefined);
   }
 
-  /** Cuts off what runs; resolves when it has ended, or soon in any case. The records know what was left. */
+  /** Interrupts the running steps; resolves when they have ended, or after STOP_TIMEOUT_MS. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#subscriptions.unsubscribe();
     this.#backlog.stop();
     this.#abort(this.#running.keys(), 'cancelled');
     const ended = Promise.all(this.#running.values());
-    await withDeadline(ended, { ms: STOP_LIMIT_MS }).catch(() => undefined);
+    await withDeadline(ended, { ms: STOP_TIMEOUT_MS }).catch(() => undefined);
   }
 
-  // ---- what is to be done -------------------------------------------------------------------------------
+  // ---- the backlog --------------------------------------------------------------------------------------
 
   #changed({ id, record, previous }: Change): void {
     this.#consider(id, record);
     if (record?.copy.state === 'evicted' && previous?.copy.state === 'whole') this.#spaceFreed();
   }
 
-  /** Brings the entries of a record to what it asks for now. One that runs goes on to its end, unless its record is gone. */
+  /** Updates the entries of a record. A running step goes on to its end, unless its record is gone. */
   #consider(id: string, record: FileRecord | undefined): void {
     const plan = record && this.#parts.planner.planFor(record);
     const wanted = record ? stepsFor(record, plan) : [];
@@ -179,16 +173,15 @@ export class Queues {
     for (const queue of this.#backlog.queues()) queue.pausedUntil = -Infinity;
   }
 
-  // ---- what begins --------------------------------------------------------------------------------------
+  // ---- starting steps -----------------------------------------------------------------------------------
 
-  #goThrough(): void {
+  #fillChanged(): void {
     const queues = this.#backlog.takeChanged();
     const world = this.#world();
     if (!this.#stopping) for (const queue of queues) this.#fill(queue, world);
     this.#backlog.publish();
   }
 
-  /** Begins whatever can begin. */
   #fill(queue: Queue, world: World): void {
     queue.contended = false;
     if (queue.pausedUntil > world.now.up) return this.#backlog.wakeAt(queue.pausedUntil);
@@ -202,14 +195,14 @@ export class Queues {
       this.#parkAll(parked);
       queue.stalled = entry === undefined && !queue.contended;
       if (!entry) return;
-      if (queue.load + shareOf(entry, queue) > queue.slots) return this.#makeWay(queue, entry);
+      if (queue.load + slotsFor(entry, queue) > queue.slots) return this.#preempt(queue, entry);
       this.#begin(queue, entry);
     }
   }
 
-  /** Every place is taken, by steps of which nobody can tell yet how long they take: none of them makes way. */
+  /** Every slot is taken, by steps whose remaining time is not known yet: none of them can be preempted. */
   #isFullForNow(queue: Queue, now: number): boolean {
-    if (queue.load <= queue.slots - SMALL_PLACE) return false;
+    if (queue.load <= queue.slots - SMALL_FILE_SLOTS) return false;
     for (const { running } of this.#running.keys()) if (running?.rate.isKnown(now)) return false;
     return true;
   }
@@ -227,9 +220,9 @@ export class Queues {
     const gate = gateOf(step, mode, world, owner);
     if (gate) this.#atGate(entry, gate, world.now.up);
     if (gate) return false;
-    this.#closed.delete(gateKey(entry));
+    this.#gates.open(entry);
     this.#backlog.defer(entry, undefined);
-    const hasToWait = this.#lacksSlot(step) || this.#isCrossed(step);
+    const hasToWait = this.#lacksSlot(step) || this.#hasNameConflict(step);
     if (hasToWait) entry.queue.contended = true;
     return !hasToWait;
   }
@@ -240,11 +233,8 @@ export class Queues {
     return ownWait(step, record, record && this.#parts.planner.planFor(record), world);
   }
 
-  /**
-   * Another file of that name is on its way to the same target: not every server can refuse to replace a file that has just
-   * come.
-   */
-  #isCrossed({ id, target }: Step): boolean {
+  /** Another file of that name is being sent to the same target: not every server can refuse to replace a new file. */
+  #hasNameConflict({ id, target }: Step): boolean {
     const record = this.#parts.records.get(id);
     if (target === undefined || !record) return false;
     return [...this.#running.keys()].some(({ step }) => {
@@ -253,59 +243,56 @@ export class Queues {
     });
   }
 
-  /** A stream takes a place at its target as well. */
+  /** A stream takes a slot at its target as well. */
   #lacksSlot({ kind, target = '' }: Step): boolean {
     if (kind !== 'stream') return false;
     const { load, slots } = this.#backlog.targetQueue(target);
     return load >= slots;
   }
 
-  /** Patience with a closed gate is lost once, for all that wait behind it. */
+  /** The time that a gate has been closed counts for all steps that wait at it. */
   #atGate(entry: Entry, wait: Wait, now: number): void {
-    const key = gateKey(entry);
-    const since = this.#closed.get(key) ?? now;
-    this.#closed.set(key, since);
+    const since = this.#gates.close(entry, wait, now);
     const { maxWaitMs } = this.#parts.policy;
     if (wait.until !== undefined) this.#backlog.wakeAt(wait.until);
     if (maxWaitMs === Infinity || entry.deferred) return;
     if (now - since < maxWaitMs) return this.#backlog.wakeAt(since + maxWaitMs);
     this.#backlog.defer(entry, 'waits');
+    this.#debug(entry, () => `left for the next run: ${wait.reason}`);
     if (entry.step.kind !== 'scan') return;
-    this.#parts.workers.scan.failed(entry.step, new FileSyncError('unavailable', wait.reason), 'again', true);
+    this.#parts.workers.scan.failed(entry.step, new FileSyncError('unavailable', wait.reason), 'retry', true);
   }
 
   #begin(queue: Queue, entry: Entry): void {
     queue.remove(entry);
     queue.served(entry);
     const rate = new TransferRate(this.#parts.clock.monotonic());
-    const places = this.#placesOf(queue, entry);
-    const running: Running = { control: new AbortController(), rate, places };
-    for (const [taken, share] of places) taken.load += share;
+    const { kind, target = '' } = entry.step;
+    const slots = new Map([[queue, slotsFor(entry, queue)]]);
+    if (kind === 'stream') slots.set(this.#backlog.targetQueue(target), 1);
+    const running: Running = { control: new AbortController(), rate, slots };
+    for (const [taken, share] of slots) taken.load += share;
     entry.running = running;
     this.#running.set(entry, this.#run(entry, running));
-  }
-
-  #placesOf(queue: Queue, entry: Entry): ReadonlyMap<Queue, number> {
-    const places = new Map([[queue, shareOf(entry, queue)]]);
-    const { kind, target = '' } = entry.step;
-    if (kind === 'stream') places.set(this.#backlog.targetQueue(target), 1);
-    return places;
   }
 
   async #run(entry: Entry, running: Running): Promise<void> {
     const { step, requests } = entry;
     const progressed = (position: number): void => this.#progressed(entry, running, position);
     const before = this.#parts.records.get(step.id);
+    const began = this.#parts.clock.monotonic();
+    this.#debug(entry, () => 'begun');
     try {
       await this.#parts.workers[step.kind].run(step, running.control.signal, progressed);
       if (before && before === this.#parts.records.get(step.id))
         throw new FileSyncError('io', 'nothing has changed');
       entry.failures = undefined;
+      this.#debug(entry, () => `ended after ${Math.round(this.#parts.clock.monotonic() - began)} ms`);
     } catch (thrown) {
       this.#failed(entry, toFileSyncError(thrown), running.control.signal.aborted);
     }
     this.#running.delete(entry);
-    for (const [taken, share] of running.places) taken.load -= share;
+    for (const [taken, share] of running.slots) taken.load -= share;
     entry.running = undefined;
     if (!this.#stopping) this.#ended(entry, requests);
     this.#backlog.touchAll();
@@ -332,25 +319,31 @@ export class Queues {
       this.#backlog.touch(entry.queue);
   }
 
-  // ---- what fails, and what makes way -------------------------------------------------------------------
+  // ---- failures and preemption --------------------------------------------------------------------------
 
   #failed(entry: Entry, error: FileSyncError, interrupted: boolean): void {
     const { policy, random, clock, workers } = this.#parts;
     const { step } = entry;
-    // A scan that failed, or was cut off, is still asked for.
+    // A scan that failed, or was interrupted, is still asked for.
     entry.requests += 1;
-    if (interrupted) return workers[step.kind].failed(step, error, 'again', false);
+    if (interrupted) this.#debug(entry, () => `interrupted: ${error.message}`);
+    if (interrupted) return workers[step.kind].failed(step, error, 'retry', false);
     const failures = (entry.failures ??= new Failures(policy, random, entry.running?.rate.position ?? 0));
-    const again = failures.add(error, clock.monotonic());
-    if (!again) this.#backlog.defer(entry, 'failed');
-    workers[step.kind].failed(step, error, error.temporary ? 'again' : 'gave up', !again);
-    // A device that has just gone is not asked for file after file until that is known; a full disk neither.
-    if (error.kind === 'unavailable' || isLocalSpace(error))
-      entry.queue.pausedUntil = clock.monotonic() + policy.baseMs;
+    const now = clock.monotonic();
+    const retry = failures.add(error, now);
+    this.#debug(entry, () => {
+      const pause = retry ? ` in ${Math.round(failures.until - now)} ms` : '';
+      const what = error.origin === undefined ? error.kind : `${error.kind}, ${error.origin}`;
+      return `failed (${what}): ${error.message} (${nextOf(!error.temporary, !retry)}${pause})`;
+    });
+    if (!retry) this.#backlog.defer(entry, 'failed');
+    workers[step.kind].failed(step, error, error.temporary ? 'retry' : 'failed', !retry);
+    // The queue pauses until the probe has seen that the device is offline, or the disk has space.
+    if (error.kind === 'unavailable' || isLocalSpace(error)) entry.queue.pausedUntil = now + policy.baseMs;
   }
 
-  /** A newer file does not wait for an older transfer that takes long; a scan waits for a while. */
-  #makeWay(queue: Queue, entry: Entry): void {
+  /** Interrupts an older transfer that takes long for a newer file, and any transfer for a scan that has waited long. */
+  #preempt(queue: Queue, entry: Entry): void {
     queue.contended = true;
     const now = this.#parts.clock.monotonic();
     const transfers = [...this.#running.keys()].filter(
@@ -367,11 +360,16 @@ export class Queues {
   }
 
   #outranks(entry: Entry, running: Entry, now: number): boolean {
-    if (entry.step.kind === 'scan') return now - entry.waitingSince >= SCAN_PATIENCE_MS;
+    if (entry.step.kind === 'scan') return now - entry.waitingSince >= MAX_SCAN_WAIT_MS;
     if (entry.step.kind === 'remove') return false;
     if (entry.rank.first !== running.rank.first) return entry.rank.first > running.rank.first;
     const [waits, runs] = [entry, running].map(({ step }) => this.#parts.records.get(step.id));
     return entry.rank.descending && waits !== undefined && runs !== undefined && timeOf(waits) > timeOf(runs);
+  }
+
+  #debug({ step, owner }: Entry, what: () => string): void {
+    const path = () => this.#parts.records.get(step.id)?.path ?? '';
+    logDebug(this.#parts.logger, () => `${step.key} (${owner}:${path()}): ${what()}`);
   }
 
   #world(): World {
@@ -383,9 +381,6 @@ export class Queues {
   }
 }
 
-const gateKey = ({ step: { source = '', target = '' }, owner }: Entry): string =>
-  `${source} ${target} ${owner}`;
-
-/** What a step takes of its queue's places: a small file occupies its source for a moment, then waits for our own disk. */
-const shareOf = ({ step, size }: Entry, { slots }: Queue): number =>
-  step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_PLACE : 1;
+/** The slots that a step takes of its queue: a small file occupies its source only briefly, then waits for our own disk. */
+const slotsFor = ({ step, size }: Entry, { slots }: Queue): number =>
+  step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_FILE_SLOTS : 1;

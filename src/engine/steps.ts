@@ -7,8 +7,9 @@ import { isHeld } from '../record/other-bytes.js';
 import { hasLocalCopy, isDelivered, openTargets, reasonOf, stateName, stateOf } from '../record/state.js';
 
 /**
- * `scan` lists a source, `fetch` brings a file to local storage, `deliver` takes it from there to a target, `stream` brings
- * it straight from the source to a target, `recover` looks for a finished copy whose record a crash has kept from saying so, `remove` deletes it from the source, `evict` deletes the local copy.
+ * `scan` lists a source, `fetch` copies a file to local storage, `deliver` copies it from there to a target, `stream` copies it
+ * from the source to a target, `recover` looks for a finished copy that a crash has kept out of the record, `remove` deletes the
+ * file from the source, `evict` deletes the local copy.
  */
 export type StepKind = 'scan' | 'recover' | 'fetch' | 'deliver' | 'stream' | 'remove' | 'evict';
 
@@ -18,28 +19,28 @@ export interface Step {
   readonly key: string;
   /** The record's id; empty for a scan. */
   readonly id: string;
-  /** The device that is read from, listed, or deleted from. */
+  /** The device to list, to read from or to delete from. */
   readonly source?: string;
   readonly target?: string;
 }
 
-/** Bytes of the file that are across. */
+/** `position`: bytes of the file that have been transferred. */
 export type Progressed = (position: number) => void;
 
-/** Who takes steps of one kind. It says what happened by events, and decides nothing. */
+/** Runs the steps of some kinds. It reports by events, and decides nothing. */
 export interface StepWorker {
   run(step: Step, signal: AbortSignal, progressed: Progressed): Promise<void>;
-  /** An attempt failed, or was cut off (`cancelled`). `last`: this run of the program makes no other. */
+  /** An attempt failed, or was interrupted (`cancelled`). `last`: this run of the program makes no other. */
   failed(step: Step, error: FileSyncError, outcome: Outcome, last: boolean): void;
 }
 
-/** Why a step is not taken now. */
+/** Why a step does not begin now. */
 export interface Wait {
   /** A sentence for a person. */
   readonly reason: string;
-  /** Monotonic ms from which on it is worth asking again; absent: when something changes. */
+  /** Monotonic ms at which to ask again; absent: when something changes. */
   readonly until?: number;
-  /** What is under way has to stop too. */
+  /** Running steps are interrupted too. */
   readonly interrupts?: true;
 }
 
@@ -47,24 +48,24 @@ export interface Wait {
 export interface EndState {
   readonly available: boolean;
   readonly reason: string;
-  /** A vehicle that can be heard says that it is armed. */
+  /** An available vehicle reports that it is armed. */
   readonly armed: boolean;
-  /** Monotonic ms until which a vehicle that has just been disarmed is left alone. */
+  /** Monotonic ms until which a vehicle that has just been disarmed is not used. */
   readonly quietUntil?: number;
 }
 
 /** When a listing last showed a file as its record says, and whether writers can be seen there. */
 export interface Sighting {
-  /** Monotonic ms: when that listing began; -Infinity: none has, in this run of the program. */
+  /** Monotonic ms: when that listing began; -Infinity: there was none in this run of the program. */
   readonly at: number;
   readonly writersSeen: boolean;
 }
 
-/** All that a decision may depend on besides the record and its plan: a plain value, or functions that only look. */
+/** All that a decision may depend on besides the record and its plan: plain values and functions without effects. */
 export interface World {
   readonly now: Moment;
   readonly paused: boolean;
-  /** Stands above what the rules say. */
+  /** Overrides the rules. */
   readonly whileArmed: WhileArmed | undefined;
   source(device: string): EndState | undefined;
   target(device: string): EndState | undefined;
@@ -89,7 +90,7 @@ function step(kind: StepKind, id: string, source?: string, target?: string): Ste
 
 export const scanStep = (device: string): Step => step('scan', '', device);
 
-/** The steps that a record's facts ask for, whatever the world is like, in the order in which they are due. */
+/** The steps that a record's facts ask for, independent of the world, in the order in which they are due. */
 export function stepsFor(record: FileRecord, plan: Plan | undefined): readonly Step[] {
   const { id, device } = record;
   if (record.source.state === 'removed' || isDelivered(record)) return afterwards(record, plan);
@@ -103,13 +104,13 @@ export function stepsFor(record: FileRecord, plan: Plan | undefined): readonly S
 }
 
 const isPresent = ({ source }: FileRecord): boolean => source.state === 'present';
-/** The finished copy was about to get its name. What a target has keeps its hash: fetching looks for the copy of that itself. */
+/** The finished copy was about to get its name. If a target has the file, its fetch step looks for the copy. */
 const isUnsure = (record: FileRecord): boolean =>
   record.copy.state === 'partial' && record.sha256 !== undefined && !(isPresent(record) && isHeld(record));
 
 /**
- * The local copy proves what is on the source: it goes after the source's file. A file that the source keeps until it needs
- * the space does not hold the copy back: what the targets have proved is asked for then.
+ * The local copy proves the bytes of the source's file: it is deleted after that. Where the source keeps the file until it needs
+ * the space, the copy is not kept that long: the targets' proof is used then.
  */
 function afterwards(record: FileRecord, plan: Plan | undefined): readonly Step[] {
   const { id, device } = record;
@@ -121,7 +122,7 @@ function afterwards(record: FileRecord, plan: Plan | undefined): readonly Step[]
   return removes.length > 0 && source === 'delete' ? removes : [...removes, ...evicts];
 }
 
-/** Why the step is not taken now; undefined: take it. */
+/** Why the step does not begin now; undefined: it can begin. */
 export function waitOf(
   step: Step,
   record: FileRecord,
@@ -134,7 +135,7 @@ export function waitOf(
   );
 }
 
-/** What of its own holds a step back: the pause after a failure, or a condition of its rule. */
+/** The step's own reason to wait: the pause after a failure, or a condition of its rule. */
 export function ownWait(
   step: Step,
   record: FileRecord | undefined,
@@ -148,7 +149,7 @@ export function ownWait(
 }
 
 /**
- * What is closed for all work of its kind: paused, a device offline, a vehicle armed. `owner`: the source whose vehicle
+ * The reason to wait that all such steps share: paused, a device offline, a vehicle armed. `owner`: the source whose vehicle
  * decides whether deliveries may go on.
  */
 export function gateOf(step: Step, ruled: WhileArmed, world: World, owner?: string): Wait | undefined {
@@ -179,7 +180,7 @@ function targetGate(device: string, mode: WhileArmed, world: World, owner?: stri
   return end.available ? undefined : { reason: end.reason };
 }
 
-/** The file must have been listed unchanged again, `settle` after its delivery, and later where nobody sees its writers. */
+/** The file must have been listed unchanged `settle` after its delivery, and `deleteAfter` where its writers cannot be seen. */
 function removalWait(
   record: FileRecord,
   { after, settle, deleteAfter }: Plan,
@@ -212,15 +213,12 @@ function evictionWait(record: FileRecord, { after: { local } }: Plan, world: Wor
     : undefined;
 }
 
-/** The steps that can be taken now. */
+/** The steps that can begin now. */
 export function nextSteps(record: FileRecord, plan: Plan | undefined, world: World): readonly Step[] {
   return stepsFor(record, plan).filter(step => !waitOf(step, record, plan, world));
 }
 
-/**
- * Why nothing more happens to a file at the moment, and until when; undefined if its steps can be taken. It is the same
- * decision as that of the queues.
- */
+/** Why a file waits, and until when; undefined if one of its steps can begin. The queues decide in the same way. */
 export function explain(record: FileRecord, plan: Plan | undefined, world: World): Wait | undefined {
   const steps = stepsFor(record, plan);
   const waits = steps.map(step => waitOf(step, record, plan, world));

@@ -1,4 +1,4 @@
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError } from '../errors.js';
 import { StreamHasher, type Proof } from '../local/stream-hasher.js';
 import type { FileRecord, Outgoing, Receipt, Source, Target } from '../ports.js';
 import type { TemplateContext } from '../rules/template-context.js';
@@ -11,7 +11,7 @@ import type { Progressed, StepWorker, Step } from './steps.js';
 import { refuseOtherBytes } from '../record/other-bytes.js';
 import type { Transfer, Uploader, Write } from './uploader.js';
 
-/** Calls `work` with both ends when it may use them at the same time. */
+/** Acquires both ends, then calls `work` with them. */
 export type UseBoth = <Value>(
   source: Source,
   target: Target,
@@ -25,11 +25,11 @@ export interface StreamerParts {
   readonly uploader: Uploader;
   readonly templates: TemplateContext;
   readonly useBoth: UseBoth;
-  /** A file of that source is not as it was listed: a full scan is due. */
+  /** A file of that source differs from its listing: a full scan is due. */
   readonly invalidate: (device: string) => void;
 }
 
-/** Brings files from their source straight to each target, without a local copy: for each target the source is read. */
+/** Copies files from their source to each target without a local copy: the source is read once for each target. */
 export class Streamer implements StepWorker {
   readonly #parts: StreamerParts;
   readonly #hashers = new Map<string, StreamHasher>();
@@ -54,7 +54,7 @@ export class Streamer implements StepWorker {
       if (!(await this.#recognise(record, transfer))) await this.#parts.uploader.deliver(transfer);
       this.#hashers.delete(key);
     } catch (error) {
-      this.#explain(step, record, hasher, toFileSyncError(error));
+      this.#handleFailure(step, record, hasher, toFileSyncError(error));
     }
   }
 
@@ -63,12 +63,12 @@ export class Streamer implements StepWorker {
     this.#parts.uploader.failed(step, error, outcome, last);
   }
 
-  /** What may be an earlier file is read once for its hash before anything of it is sent. */
+  /** A file that may be the same as an earlier one is read for its hash before it is sent. */
   async #recognise({ id, like }: FileRecord, transfer: StreamTransfer): Promise<boolean> {
     const { records } = this.#parts;
     const earlier = like === undefined ? undefined : records.get(like);
     if (!earlier) return false;
-    const proof = await transfer.sealed();
+    const proof = await transfer.finalHash();
     if (proof.sha256 !== earlier.sha256) return !records.apply(id, { type: 'Distinguished' });
     await records.commit(id, { type: 'Recognised', earlier, ...proof });
     return records.get(id)?.targets[transfer.name]?.state === 'done';
@@ -82,8 +82,8 @@ export class Streamer implements StepWorker {
     throw new FileSyncError('unavailable', `${missing} is not in the configuration`);
   }
 
-  /** Where the source failed, its own words count, not what the target made of them. */
-  #explain({ key, id }: Step, record: FileRecord, hasher: StreamHasher, thrown: FileSyncError): void {
+  /** Throws the source's own error, if it failed, instead of the error that the target reported because of that. */
+  #handleFailure({ key, id }: Step, record: FileRecord, hasher: StreamHasher, thrown: FileSyncError): void {
     const { records, invalidate } = this.#parts;
     const error = hasher.failure ?? thrown;
     if (error.kind === 'corrupt') {
@@ -102,7 +102,7 @@ interface Ends {
   readonly target: Target;
 }
 
-interface Order extends Pick<Transfer, 'record' | 'name' | 'signal' | 'progressed'> {
+interface TransferOptions extends Pick<Transfer, 'record' | 'name' | 'signal' | 'progressed'> {
   readonly about: Pick<Outgoing, 'source' | 'device' | 'description' | 'render'>;
 }
 
@@ -116,15 +116,15 @@ class StreamTransfer implements Transfer {
   readonly progressed: Progressed;
   readonly #parts: Pick<StreamerParts, 'useBoth' | 'records'>;
   readonly #hasher: StreamHasher;
-  readonly #about: Order['about'];
-  /** The one that may be used now: behind its guard, or in our hands while we send. */
+  readonly #about: TransferOptions['about'];
+  /** The guarded source; while sending, the acquired one. */
   #source: Source;
 
   constructor(
     parts: Pick<StreamerParts, 'useBoth' | 'records'>,
     hasher: StreamHasher,
     { source, target }: Ends,
-    { record, name, signal, progressed, about }: Order,
+    { record, name, signal, progressed, about }: TransferOptions,
   ) {
     this.record = record;
     this.name = name;
@@ -147,7 +147,7 @@ class StreamTransfer implements Transfer {
     return sha256;
   }
 
-  /** What nobody remembers the hash of is continued only where the target can be asked for it. */
+  /** Bytes of unknown hash are resumed only if the target has a checksum. */
   startAt(partial: number): number {
     const offset = this.#hasher.startAt(partial);
     const proves = this.target.capabilities.checksum === 'sha256';
@@ -171,7 +171,7 @@ class StreamTransfer implements Transfer {
     }
   }
 
-  async sealed(): Promise<Proof> {
+  async finalHash(): Promise<Proof> {
     const proof = await this.#hasher.prove(this.#source, this.signal);
     refuseOtherBytes(this.#parts.records.get(this.record.id), proof.sha256, this.name);
     return proof;
@@ -190,12 +190,12 @@ class StreamTransfer implements Transfer {
     };
   }
 
-  /** For a target that took a continued file by its size alone. */
+  /** Verifies a resumed file that the target has verified by its size alone. */
   async #readBack(path: string, target: Target, file: Outgoing, receipt: Receipt): Promise<Receipt> {
     if (!file.readBack || receipt.verified === 'hash') return receipt;
-    const there = await target.checksum(path, this.signal);
+    const there = await fromOrigin('target', target.checksum(path, this.signal));
     if (there.value === file.sha256) return { ...receipt, verified: 'hash' };
-    const message = `${path} arrived wrong: what an earlier run had sent of it is not what the source holds`;
-    throw new FileSyncError('corrupt', message, { device: this.name, path });
+    const message = `${path} is corrupt: the bytes that an earlier run has sent are not those of the source`;
+    throw new FileSyncError('corrupt', message, { device: this.name, origin: 'target', path });
   }
 }

@@ -1,13 +1,14 @@
 import { Subject } from 'rxjs';
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError } from '../errors.js';
 import { ChunkPool } from '../local/chunk-pool.js';
 import type { LocalStorage } from '../local/storage.js';
 import { holds, verified } from '../local/verification.js';
-import type { Delivery, FileRecord, Logger, Outgoing, Receipt, Target, TargetStat } from '../ports.js';
+import type { FileRecord, Logger, Outgoing, Receipt, Target, TargetStat } from '../ports.js';
 import type { Planner } from '../rules/plan.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import type { DeviceRegistry } from './devices.js';
 import { conflictName, tokenOf } from '../record/identity.js';
+import { refuseLostAnswer } from '../record/lost-answer.js';
 import { progressOf, type Progress } from '../record/progress.js';
 import type { Digested, Outcome } from '../record/events.js';
 import type { Records } from '../record/records.js';
@@ -23,7 +24,7 @@ export interface UploaderParts {
   readonly logger: Logger;
 }
 
-/** One attempt to bring one file to one target, wherever its bytes come from. */
+/** One attempt to deliver one file to one target, from a local copy or from its source. */
 export interface Transfer {
   readonly record: FileRecord;
   /** The target's name in the configuration. */
@@ -33,19 +34,21 @@ export interface Transfer {
   readonly token: string;
   readonly signal: AbortSignal;
   readonly progressed: Progressed;
-  /** Hex, of the whole file; what is not known yet is found out. */
+  /** Hex, of the whole file; computed if it is not known yet. */
   sha256(): Promise<string>;
-  /** Where to go on if the target holds so many bytes. */
+  /** The offset from which to resume if the target holds `partial` bytes. */
   startAt(partial: number): number;
   /** Calls `write` with the target and the bytes when both are ready to work. */
   send(path: string, offset: number, write: Write): Promise<Receipt>;
-  /** What the record has to say from when the target may hold the file. Throws if the bytes must not be delivered. */
-  sealed(): Promise<Digested>;
+  /** The hash to record before the target may hold the file. Throws if the bytes must not be delivered. */
+  finalHash(): Promise<Digested>;
 }
+
+const GONE = 'the local copy is gone';
 
 export type Write = (target: Target, file: Outgoing) => Promise<Receipt>;
 
-/** Delivers files: to each target once, resumed where it can be, verified as it allows; the record tells each step. */
+/** Delivers files to each target once: resumed and verified as the target supports it. Each step is recorded. */
 export class Uploader implements StepWorker {
   readonly progress = new Subject<Progress>();
   readonly #parts: UploaderParts;
@@ -61,7 +64,7 @@ export class Uploader implements StepWorker {
     const target = this.#targetOf(name);
     const { sha256 } = record;
     if (sha256 === undefined || !(await this.#parts.local.stat(record.local)))
-      return this.#copyLost(record, 'the local copy is gone');
+      return this.#copyLost(record, GONE);
     try {
       await this.deliver(await this.#localTransfer({ record, sha256, name, target, signal, progressed }));
     } catch (error) {
@@ -75,17 +78,17 @@ export class Uploader implements StepWorker {
     const reason = reasonFor(error);
     const changed = records.apply(id, { type: 'DeliveryFailed', target: name, reason, outcome, unanswered });
     if (!changed || unanswered || changed.targets[name]?.state === 'done') return;
-    const gaveUp = outcome === 'gave up';
-    const next = nextOf(gaveUp, last);
+    const isFinal = outcome === 'failed';
+    const next = nextOf(isFinal, last);
     logger.log(
-      gaveUp ? 'error' : 'warn',
+      isFinal ? 'error' : 'warn',
       `${changed.device}:${changed.path} -> ${name}: ${error.message} (${next})`,
     );
   }
 
   /**
-   * A first attempt sends at once: `write` refuses to replace what lies there. Later ones ask first. Another file under the
-   * name stays as it is, and ours goes beside it.
+   * A first attempt sends without asking: `write` never replaces a file. Later attempts ask the target first. If another file has
+   * the name, ours gets a conflict name.
    */
   async deliver(transfer: Transfer): Promise<void> {
     const { record, name, target } = transfer;
@@ -96,12 +99,11 @@ export class Uploader implements StepWorker {
       if (!delivery?.tried && (await this.#writeIfAbsent(transfer, path, 0))) return;
       if (await this.#deliverTo(transfer, path)) return;
     }
-    const remedy = 'move them away there, then `filesync retry`';
-    const message = `other files lie under ${first} and beside it: ${remedy}`;
+    const message = `other files have the name ${first} and its conflict name: move them, then \`filesync retry\``;
     throw new FileSyncError('exists', message, { device: name });
   }
 
-  /** Takes what lies on the target for delivered if it is the file: by its hash where both ends can tell, else by its size. */
+  /** Records the file as delivered if the target already has it: by its hash where both ends have one, else by its size. */
   async adopt(
     record: FileRecord,
     name: string,
@@ -113,7 +115,7 @@ export class Uploader implements StepWorker {
     const hash = target.capabilities.checksum === 'sha256' ? sha256 : undefined;
     const first = record.targets[name]?.path ?? (await this.#pathOn(record, name));
     for (const path of [first, conflictName(first, record.id)]) {
-      const { size } = await target.stat(path, record.id, signal);
+      const { size } = await fromOrigin('target', target.stat(path, record.id, signal));
       if (size !== record.size || !(await holds(target, path, hash, signal))) continue;
       const known = hash === undefined ? {} : { sha256: hash };
       await this.#delivered(record, name, path, { location: path, verified: hash ? 'hash' : 'size' }, known);
@@ -122,11 +124,11 @@ export class Uploader implements StepWorker {
     return false;
   }
 
-  /** False if another file lies under that path: it is left as it is. */
+  /** False if another file has that path; it is not changed. */
   async #deliverTo(transfer: Transfer, path: string): Promise<boolean> {
     const { target, token, signal } = transfer;
     const there: TargetStat = target.capabilities.stat
-      ? await target.stat(path, token, signal)
+      ? await fromOrigin('target', target.stat(path, token, signal))
       : { partial: 0 };
     if (there.size !== undefined) return this.#isDelivered(transfer, path, there.size);
     return this.#writeIfAbsent(transfer, path, there.partial);
@@ -150,37 +152,41 @@ export class Uploader implements StepWorker {
       if (target.capabilities.stat) this.#parts.records.apply(record.id, begun);
       else await this.#parts.records.commit(record.id, begun);
       let isOver = false;
-      return target
-        .write(file, path, offset, signal, {
-          progress: bytes => this.#progress(transfer, bytes),
-          committing: () => this.#committing(transfer, path, () => isOver),
-        })
-        .finally(() => (isOver = true));
+      const writing = target.write(file, path, offset, signal, {
+        progress: bytes => this.#progress(transfer, bytes),
+        committing: () => this.#committing(transfer, path, () => isOver),
+      });
+      return fromOrigin('target', writing).finally(() => (isOver = true));
     });
     await this.#delivered(record, name, path, receipt, {});
   }
 
   /**
-   * Before the target can hold the file, the disk knows where to ask for it: its path is there with the file's hash. What
-   * nobody else knows (the hash of a stream, that a target which cannot be asked may have the file) is written now. A target
-   * that has answered before it had all of the file commits nothing any more: its refusal stands.
+   * Before the target can hold the file, its path and hash are in the database on disk. The hash of a stream, and that a target
+   * without `stat` may have the file, are written now. A target that has answered before it had all of the file has refused it.
    */
   async #committing(transfer: Transfer, path: string, isOver: () => boolean): Promise<void> {
     const { record, name, target } = transfer;
-    const digested = await transfer.sealed();
+    const digested = await transfer.finalHash();
     if (isOver()) throw new FileSyncError('cancelled', 'the attempt has ended', { device: name });
     if (!target.capabilities.stat || digested.sha256 !== undefined)
       await this.#parts.records.commit(record.id, { type: 'Committing', target: name, path, ...digested });
     else if (record.targets[name]?.path !== path) await this.#parts.records.flush(record.id);
   }
 
-  /** What lies there may be ours, from an attempt whose end we did not see. */
+  /** The file on the target may be ours, from an attempt whose answer was lost. */
   async #isDelivered(transfer: Transfer, path: string, size: number): Promise<boolean> {
     const { target, record, name, signal } = transfer;
     if (size !== record.size || target.capabilities.checksum !== 'sha256') return false;
-    const there = await target.checksum(path, signal);
+    const there = await fromOrigin('target', target.checksum(path, signal));
     if (there.value !== (await transfer.sha256())) return false;
-    await this.#delivered(record, name, path, { location: path, verified: 'hash' }, await transfer.sealed());
+    await this.#delivered(
+      record,
+      name,
+      path,
+      { location: path, verified: 'hash' },
+      await transfer.finalHash(),
+    );
     return true;
   }
 
@@ -193,7 +199,7 @@ export class Uploader implements StepWorker {
   ): Promise<void> {
     const { records } = this.#parts;
     const event = { type: 'Delivered', target, path, receipt, ...digested } as const;
-    // The target has it, even if our disk cannot take that now: it is written as soon as anything of the record is.
+    // The delivery is kept in memory if the disk is full now, and written with the record's next change.
     await records.commit(id, event).catch(() => records.apply(id, event));
     this.#parts.logger.log(
       'info',
@@ -216,11 +222,13 @@ export class Uploader implements StepWorker {
     return this.#parts.templates.pathOn(record, this.#parts.planner.plan(record.device, record.path), target);
   }
 
-  /** The record knows the local copy's hash since it was downloaded. */
+  /** The hash of the local copy is known since its download. */
   async #localTransfer(
-    way: Pick<Transfer, 'record' | 'name' | 'target' | 'signal' | 'progressed'> & { readonly sha256: string },
+    options: Pick<Transfer, 'record' | 'name' | 'target' | 'signal' | 'progressed'> & {
+      readonly sha256: string;
+    },
   ): Promise<Transfer> {
-    const { record, sha256, target } = way;
+    const { record, sha256, target } = options;
     const pool = new ChunkPool();
     const { local, templates } = this.#parts;
     const file: Outgoing = {
@@ -231,28 +239,28 @@ export class Uploader implements StepWorker {
       giveBack: chunk => pool.giveBack(chunk),
     };
     return {
-      ...way,
+      ...options,
       token: file.token,
       sha256: async () => sha256,
       startAt: partial => (partial <= record.size ? partial : 0),
       send: (_path, _offset, write) => write(target, file),
-      sealed: async () => ({}),
+      finalHash: async () => ({}),
     };
   }
 
   /**
-   * Throws the error again unless our own copy is to blame (what targets find carries their name). One that may have been
-   * fetched again since this attempt began is not touched.
+   * Throws the error again unless our own copy is to blame. A copy that may have been fetched again since this attempt began is
+   * not touched.
    */
   async #copyFailed(record: FileRecord, error: FileSyncError): Promise<void> {
     const { records, local } = this.#parts;
-    const { kind, device, message } = error;
-    if (device !== undefined || (kind !== 'corrupt' && kind !== 'not-found')) throw error;
+    const { kind, origin, message } = error;
+    if (origin !== 'local' || (kind !== 'corrupt' && kind !== 'not-found')) throw error;
     const isSame = () => records.get(record.id)?.lost === record.lost;
-    const aside = kind === 'corrupt' && isSame() ? await this.#setAside(record) : undefined;
-    const isThere = aside === undefined && (await local.stat(record.local)) !== undefined;
+    const quarantined = kind === 'corrupt' && isSame() ? await this.#quarantine(record) : undefined;
+    const isThere = quarantined === undefined && (await local.stat(record.local)) !== undefined;
     if (isThere || !isSame()) throw new FileSyncError('changed', 'the local copy was lost meanwhile');
-    this.#copyLost(record, aside === undefined ? 'the local copy is gone' : `${message} (kept as ${aside})`);
+    this.#copyLost(record, quarantined === undefined ? GONE : `${message} (kept as ${quarantined})`);
   }
 
   /** The source may still have the original. */
@@ -261,21 +269,11 @@ export class Uploader implements StepWorker {
     this.#parts.records.apply(id, { type: 'CopyLost', reason });
   }
 
-  /** A damaged copy may be all that is left of a file: it is renamed, not deleted. Undefined if it is gone. */
-  #setAside(record: FileRecord): Promise<string | undefined> {
-    return this.#parts.local.setAside(record.local).catch((error: unknown) => {
+  /** A corrupt copy may be the last one of a file: it is renamed, not deleted. Undefined if it is gone. */
+  #quarantine(record: FileRecord): Promise<string | undefined> {
+    return this.#parts.local.quarantine(record.local).catch((error: unknown) => {
       if (toFileSyncError(error).kind === 'not-found') return undefined;
       throw error;
     });
   }
-}
-
-/** An upload that ended without an answer, in a crash of ours, at a target that cannot tell what it holds. */
-function refuseLostAnswer(state: Delivery['state'] | undefined, { capabilities }: Target): void {
-  if (state !== 'committing' || capabilities.stat || capabilities.resend) return;
-  const remedy = 'look there, then `filesync retry` to send it again, or set on_lost_answer: resend';
-  throw new FileSyncError(
-    'lost-answer',
-    `the whole file was sent and no answer came; it may have arrived: ${remedy}`,
-  );
 }

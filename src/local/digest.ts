@@ -2,17 +2,17 @@ import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { ByteStream, Checksum, ChecksumAlgorithm } from '../ports.js';
 
-/** A checksum in the making. */
+/** A checksum that is being computed. */
 export interface Digest {
   update(chunk: Uint8Array): void;
   /** Of all bytes so far, lower-case hex in full width; more may follow. */
   hex(): string;
-  /** Another one that goes on from here by itself. */
+  /** An independent digest in the same state. */
   copy(): Digest;
 }
 
 export function newDigest(algorithm: ChecksumAlgorithm): Digest {
-  return algorithm === 'crc32-mavlink' ? mavlinkCrc() : cryptoHash(algorithm);
+  return algorithm === 'crc32-mavlink' ? mavlinkCrc() : digestOf(createHash(algorithm));
 }
 
 /** The checksum of a whole stream. */
@@ -20,10 +20,6 @@ export async function checksumOf(stream: ByteStream, algorithm: ChecksumAlgorith
   const digest = newDigest(algorithm);
   for await (const chunk of stream) digest.update(chunk);
   return { algorithm, value: digest.hex() };
-}
-
-function cryptoHash(algorithm: 'md5' | 'sha256'): Digest {
-  return digestOf(createHash(algorithm));
 }
 
 function digestOf(hash: Hash): Digest {

@@ -2,7 +2,7 @@ import { FileSyncError, toFileSyncError, type ErrorDetails, type ErrorKind } fro
 
 const NO_SERVER = "the network drive's server does not answer: check that it runs and can be reached";
 
-/** What a file system's error code means: the kind, and for a person the words behind the path. */
+/** By a file system's error code: the kind, and the message for a person, which follows the path. */
 const MEANINGS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
   ENOSPC: ['no-space', 'the disk is full: free some space on it'],
   EDQUOT: ['no-space', 'the disk quota is used up: free some space, or raise the quota'],
@@ -37,7 +37,7 @@ const MEANINGS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
   EREMOTEIO: ['unavailable', NO_SERVER],
 };
 
-/** What a file operation threw, as a FileSyncError. What the table does not know is `io`. */
+/** The error of a file operation as a FileSyncError. Codes that the table does not have are `io`. */
 export function diskError(thrown: unknown, path: string, details: ErrorDetails = {}): FileSyncError {
   const code = codeOf(thrown);
   if (code === undefined || code === 'ABORT_ERR') return toFileSyncError(thrown, details);
@@ -45,12 +45,16 @@ export function diskError(thrown: unknown, path: string, details: ErrorDetails =
   return new FileSyncError(kind, `${path}: ${words}`, { path, ...details, cause: thrown });
 }
 
-/** What is missing where we write is no file that its source has lost: somebody took our folder or part away. */
+/** `not-found` while writing means that our folder or part was deleted, not that the source's file is gone: it becomes `io`. */
 export function whileWriting(error: FileSyncError, path: string): FileSyncError {
   if (error.kind !== 'not-found') return error;
-  const { device } = error;
-  const details = { operation: 'write', path, cause: error, ...(device !== undefined && { device }) };
-  return new FileSyncError('io', `${path} was taken away while it was being written`, details);
+  const { device, origin } = error;
+  const details = {
+    ...{ operation: 'write', path, cause: error },
+    ...(device !== undefined && { device }),
+    ...(origin && { origin }),
+  };
+  return new FileSyncError('io', `${path} was deleted while it was being written`, details);
 }
 
 /** The system's code (`ENOENT` …) of a thrown error. */

@@ -4,13 +4,13 @@ import { ChunkPool } from './chunk-pool.js';
 import { unless } from './disk-error.js';
 import type { FileAccess } from './open-file.js';
 
-/** Large enough that the calls cost nothing beside the copying, small enough to stay in the processor's cache. */
+/** Large enough that the calls cost little compared with the copying, small enough for the processor's cache. */
 const CHUNK_BYTES = 512 * 1024;
 
 /**
- * The bytes from `offset` to the end, wherever that is. While one chunk is used, the next is being read. Does not close the
- * handle. A `size` that is known, bytes, spares small files large buffers and a second look for their end. Chunks that
- * are given back to the `pool` are filled again.
+ * The bytes from `offset` to the end of the file. While one chunk is used, the next is being read. Does not close the handle.
+ * With a known `size`, bytes, small files need no large buffer and no second read for their end. Chunks that are given back to
+ * the `pool` are reused.
  */
 export async function* fileBytes(
   handle: FileAccess,
@@ -28,7 +28,7 @@ export async function* fileBytes(
       if (signal) throwIfAborted(signal);
       if (chunk.length === 0) return;
       position += chunk.length;
-      // The reading that reached the known size had asked for more, and there was none.
+      // The read that reached the known size had asked for one byte more, and there was none.
       ended = position === size && chunk.length < chunk.buffer.byteLength;
       if (!ended) next = readAhead(handle, position, size, pool);
       yield chunk;
@@ -38,7 +38,7 @@ export async function* fileBytes(
   }
 }
 
-/** Its error is thrown to who awaits it, or to nobody if the reader has left. */
+/** The error is thrown when the promise is awaited; it is ignored if the reader has left. */
 function readAhead(handle: FileAccess, position: number, size: number, pool: ChunkPool): Promise<Uint8Array> {
   const rest = size - position;
   const length = rest >= 0 ? Math.min(CHUNK_BYTES, rest + 1) : CHUNK_BYTES;
@@ -52,7 +52,7 @@ async function readChunk(handle: FileAccess, position: number, buffer: Buffer): 
   return buffer.subarray(0, bytesRead);
 }
 
-/** Writes all of it; a single call may write less than it was given. */
+/** Writes all bytes; a single call may write only a part. */
 export async function writeAll(handle: FileAccess, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
@@ -61,8 +61,8 @@ export async function writeAll(handle: FileAccess, bytes: Uint8Array, position: 
 }
 
 /**
- * Sets the time of the last change, ms since the epoch, where it is known. FAT lets only the mount's owner do so, though
- * others may write: the bytes matter more than their date.
+ * Sets the time of the last change, ms since the epoch, where it is known. FAT allows that only to the mount's owner, though
+ * others may write: EPERM is ignored, because the bytes matter more than their date.
  */
 export async function setModified(handle: FileAccess, modified: number | undefined): Promise<void> {
   if (modified === undefined) return;

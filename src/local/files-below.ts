@@ -9,14 +9,15 @@ export interface LocalFile {
   readonly size: number;
 }
 
-/** What has gone since its folder was read, or is closed to us, is not there for us. */
+/** Files that are gone since their folder was read, and those without permission, are left out. */
 const SKIPPED = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'];
-/** Enough to keep the threads for files awake. */
-const DESCRIBED_AT_ONCE = 32;
+const LISTING = { operation: 'list', origin: 'local' } as const;
+/** Enough to keep Node's file threads busy. */
+const STAT_BATCH = 32;
 
 /**
- * Every regular file below the root, in no order; none if there is no root. Links are not followed. Folders that may not be
- * read are left out; a disk that fails is an error.
+ * Every regular file below the root, in no order; none if there is no root. Links are not followed. Folders without read
+ * permission are left out; a disk failure is an error.
  */
 export async function* filesBelow(root: string): AsyncIterable<LocalFile> {
   const folders = [''];
@@ -26,26 +27,26 @@ export async function* filesBelow(root: string): AsyncIterable<LocalFile> {
       if (entry.isDirectory()) folders.push(`${folder}${entry.name}/`);
       if (entry.isFile()) files.push(folder + entry.name);
     }
-    yield* described(root, files);
+    yield* statted(root, files);
   }
 }
 
 const entriesOf = async (folder: string) =>
   onDisk(
     folder,
-    { operation: 'list' },
+    LISTING,
     async () => (await unless(SKIPPED, readdir(folder, { withFileTypes: true }))) ?? [],
   );
 
-async function* described(root: string, files: readonly string[]): AsyncIterable<LocalFile> {
-  for (let done = 0; done < files.length; done += DESCRIBED_AT_ONCE) {
-    const some = files.slice(done, done + DESCRIBED_AT_ONCE);
-    for (const file of await Promise.all(some.map(local => describe(root, local)))) if (file) yield file;
+async function* statted(root: string, files: readonly string[]): AsyncIterable<LocalFile> {
+  for (let done = 0; done < files.length; done += STAT_BATCH) {
+    const some = files.slice(done, done + STAT_BATCH);
+    for (const file of await Promise.all(some.map(local => statFile(root, local)))) if (file) yield file;
   }
 }
 
-async function describe(root: string, local: string): Promise<LocalFile | undefined> {
+async function statFile(root: string, local: string): Promise<LocalFile | undefined> {
   const path = join(root, local);
-  const found = await onDisk(path, { operation: 'list' }, () => unless(SKIPPED, lstat(path)));
+  const found = await onDisk(path, LISTING, () => unless(SKIPPED, lstat(path)));
   return found?.isFile() ? { local, size: found.size } : undefined;
 }

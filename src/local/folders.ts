@@ -3,16 +3,16 @@ import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { unless } from './disk-error.js';
-import { found, placeOf } from './looks.js';
+import { statIfThere, realpathIfThere } from './name-lookup.js';
 import { OpenFile } from './open-file.js';
 
-/** By folder: the sync that has not begun yet, which everybody shares who comes before it does. */
+/** By folder: the sync that has not begun yet; all calls until then share it. */
 const waiting = new Map<string, Promise<void>>();
 const running = new Map<string, Promise<void>>();
 
 /**
  * Makes what is new or renamed in a folder survive a power cut. Calls at the same time share one sync that begins after them.
- * `local`: see looks.ts.
+ * `local`: see name-lookup.ts.
  */
 export function syncFolder(folder: string | Buffer, local = false): Promise<void> {
   const key = Buffer.from(folder).toString('latin1');
@@ -20,12 +20,12 @@ export function syncFolder(folder: string | Buffer, local = false): Promise<void
   if (shared) return shared;
   const next = (running.get(key) ?? Promise.resolve())
     .catch(() => undefined)
-    .then(() => begin(key, folder, local));
+    .then(() => beginSync(key, folder, local));
   waiting.set(key, next);
   return next;
 }
 
-async function begin(key: string, folder: PathLike, local: boolean): Promise<void> {
+async function beginSync(key: string, folder: PathLike, local: boolean): Promise<void> {
   const syncing = syncOne(folder, local);
   waiting.delete(key);
   running.set(key, syncing);
@@ -33,7 +33,7 @@ async function begin(key: string, folder: PathLike, local: boolean): Promise<voi
 }
 
 async function syncOne(folder: PathLike, local: boolean): Promise<void> {
-  const handle = await (local ? OpenFile.openAtOnce(folder) : open(folder, 'r'));
+  const handle = await (local ? OpenFile.openSync(folder) : open(folder, 'r'));
   try {
     // Some file systems (FUSE, network) cannot sync a folder and say so with these.
     await unless(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'], handle.sync());
@@ -42,10 +42,10 @@ async function syncOne(folder: PathLike, local: boolean): Promise<void> {
   }
 }
 
-/** What a folder that is not ours answers to a sync: others have made it, or nobody can write there. */
+/** Errors of syncing a folder that is not ours: others have made it, or it is read-only. */
 const NOT_OURS = ['EACCES', 'EPERM', 'EROFS'];
 
-/** Makes the names of a folder and of all above it survive a power cut, as far as its file system reaches. */
+/** Makes the names of a folder and of all above it in its file system survive a power cut. */
 async function syncAbove(path: string): Promise<void> {
   let folder = await realpath(path);
   const { dev } = await lstat(folder);
@@ -56,15 +56,15 @@ async function syncAbove(path: string): Promise<void> {
   }
 }
 
-/** Another name for a file in its folder, durably. False, and nothing is changed, if something of that name is there. */
+/** Renames a file in its folder, durably. False, and nothing is changed, if the name is taken. */
 export async function renameIfFree(from: string, to: string, local: boolean): Promise<boolean> {
-  if (await found(to, local)) return false;
+  if (await statIfThere(to, local)) return false;
   await rename(from, to);
   await syncFolder(dirname(to), local);
   return true;
 }
 
-/** Makes the folder. False if something of that name is there. */
+/** Makes the folder. False if the name is taken. */
 async function make(path: string): Promise<boolean> {
   const making = mkdir(path).then(() => true);
   return (await unless(['EEXIST'], making)) ?? false;
@@ -74,14 +74,14 @@ async function make(path: string): Promise<boolean> {
 export class Folders {
   readonly #root: string;
   readonly #isLocal: () => boolean;
-  /** Folders whose own names are certainly on disk, as far as this process knows. */
+  /** Folders whose names this process knows to be on disk. */
   readonly #durable = new Set<string>();
-  /** Where folders that were made, or found inside the root, really lie. */
-  readonly #places = new Map<string, string>();
-  /** What `has` has answered in this turn of the event loop. */
+  /** Real paths of folders that were made, or found inside the root. */
+  readonly #realPaths = new Map<string, string>();
+  /** Results of `has` in this turn of the event loop. */
   readonly #answers = new Map<string, Promise<boolean>>();
 
-  /** @param isLocal see looks.ts */
+  /** @param isLocal see name-lookup.ts */
   constructor(root: string, isLocal: () => boolean = () => false) {
     this.#root = root;
     this.#isLocal = isLocal;
@@ -95,7 +95,7 @@ export class Folders {
     if (created) this.#durable.delete(this.#root);
   }
 
-  /** Whether `make` has made it, or found it, and it still lies in that very place. Looks once in a turn of the event loop. */
+  /** Whether `make` has made or found it, and its real path is still the same. Checked once in a turn of the event loop. */
   has(folder: string): Promise<boolean> {
     const known = this.#answers.get(folder);
     if (known) return known;
@@ -106,8 +106,10 @@ export class Folders {
   }
 
   async #isInPlace(folder: string): Promise<boolean> {
-    const place = this.#places.get(folder);
-    return place !== undefined && place === (await placeOf(join(this.#root, folder), this.#isLocal()));
+    const place = this.#realPaths.get(folder);
+    return (
+      place !== undefined && place === (await realpathIfThere(join(this.#root, folder), this.#isLocal()))
+    );
   }
 
   /** `folder` is relative to the root, which is there, and without `..`. Throws `denied` where it would leave the root, else raw errors. */
@@ -115,7 +117,7 @@ export class Folders {
     if (await this.has(folder)) return;
     await this.#makeAll(folder);
     this.#answers.delete(folder);
-    this.#places.set(folder, await realpath(join(this.#root, folder)));
+    this.#realPaths.set(folder, await realpath(join(this.#root, folder)));
   }
 
   async #makeAll(folder: string): Promise<void> {
@@ -144,7 +146,7 @@ export class Folders {
   async #checkInside(path: string): Promise<void> {
     const [root, real] = await Promise.all([realpath(this.#root), realpath(path)]);
     if (real.startsWith(root.endsWith(sep) ? root : root + sep)) return;
-    const cure = `${path} is a link that leads out of ${this.#root}: remove it`;
-    throw new FileSyncError('denied', cure, { path });
+    const message = `${path} is a link that leads out of ${this.#root}: remove it`;
+    throw new FileSyncError('denied', message, { path });
   }
 }

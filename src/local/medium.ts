@@ -13,14 +13,14 @@ export interface Medium {
   readonly signal: AbortSignal;
 }
 
-/** Whether the volume that is there is certainly not the one that was there before. */
+/** Whether the volume is certainly another one than before. */
 export function isOtherVolume(before: string | undefined, now: string | undefined): boolean {
   return before !== undefined && now !== undefined && before !== now;
 }
 
 /**
- * Whether a source that tells no times holds other files under known names: the newest file that was fetched from it is not there
- * any more although others seem to be (its counter has started again), or its content is another one.
+ * Whether a source without modification times has other files under known names: the newest file that was fetched from it is
+ * gone although others seem to be there (its counter has started again), or its content differs.
  */
 export async function holdsOtherFiles({
   device,

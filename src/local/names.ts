@@ -7,31 +7,31 @@ export const PART_SUFFIX = '.part';
 /** Ends the name of a finished local copy that was found corrupt; a number may follow. */
 const CORRUPT_SUFFIX = '.corrupt';
 
-/** Bytes of a part that every file system takes. */
-const MAX_PART = 255;
-/** `.part` and two tags of `~<twelve hex digits>` must still fit behind. */
-const MAX_BYTES = MAX_PART - PART_SUFFIX.length - 2 * 13;
-/** As must this suffix with a number. */
-const MAX_CORRUPT_BYTES = MAX_PART - CORRUPT_SUFFIX.length - 4;
+/** The longest part of a path, in bytes, that every file system supports. */
+const MAX_PART_BYTES = 255;
+/** Leaves space for `.part` and two tags of `~<twelve hex digits>`. */
+const MAX_NAME_BYTES = MAX_PART_BYTES - PART_SUFFIX.length - 2 * 13;
+/** Leaves space for this suffix and a number. */
+const MAX_CORRUPT_BYTES = MAX_PART_BYTES - CORRUPT_SUFFIX.length - 4;
 
-/** Names that Windows and FAT keep for devices, with or without an extension. */
+/** Names that Windows and FAT reserve for devices, with or without an extension. */
 const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
-/** What some file system forbids, what would hide or leave a folder, and lone surrogates, which UTF-8 cannot hold. */
+/** Characters that some file system forbids, and lone surrogates, which UTF-8 cannot encode. */
 const HOSTILE = /\p{Cc}|\p{Cs}|[<>:"|?*\\/]/gu;
-/** Looks like an escape of ours: escaped itself, so that every name can be told from every other. */
+/** Looks like one of our escapes: escaped itself, so that different names stay different. */
 const LIKE_AN_ESCAPE = /%(?=[0-9a-f]{2}|_)/gi;
-/** Windows drops these at the end. */
+/** Windows removes these at the end of a name. */
 const LOOSE_END = /[. ]$/;
-/** Such names are given by us. */
+/** Suffixes that only this program uses. */
 const LIKE_OURS = /\.(?=(?:part|corrupt\d*)$)/i;
 const EMPTY = '%_';
 
 /**
- * Where a source's file lies below the local root: `<device>/<path as on the source>`. Hostile characters become `%XX`,
+ * The path of a source's file below the local root: `<device>/<path as on the source>`. Hostile characters become `%XX`,
  * parts that are too long are cut and carry a hash. The result never leads out of the root, no part of it ends in
  * `.part` or `.corrupt`, and different files get different names.
- * @param taken whether another file has that name; it should look past case, as FAT does
- * @param tag tells this file from others of that name (`name~tag.ext`); twelve characters at most
+ * @param taken whether another file has that name; it should ignore case, as FAT does
+ * @param tag distinguishes this file from others of that name (`name~tag.ext`); twelve characters at most
  */
 export function localName(
   device: string,
@@ -46,8 +46,7 @@ export function localName(
 }
 
 /**
- * Names that are in use; such that differ only in case count as the same. Only their hashes are kept: a name that is taken for
- * used although it is free gets a tag that it would not need.
+ * Names that are in use, ignoring case. Only their hashes are kept: on a collision, a free name gets a tag that it does not need.
  */
 export class TakenNames {
   readonly #hashes = new Set<number>();
@@ -63,7 +62,7 @@ export class TakenNames {
 
 const join = (folder: string, name: string): string => `${folder}/${name}`;
 
-/** What a copy is called in its folder once it is set aside as corrupt, for the `count`th time: `log.ulg.corrupt2`. */
+/** The name of a copy that was quarantined as corrupt, for the `count`th time: `log.ulg.corrupt2`. */
 export const corruptName = (name: string, count: number): string =>
   corruptStem(name) + (count > 1 ? count : '');
 
@@ -71,7 +70,7 @@ export const corruptName = (name: string, count: number): string =>
 export const isCorruptNameOf = (name: string, copy: string): boolean =>
   name.startsWith(corruptStem(copy)) && /^\d*$/.test(name.slice(corruptStem(copy).length));
 
-/** Whether a finished copy may be called so, in any folder: not like an unfinished one, nor like one that was set aside. */
+/** Whether a finished copy may have that name, in any folder: unfinished and quarantined copies have other suffixes. */
 export const isCopyName = (name: string): boolean => !LIKE_OURS.test(name);
 
 const corruptStem = (name: string): string =>
@@ -90,7 +89,7 @@ function tagged(path: string, tag: string): string {
   return `${path.slice(0, end)}~${tag}${path.slice(end)}`;
 }
 
-/** The part without anything that some file system or shell would take amiss. No two parts become the same one. */
+/** The part without anything that some file system or shell would misinterpret. Different parts stay different. */
 function neutral(part: string): string {
   if (part === '') return EMPTY;
   return part
@@ -116,13 +115,13 @@ const threeBytes = (code: number): number[] => [
   0x80 | (code & 0x3f),
 ];
 
-/** A part that is too long keeps its beginning and its extension; a hash of all of it stands for the rest. */
+/** A part that is too long keeps its beginning and its extension; a hash of all of it replaces the rest. */
 function shortened(part: string): string {
-  if (Buffer.byteLength(part) <= MAX_BYTES) return part;
+  if (Buffer.byteLength(part) <= MAX_NAME_BYTES) return part;
   const hash = createHash('sha256').update(part).digest('hex').slice(0, 12);
   const extension = /\.[a-z0-9]{1,16}$/i.exec(part)?.[0] ?? '';
-  const room = MAX_BYTES - hash.length - extension.length - 1;
-  return `${firstBytes(part, room)}~${hash}${extension}`;
+  const space = MAX_NAME_BYTES - hash.length - extension.length - 1;
+  return `${firstBytes(part, space)}~${hash}${extension}`;
 }
 
 /** As many whole characters as fit into `limit` bytes of UTF-8. */

@@ -15,7 +15,7 @@ import {
   type Stats,
 } from 'node:fs';
 
-/** What is done with an open file; a `FileHandle` of Node does it as well. */
+/** The operations on an open file; a `FileHandle` of Node has them as well. */
 export interface FileAccess {
   read(
     buffer: Uint8Array,
@@ -40,13 +40,13 @@ export interface FileAccess {
 }
 
 /**
- * An open file on a file system of this machine's own kernel. What such a kernel answers from memory (size and times, the end
- * of a file whose bytes are on disk) it is asked at once: to wake another thread takes many times as long.
+ * An open file on a file system of this machine's own kernel. Calls that the kernel answers from memory (size and times, closing
+ * a file whose bytes are on disk) are synchronous, because waking another thread takes many times as long.
  */
 export class OpenFile implements FileAccess {
-  /** The kernel's number of it. */
+  /** The file descriptor. */
   readonly fd: number;
-  /** It may have bytes that are not on disk. */
+  /** The file may have bytes that are not on disk. */
   #dirty = false;
   #closed = false;
 
@@ -61,7 +61,7 @@ export class OpenFile implements FileAccess {
   }
 
   /** To read from, or to sync a folder whose names have just been used. */
-  static openAtOnce(path: PathLike): OpenFile {
+  static openSync(path: PathLike): OpenFile {
     return new OpenFile(openSync(path, 'r'));
   }
 
@@ -93,12 +93,12 @@ export class OpenFile implements FileAccess {
   }
 
   async stat(): Promise<Stats> {
-    return this.#dirty ? ended(done => fstat(this.fd, done)) : fstatSync(this.fd);
+    return this.#dirty ? completed(done => fstat(this.fd, done)) : fstatSync(this.fd);
   }
 
   truncate(size: number): Promise<void> {
     this.#dirty = true;
-    return ended(done => ftruncate(this.fd, size, done));
+    return completed(done => ftruncate(this.fd, size, done));
   }
 
   async utimes(accessed: number, modified: number): Promise<void> {
@@ -106,12 +106,12 @@ export class OpenFile implements FileAccess {
   }
 
   async sync(): Promise<void> {
-    await ended(done => fsync(this.fd, done));
+    await completed(done => fsync(this.fd, done));
     this.#dirty = false;
   }
 
   async datasync(): Promise<void> {
-    await ended(done => fdatasync(this.fd, done));
+    await completed(done => fdatasync(this.fd, done));
     this.#dirty = false;
   }
 
@@ -119,7 +119,7 @@ export class OpenFile implements FileAccess {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#dirty) await ended(done => close(this.fd, done));
+    if (this.#dirty) await completed(done => close(this.fd, done));
     else closeSync(this.fd);
   }
 
@@ -128,8 +128,8 @@ export class OpenFile implements FileAccess {
   }
 }
 
-/** Resolves with what the call gives. */
-function ended<Value = void>(
+/** Resolves with the result of the call. */
+function completed<Value = void>(
   call: (done: (error: Error | null, value?: Value) => void) => void,
 ): Promise<Value> {
   return new Promise((resolve, reject) =>

@@ -9,8 +9,10 @@ import { fileBytes, setModified, writeAll } from './file-bytes.js';
 import { renameIfFree, syncFolder } from './folders.js';
 import { OpenFile, type FileAccess } from './open-file.js';
 
-/** Bytes that may wait for the disk before `append` does. */
-const MAX_GATHERED = 1024 * 1024;
+/** Bytes that may be buffered before `append` waits for the disk. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+
+const WRITING = { operation: 'write', origin: 'local' } as const;
 
 /** Digests of a whole file, by algorithm, as `Checksum.value`. */
 export type Digests = Readonly<Partial<Record<ChecksumAlgorithm, string>>> & { readonly sha256: string };
@@ -20,22 +22,22 @@ export interface PartialFileOptions {
   readonly part: string;
   /** Absolute, in the same folder. */
   readonly final: string;
-  /** The kernel's present boot id; empty where nobody knows it, and only what was synced can be trusted. */
+  /** The kernel's boot id; empty if it is unknown, and then only synced bytes are trusted. */
   readonly boot: string;
-  /** What was recorded of the part; without it the part begins anew. */
+  /** The recorded checkpoint; without one the part starts at 0. */
   readonly checkpoint?: Checkpoint | undefined;
-  /** What `digests` gives besides SHA-256. */
+  /** The digests that `digests` returns besides SHA-256. */
   readonly algorithms?: readonly ChecksumAlgorithm[];
-  /** See looks.ts. */
+  /** See name-lookup.ts. */
   readonly local?: boolean;
 }
 
 /**
- * The unfinished local copy of one file. What it can trust of an earlier try (everything the kernel has taken, if the
- * machine has not rebooted since, else what was synced) is read once, so that the digests cover the whole file.
+ * The unfinished local copy of one file. The trusted bytes of an earlier attempt (all that were written, if the machine has not
+ * rebooted since, else the synced ones) are read once, so that the digests cover the whole file.
  *
- * Writing is behind: a chunk goes to the kernel at once if nothing is being written, else with its successors in one
- * piece. A killed process loses no more than has come since the last write began.
+ * Writes are buffered: a chunk is written immediately if no write is running, else together with the chunks after it. A killed
+ * process loses no more than has arrived since the last write began.
  */
 export class PartialFile {
   readonly #handle: FileAccess;
@@ -44,11 +46,11 @@ export class PartialFile {
   #offset = 0;
   #written = 0;
   #synced: number;
-  #gathered: Uint8Array[] = [];
+  #buffered: Uint8Array[] = [];
   #draining: Promise<void> | undefined;
   #batch: Promise<void> = Promise.resolve();
   #failure: FileSyncError | undefined;
-  /** A sync has failed: what the kernel could not write it has dropped, and will not speak of again. */
+  /** A sync has failed: the kernel has dropped the bytes that it could not write, and does not report that again. */
   #dropped = false;
   #isSynced = false;
 
@@ -77,28 +79,28 @@ export class PartialFile {
     });
   }
 
-  /** Bytes that the file has, those on their way to the disk included: where the source goes on. */
+  /** Bytes of the file, buffered ones included: the offset from which the source is read. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** What may be recorded as safe now. */
+  /** The checkpoint that may be recorded now. */
   get safe(): Checkpoint {
     return { boot: this.#options.boot, synced: this.#synced };
   }
 
-  /** The chunk must not be changed afterwards. Waits only if the disk is too slow. Throws what an earlier write met. */
+  /** The chunk must not be changed afterwards. Waits only if the disk is too slow. Throws the error of an earlier write. */
   async append(chunk: Uint8Array): Promise<void> {
     this.#throwFailure();
     this.#isSynced = false;
-    this.#gathered.push(chunk);
+    this.#buffered.push(chunk);
     this.#offset += chunk.length;
     this.#draining ??= this.#drain();
-    while (this.#offset - this.#written > MAX_GATHERED && !this.#failure) await this.#batch;
+    while (this.#offset - this.#written > MAX_BUFFERED_BYTES && !this.#failure) await this.#batch;
     this.#throwFailure();
   }
 
-  /** Brings everything so far to the disk and tells what may be recorded as safe. More may be appended meanwhile. */
+  /** Syncs everything so far to the disk and returns the checkpoint to record. More may be appended meanwhile. */
   async checkpoint(): Promise<Checkpoint> {
     const wanted = this.#offset;
     while (this.#written < wanted && !this.#failure) await this.#batch;
@@ -116,7 +118,7 @@ export class PartialFile {
     return Object.fromEntries(values) as Digests;
   }
 
-  /** Brings the whole file to the disk, with the time of its last change (ms since the epoch). */
+  /** Syncs the whole file to the disk, with the time of its last change (ms since the epoch). */
   async fsync(modified?: number): Promise<void> {
     await this.#flush();
     await this.#toDisk(async () => {
@@ -127,8 +129,8 @@ export class PartialFile {
   }
 
   /**
-   * Gives the whole file its final name, or another one in the same folder, durably, sealed before. Rejects with `exists` if
-   * something of that name is there.
+   * Renames the whole file to its final name, or another one in the same folder, durably, after an fsync. Rejects with `exists` if
+   * the name is taken.
    */
   async commit(name?: string): Promise<void> {
     const { part, local = false } = this.#options;
@@ -140,8 +142,8 @@ export class PartialFile {
   }
 
   /**
-   * Brings what is gathered to the kernel, where it still can, and lets go of the file; what a sync that failed may have
-   * lost is cut off. A second call does nothing.
+   * Writes the buffered chunks, unless a write has failed, and closes the file; bytes that a failed sync may have lost are cut
+   * off. A second call does nothing.
    */
   async close(): Promise<void> {
     await this.#draining;
@@ -168,14 +170,14 @@ export class PartialFile {
   }
 
   async #drain(): Promise<void> {
-    while (this.#gathered.length > 0 && !this.#failure) await (this.#batch = this.#writeGathered());
+    while (this.#buffered.length > 0 && !this.#failure) await (this.#batch = this.#writeBuffered());
     this.#draining = undefined;
   }
 
-  /** Digests while the disk works. Never rejects: what fails is kept for the next call. */
-  async #writeGathered(): Promise<void> {
-    const chunks = this.#gathered;
-    this.#gathered = [];
+  /** Computes the digests while the disk writes. Never rejects: an error is kept for the next call. */
+  async #writeBuffered(): Promise<void> {
+    const chunks = this.#buffered;
+    this.#buffered = [];
     const [first, ...more] = chunks;
     const bytes = first && more.length === 0 ? first : Buffer.concat(chunks);
     try {
@@ -184,11 +186,11 @@ export class PartialFile {
       await writing;
       this.#written += bytes.length;
     } catch (error) {
-      this.#failure = diskError(error, this.#options.part, { operation: 'write' });
+      this.#failure = diskError(error, this.#options.part, WRITING);
     }
   }
 
-  /** What fails is kept for the next call: a later sync would succeed without those bytes. */
+  /** An error is kept for the next call: a later sync would succeed without those bytes. */
   async #toDisk(sync: () => Promise<void>): Promise<void> {
     try {
       await onWriting(this.#options.part, sync);
@@ -199,7 +201,7 @@ export class PartialFile {
     }
   }
 
-  /** The first time, the part's own name as well. */
+  /** The first sync includes the part's own name. */
   async #syncData(): Promise<void> {
     await this.#handle.datasync();
     const { part, local } = this.#options;
@@ -214,7 +216,7 @@ export class PartialFile {
 const openPart = ({ part, local }: PartialFileOptions, flags: number): Promise<FileAccess> =>
   local ? OpenFile.open(part, flags, 0o666) : open(part, flags, 0o666);
 
-/** Leaves only bytes that are certainly those that were received; gives their number. */
+/** Cuts off the bytes that cannot be trusted; returns the number of the others. */
 async function cutToTrusted(handle: FileAccess, options: PartialFileOptions): Promise<number> {
   const { size } = await handle.stat();
   const trusted = trustedBytes(size, options);
@@ -222,9 +224,9 @@ async function cutToTrusted(handle: FileAccess, options: PartialFileOptions): Pr
   return trusted;
 }
 
-/** How many bytes of an earlier try are certainly those that were received. */
+/** The number of bytes of an earlier attempt that are certainly those that were received. */
 function trustedBytes(size: number, { checkpoint, boot }: PartialFileOptions): number {
-  // A part that is shorter than what was synced is not the part that the record speaks of.
+  // A part that is shorter than the synced bytes is not that of the record.
   if (!checkpoint || size < checkpoint.synced) return 0;
   return boot !== '' && checkpoint.boot === boot ? size : checkpoint.synced;
 }
@@ -232,11 +234,11 @@ function trustedBytes(size: number, { checkpoint, boot }: PartialFileOptions): n
 const exists = (path: string) =>
   new FileSyncError('exists', `${path}: something of that name is there already`, {
     path,
-    operation: 'write',
+    ...WRITING,
   });
 
 async function onWriting<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
-  return onDisk(path, { operation: 'write' }, work).catch((error: FileSyncError) => {
+  return onDisk(path, WRITING, work).catch((error: FileSyncError) => {
     throw whileWriting(error, path);
   });
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { FileSyncError } from '../errors.js';
+import { FileSyncError, type ErrorDetails } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
 import { bootId } from '../system/boot-id.js';
 import type { MinFree } from '../system/statfs.js';
@@ -12,18 +12,20 @@ import { fileBytes } from './file-bytes.js';
 import { filesBelow, type LocalFile } from './files-below.js';
 import { Folders, renameIfFree, syncFolder } from './folders.js';
 import { corruptName, isCorruptNameOf, PART_SUFFIX } from './names.js';
-import { found } from './looks.js';
+import { statIfThere } from './name-lookup.js';
 import { OpenFile, type FileAccess } from './open-file.js';
 import { PartialFile } from './partial-file.js';
-import { Room } from './room.js';
+import { FreeSpace } from './free-space.js';
 
 const GONE = ['ENOENT', 'ENOTDIR'];
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
 
+const ours = (operation: string): ErrorDetails => ({ operation, origin: 'local' });
+
 export interface LocalStorageOptions {
-  /** The kernel's boot id; empty where nobody knows it. Default: this machine's. */
+  /** The kernel's boot id; empty if it is unknown. Default: this machine's. */
   readonly boot?: string;
-  /** What stays free. Default: nothing. */
+  /** Space that must stay free. Default: none. */
   readonly minFree?: MinFree | undefined;
 }
 
@@ -31,18 +33,18 @@ export interface LocalStorageOptions {
 export class LocalStorage {
   readonly #root: string;
   readonly #folders: Folders;
-  readonly #room: Room;
+  readonly #freeSpace: FreeSpace;
   readonly #boot: string;
 
   /** @param root absolute */
   constructor(root: string, { boot = bootId, minFree }: LocalStorageOptions = {}) {
     this.#root = root;
-    this.#room = new Room(root, minFree);
-    this.#folders = new Folders(root, () => this.#room.local);
+    this.#freeSpace = new FreeSpace(root, minFree);
+    this.#folders = new Folders(root, () => this.#freeSpace.local);
     this.#boot = boot;
   }
 
-  /** Opens the unfinished copy, at the end of what can be trusted of it. It digests in SHA-256 and what else is asked for. */
+  /** Opens the unfinished copy at the end of its trusted bytes, with digests in SHA-256 and `algorithms`. */
   async begin(
     local: string,
     checkpoint: Checkpoint | undefined,
@@ -50,13 +52,13 @@ export class LocalStorage {
     algorithms: readonly ChecksumAlgorithm[] = [],
   ): Promise<PartialFile> {
     const final = this.#absolute(local);
-    await onDisk(final, { operation: 'write' }, () => this.#makeFolder(dirname(final))).catch(
+    await onDisk(final, ours('write'), () => this.#makeFolder(dirname(final))).catch(
       (error: FileSyncError) => {
         throw whileWriting(error, final);
       },
     );
     const part = final + PART_SUFFIX;
-    const { local: isLocal } = this.#room;
+    const { local: isLocal } = this.#freeSpace;
     return PartialFile.begin(
       { part, final, boot: this.#boot, checkpoint, algorithms, local: isLocal },
       signal,
@@ -76,30 +78,30 @@ export class LocalStorage {
       await using file = await this.#open(path);
       yield* fileBytes(file, offset, signal, size, pool);
     } catch (error) {
-      throw diskError(error, path, { operation: 'read' });
+      throw diskError(error, path, ours('read'));
     }
   }
 
-  /** Of the finished copy as it is now. */
+  /** The checksum of the finished copy as it is now. */
   checksum(local: string, algorithm: ChecksumAlgorithm, signal?: AbortSignal): Promise<Checksum> {
     return checksumOf(this.open(local, 0, signal), algorithm);
   }
 
-  /** What lies under the name, of whatever kind it is; undefined if the name is free. */
+  /** The entry of that name, of any kind; undefined if the name is free. */
   async stat(local: string): Promise<{ size: number } | undefined> {
     const path = this.#absolute(local);
-    const there = await onDisk(path, { operation: 'stat' }, () => found(path, this.#room.local));
+    const there = await onDisk(path, ours('stat'), () => statIfThere(path, this.#freeSpace.local));
     return there && { size: there.size };
   }
 
   /**
-   * Whether the finished copy has these bytes; false if there is none. If it has them, it is on disk under its name: a crash
-   * may have come between its renaming and the sync.
+   * Whether the finished copy has these bytes; false if there is none. If it has them, it is synced with its name: a crash may
+   * have come between its renaming and the sync.
    */
   async sameAs(local: string, size: number, sha256: string, signal?: AbortSignal): Promise<boolean> {
     const path = this.#absolute(local);
-    return onDisk(path, { operation: 'read' }, async () => {
-      const there = await found(path, this.#room.local);
+    return onDisk(path, ours('read'), async () => {
+      const there = await statIfThere(path, this.#freeSpace.local);
       if (!there?.isFile() || there.size !== size) return false;
       await using file = await this.#open(path);
       const { value } = await checksumOf(fileBytes(file, 0, signal, size), 'sha256');
@@ -110,7 +112,7 @@ export class LocalStorage {
     });
   }
 
-  /** Every regular file below the root, unfinished copies and what others have put there included; see `filesBelow`. */
+  /** Every regular file below the root, unfinished copies and foreign files included; see `filesBelow`. */
   list(): AsyncIterable<LocalFile> {
     return filesBelow(this.#root);
   }
@@ -121,7 +123,7 @@ export class LocalStorage {
    */
   async remove(local: string): Promise<void> {
     const path = this.#absolute(local);
-    await onDisk(path, { operation: 'remove' }, async () => {
+    await onDisk(path, ours('remove'), async () => {
       await this.#unlink(path);
       await this.#syncNearest(dirname(path));
     });
@@ -130,28 +132,28 @@ export class LocalStorage {
   /** Removes the unfinished copy, as `remove` does, but not durably. */
   async discard(local: string): Promise<void> {
     const path = this.#absolute(local) + PART_SUFFIX;
-    await onDisk(path, { operation: 'remove' }, () => this.#unlink(path));
+    await onDisk(path, ours('remove'), () => this.#unlink(path));
   }
 
   /**
-   * Gives the finished copy, which is corrupt, another name, durably: `<name>.corrupt`, or with a number where there is one.
-   * Gives the new name. Rejects with `not-found` if there is no copy.
+   * Renames the finished copy, which is corrupt, durably to `<name>.corrupt`, with a number if that is taken. Returns the new
+   * name. Rejects with `not-found` if there is no copy.
    */
-  async setAside(local: string): Promise<string> {
+  async quarantine(local: string): Promise<string> {
     const path = this.#absolute(local);
-    return onDisk(path, { operation: 'write' }, async () => {
+    return onDisk(path, ours('write'), async () => {
       for (let count = 1; ; count++) {
-        const aside = join(dirname(local), corruptName(basename(local), count));
-        if (await renameIfFree(path, this.#absolute(aside), this.#room.local)) return aside;
+        const name = join(dirname(local), corruptName(basename(local), count));
+        if (await renameIfFree(path, this.#absolute(name), this.#freeSpace.local)) return name;
       }
     });
   }
 
-  /** Removes what `setAside` has made of the finished copy of that name. */
-  async dropAside(local: string): Promise<void> {
+  /** Removes the quarantined copies of that name. */
+  async deleteQuarantined(local: string): Promise<void> {
     const path = this.#absolute(local);
     const folder = dirname(path);
-    await onDisk(path, { operation: 'remove' }, async () => {
+    await onDisk(path, ours('remove'), async () => {
       const names = (await unless(GONE, readdir(folder))) ?? [];
       for (const name of names.filter(name => isCorruptNameOf(name, basename(local))))
         await this.#unlink(join(folder, name));
@@ -160,27 +162,27 @@ export class LocalStorage {
 
   /** Bytes that may still be fetched. */
   async free(): Promise<number> {
-    return (await this.room()).free;
+    return (await this.space()).free;
   }
 
-  /** What may still be fetched, and all that the file system holds. */
-  room(): Promise<Space> {
-    return this.#room.space();
+  /** See `FreeSpace.space`. */
+  space(): Promise<Space> {
+    return this.#freeSpace.space();
   }
 
-  /** Rejects with `no-space` if `size` more bytes do not fit. Small files are not counted one by one. */
+  /** Rejects with `no-space` if `size` more bytes do not fit. Small files are not measured one by one. */
   ensureSpace(size: number): Promise<void> {
-    return this.#room.ensure(size);
+    return this.#freeSpace.ensure(size);
   }
 
   #absolute(local: string): string {
     const path = resolve(this.#root, local);
     if (path.startsWith(withSeparator(this.#root)) && !local.includes('\0')) return path;
-    throw new FileSyncError('bad-name', `${JSON.stringify(local)} does not lie below the local folder`);
+    throw new FileSyncError('bad-name', `${JSON.stringify(local)} is not below the local folder`);
   }
 
   #open(path: string): Promise<FileAccess> {
-    return this.#room.local ? OpenFile.open(path, READ_FLAGS) : open(path, READ_FLAGS);
+    return this.#freeSpace.local ? OpenFile.open(path, READ_FLAGS) : open(path, READ_FLAGS);
   }
 
   async #makeFolder(path: string): Promise<void> {
@@ -195,7 +197,7 @@ export class LocalStorage {
     await this.#removeEmpty(dirname(path));
   }
 
-  /** The folder may be gone, and be made again or not. */
+  /** Syncs the folder, or the nearest one above it that exists. */
   async #syncNearest(folder: string): Promise<void> {
     const synced = await unless(
       GONE,
@@ -204,7 +206,7 @@ export class LocalStorage {
     if (!synced && folder !== this.#root) await this.#syncNearest(dirname(folder));
   }
 
-  /** A folder that cannot go harms nobody. */
+  /** Errors are ignored: an empty folder is harmless. */
   async #removeEmpty(folder: string): Promise<void> {
     if (folder === this.#root) return;
     const removed = await rmdir(folder).then(

@@ -1,9 +1,9 @@
 import { newDigest, type Digest } from './digest.js';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { ByteStream, Checksum, ChecksumAlgorithm, FileRecord, Source } from '../ports.js';
-import { compare, sourceChecksum } from './verification.js';
+import { chunkFrom, compare, sourceChecksum } from './verification.js';
 
-/** Bytes between two checkpoints, and how many of the latest are kept: a target that is cut off loses less than that. */
+/** A new checkpoint is made after that many bytes; only the latest ones are kept. */
 const CHECKPOINT_BYTES = 1024 * 1024;
 const MAX_CHECKPOINTS = 32;
 
@@ -15,27 +15,27 @@ interface HashCheckpoint {
   readonly digests: Digests;
 }
 
-/** What is known of a file when all of it has passed. */
+/** The hashes of a file, known when all its bytes have passed. */
 export type Proof = Required<Pick<FileRecord, 'sha256'>> & Pick<FileRecord, 'proof'>;
 
 /**
- * A file's way from its source straight to one target, over all tries of this process. Every byte is hashed here, from
- * the first on: a try that goes on in mid-file begins at the latest checkpoint before it. A new process has none and
- * reads the beginning from the source once more. The target's own checksum would not do instead: it exists only
- * for finished files, and seldom in the source's algorithm.
+ * Hashes a file on its way from its source to one target, over all attempts of this process. Every byte is hashed, from the first
+ * on: an attempt that resumes reads from the latest checkpoint before its offset. A new process has no checkpoints and reads the
+ * beginning from the source again. The target's checksum cannot replace this: it exists only for finished files, and seldom in
+ * the source's algorithm.
  */
 export class StreamHasher {
-  /** Why the source failed in this try, if it did. */
+  /** The source's error in this attempt, if it failed. */
   failure: FileSyncError | undefined;
   readonly #record: FileRecord;
   readonly #restart: boolean;
   #expected: Checksum | undefined;
   #checkpoints: HashCheckpoint[] = [];
-  /** So many bytes of the file, from the first on, were given by this process. */
-  #given = 0;
+  /** Bytes of the file, from the first on, that this process has passed to the target. */
+  #passed = 0;
   #whole: Proof | undefined;
 
-  /** `restart`: what the target holds of it is not continued. */
+  /** `restart`: a partial upload is not resumed. */
   constructor(record: FileRecord, restart: boolean) {
     this.#record = record;
     this.#restart = restart;
@@ -46,27 +46,27 @@ export class StreamHasher {
     return this.#whole?.sha256;
   }
 
-  /** Asks the source once what the bytes must hash to. */
+  /** Asks the source once for its checksum. */
   async begin(source: Source, signal: AbortSignal): Promise<void> {
     this.failure = undefined;
     if (this.#checkpoints.length > 0) return;
-    this.#expected = await this.#noting(sourceChecksum(this.#record, source, signal));
+    this.#expected = await this.#recordingFailure(sourceChecksum(this.#record, source, signal));
     const algorithms = new Set<ChecksumAlgorithm>(['sha256', this.#expected?.algorithm ?? 'sha256']);
     const digests = Object.fromEntries([...algorithms].map(name => [name, newDigest(name)]));
     this.#checkpoints = [{ offset: 0, digests }];
   }
 
-  /** Where to go on at a target that holds `partial` bytes. */
+  /** The offset from which to resume at a target that has `partial` bytes. */
   startAt(partial: number): number {
-    return partial > this.#record.size || (this.#restart && this.#given === 0) ? 0 : partial;
+    return partial > this.#record.size || (this.#restart && this.#passed === 0) ? 0 : partial;
   }
 
-  /** Whether this process has not itself given all bytes up to `offset`. */
+  /** Whether an earlier process has sent some of the bytes up to `offset`. */
   unproven(offset: number): boolean {
-    return offset > this.#given;
+    return offset > this.#passed;
   }
 
-  /** The bytes from `offset` on. What the source throws stays known as `failure`. */
+  /** The bytes from `offset` on. An error of the source is kept in `failure`. */
   async *open(source: Source, offset: number, signal: AbortSignal): ByteStream {
     const checkpoint = this.#checkpointFor(source.capabilities.resume ? offset : 0);
     const digests = copyOf(checkpoint.digests);
@@ -74,19 +74,19 @@ export class StreamHasher {
     try {
       for await (const chunk of source.read(this.#record, position, signal)) {
         for (const digest of Object.values(digests)) digest.update(chunk);
-        const skip = Math.max(0, offset - position);
+        const rest = chunkFrom(offset, chunk, position);
         position += chunk.length;
         this.#remember(position, digests);
-        if (skip < chunk.length) yield this.#give(chunk.subarray(skip), position);
+        if (rest.length > 0) yield this.#pass(rest, position);
       }
     } catch (error) {
-      throw this.#note(error);
+      throw this.#recordFailure(error);
     }
     this.#finish(position, digests);
   }
 
   /**
-   * The hash of the whole file, agreed with the source where it can tell; what has not passed yet is read. Throws
+   * The hash of the whole file, compared with the source's checksum if it has one; bytes that have not passed yet are read. Throws
    * `corrupt` if the bytes that have passed are not those of the source.
    */
   async prove(source: Source, signal: AbortSignal): Promise<Proof> {
@@ -96,9 +96,9 @@ export class StreamHasher {
     throw new FileSyncError('internal', `${this.#record.path} has passed without a hash`);
   }
 
-  #give(chunk: Uint8Array, end: number): Uint8Array {
+  #pass(chunk: Uint8Array, end: number): Uint8Array {
     const begin = end - chunk.length;
-    if (begin <= this.#given) this.#given = Math.max(this.#given, end);
+    if (begin <= this.#passed) this.#passed = Math.max(this.#passed, end);
     return chunk;
   }
 
@@ -119,28 +119,29 @@ export class StreamHasher {
   #finish(position: number, { sha256, ...others }: Digests): void {
     const { path, size } = this.#record;
     if (position !== size)
-      throw this.#note(
-        new FileSyncError('changed', `the source gave ${position} of ${size} bytes`, { path }),
+      throw this.#recordFailure(
+        new FileSyncError('changed', `the source returned ${position} of ${size} bytes`, { path }),
       );
     const actual = { sha256: sha256?.hex() ?? '', ...hexOf(others) };
     try {
       compare(actual, this.#expected);
     } catch (error) {
-      throw this.#note(error);
+      throw this.#recordFailure(error);
     }
     this.#whole = { sha256: actual.sha256, ...(this.#expected && { proof: this.#expected }) };
   }
 
-  async #noting<Value>(work: Promise<Value>): Promise<Value> {
+  async #recordingFailure<Value>(work: Promise<Value>): Promise<Value> {
     try {
       return await work;
     } catch (error) {
-      throw this.#note(error);
+      throw this.#recordFailure(error);
     }
   }
 
-  #note(thrown: unknown): FileSyncError {
+  #recordFailure(thrown: unknown): FileSyncError {
     const error = toFileSyncError(thrown);
+    error.origin ??= 'source';
     if (error.kind !== 'cancelled') this.failure = error;
     return error;
   }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, fromOrigin, toFileSyncError } from '../errors.js';
 import type {
   ByteStream,
   Checksum,
@@ -9,33 +8,32 @@ import type {
   SourceFile,
   Target,
 } from '../ports.js';
+import { newDigest } from './digest.js';
 import type { LocalStorage } from './storage.js';
 
-/** SHA-256 of a stream, hex. */
-export async function hashOf(stream: ByteStream): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of stream) hash.update(chunk);
-  return hash.digest('hex');
-}
-
 /**
- * The bytes of `whole` from `offset` on. Ends normally only if all of `whole` has the hash: a local copy that rotted or
- * was edited since its download is never delivered as the original. Throws `corrupt`.
+ * The bytes of `whole` from `offset` on. Throws `corrupt` at the end unless all of `whole` has the hash: a local copy that has
+ * changed since its download is never delivered as the original.
  */
 export async function* verified(whole: ByteStream, offset: number, sha256: string): ByteStream {
-  const hash = createHash('sha256');
+  const digest = newDigest('sha256');
   let position = 0;
   for await (const chunk of whole) {
-    hash.update(chunk);
-    const skip = Math.max(0, offset - position);
+    digest.update(chunk);
+    const rest = chunkFrom(offset, chunk, position);
     position += chunk.length;
-    if (skip < chunk.length) yield skip === 0 ? chunk : chunk.subarray(skip);
+    if (rest.length > 0) yield rest;
   }
-  if (hash.digest('hex') === sha256) return;
-  throw new FileSyncError('corrupt', 'the local copy is no longer what was downloaded');
+  if (digest.hex() === sha256) return;
+  throw new FileSyncError('corrupt', 'the local copy is no longer what was downloaded', { origin: 'local' });
 }
 
-/** What the source says of the file's bytes: when it was found, or now; undefined if it cannot tell, or only by reading them again. */
+/** The part of a chunk that lies at or behind `offset` of its stream, where the chunk begins at `position`. */
+export function chunkFrom(offset: number, chunk: Uint8Array, position: number): Uint8Array {
+  return offset > position ? chunk.subarray(offset - position) : chunk;
+}
+
+/** The source's checksum, from the listing or computed now; undefined if it has none, or only by reading the file again. */
 export async function sourceChecksum(
   record: FileRecord,
   source: Source,
@@ -43,18 +41,30 @@ export async function sourceChecksum(
 ): Promise<Checksum | undefined> {
   const { checksum, checksumRereads = false } = source.capabilities;
   if (record.checksum || !checksum || checksumRereads) return record.checksum;
-  return source.checksum(record, signal).catch((error: unknown) => {
+  return fromOrigin('source', source.checksum(record, signal)).catch((error: unknown) => {
     if (error instanceof FileSyncError && error.kind === 'unsupported') return undefined;
     throw error;
   });
 }
 
-/** Bytes that are compared where the source can compute no checksum. */
+/** The source's checksum of the file as it is now, in its own algorithm. */
+export async function checksumOrGone(
+  record: FileRecord,
+  source: Source,
+  signal: AbortSignal,
+): Promise<Checksum | 'gone'> {
+  return fromOrigin('source', source.checksum(record, signal)).catch((error: unknown) => {
+    if (error instanceof FileSyncError && error.kind === 'not-found') return 'gone' as const;
+    throw error;
+  });
+}
+
+/** Bytes that are compared where the source has no checksum. */
 const SAMPLE_BYTES = 4096;
 
 /**
- * Whether `file`, which lies on the source now, has the bytes that were fetched for `record`: by the source's checksum, else by
- * their beginning, where a local copy is left; true where nothing says otherwise.
+ * Whether `file`, which is on the source now, has the bytes that were fetched for `record`: by the source's checksum, else by the
+ * beginning of a local copy; true where neither exists.
  */
 export async function holdsSameBytes(
   record: FileRecord,
@@ -76,7 +86,7 @@ export async function holdsSameBytes(
   }
 }
 
-/** What the source would have to answer if it still held the bytes that were fetched; undefined if it cannot be asked. */
+/** The checksum that the source must have for the bytes that were fetched; undefined if it cannot compute that. */
 export function knownChecksum({ proof, sha256 }: FileRecord, { capabilities }: Source): string | undefined {
   if (proof && proof.algorithm === capabilities.checksum) return proof.value;
   return capabilities.checksum === 'sha256' ? sha256 : undefined;
@@ -93,7 +103,7 @@ async function beginning(stream: ByteStream): Promise<Buffer> {
   return Buffer.concat(chunks).subarray(0, SAMPLE_BYTES);
 }
 
-/** Throws `corrupt` if what has arrived is something else than what the source holds, where that is known. */
+/** Throws `corrupt` if the bytes that arrived do not have the source's checksum, where that is known. */
 export function compare(
   actual: Readonly<Partial<Record<string, string>>>,
   expected: Checksum | undefined,
@@ -104,21 +114,22 @@ export function compare(
   throw new FileSyncError(
     'corrupt',
     `what arrived is not what the source holds (${found}); fetching it again`,
+    { origin: 'source' },
   );
 }
 
-/** What the source may say of the bytes; what it can compute may be known only when it has been met. */
+/** The algorithms that the source may use; its capabilities may change when it is first reached. */
 export function digestsFor({ checksum }: FileRecord, { capabilities }: Source): readonly ChecksumAlgorithm[] {
   if (checksum) return [checksum.algorithm];
   return capabilities.checksumRereads ? [] : ['crc32-mavlink', capabilities.checksum || 'crc32-mavlink'];
 }
 
-/** Whether the target's file has that hash; true where there is none to compare. */
+/** Whether the target's file has that hash; true if there is none to compare. */
 export async function holds(
   target: Target,
   path: string,
   hash: string | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  return hash === undefined || (await target.checksum(path, signal)).value === hash;
+  return hash === undefined || (await fromOrigin('target', target.checksum(path, signal))).value === hash;
 }

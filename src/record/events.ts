@@ -1,6 +1,6 @@
 import type { Checkpoint, FileRecord, FileState, Receipt } from '../ports.js';
 
-/** What was learned of a file's bytes when all of them had passed. */
+/** The hashes of a file, known when all its bytes have been read. */
 export type Digested = Pick<FileRecord, 'sha256' | 'proof'>;
 
 /** What a person wants a record to be. */
@@ -8,39 +8,39 @@ export interface Edit {
   /** FOUND: fetch it again; DOWNLOADED: deliver it again to every target; FAILED: give up. */
   readonly state?: FileState;
   readonly description?: string;
-  /** All targets that it shall have, by device name. */
+  /** All its targets, by device name. */
   readonly targets?: readonly string[];
 }
 
-/** `again`: another attempt will be made; `gave up`: only a person brings it back. */
-export type Outcome = 'again' | 'gave up';
+/** `retry`: another attempt will be made; `failed`: only a person brings it back. */
+export type Outcome = 'retry' | 'failed';
 
-/** Everything that can happen to a file. Who says it, and what it changes: docs/ARCHITECTURE.md. */
+/** Everything that can happen to a file. Who emits it, and what it changes: docs/ARCHITECTURE.md. */
 export type FileEvent =
   | { readonly type: 'Found'; readonly record: FileRecord }
   /** Listed again after it was gone, before anything of it was fetched. `asOf`: when the listing began, monotonic ms. */
   | { readonly type: 'SeenAgain'; readonly asOf: number }
   | { readonly type: 'Gone'; readonly asOf: number }
-  /** What today's rules want of it; `paths` by target. */
+  /** The result of today's rules; `paths` by target. */
   | ({ readonly type: 'Planned'; readonly paths: Readonly<Record<string, string | undefined>> } & Pick<
       FileRecord,
       'via' | 'skipped'
     >)
   | { readonly type: 'FetchBegan'; readonly local: string }
   | { readonly type: 'Checkpointed'; readonly checkpoint: Checkpoint }
-  /** All bytes have come; the finished copy gets the name `local` next. */
+  /** All bytes have arrived; the finished copy gets the name `local` next. */
   | ({ readonly type: 'Hashed'; readonly local: string } & Digested)
   | { readonly type: 'Fetched' }
-  /** After a crash: no finished copy lies under the name that it was about to get. */
+  /** After a crash: there is no finished copy under the name that it was about to get. */
   | { readonly type: 'NotRecovered' }
   | { readonly type: 'FetchFailed'; readonly reason: string; readonly outcome: Outcome | 'gone' }
-  /** What arrived is not what the source says it holds. */
+  /** The bytes that arrived do not have the source's checksum. */
   | { readonly type: 'Mismatched'; readonly reason: string }
-  /** The local copy is gone, or is no longer what was fetched. */
+  /** The local copy is gone, or has changed since it was fetched. */
   | { readonly type: 'CopyLost'; readonly reason: string }
-  /** It holds the same bytes as an earlier file, whose deliveries count for it too. */
+  /** It has the same bytes as an earlier file, whose deliveries count for it too. */
   | ({ readonly type: 'Recognised'; readonly earlier: FileRecord } & Digested)
-  /** It holds other bytes than the earlier file that it could have been. */
+  /** It has other bytes than the earlier file that it looks like. */
   | { readonly type: 'Distinguished' }
   | { readonly type: 'DeliveryBegan'; readonly target: string; readonly path: string }
   | ({ readonly type: 'Committing'; readonly target: string; readonly path: string } & Digested)
@@ -50,7 +50,7 @@ export type FileEvent =
       readonly path: string;
       readonly receipt: Receipt;
     } & Digested)
-  /** `unanswered`: the attempt was cut off when the target could already have the file. */
+  /** `unanswered`: the attempt was interrupted when the target could already have the file. */
   | {
       readonly type: 'DeliveryFailed';
       readonly target: string;
@@ -66,7 +66,7 @@ export type FileEvent =
   /** A person asked for its bytes. */
   | { readonly type: 'Asked' }
   | { readonly type: 'Prioritised'; readonly first: number }
-  /** The program starts: nothing moves. */
+  /** The program starts: nothing is under way. */
   | { readonly type: 'Restarted' }
   /** The wall clock jumped by `delta` ms; what this boot has written since `since` was written by the wrong clock. */
   | { readonly type: 'ClockSet'; readonly delta: number; readonly since: number };

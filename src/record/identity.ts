@@ -13,15 +13,15 @@ export function recordId(device: string, file: SourceFile, generation = 0): stri
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
 }
 
-/** The path with `~tag` before its extension: where another version lies beside the first. */
+/** The path with `~tag` before its extension, for another version of a file. */
 export function conflictName(path: string, tag: string): string {
   const [, stem = path, extension = ''] = /^(.*?[^/])(\.[^./]+)?$/s.exec(path) ?? [];
   return `${stem}~${tag}${extension}`;
 }
 
 /**
- * Sixteen hex digits that name a file's bytes: an unfinished upload that carries another token is never continued. A local
- * copy is named by its hash, and apart from one that was lost or damaged; a stream by the file's identity.
+ * Sixteen hex digits that name a file's bytes: an unfinished upload with another token is never resumed. The token of a local
+ * copy contains its hash and the number of copies that were lost before; that of a stream only the file's identity.
  */
 export function tokenOf({ id, via, sha256, local, lost }: FileRecord): string {
   const bytes =
@@ -29,10 +29,10 @@ export function tokenOf({ id, via, sha256, local, lost }: FileRecord): string {
   return createHash('sha256').update(JSON.stringify(bytes)).digest('hex').slice(0, 16);
 }
 
-/** What a listed file is, held against the records of its path. */
+/** A listed file, compared with the records of its path. */
 export type Match =
   | { readonly kind: 'known'; readonly record: FileRecord }
-  /** It was gone before it was fetched, and is back. */
+  /** It was gone before it was fetched, and is listed again. */
   | { readonly kind: 'back'; readonly record: FileRecord }
   /** `like`: an earlier file that it may be the same as. `generation` counts those that look just like it. */
   | { readonly kind: 'new'; readonly generation: number; readonly like?: FileRecord }
@@ -57,11 +57,11 @@ export function match(
   return { kind: 'new', generation: nextGeneration(alike), ...(isFetched(like) && { like }) };
 }
 
-/** Earlier ones may have been forgotten: their numbers say nothing of how many there are. */
+/** One more than the highest: earlier records may have been forgotten, so that their number does not count. */
 const nextGeneration = (alike: readonly FileRecord[]): number =>
   1 + Math.max(-1, ...alike.map(({ generation = 0 }) => generation));
 
-/** All its bytes have come once, so that they can be compared. */
+/** All its bytes were read once, so that they can be compared. */
 const isFetched = (record: FileRecord | undefined): record is FileRecord => record?.sha256 !== undefined;
 
 /** Path, size, time and checksum are the same, as far as both know them. */

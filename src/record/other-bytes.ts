@@ -1,19 +1,19 @@
 import { FileSyncError } from '../errors.js';
 import type { FileRecord } from '../ports.js';
 
-/** A target has the file, or may have it: its hash is not forgotten. */
+/** A target has the file, or may have it: its hash must be kept. */
 export const isHeld = ({ targets }: FileRecord): boolean => holdersOf(targets).length > 0;
 
 /**
- * All targets get the same bytes, also from a source that cannot tell whether its file has changed: throws if a target other
- * than `target` has, or may have, other bytes than those of that hash.
+ * All targets get the same bytes, also from a source that cannot detect that its file has changed: throws if a target other than
+ * `target` has, or may have, bytes with another hash.
  */
 export function refuseOtherBytes(record: FileRecord | undefined, sha256: string, target?: string): void {
   if (record?.sha256 === undefined || record.sha256 === sha256) return;
   const holder = holdersOf(record.targets).find(name => name !== target);
   if (holder === undefined) return;
-  const remedy = '`filesync forget` has them taken as another file';
-  const message = `the source holds other bytes by now than those that ${holder} got: ${remedy}`;
+  const remedy = '`filesync forget` makes them another file';
+  const message = `the source has other bytes now than those that ${holder} got: ${remedy}`;
   throw new FileSyncError('changed', message, { path: record.path, temporary: false });
 }
 

@@ -1,13 +1,13 @@
 import type { FileRecord } from '../ports.js';
 
-/** How far a running transfer is. */
+/** The progress of a running transfer. */
 export interface Progress {
   readonly id: string;
   readonly device: string;
   readonly path: string;
   /** The target of an upload; absent for a download. */
   readonly target?: string;
-  /** Bytes that have gone over, those of earlier attempts included. */
+  /** Bytes that have been transferred, those of earlier attempts included. */
   readonly bytes: number;
   /** Bytes in all. */
   readonly size: number;

@@ -4,22 +4,22 @@ import type { Digested, Edit, FileEvent } from './events.js';
 import { isHeld } from './other-bytes.js';
 import { hasLocalCopy, isDelivered, isOpen } from './state.js';
 
-/** So often what arrives may differ from what the source says it holds, before the file is given up. */
+/** How often the bytes that arrive may differ from those that the source reports before the file fails. */
 const MAX_MISMATCHES = 3;
 const GIVEN_UP = 'given up by hand';
 
 /**
  * The record after the event: the only place where facts about files change. An event that says nothing new, or comes too
- * late to be true, gives the same object. Only `Found` makes a record.
+ * late to be true, returns the same object. Only `Found` makes a record.
  */
 export function apply(record: FileRecord | undefined, event: FileEvent, now: Moment): FileRecord | undefined {
   if (!record) return event.type === 'Found' ? event.record : undefined;
   if (comesTooLate(record, event)) return record;
   const changed = changedBy(record, event, now);
-  return changed === record ? record : { ...settled(changed, now), updatedAt: now.at };
+  return changed === record ? record : { ...withDeliveryTime(changed, now), updatedAt: now.at };
 }
 
-/** A file that has just been found: nothing of it is here, and each target waits for it under the name in `paths`. */
+/** A file that has just been found: there is no local copy, and its delivery to each target, under the name in `paths`, is pending. */
 export function newRecord(
   found: SourceFile & Pick<FileRecord, 'id' | 'device' | 'local' | 'description' | 'foundAt'>,
   paths: Readonly<Record<string, string>>,
@@ -42,7 +42,7 @@ const isHere = (record: FileRecord): boolean => hasLocalCopy(record) || isDelive
 const isClosed = ({ targets }: FileRecord, { target }: { readonly target: string }): boolean =>
   targets[target] !== undefined && !isOpen(targets[target]);
 
-/** What an act says comes too late if the record has learned better since: a whole copy and a delivery are not taken back. */
+/** An event that comes too late changes nothing: a whole local copy and a delivery are never taken back. */
 const TOO_LATE: Guards = {
   ...{ FetchBegan: isHere, Checkpointed: isHere, Hashed: isHere, FetchFailed: isHere, Mismatched: isHere },
   ...{
@@ -59,95 +59,77 @@ function comesTooLate(record: FileRecord, event: FileEvent): boolean {
   return guard?.(record, event) ?? false;
 }
 
-// One branch an event, nothing else: a table would only hide which facts an event brings.
-// eslint-disable-next-line complexity, max-lines-per-function
+type Changes = {
+  readonly [Type in FileEvent['type']]: (
+    record: FileRecord,
+    event: Extract<FileEvent, { type: Type }>,
+    now: Moment,
+  ) => FileRecord;
+};
+
+/** The facts that each event changes. */
+const CHANGES: Changes = {
+  Found: record => record,
+  SeenAgain: seenAgain,
+  Gone: gone,
+  Planned: planned,
+  FetchBegan: (record, { local }) => ({
+    ...without(record, 'reason'),
+    local,
+    copy: { ...record.copy, state: 'fetching' },
+  }),
+  Checkpointed: (record, { checkpoint }) => ({ ...record, copy: { state: 'fetching', checkpoint } }),
+  Hashed: (record, event) => ({ ...digested(record, event), local: event.local }),
+  Fetched: record => ({ ...without(record, 'reason', 'mismatches', 'givenUp'), copy: { state: 'whole' } }),
+  NotRecovered: notRecovered,
+  FetchFailed: fetchFailed,
+  Mismatched: mismatched,
+  CopyLost: copyLost,
+  Recognised: recognised,
+  Distinguished: record => without(record, 'like'),
+  DeliveryBegan: (record, event) => withBegunDelivery(record, event, 'sending'),
+  Committing: (record, event) => withBegunDelivery(record, event, 'committing'),
+  Delivered: (record, event) =>
+    withDelivery(digested(record, event), event.target, {
+      ...{ state: 'done', path: event.path, ...event.receipt },
+    }),
+  DeliveryFailed: deliveryFailed,
+  // A file that a person asked for again meanwhile gets no other bytes from there.
+  Removed: record => ({
+    ...without(record, 'reason', 'removal'),
+    source: { state: isDelivered(record) ? 'removed' : 'gone' },
+  }),
+  RemovalFailed: (record, { reason, outcome }) => ({
+    ...record,
+    reason: `not removed from the source: ${reason}`,
+    ...(outcome === 'failed' && { removal: 'refused' }),
+  }),
+  Evicted: record => ({ ...record, copy: { state: isDelivered(record) ? 'evicted' : 'none' } }),
+  Retried: record =>
+    withDeliveries(without(record, 'givenUp', 'mismatches', 'reason'), one =>
+      one.state === 'failed' ? toPending(one) : one,
+    ),
+  Edited: edited,
+  Asked: record => ({ ...without(record, 'skipped'), asked: true }),
+  Prioritised: (record, { first }) => ({ ...record, first }),
+  Restarted: restarted,
+  ClockSet: clockSet,
+};
+
 function changedBy(record: FileRecord, event: FileEvent, now: Moment): FileRecord {
-  switch (event.type) {
-    case 'Found':
-      return record;
-    case 'SeenAgain':
-      return seenAgain(record);
-    case 'Gone':
-      return gone(record);
-    case 'Planned':
-      return planned(record, event);
-    case 'FetchBegan':
-      return {
-        ...without(record, 'reason'),
-        local: event.local,
-        copy: { ...record.copy, state: 'fetching' },
-      };
-    case 'Checkpointed':
-      return { ...record, copy: { state: 'fetching', checkpoint: event.checkpoint } };
-    case 'Hashed':
-      return { ...digested(record, event), local: event.local };
-    case 'Fetched':
-      return {
-        ...without(record, 'reason', 'mismatches', 'givenUp'),
-        copy: { state: 'whole' },
-      };
-    case 'NotRecovered':
-      return notRecovered(record);
-    case 'FetchFailed':
-      return fetchFailed(record, event);
-    case 'Mismatched':
-      return mismatched(record, event.reason);
-    case 'CopyLost':
-      return copyLost(record, event.reason);
-    case 'Recognised':
-      return recognised(record, event);
-    case 'Distinguished':
-      return without(record, 'like');
-    case 'DeliveryBegan':
-      return begun(record, event, { state: 'sending', path: event.path, tried: true });
-    case 'Committing':
-      return begun(record, event, { state: 'committing', path: event.path, tried: true });
-    case 'Delivered':
-      return withDelivery(digested(record, event), event.target, {
-        ...{ state: 'done', path: event.path, ...event.receipt },
-      });
-    case 'DeliveryFailed':
-      return deliveryFailed(record, event);
-    case 'Removed':
-      // Who asked for it again meanwhile gets no other bytes from there.
-      return {
-        ...without(record, 'reason', 'removal'),
-        source: { state: isDelivered(record) ? 'removed' : 'gone' },
-      };
-    case 'RemovalFailed':
-      return {
-        ...record,
-        reason: `not removed from the source: ${event.reason}`,
-        ...(event.outcome === 'gave up' && { removal: 'refused' }),
-      };
-    case 'Evicted':
-      return { ...record, copy: { state: isDelivered(record) ? 'evicted' : 'none' } };
-    case 'Retried':
-      return withDeliveries(without(record, 'givenUp', 'mismatches', 'reason'), one =>
-        one.state === 'failed' ? reopened(one) : one,
-      );
-    case 'Edited':
-      return edited(record, event.edit);
-    case 'Asked':
-      return { ...without(record, 'skipped'), asked: true };
-    case 'Prioritised':
-      return { ...record, first: event.first };
-    case 'Restarted':
-      return restarted(record);
-    case 'ClockSet':
-      return clockSet(record, event, now);
-  }
+  const change = CHANGES[event.type] as (record: FileRecord, event: FileEvent, now: Moment) => FileRecord;
+  return change(record, event, now);
 }
 
-/** Notes when the last target got it: every age is counted from there. */
-function settled(record: FileRecord, now: Moment): FileRecord {
+/** Sets the time of the last delivery, from which every age is counted. */
+function withDeliveryTime(record: FileRecord, now: Moment): FileRecord {
   if (isDelivered(record)) return record.delivered ? record : { ...without(record, 'like'), delivered: now };
   return without(record, 'delivered');
 }
 
-// ---- what the Finder says -------------------------------------------------------------------------------
+// ---- events of the Finder -------------------------------------------------------------------------------
 
-/** What had arrived of it is not continued: nobody knows whether it is still the same file. */
+/** A partial copy is not resumed: the file on the source may be another one. */
 function seenAgain(record: FileRecord): FileRecord {
   if (record.source.state !== 'gone') return record;
   const copy: LocalCopy = hasLocalCopy(record) ? record.copy : { state: 'none' };
@@ -162,9 +144,9 @@ function gone(record: FileRecord): FileRecord {
   return { ...changed, reason: 'gone from the source, or another file by now, before it was fetched' };
 }
 
-// ---- what the rules say ---------------------------------------------------------------------------------
+// ---- events of the rules --------------------------------------------------------------------------------
 
-/** A delivered file gets no further target. What a target has, or may have, stays known; what it only waited for goes. */
+/** A delivered file gets no further target. A target that the rules no longer name stays if it has, or may have, the file. */
 function planned(record: FileRecord, event: Extract<FileEvent, { type: 'Planned' }>): FileRecord {
   if (record.source.state === 'removed' || isDelivered(record)) return record;
   const targets = record.byHand ? record.targets : plannedTargets(record, event.paths);
@@ -187,7 +169,7 @@ function plannedTargets(
   return Object.fromEntries([...held, ...wanted]);
 }
 
-/** Nothing of it is, or was, in local storage: it may go straight to its targets. */
+/** Nothing of the file is in local storage: it may be streamed to its targets. */
 const isUntouched = ({ copy, via }: FileRecord) =>
   via === 'stream' || copy.state === 'none' || copy.state === 'evicted';
 
@@ -201,7 +183,7 @@ function sameFacts(a: FileRecord, b: FileRecord): boolean {
   );
 }
 
-// ---- what the Downloader says ---------------------------------------------------------------------------
+// ---- events of the Downloader ---------------------------------------------------------------------------
 
 function fetchFailed(
   record: FileRecord,
@@ -209,35 +191,35 @@ function fetchFailed(
 ): FileRecord {
   const changed = withOptional({ ...record, copy: copyAtRest(record) }, { reason: reason || undefined });
   if (outcome === 'gone') return { ...changed, source: { state: 'gone' } };
-  return outcome === 'gave up' ? { ...changed, givenUp: true } : changed;
+  return outcome === 'failed' ? { ...changed, givenUp: true } : changed;
 }
 
-/** What nothing vouches for is not continued; of a file whose hash is known the finished copy may be there. */
+/** A partial copy without a checkpoint is not resumed; where the hash is known, the finished copy may exist. */
 function copyAtRest({ copy, sha256 }: FileRecord): LocalCopy {
   if (copy.state !== 'fetching' && copy.state !== 'partial') return copy;
   return copy.checkpoint || sha256 !== undefined ? { ...copy, state: 'partial' } : { state: 'none' };
 }
 
-/** What a target has keeps its hash: whatever is fetched next must be the same. */
-const unheld = (record: FileRecord): FileRecord =>
+/** The hash is kept if a target has the file: what is fetched next must be the same bytes. */
+const dropUnheldHash = (record: FileRecord): FileRecord =>
   isHeld(record) ? record : without(record, 'sha256', 'proof');
 
 function notRecovered(record: FileRecord): FileRecord {
-  const changed = unheld(record);
+  const changed = dropUnheldHash(record);
   return { ...changed, copy: changed.sha256 === undefined ? copyAtRest(changed) : { state: 'none' } };
 }
 
-function mismatched(record: FileRecord, reason: string): FileRecord {
+function mismatched(record: FileRecord, { reason }: { readonly reason: string }): FileRecord {
   const mismatches = (record.mismatches ?? 0) + 1;
-  const changed: FileRecord = { ...unheld(record), copy: { state: 'none' }, mismatches };
+  const changed: FileRecord = { ...dropUnheldHash(record), copy: { state: 'none' }, mismatches };
   if (mismatches < MAX_MISMATCHES) return { ...changed, reason };
   const remedy = 'check the link and the card, then `filesync retry` fetches it again';
   return { ...changed, givenUp: true, reason: `${reason}, ${mismatches} times: ${remedy}` };
 }
 
-function copyLost(record: FileRecord, reason: string): FileRecord {
+function copyLost(record: FileRecord, { reason }: { readonly reason: string }): FileRecord {
   const changed: FileRecord = { ...record, reason, copy: { state: 'none' }, lost: (record.lost ?? 0) + 1 };
-  return withDeliveries(changed, one => (one.state === 'sending' ? reopened(one) : one));
+  return withDeliveries(changed, one => (one.state === 'sending' ? toPending(one) : one));
 }
 
 function recognised(record: FileRecord, event: Extract<FileEvent, { type: 'Recognised' }>): FileRecord {
@@ -254,20 +236,20 @@ function digested(record: FileRecord, { sha256, proof }: Digested): FileRecord {
   return sha256 === undefined ? record : withOptional({ ...record, sha256 }, { proof });
 }
 
-// ---- what the Uploader says -----------------------------------------------------------------------------
+// ---- events of the Uploader -----------------------------------------------------------------------------
 
 function withDelivery(record: FileRecord, target: string, delivery: Delivery): FileRecord {
   return { ...record, targets: { ...record.targets, [target]: delivery } };
 }
 
-/** What a target has stays delivered, whatever is still on its way there. */
-function begun(
+/** A finished delivery stays done although another attempt is under way. */
+function withBegunDelivery(
   record: FileRecord,
-  { target, ...event }: { readonly target: string } & Digested,
-  delivery: Delivery,
+  { target, path, ...event }: { readonly target: string; readonly path: string } & Digested,
+  state: Delivery['state'],
 ): FileRecord {
   if (record.targets[target]?.state === 'done') return record;
-  return withDelivery(digested(record, event), target, delivery);
+  return withDelivery(digested(record, event), target, { state, path, tried: true });
 }
 
 function withDeliveries(record: FileRecord, change: (one: Delivery) => Delivery): FileRecord {
@@ -275,26 +257,27 @@ function withDeliveries(record: FileRecord, change: (one: Delivery) => Delivery)
   return { ...record, targets: Object.fromEntries(entries) };
 }
 
-const reopened = ({ path }: Delivery): Delivery => ({
+const toPending = ({ path }: Delivery): Delivery => ({
   ...{ state: 'pending', tried: true },
   ...(path !== undefined && { path }),
 });
 
-/** An attempt that had begun to commit and ended without any answer stays `committing`: the doubt is not forgotten. */
+/** An attempt that had begun to commit and ended without an answer stays `committing`: the target may have the file. */
 function deliveryFailed(
   record: FileRecord,
   { target, reason, outcome, unanswered }: Extract<FileEvent, { type: 'DeliveryFailed' }>,
 ): FileRecord {
   const delivery = record.targets[target];
   if (!delivery) return record;
-  const doubtful = unanswered && delivery.state === 'committing' && outcome === 'again';
-  const state = outcome === 'gave up' ? 'failed' : doubtful ? 'committing' : 'pending';
-  return withDelivery(record, target, { ...reopened(delivery), state, ...(reason && { reason }) });
+  const doubtful = unanswered && delivery.state === 'committing' && outcome === 'retry';
+  const state = outcome === 'failed' ? 'failed' : doubtful ? 'committing' : 'pending';
+  return withDelivery(record, target, { ...toPending(delivery), state, ...(reason && { reason }) });
 }
 
-// ---- what people say ------------------------------------------------------------------------------------
+// ---- events of people -----------------------------------------------------------------------------------
 
-function edited(record: FileRecord, { description, targets, state }: Edit): FileRecord {
+function edited(record: FileRecord, { edit }: { readonly edit: Edit }): FileRecord {
+  const { description, targets, state } = edit;
   const described = description === undefined ? record : { ...record, description };
   const chosen: FileRecord = targets
     ? {
@@ -315,18 +298,18 @@ function withState(record: FileRecord, state: FileState): FileRecord {
       one.state === 'pending' ? { ...one, state: 'failed', reason: GIVEN_UP } : one;
     return { ...withDeliveries(fresh, giveUp), givenUp: true, reason: GIVEN_UP };
   }
-  if (state === FileState.DOWNLOADED) return withDeliveries(fresh, reopened);
-  const open = withDeliveries(fresh, one => (one.state === 'done' ? one : reopened(one)));
-  // A whole copy of it is looked for before its source is asked: that may not have the file any more.
+  if (state === FileState.DOWNLOADED) return withDeliveries(fresh, toPending);
+  const open = withDeliveries(fresh, one => (one.state === 'done' ? one : toPending(one)));
+  // The local copy is checked before the source is asked, which may not have the file any more.
   const copy: LocalCopy = { state: hasLocalCopy(record) && record.sha256 !== undefined ? 'partial' : 'none' };
   return { ...open, source: { state: 'present' }, copy };
 }
 
-// ---- what the process says ------------------------------------------------------------------------------
+// ---- events of the process ------------------------------------------------------------------------------
 
 /**
- * What a process that died left behind, at rest. A download goes on from its checkpoint; an upload that had not begun to
- * commit is made again, where the target can tell with asking it; one that had stays `committing`.
+ * The record of a process that died, with nothing under way. A download resumes from its checkpoint; an upload that had not
+ * begun to commit is repeated, after asking the target where that is possible; an upload that had stays `committing`.
  */
 function restarted(record: FileRecord): FileRecord {
   const rested = record.copy.state === 'fetching' ? { ...record, copy: copyAtRest(record) } : record;
@@ -337,9 +320,9 @@ function restarted(record: FileRecord): FileRecord {
   return without(changed ? { ...rested, targets: Object.fromEntries(targets) } : rested, 'removal');
 }
 
-/** Of an attempt whose end was not recorded the target is asked. */
+/** `tried`: the target is asked, because the end of the attempt was not recorded. */
 function interrupted({ sha256, via }: FileRecord, delivery: Delivery): Delivery {
-  if (delivery.state === 'sending') return reopened(delivery);
+  if (delivery.state === 'sending') return toPending(delivery);
   const mayBeTried = delivery.path !== undefined && (sha256 !== undefined || via === 'stream');
   return delivery.state === 'pending' && mayBeTried && !delivery.tried
     ? { ...delivery, tried: true }
@@ -347,8 +330,8 @@ function interrupted({ sha256, via }: FileRecord, delivery: Delivery): Delivery 
 }
 
 /**
- * Times that the wrong clock has written are moved with it: they lie between `since` and what it showed when it was set. Of a
- * delivery in an earlier boot only its being earlier is known.
+ * Times that the wrong clock has written are shifted by `delta`: they lie between `since` and the time at which the clock was
+ * set. Of a delivery in an earlier boot only the order is known.
  */
 function clockSet(
   record: FileRecord,

@@ -3,21 +3,21 @@ import type { Clock, SourceFile } from '../ports.js';
 interface Observation {
   readonly size: number;
   readonly modified: number | undefined;
-  /** Monotonic ms: when the first listing began that showed the file like this, and the latest one. */
+  /** Monotonic ms: when the first and the latest listing began that showed the file like this. */
   readonly since: number;
   readonly latest: number;
-  /** It was seen to change, in this run of the program or by the versions of it that were taken too early. */
+  /** It has changed, in this run of the program or after an earlier version of it was recorded too early. */
   readonly changed: boolean;
   readonly versions: number;
 }
 
-/** A path that was seen to change must stand still for so many times as long, and twice as long for each further version. */
+/** A path that has changed must stay unchanged for that many times `settle`, and twice that long for each further version. */
 const CHANGED_FACTOR = 2;
 const MAX_FACTOR = 48;
-/** A timer may fire a little before its time, ms. */
+/** A timer may fire a little early. */
 const TIMER_SLACK_MS = 2;
 
-/** Remembers how the files of one source looked in earlier listings, to tell the finished from the growing. */
+/** Remembers the files of one source in earlier listings, to distinguish finished files from growing ones. */
 export class Sightings {
   readonly #clock: Clock;
   readonly #seen = new Map<string, Observation>();
@@ -26,7 +26,7 @@ export class Sightings {
     this.#clock = clock;
   }
 
-  /** `at`: when the listing began, monotonic ms. `versions`: how often this path was taken before and changed afterwards. */
+  /** `at`: when the listing began, monotonic ms. `versions`: how often this path was recorded before and changed afterwards. */
   observe({ path, size, modified }: SourceFile, at: number, versions: number): void {
     const known = this.#seen.get(path);
     const same = known && known.size === size && known.modified === modified;
@@ -37,7 +37,7 @@ export class Sightings {
     });
   }
 
-  /** Its writer has it open: the wait begins again. */
+  /** A writer has the file open: the wait starts again. */
   hold(path: string, at: number): void {
     const known = this.#seen.get(path);
     if (known) this.#seen.set(path, { ...known, since: at, latest: at });
@@ -45,8 +45,8 @@ export class Sightings {
 
   /**
    * ms until another listing can show that the file has settled; 0 if two listings, `settle` ms apart by our own clock, have
-   * shown it the same. The source's time of its last change can only lengthen the wait: nobody knows who set that clock. Where
-   * writers can be seen, a path that was seen to change has to wait no longer than others.
+   * shown it the same. The source's time of its last change can only lengthen the wait, because that clock may be wrong. Where
+   * writers can be seen, a path that has changed waits no longer than others.
    */
   remaining({ path, modified }: SourceFile, settle: number, writersSeen = false): number {
     const known = this.#seen.get(path);
@@ -63,7 +63,7 @@ export class Sightings {
     return this.#seen.get(path)?.since;
   }
 
-  /** Drops what is not listed any more. */
+  /** Drops the paths that are not listed any more. */
   keepOnly(paths: ReadonlySet<string>): void {
     for (const path of this.#seen.keys()) if (!paths.has(path)) this.#seen.delete(path);
   }
@@ -72,7 +72,7 @@ export class Sightings {
     this.#seen.delete(path);
   }
 
-  /** ms, as the source says it; a time in the future says nothing. */
+  /** ms since the source's time of the last change; Infinity if that is unknown or in the future. */
   #untouchedFor(modified: number | undefined): number {
     const age = modified === undefined ? Infinity : this.#clock.now() - modified;
     return age < 0 ? Infinity : age;
@@ -85,17 +85,17 @@ const factorOf = ({ changed, versions }: Observation): number =>
 /** What is known of one source in this run of the program. */
 export interface SourceMemory {
   readonly sightings: Sightings;
-  /** Monotonic ms of the last full scan, while what it saw can still be relied on. */
+  /** Monotonic ms of the last full scan, as long as it is valid. */
   scannedFully: number;
-  /** Monotonic ms of the first full scan ever, until all that it showed is in the database. */
+  /** Monotonic ms of the first full scan ever, until all its files are in the database. */
   firstScan: number | undefined;
-  /** It may hold another medium than the records speak of. */
+  /** The source may have another medium than that of the records. */
   suspect: boolean;
   volume?: string | undefined;
   growing: readonly string[];
   /** Processes that write to its files can be seen. */
   writersSeen: boolean;
-  /** What was last reported of a part that cannot be listed. */
+  /** The last message about a part that cannot be listed. */
   reported: string;
 }
 

@@ -14,7 +14,7 @@ export function parseState(text: string): FileState | undefined {
   return [...NAMES].find(([state, name]) => name === wanted || String(state) === wanted)?.[0];
 }
 
-/** The contract's state of a file: a projection of its facts, which nobody stores. */
+/** The contract's state of a file: derived from its facts, never stored. */
 export function stateOf(record: FileRecord): FileState {
   const deliveries = Object.values(record.targets);
   if (record.source.state === 'removed') return FileState.REMOVED;
@@ -30,16 +30,16 @@ function unfinishedState(record: FileRecord, deliveries: readonly Delivery[]): F
   if (has('sending')) return FileState.UPLOADING;
   if (record.source.state === 'gone' && !hasLocalCopy(record)) return FileState.VANISHED;
   if (record.skipped !== undefined) return FileState.SKIPPED;
-  // After those: a doubt that a crash has left may stay for good, and nothing moves then.
+  // After those: a delivery may stay `committing` for good after a crash, and nothing is under way then.
   if (has('committing')) return FileState.UPLOADING;
   if (has('done')) return FileState.PARTIAL;
   return hasLocalCopy(record) ? FileState.DOWNLOADED : FileState.FOUND;
 }
 
-/** A finished copy lies in local storage. */
+/** A finished copy is in local storage. */
 export const hasLocalCopy = ({ copy }: FileRecord): boolean => copy.state === 'whole';
 
-/** Neither done nor given up. */
+/** Neither done nor failed. */
 export const isOpen = ({ state }: Delivery): boolean => state !== 'done' && state !== 'failed';
 
 /** Targets that wait for the file, in order. */
@@ -47,13 +47,13 @@ export function openTargets({ targets }: FileRecord): string[] {
   return Object.keys(targets).filter(name => isOpen(targets[name] as Delivery));
 }
 
-/** Every target has it. */
+/** Every target has the file. */
 export function isDelivered({ targets }: FileRecord): boolean {
   const deliveries = Object.values(targets);
   return deliveries.length > 0 && deliveries.every(({ state }) => state === 'done');
 }
 
-/** Work is left that ends neither by itself nor by a rule. */
+/** The file still has to be fetched or delivered, or has failed. */
 export function isUnfinished(record: FileRecord): boolean {
   const { UPLOADED, REMOVED, VANISHED, SKIPPED } = FileState;
   return !([UPLOADED, REMOVED, VANISHED, SKIPPED] as FileState[]).includes(stateOf(record));
@@ -68,7 +68,7 @@ export function reasonOf(record: FileRecord): string {
   return [...(own === undefined ? [] : [own]), ...ofTargets].join('; ');
 }
 
-/** What a record says of an attempt that failed: being stopped is no reason that a person needs to read. */
+/** The reason of a failed attempt in the record; empty if the attempt was only stopped. */
 export function reasonFor(error: FileSyncError): string {
   return error.kind === 'cancelled' && error.message === 'cancelled' ? '' : error.message;
 }
@@ -79,16 +79,16 @@ function reasonOfState(record: FileRecord): string | undefined {
   return state === FileState.SKIPPED ? record.skipped : undefined;
 }
 
-/** What a log line says of the next attempt. */
-export function nextOf(gaveUp: boolean, last: boolean): string {
-  return gaveUp ? 'gave up' : last ? 'left for the next run' : 'will try again';
+/** The next attempt, for a log line. */
+export function nextOf(isFinal: boolean, last: boolean): string {
+  return isFinal ? 'failed, no further attempt' : last ? 'left for the next run' : 'will retry';
 }
 
-/** How much of an unfinished copy can be trusted; undefined: nothing of it. */
+/** The checkpoint of an unfinished copy; undefined: it cannot be resumed. */
 export const checkpointOf = ({ copy }: FileRecord): Checkpoint | undefined =>
   'checkpoint' in copy ? copy.checkpoint : undefined;
 
-/** A record as people and programs get it: the facts, and what follows from them. */
+/** A record for people and programs: the facts, and what is derived from them. */
 export interface FileView extends FileRecord {
   readonly state: FileState;
   /** Whether the local copy is there. */

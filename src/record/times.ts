@@ -3,10 +3,10 @@ import { ageOf } from '../system/moment.js';
 import type { Records } from './records.js';
 import { isUnfinished } from './state.js';
 
-/** A wall clock that differs from the monotonic one by more than this has been set, ms. */
+/** A larger change of the difference between wall clock and monotonic clock means that the wall clock was set. */
 const CLOCK_JUMP_MS = 5_000;
 
-/** Sets right what this run of the program has written by a wall clock that was wrong. */
+/** Corrects the times that this run of the program has written by a wrong wall clock. */
 export class Times {
   readonly #records: Records;
   readonly #clock: Clock;
@@ -47,7 +47,7 @@ export class Times {
   }
 }
 
-/** The file has been gone from its source for `ms` at least, and was delivered or given up before. */
+/** The file has been gone from its source for at least `ms`, and was delivered or not fetched before. */
 export function isOver(record: FileRecord, now: Moment, ms: number): boolean {
   const { source, delivered, updatedAt } = record;
   if (source.state === 'present' || isUnfinished(record)) return false;

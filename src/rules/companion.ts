@@ -1,4 +1,4 @@
-/** The suffix of a file that belongs to an SQLite database of that name; `-shm` holds nothing that cannot be made again. */
+/** The suffix of a file that belongs to an SQLite database of that name; `-shm` is left out because SQLite can rebuild it. */
 const COMPANION = /(?<=\.(?:db3|db|sqlite3?))-(?:wal|journal)$/i;
 
 /** The path of the SQLite database that a write-ahead log or rollback journal belongs to; undefined for other files. */
@@ -7,7 +7,7 @@ export function companionOf(path: string): string | undefined {
   return main === path ? undefined : main;
 }
 
-/** What files that are complete only together have in common: the database's path. */
+/** The path of the database that files which are complete only together share. */
 export const mainOf = (path: string): string => companionOf(path) ?? path;
 
 /** Whether the file is complete only together with another one. */

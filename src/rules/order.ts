@@ -1,10 +1,10 @@
 import type { FileRecord } from '../ports.js';
 import type { Order } from './rule.js';
 
-/** Where something that concerns a file stands in a queue; see `compareRanks`. */
+/** The position of a file's step in a queue; see `compareRanks`. */
 export interface Rank {
   readonly first: number;
-  /** A class of its own: all of a lower one come before all of a higher one. */
+  /** All steps of a lower kind come before all of a higher one. */
   readonly kind: number;
   /** By the rule's `order`, smaller ones earlier. */
   readonly value: number;
@@ -25,10 +25,10 @@ export function rankIn(kind: number, record: FileRecord | undefined, order: Orde
   return { first, kind, value, name: naturalKey(path), descending: order === 'newest' };
 }
 
-/** Of its last change where the source tells it, else of finding it; ms since the Unix epoch. */
+/** The time of its last change if the source reports one, else of finding it; ms since the Unix epoch. */
 export const timeOf = ({ modified, foundAt }: FileRecord): number => modified ?? foundAt;
 
-/** What a person moved to the front, then by kind, then by the rule's order. */
+/** Files that a person moved to the front, then by kind, then by the rule's order. */
 export function compareRanks(a: Rank, b: Rank): number {
   const difference = b.first - a.first || a.kind - b.kind || a.value - b.value;
   if (difference !== 0 || a.name === b.name) return difference;

@@ -19,14 +19,14 @@ export interface Plan {
   readonly whileArmed: WhileArmed;
   /** `stream` only where every rule says so. */
   readonly via: Rule['via'];
-  /** The source's file goes only where every rule lets it; the local copy stays as long as any rule wants it. */
+  /** The source's file is removed only if every rule allows it; the local copy is kept as long as any rule wants it. */
   readonly after: Rule['after'];
-  /** Why no rule wants the file's bytes now: begins with the key of the first rule that says so, and names the remedy. */
+  /** Why no rule takes the file now: begins with the key of the first rule that excludes it, and names the remedy. */
   readonly skip?: string;
 }
 
-/** Paths whose rules are remembered. */
-const MAX_KNOWN = 4096;
+/** Paths whose matching rules are cached. */
+const MAX_CACHED_PATHS = 4096;
 
 type Matcher = (path: string) => boolean;
 
@@ -77,18 +77,18 @@ export class Planner {
     return all && { ...all, skip };
   }
 
-  /** What decides whether the device may be listed while its vehicle is armed: the mildest of its rules. */
+  /** The mildest mode of the device's rules: it decides whether the device may be listed while its vehicle is armed. */
   mildest(device: string): WhileArmed {
     const modes = (this.#rules.get(device) ?? []).map(({ rule }) => rule.whileArmed);
     return modes.reduce((a, b) => (STRICTNESS[b] < STRICTNESS[a] ? b : a), 'pause');
   }
 
-  /** A file is asked for several times in a row; globs take their time. */
+  /** Cached, because a file is asked for several times in a row and globs are slow. */
   #matching(device: string, path: string): readonly Rule[] {
     const key = `${device}\0${path}`;
     const known = this.#known.get(key);
     if (known) return known;
-    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    if (this.#known.size >= MAX_CACHED_PATHS) this.#known.clear();
     const rules = isPartial(path) ? [] : (this.#rules.get(device) ?? []);
     const matching = rules.filter(({ matches }) => matches(path)).map(({ rule }) => rule);
     this.#known.set(key, matching);
@@ -101,7 +101,7 @@ function isPartial(path: string): boolean {
   return /\.part$/i.test(path);
 }
 
-/** A rule that takes a database takes its companions, too: without them the database is not complete. */
+/** A rule that takes a database takes its companions as well: without them the database is not complete. */
 function matcher(rule: Rule): Matcher {
   // `s`: a folder's name may hold a line break.
   const included = picomatch([...rule.include], { flags: 'is' });
@@ -115,7 +115,7 @@ function takesMain(path: string, takes: Matcher): boolean {
   return main !== undefined && takes(main);
 }
 
-/** United rules, by the rule that comes first, then the next, and so on: few sets of rules match many files. */
+/** Cached plans in a tree of rules, in their order: few sets of rules match many files. */
 interface United {
   plan?: Plan;
   readonly next: Map<Rule, United>;
@@ -164,7 +164,7 @@ function stricter(a: WhileArmed, b: WhileArmed): WhileArmed {
   return STRICTNESS[b] > STRICTNESS[a] ? b : a;
 }
 
-/** Of two amounts of free space the smaller one is reached later. */
+/** The smaller of two amounts of free space is reached later. */
 function laterRemoval(a: SourceRemoval, b: SourceRemoval): SourceRemoval {
   if (a === 'keep' || b === 'delete') return a;
   if (b === 'keep' || a === 'delete') return b;
@@ -173,7 +173,7 @@ function laterRemoval(a: SourceRemoval, b: SourceRemoval): SourceRemoval {
 
 const KEEPING: Readonly<Record<Retention['kind'], number>> = { delete: 0, size: 1, age: 2, keep: 3 };
 
-/** An age and a size cannot be compared: the age counts. */
+/** An age and a size cannot be compared: the age wins. */
 function moreKeeping(a: Retention, b: Retention): Retention {
   const difference = KEEPING[b.kind] - KEEPING[a.kind] || amount(b) - amount(a);
   return difference > 0 ? b : a;

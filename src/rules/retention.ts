@@ -3,7 +3,7 @@ import type { Retention } from './rule.js';
 
 /**
  * The records whose local copies exceed the size limit of their rule: copies under the same limit (the same object) share its
- * bytes, and those that were delivered first go first. What still has to be delivered counts, but never goes.
+ * bytes, and those that were delivered first are evicted first. Undelivered files count, but are never evicted.
  */
 export function beyondLimits(
   records: Iterable<FileRecord>,

@@ -7,7 +7,7 @@ export interface TemplateValues {
     readonly size: number;
     /** ms since the Unix epoch, where the source knows it. */
     readonly modified?: number | undefined;
-    /** ms since the Unix epoch; stands in for `modified`. */
+    /** ms since the Unix epoch; used if there is no `modified`. */
     readonly foundAt: number;
   };
   readonly device: string;

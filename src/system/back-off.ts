@@ -29,8 +29,8 @@ export const daemonPolicy: RetryPolicy = {
 export const passPolicy: RetryPolicy = { baseMs: 250, ceilingMs: 4_000, maxTries: 6, maxWaitMs: 15_000 };
 
 /** Our own disk is full: no device is at fault. */
-export const isLocalSpace = ({ kind, device }: FileSyncError): boolean =>
-  kind === 'no-space' && device === undefined;
+export const isLocalSpace = ({ kind, origin }: FileSyncError): boolean =>
+  kind === 'no-space' && origin === 'local';
 
 /** The failures of one step in a row. */
 export class Failures {

@@ -35,9 +35,11 @@ export function createLogger(options: LoggerOptions): Logger {
 
 function loggerWith(options: LoggerOptions, limiter: RepeatLimiter): Logger {
   const { write, level: threshold, clock, name, format } = options;
+  const isEnabled = (level: LogLevel) => SEVERITY[level] >= SEVERITY[threshold];
   return {
+    isEnabled,
     log(level, text) {
-      if (SEVERITY[level] < SEVERITY[threshold]) return;
+      if (!isEnabled(level)) return;
       const message = limiter.admit(level, name, text);
       if (message !== undefined) write(`${logLine({ level, logger: name, message }, clock.now(), format)}\n`);
     },
@@ -60,6 +62,11 @@ export function isJournalStream(
   file: { readonly dev: bigint; readonly ino: bigint } | undefined,
 ): boolean {
   return file !== undefined && stream === `${file.dev}:${file.ino}`;
+}
+
+/** Logs at level debug; the message is built only if that level is written. */
+export function logDebug(logger: Logger, message: () => string): void {
+  if (logger.isEnabled?.('debug') !== false) logger.log('debug', message());
 }
 
 /** A file's name may hold line ends or terminal commands; in a log they must not act. */

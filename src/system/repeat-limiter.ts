@@ -69,6 +69,7 @@ export function limitRepeats(logger: Logger, clock: Pick<Clock, 'monotonic'>): L
 
 function limited(logger: Logger, name: string, limiter: RepeatLimiter): Logger {
   return {
+    ...(logger.isEnabled && { isEnabled: level => logger.isEnabled?.(level) ?? true }),
     log(level, message) {
       const text = limiter.admit(level, name, message);
       if (text !== undefined) logger.log(level, text);

@@ -124,7 +124,7 @@ describe('filesync, what is delivered', function () {
       const config = await place.configure(folders({ rule: { path: 'day/{file.name}' } }));
       const daemon = place.start(['run', '-c', config]);
       // Each has been tried twice.
-      const failures = () => daemon.stderr.match(/will try again/g) ?? [];
+      const failures = () => daemon.stderr.match(/will retry/g) ?? [];
       await eventually(async () => failures().length >= 40);
       const { stderr } = await daemon.kill('SIGTERM');
       assert.doesNotMatch(stderr, /MaxListeners/);

@@ -97,7 +97,7 @@ describe('filesync, what has been done', function () {
       await sync(place, config);
       await put(place.path('data/inbox/1.bin'), sample(10_000, 0));
       await put(place.path('data/inbox/own.txt'), sample(10));
-      assert.match(await sync(place, config), /of no record: 1, such as inbox\/own\.txt/);
+      assert.match(await sync(place, config), /without a record: 1, such as inbox\/own\.txt/);
       assert.deepEqual(await filesBelow(place.path('data/inbox')), ['own.txt']);
     }));
 });

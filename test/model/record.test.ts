@@ -57,7 +57,7 @@ const events: readonly fc.Arbitrary<FileEvent>[] = [
     ...([{ type: 'Removed' }, { type: 'Evicted' }, { type: 'Retried' }, { type: 'Asked' }] as const),
     { type: 'Restarted' },
   ),
-  fc.record({ type: type('FetchFailed'), reason, outcome: fc.constantFrom('again', 'gave up', 'gone') }),
+  fc.record({ type: type('FetchFailed'), reason, outcome: fc.constantFrom('retry', 'failed', 'gone') }),
   fc.record({ type: fc.constantFrom('Mismatched' as const, 'CopyLost' as const), reason }),
   fc
     .tuple(digested, fc.subarray(['ftp', 'dav', 'web']))
@@ -72,9 +72,9 @@ const events: readonly fc.Arbitrary<FileEvent>[] = [
   })),
   fc.record({
     ...{ type: type('DeliveryFailed'), target: name, reason, unanswered: fc.boolean() },
-    outcome: fc.constantFrom('again', 'gave up'),
+    outcome: fc.constantFrom('retry', 'failed'),
   }),
-  fc.record({ type: type('RemovalFailed'), reason, outcome: fc.constantFrom('again', 'gave up') }),
+  fc.record({ type: type('RemovalFailed'), reason, outcome: fc.constantFrom('retry', 'failed') }),
   fc.record({
     type: type('Edited'),
     edit: fc.record(

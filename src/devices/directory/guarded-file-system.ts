@@ -3,7 +3,7 @@ import type { PathLike, Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Subject, type Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
-import { found } from '../../local/looks.js';
+import { statIfThere } from '../../local/name-lookup.js';
 import { OpenFile, type FileAccess } from '../../local/open-file.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { withDeadline } from '../../system/deadline.js';
@@ -101,7 +101,7 @@ export class GuardedFileSystem {
 
   /** The entry of any kind at the path; undefined if there is none. */
   found(path: PathLike, signal: AbortSignal): Promise<Stats | undefined> {
-    return this.do(() => found(path, this.local), { signal });
+    return this.do(() => statIfThere(path, this.local), { signal });
   }
 
   /** The handle with each of its methods guarded by `do`. */

@@ -21,7 +21,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   fc.record({ act: fc.constantFrom('fail', 'heal', 'settle', 'second') }),
 );
 
-describe('database: any changes, notes and failures', () => {
+describe('database: any changes, delayed writes and failures', () => {
   it('what memory holds is what is on disk after close', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -103,13 +103,13 @@ describe('database: opening what is not as it should be', () => {
     ['of schema 1, with a record that is none', '{"schema":1,"seq":1,"records":[{"id":"000000000001"}]}'],
     ['binary', '\u0000\u0000\u0000\u0000'],
   ] as const) {
-    it(`a snapshot that is ${title} is set aside, and the backup gives all`, async () => {
+    it(`a snapshot that is ${title} is quarantined, and the backup gives all`, async () => {
       await fill(1, 20, 3);
       await writeFile(path, content);
       assert.deepEqual(await records(), range(1, 20));
       assert.equal(await readFile(`${path}.${ASIDE}`, 'utf8'), content);
       const warnings = logger.messages('warn').join('\n');
-      assert.match(warnings, /filesync\.json is damaged .* set aside as .*filesync\.json\.corrupt-/);
+      assert.match(warnings, /filesync\.json is damaged .* moved to .*filesync\.json\.corrupt-/);
       assert.match(warnings, /backup/);
       assert.deepEqual(logger.messages('error'), []);
       logger.entries.length = 0;
@@ -132,7 +132,7 @@ describe('database: opening what is not as it should be', () => {
     assert.deepEqual(logger.messages('error'), []);
   });
 
-  it('without a usable backup the journal alone is used, and an error names what was set aside', async () => {
+  it('without a usable backup the journal alone is used, and an error names the quarantined files', async () => {
     await fill(1, 3);
     await writeFile(path, 'x');
     await writeFile(`${path}.bak`, 'y');

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { recordId } from '../../../src/record/identity.js';
 import { reasonOf, stateName, stateOf } from '../../../src/record/state.js';
 import { type FileRecord } from '../../../src/ports.js';
 import type { Rule } from '../../../src/rules/rule.js';
 import { checksumOf, sample } from '../../conformance/support.js';
 import { LateStore } from '../../fakes/late-store.js';
+import { camRecord } from '../../fakes/file-record.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 import { onBench, rule, type Bench, type BenchOptions } from './bench.js';
 
@@ -50,23 +50,14 @@ describe('What is deleted afterwards', () => {
     );
   });
 
-  const delivered = (changes: Partial<FileRecord> = {}): FileRecord => ({
-    id: recordId('cam', { path: 'a.ulg', size: A.length, modified: 1000 }),
-    device: 'cam',
-    path: 'a.ulg',
-    size: A.length,
-    modified: 1000,
-    source: { state: 'present' },
-    copy: { state: 'evicted' },
-    local: 'cam/a.ulg',
-    sha256: createHash('sha256').update(A).digest('hex'),
-    delivered: { at: 1, boot: 'earlier', up: 1, synced: true },
-    description: '',
-    targets: { ftp: { state: 'done', path: 'cam/a.ulg', verified: 'size' } },
-    foundAt: 1,
-    updatedAt: 1,
-    ...changes,
-  });
+  const delivered = (changes: Partial<FileRecord> = {}): FileRecord =>
+    camRecord(A.length, {
+      copy: { state: 'evicted' },
+      sha256: createHash('sha256').update(A).digest('hex'),
+      delivered: { at: 1, boot: 'earlier', up: 1, synced: true },
+      targets: { ftp: { state: 'done', path: 'cam/a.ulg', verified: 'size' } },
+      ...changes,
+    });
   const crc = { capabilities: { checksum: 'crc32-mavlink' } } as const;
 
   async function afterwards(

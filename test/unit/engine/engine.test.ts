@@ -4,12 +4,12 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
 import { FileSyncError } from '../../../src/errors.js';
-import { recordId } from '../../../src/record/identity.js';
 import { reasonOf, stateName, stateOf } from '../../../src/record/state.js';
 import { FileState, type FileRecord, type TargetCapabilities } from '../../../src/ports.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { sample, eventually } from '../../conformance/support.js';
 import { LateStore } from '../../fakes/late-store.js';
+import { camRecord } from '../../fakes/file-record.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeBench, onBench, rule, type Bench } from './bench.js';
@@ -148,7 +148,7 @@ describe('Engine, when things go wrong', () => {
     });
   });
 
-  it('fetches anew what arrived corrupt, and never passes it on', () =>
+  it('fetches again what arrived corrupt, and never passes it on', () =>
     onBench({ source: { capabilities: { checksum: 'crc32-mavlink' } } }, async bench => {
       bench.source.put('a.ulg', A);
       const checksum = bench.source.checksum.bind(bench.source);
@@ -253,22 +253,12 @@ describe('Engine, when things go wrong', () => {
 });
 
 describe('Engine, after a crash', () => {
-  const left = (changes: Partial<FileRecord>): FileRecord => ({
-    id: recordId('cam', { path: 'a.ulg', size: A.length, modified: 1000 }),
-    device: 'cam',
-    path: 'a.ulg',
-    size: A.length,
-    modified: 1000,
-    source: { state: 'present' },
-    copy: { state: 'whole' },
-    local: 'cam/a.ulg',
-    sha256: sha256(A),
-    description: '',
-    targets: { ftp: { state: 'pending' } },
-    foundAt: 1,
-    updatedAt: 1,
-    ...changes,
-  });
+  const left = (changes: Partial<FileRecord>): FileRecord =>
+    camRecord(A.length, {
+      copy: { state: 'whole' },
+      sha256: sha256(A),
+      ...changes,
+    });
 
   async function afterCrash(
     record: FileRecord,

@@ -8,6 +8,7 @@ import type { FileRecord } from '../../../src/ports.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { momentOf } from '../../../src/system/moment.js';
 import { eventually, sample } from '../../conformance/support.js';
+import { camRecord } from '../../fakes/file-record.js';
 import { MemorySource } from '../../fakes/memory-source.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
@@ -184,12 +185,7 @@ describe('The two seconds after disarming', () => {
 
 describe('A rule that has changed', () => {
   it('delivers nothing that it excludes by now', () => {
-    const record: FileRecord = {
-      ...{ id: '0123456789ab', device: 'cam', path: 'secret', size: A.length, modified: 1000 },
-      ...{ source: { state: 'present' }, copy: { state: 'none' } },
-      ...{ local: 'cam/secret', description: '', foundAt: 1, updatedAt: 1 },
-      targets: { ftp: { state: 'pending' } },
-    };
+    const record = camRecord(A.length, { path: 'secret', local: 'cam/secret' });
     const options = { store: new MemoryStore([record]), rules: [rule({ exclude: ['secret'] })] };
     return onBench(options, async bench => {
       bench.source.put('secret', A, 1000);

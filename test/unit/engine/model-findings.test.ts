@@ -85,6 +85,21 @@ describe('Engine, found by the model', () => {
     });
   });
 
+  it('keeps the local copy where a target that names no device reports a missing or corrupt file', async () => {
+    for (const kind of ['not-found', 'corrupt'] as const) {
+      const before = (operation: string) => {
+        if (operation === 'write') throw new FileSyncError(kind, 'it is broken there', { temporary: true });
+      };
+      await onBench({ targets: { ftp: { before } } }, async ({ engine, source, local, record }) => {
+        source.put('a.ulg', sample(100));
+        await engine.pass();
+        assert.deepEqual([source.reads.length, record('a.ulg')?.copy.state], [1, 'whole']);
+        assert.equal(record('a.ulg')?.targets.ftp?.reason, 'it is broken there');
+        assert.deepEqual(await local.stat('cam/a.ulg'), { size: 100 });
+      });
+    }
+  });
+
   it('still says why a file was given up when it is back', () => {
     const record = fileRecord(1, { source: { state: 'gone' }, givenUp: true, reason: 'check the link' });
     const now = { at: 1, boot: '1', up: 1, synced: true };
@@ -104,7 +119,7 @@ describe('Engine, found by the model', () => {
       bench.source.put('a.ulg', sample(100, 2), 1000);
       bench.target().availability.next({ available: true, reason: '', armed: false });
       await eventually(async () => bench.record('a.ulg')?.givenUp === true);
-      assert.match(bench.record('a.ulg')?.reason ?? '', /other bytes by now than those that web got/);
+      assert.match(bench.record('a.ulg')?.reason ?? '', /other bytes now than those that web got/);
       assert.deepEqual([bench.source.has('a.ulg'), bench.target().files.size], [true, 0]);
     });
   });

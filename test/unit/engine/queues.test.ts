@@ -32,7 +32,7 @@ const POLICY: RetryPolicy = { baseMs: 100, ceilingMs: 1000, maxTries: Infinity, 
 /** The queues on a real registry and real records; `run` stands for every worker. */
 function setup({ run, rules = [rule()], policy = {}, connections = 1 }: Options) {
   const clock = new VirtualClock();
-  const records = new Records(new MemoryStore(), clock);
+  const records = new Records(new MemoryStore(), clock, new RecordingLogger());
   const source = new MemorySource({ capabilities: { connections } });
   const ends: [string, Source | undefined, Target | undefined][] = [
     ['cam', source, undefined],
@@ -46,7 +46,8 @@ function setup({ run, rules = [rule()], policy = {}, connections = 1 }: Options)
     ...(from && { source: from }),
     ...(to && { target: to }),
   }));
-  const registry = new DeviceRegistry(devices, clock, new RecordingLogger());
+  const logger = new RecordingLogger();
+  const registry = new DeviceRegistry(devices, clock, logger);
   const failures: string[] = [];
   const worker: StepWorker = {
     run,
@@ -74,7 +75,8 @@ function setup({ run, rules = [rule()], policy = {}, connections = 1 }: Options)
     spaceNeeded: () => false,
     age: since => ageOf(since, momentOf(clock)),
   });
-  const tools = { records, registry, planner: new Planner(rules), workers, world, clock, random: () => 1 };
+  const planner = new Planner(rules);
+  const tools = { records, registry, planner, workers, world, clock, logger, random: () => 1 };
   const queues = new Queues({ ...tools, policy: { ...POLICY, ...policy } });
   registry.watch();
   queues.start();
@@ -86,7 +88,7 @@ function setup({ run, rules = [rule()], policy = {}, connections = 1 }: Options)
     records.apply(id, { type: 'Found', record });
     return id;
   };
-  return { queues, records, registry, clock, source, failures, find, state };
+  return { queues, records, registry, clock, logger, source, failures, find, state };
 }
 
 type Bench = ReturnType<typeof setup>;
@@ -214,7 +216,7 @@ describe('a newer file', () => {
   it('goes before an older transfer that would take long, which is no failure of that', async () => {
     const { begun, failures } = await preempted(1_000_000, time(9));
     assert.deepEqual(begun, ['long', 'other']);
-    assert.equal(failures[0], 'fetch 000000000001 cancelled again');
+    assert.equal(failures[0], 'fetch 000000000001 cancelled retry');
   });
   it('waits for one that is over soon', async () => {
     assert.deepEqual((await preempted(20_000, time(9))).begun, ['long']);
@@ -256,7 +258,7 @@ describe('what fails', () => {
     const { find, clock, failures, times } = failing(() => new FileSyncError('rejected', 'no'));
     find('a');
     await clock.advance(0);
-    assert.deepEqual([failures, times], [['fetch 000000000001 rejected gave up last'], [0]]);
+    assert.deepEqual([failures, times], [['fetch 000000000001 rejected failed last'], [0]]);
   });
 
   it('too often in one pass is left for the next one, whatever else changes, unless a person asks', async () => {
@@ -266,7 +268,7 @@ describe('what fails', () => {
     const id = find('a');
     await clock.advance(10_000);
     await queues.idle();
-    records.apply(id, { type: 'FetchFailed', reason: 'x', outcome: 'again' });
+    records.apply(id, { type: 'FetchFailed', reason: 'x', outcome: 'retry' });
     await clock.advance(10_000);
     assert.equal(failures.filter(one => one.endsWith('last')).length, 1);
     records.apply(id, { type: 'Retried' });
@@ -313,7 +315,7 @@ describe('a gate', () => {
     await scene.clock.advance(0);
     availability(scene).next({ ...here, armed: true });
     await scene.clock.advance(0);
-    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled again']);
+    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled retry']);
     availability(scene).next(here);
     scene.find('b');
     await scene.clock.advance(1_999);
@@ -366,7 +368,55 @@ describe('a forgotten file', () => {
     await scene.clock.advance(0);
     await scene.records.forget(id);
     await scene.clock.advance(0);
-    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled again']);
+    assert.deepEqual(scene.failures, ['fetch 000000000001 cancelled retry']);
     assert.equal(scene.queues.pending.value.total, 0);
+  });
+});
+
+describe('at level debug', () => {
+  it('a step is logged when it begins, fails, is attempted again and ends', async () => {
+    const { find, end, clock, logger } = staged();
+    find('a');
+    await clock.advance(0);
+    await end('a', new FileSyncError('timeout', 'no answer', { origin: 'source' }));
+    await clock.advance(100);
+    await end('a');
+    const step = 'fetch 000000000001 (cam:a)';
+    assert.deepEqual(
+      logger.messages('debug').filter(line => line.startsWith(step)),
+      [
+        `${step}: begun`,
+        `${step}: failed (timeout, source): no answer (will retry in 100 ms)`,
+        `${step}: begun`,
+        `${step}: ended after 0 ms`,
+      ],
+    );
+  });
+
+  it('a gate is logged when it closes, when its reason changes and when it opens', async () => {
+    const { find, clock, logger, source, queues, state } = staged();
+    source.availability.next({ available: true, armed: true, reason: 'here' });
+    find('a');
+    find('b');
+    await clock.advance(0);
+    state.paused = true;
+    queues.gatesChanged();
+    await clock.advance(0);
+    state.paused = false;
+    source.availability.next({ available: true, armed: false, reason: 'here' });
+    await clock.advance(2_000);
+    const gate = 'gate cam -> local (files of cam, while_armed: upload-only)';
+    assert.deepEqual(
+      logger.messages('debug').filter(line => /^gate|armed|quiet/.test(line)),
+      [
+        'cam: armed',
+        `${gate}: closed: the vehicle is armed`,
+        `${gate}: closed: paused`,
+        'cam: disarmed, quiet: 2000 ms',
+        `${gate}: closed: the vehicle has just been disarmed`,
+        'cam: the quiet time after disarming is over',
+        `${gate}: open`,
+      ],
+    );
   });
 });

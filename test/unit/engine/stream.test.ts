@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { FileSyncError } from '../../../src/errors.js';
-import { recordId } from '../../../src/record/identity.js';
 import { reasonOf, stateName, stateOf } from '../../../src/record/state.js';
 import { FileState, type FileRecord } from '../../../src/ports.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { eventually, sample } from '../../conformance/support.js';
+import { camRecord } from '../../fakes/file-record.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 import type { MemorySourceOptions } from '../../fakes/memory-source.js';
 import { makeBench, onBench, rule, type Bench, type BenchOptions } from './bench.js';
@@ -364,7 +364,7 @@ describe('Streams that are cut', () => {
       await eventually(async () => states(one)[0] === 'a.ulg FAILED');
       assert.match(
         reasonOf(one.record('a.ulg') as FileRecord),
-        /web: the source holds other bytes by now than those that ftp/,
+        /web: the source has other bytes now than those that ftp/,
       );
       assert.equal(one.target('web').files.size, 0);
     });
@@ -438,22 +438,12 @@ describe('Streams after a crash', () => {
       },
     ));
 
-  const left = (changes: Partial<FileRecord>): FileRecord => ({
-    id: recordId('cam', { path: 'a.ulg', size: A.length, modified: 1000 }),
-    device: 'cam',
-    path: 'a.ulg',
-    size: A.length,
-    modified: 1000,
-    source: { state: 'present' },
-    copy: { state: 'none' },
-    local: 'cam/a.ulg',
-    via: 'stream',
-    description: '',
-    targets: { ftp: { state: 'committing', path: 'cam/a.ulg' } },
-    foundAt: 1,
-    updatedAt: 1,
-    ...changes,
-  });
+  const left = (changes: Partial<FileRecord>): FileRecord =>
+    camRecord(A.length, {
+      via: 'stream',
+      targets: { ftp: { state: 'committing', path: 'cam/a.ulg' } },
+      ...changes,
+    });
   const blind = { stat: false, checksum: false, resume: false } as const;
   async function afterCrash(
     record: FileRecord,

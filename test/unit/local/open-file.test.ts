@@ -40,7 +40,7 @@ describe('OpenFile', () => {
       await file.write(Buffer.from('a'), 0, 1, 0);
       if (synced) await file.sync();
       await file.close();
-      const other = OpenFile.openAtOnce(path);
+      const other = OpenFile.openSync(path);
       await file.close();
       await other.stat();
       await other.close();
@@ -55,6 +55,6 @@ describe('OpenFile', () => {
     await using file = await OpenFile.open(path, O_RDONLY);
     await assert.rejects(file.write(Buffer.from('a'), 0, 1, 0), { code: 'EBADF' });
     await assert.rejects(file.truncate(0), { code: 'EINVAL' });
-    assert.throws(() => OpenFile.openAtOnce(`${path}.none`), { code: 'ENOENT' });
+    assert.throws(() => OpenFile.openSync(`${path}.none`), { code: 'ENOENT' });
   });
 });

@@ -109,7 +109,7 @@ describe('PartialFile', () => {
     assert.equal(Math.round((await stat(final)).mtimeMs), 1_700_000_000_123);
   });
 
-  it('begins anew when no record vouches for the part', async () => {
+  it('starts again when no record vouches for the part', async () => {
     await leftBehind(sample(30_000, 9), 0);
     await finishesFrom(await begin(), 0);
   });
@@ -128,7 +128,7 @@ describe('PartialFile', () => {
     await finishesFrom(await begin(await leftBehind(torn, 5_000), 'boot-2'), 5_000);
   });
 
-  it('begins anew when the part is shorter than what was synced, or gone', async () => {
+  it('starts again when the part is shorter than what was synced, or gone', async () => {
     await finishesFrom(await begin(await leftBehind(head, head.length + 1)), 0);
     await cleanUp();
     await finishesFrom(await begin({ boot: 'boot-1', synced: 5_000 }), 0);

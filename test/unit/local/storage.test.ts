@@ -220,33 +220,33 @@ describe('LocalStorage', () => {
       const synced: string[] = [];
       for (const [index, name] of ['', '2', '3'].entries()) {
         await store(LOCAL, sample(100, index));
-        const setAside = async () => assert.equal(await storage.setAside(LOCAL), `${LOCAL}.corrupt${name}`);
+        const setAside = async () => assert.equal(await storage.quarantine(LOCAL), `${LOCAL}.corrupt${name}`);
         await whileRecordingSyncs(setAside, path => synced.push(path));
         assert.ok((await readFile(join(root, `${LOCAL}.corrupt${name}`))).equals(sample(100, index)));
       }
       assert.deepEqual(synced, Array(3).fill(join(root, dirname(LOCAL))));
       assert.deepEqual((await folder()).length, 3);
-      await failsWith(() => storage.setAside(LOCAL), 'not-found');
+      await failsWith(() => storage.quarantine(LOCAL), 'not-found');
     });
 
     it('is dropped without touching any other', async () => {
       const others = ['log.ulg', 'log.ulg.corrupted', 'log.corrupt', 'og.ulg.corrupt'];
       for (const name of others) await store(join(dirname(LOCAL), name), bytes);
       for (const _ of '12') {
-        await storage.setAside(LOCAL);
+        await storage.quarantine(LOCAL);
         await store(LOCAL, bytes);
       }
       assert.equal((await folder()).length, 6);
-      await storage.dropAside(LOCAL);
-      await storage.dropAside(LOCAL);
-      await storage.dropAside('no/such/copy');
+      await storage.deleteQuarantined(LOCAL);
+      await storage.deleteQuarantined(LOCAL);
+      await storage.deleteQuarantined('no/such/copy');
       assert.deepEqual((await folder()).sort(), others.sort());
     });
 
     it('takes its empty folders along', async () => {
       await store(LOCAL, bytes);
-      await storage.setAside(LOCAL);
-      await storage.dropAside(LOCAL);
+      await storage.quarantine(LOCAL);
+      await storage.deleteQuarantined(LOCAL);
       assert.deepEqual(await readdir(root), []);
     });
 
@@ -254,9 +254,9 @@ describe('LocalStorage', () => {
       const name = `d/${'é'.repeat(127)}`;
       await store('d/x', bytes);
       await writeFile(join(root, name), bytes);
-      const aside = await storage.setAside(name);
+      const aside = await storage.quarantine(name);
       assert.deepEqual(await storage.stat(aside), { size: bytes.length });
-      await storage.dropAside(name);
+      await storage.deleteQuarantined(name);
       assert.deepEqual(await readdir(join(root, 'd')), ['x']);
     });
   });

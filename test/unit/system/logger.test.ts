@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LogLevel } from '../../../src/ports.js';
-import { createLogger, isJournalStream, type LogFormat } from '../../../src/system/logger.js';
+import { createLogger, isJournalStream, logDebug, type LogFormat } from '../../../src/system/logger.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -86,5 +87,22 @@ describe('logger', () => {
     for (const stream of ['8:9007199254740992', '9007199254740993', '', undefined])
       assert.equal(isJournalStream(stream, file), false);
     assert.equal(isJournalStream('8:1', undefined), false);
+  });
+});
+
+describe('logDebug', () => {
+  const messagesAt = (level: LogLevel) => {
+    const lines: string[] = [];
+    let built = 0;
+    const clock = new VirtualClock(0);
+    logDebug(createLogger({ write: line => lines.push(line), level, clock, name: 'n' }), () => `${++built}`);
+    return [lines.length, built];
+  };
+  it('writes the message at level debug', () => assert.deepEqual(messagesAt('debug'), [1, 1]));
+  it('builds no message that is not written', () => assert.deepEqual(messagesAt('info'), [0, 0]));
+  it('writes to a logger that does not report its level', () => {
+    const logger = new RecordingLogger();
+    logDebug(logger, () => 'hello');
+    assert.deepEqual(logger.messages('debug'), ['hello']);
   });
 });

@@ -76,7 +76,7 @@ describe('Local storage and records, at the start', () => {
       },
     ));
 
-  it('files of no record stay, and their number is said once', () =>
+  it('files without a record stay, and their number is logged once', () =>
     restarted(
       { rules: evicting },
       async ({ folder }) => {
@@ -86,9 +86,9 @@ describe('Local storage and records, at the start', () => {
           await put(join(folder, name), sample(10));
       },
       async ({ folder, logger }) => {
-        const said = logger.messages('info').filter(line => line.includes('of no record'));
+        const said = logger.messages('info').filter(line => line.includes('without a record'));
         assert.equal(said.length, 1);
-        assert.match(said[0] ?? '', / no record: 2, such as cam\//);
+        assert.match(said[0] ?? '', / without a record: 2, such as cam\//);
         assert.equal(existsSync(join(folder, 'cam/day/other.bin')), true);
       },
     ));

@@ -5,7 +5,7 @@ import { hasLocalCopy, isDelivered } from '../record/state.js';
 import { isCopyName } from './names.js';
 import type { LocalStorage } from './storage.js';
 
-export interface ReconciliationParts {
+export interface LocalCopyCheckParts {
   readonly records: Records;
   readonly local: LocalStorage;
   /** Names of the devices that files come from. */
@@ -13,17 +13,17 @@ export interface ReconciliationParts {
   readonly logger: Logger;
 }
 
-/** What is done once at the start, beside all other work. */
-export class Reconciliation {
-  readonly #parts: ReconciliationParts;
+/** Compares local copies and records once at the start, in parallel with all other work. */
+export class LocalCopyCheck {
+  readonly #parts: LocalCopyCheckParts;
 
-  constructor(parts: ReconciliationParts) {
+  constructor(parts: LocalCopyCheckParts) {
     this.#parts = parts;
   }
 
   /**
-   * Compares local storage with the records, which a power cut or a person may have parted: a copy that was removed and is
-   * there again is removed again, one that is gone is recorded as lost until it is back. Files of no record stay as they are.
+   * A power cut or a person may have caused differences: an evicted copy that is there again is removed again, a copy that is
+   * gone is recorded as lost until it is back. Files without a record are not changed.
    */
   async run(signal: AbortSignal): Promise<void> {
     try {
@@ -43,16 +43,16 @@ export class Reconciliation {
     const isBack = (record: FileRecord) => !hasLocalCopy(record) && files.get(record.local) === record.size;
     const back = [...records.all()].filter(record => isDelivered(record) && isBack(record));
     for (const { local } of records.all()) files.delete(local);
-    for (const { id } of back) await this.#putRight(id, signal);
-    for (const { id } of missing) await this.#noteMissing(id, signal);
+    for (const { id } of back) await this.#repair(id, signal);
+    for (const { id } of missing) await this.#recordMissing(id, signal);
     if (files.size > 0) for await (const { local } of records.archived()) files.delete(local);
     const [example] = files.keys();
     if (example === undefined) return;
-    const what = `local files of no record: ${files.size}, such as ${example}`;
-    logger.log('info', `${what}: they are left as they are`);
+    const what = `local files without a record: ${files.size}, such as ${example}`;
+    logger.log('info', `${what}: they are not changed`);
   }
 
-  /** Sizes by name, of what can be finished copies: the database's own files may lie beside the devices' folders. */
+  /** Sizes by name, of possible finished copies: the database's own files may be next to the devices' folders. */
   async #localFiles(signal: AbortSignal): Promise<Map<string, number>> {
     const { local, records, sources } = this.#parts;
     const folders = new Set(sources);
@@ -65,8 +65,8 @@ export class Reconciliation {
     return files;
   }
 
-  /** Another file of that size and name is somebody else's. */
-  async #putRight(id: string, signal: AbortSignal): Promise<void> {
+  /** A file of that name and size with another hash is not ours, and is not changed. */
+  async #repair(id: string, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     const { records, local, logger } = this.#parts;
     const before = records.get(id);
@@ -85,8 +85,8 @@ export class Reconciliation {
     return sha256 !== undefined && this.#parts.local.sameAs(local, size, sha256, signal);
   }
 
-  /** Not as if we had removed it: the disk of the copies may only be offline. */
-  async #noteMissing(id: string, signal: AbortSignal): Promise<void> {
+  /** Recorded as lost, not as evicted: the disk of the copies may only be offline. */
+  async #recordMissing(id: string, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     const { records, local } = this.#parts;
     const record = records.get(id);
@@ -97,5 +97,5 @@ export class Reconciliation {
   }
 }
 
-/** The first part of a local name: each device has a folder of its own. */
+/** The first part of a local name: each device has its own folder. */
 const folderOf = (local: string): string => local.slice(0, Math.max(0, local.indexOf('/')));

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { MinFree } from '../../../src/system/statfs.js';
-import { Room } from '../../../src/local/room.js';
+import { FreeSpace } from '../../../src/local/free-space.js';
 import { failsWith } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 
@@ -23,10 +23,10 @@ describe('room', () => {
   afterEach(() => cleanUp());
 
   it('is known before the folder is made', async () => {
-    const { free, total } = await new Room(folder).space();
+    const { free, total } = await new FreeSpace(folder).space();
     assert.ok(free > 0 && free <= total);
-    await new Room(folder).ensure(0);
-    await new Room(folder).ensure(1);
+    await new FreeSpace(folder).ensure(0);
+    await new FreeSpace(folder).ensure(1);
   });
 
   const impossible: [MinFree, string][] = [
@@ -35,9 +35,9 @@ describe('room', () => {
   ];
   for (const [minFree, words] of impossible) {
     it(`nothing is left where ${words} must stay free, and the message says so`, async () => {
-      const room = new Room(folder, minFree);
+      const room = new FreeSpace(folder, minFree);
       assert.equal((await room.space()).free, 0);
-      assert.equal((await room.space()).total, (await new Room(folder).space()).total);
+      assert.equal((await room.space()).total, (await new FreeSpace(folder).space()).total);
       await room.ensure(0);
       const { message, temporary } = await failsWith(() => room.ensure(2 * MB), 'no-space');
       const expected = `${folder}: the disk has 0 B free above \`min_free\` (${words}) and the file needs 2.1 MB: free 2.1 MB`;
@@ -48,7 +48,7 @@ describe('room', () => {
   }
 
   it('says how much space is missing, where, and what helps', async () => {
-    const { message } = await failsWith(() => new Room(folder).ensure(2 ** 60), 'no-space');
+    const { message } = await failsWith(() => new FreeSpace(folder).ensure(2 ** 60), 'no-space');
     assert.ok(message.startsWith(`${folder}: the disk has `));
     assert.match(
       message,
@@ -74,12 +74,12 @@ describe('room', () => {
     ];
     for (const [what, minFree, free] of table) {
       it(what, async () => {
-        assert.deepEqual(await new Room(folder, minFree).space(), { free: free * MB, total: 16 * MB });
+        assert.deepEqual(await new FreeSpace(folder, minFree).space(), { free: free * MB, total: 16 * MB });
       });
     }
 
     it('counts again what others write', async () => {
-      const room = new Room(folder, { bytes: 4 * MB });
+      const room = new FreeSpace(folder, { bytes: 4 * MB });
       await room.ensure(11 * MB);
       await writeFile(join(folder, 'theirs'), Buffer.alloc(10 * MB));
       await failsWith(() => room.ensure(3 * MB), 'no-space');

@@ -12,7 +12,7 @@ import { CrashDisk } from './crash-disk.js';
 const PATH = `/nowhere/${randomUUID()}.json`;
 const JOURNAL = `${PATH}.journal`;
 
-describe('database: notes', () => {
+describe('database: delayed writes', () => {
   let disk: CrashDisk;
   let logger: RecordingLogger;
   let clock: VirtualClock;
@@ -80,7 +80,7 @@ describe('database: notes', () => {
     await untilOnDisk(12);
   });
 
-  it('a change takes the notes of its record with it: nothing is written twice', async () => {
+  it('a change replaces the delayed writes of its record: nothing is written twice', async () => {
     const writes = journalWrites();
     store.note(record(11), 'soon');
     store.note(record(20, 2), 'soon');
@@ -113,7 +113,7 @@ describe('database: notes', () => {
     assert.deepEqual(await onDisk(), [10]);
   });
 
-  it('a snapshot takes all notes along', async () => {
+  it('a snapshot includes all delayed writes', async () => {
     await store.close();
     store = await open(disk.files(), 5);
     store.note(record(11));
@@ -142,7 +142,7 @@ describe('database: notes', () => {
       assert.equal(warnings.length, 1, warnings.join());
       assert.match(
         warnings[0] ?? '',
-        /notes cannot be written to the database .*attempted again.*: the disk is full/,
+        /changes cannot be written to the database .*retried.*: the disk is full/,
       );
       healDisk();
       await clock.advance(1000);
@@ -177,7 +177,7 @@ describe('database: notes', () => {
       await store.close();
       assert.match(
         logger.messages('warn').join(),
-        /notes cannot be written .*they are lost: the disk is full/,
+        /changes cannot be written .*they are lost: the disk is full/,
       );
       assert.deepEqual(await onDisk(), [10]);
     });
@@ -191,7 +191,7 @@ describe('database: notes', () => {
       store.changes.subscribe(change => reported.push(change));
     });
 
-    it('memory goes back to what was before the change; notes made since go with it', async () => {
+    it('memory is restored to the state before the change; later delayed writes are dropped', async () => {
       failWrites();
       const failed = failsWith(() => store.put(record(11)), 'no-space');
       store.note(record(12), 'soon');
@@ -220,7 +220,7 @@ describe('database: notes', () => {
       assert.deepEqual(await onDisk(), [11, 20]);
     });
 
-    it('a record that there was not before is gone, with its notes', async () => {
+    it('a new record is gone, with its delayed writes', async () => {
       failWrites();
       const failed = failsWith(() => store.put(record(20, 2)), 'no-space');
       store.note(fileRecord(2, { path: 'elsewhere' }), 'soon');

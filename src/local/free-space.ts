@@ -5,14 +5,14 @@ import { formatSize } from '../system/size.js';
 import { spaceOf, statfsNearest, type MinFree } from '../system/statfs.js';
 import { onDisk } from './disk-error.js';
 
-/** Bytes that may be fetched before what is free is counted again: what others write meanwhile is noticed in time. */
-const MAX_SPARE = 1024 * 1024;
+/** Bytes that may be fetched before the free space is measured again, because other programs write as well. */
+const MAX_SPARE_BYTES = 1024 * 1024;
 
-/** The space of the file system that holds the local copies, above what must stay free. */
-export class Room {
+/** The free space of the file system with the local copies, above `min_free`. */
+export class FreeSpace {
   readonly #folder: string;
   readonly #minFree: MinFree;
-  /** Bytes that were free when they were last counted, and that nobody has asked for since. */
+  /** Bytes that were free at the last measurement and have not been reserved since. */
   #spare = 0;
   #local = false;
 
@@ -22,25 +22,25 @@ export class Room {
     this.#minFree = minFree;
   }
 
-  /** The file system was this machine's kernel's own when it was last looked at. */
+  /** Whether the file system was a local one at the last measurement. */
   get local(): boolean {
     return this.#local;
   }
 
-  /** Bytes that this user may still write, never negative, and those of the whole file system. */
+  /** `free`: bytes that this user may still write, never negative; `total`: those of the whole file system. */
   async space(): Promise<Space> {
     const asked = () => statfsNearest(this.#folder);
-    const found = await onDisk(this.#folder, { operation: 'stat' }, asked);
+    const found = await onDisk(this.#folder, { operation: 'stat', origin: 'local' }, asked);
     this.#local = isLocalType(found);
     const { free, total } = spaceOf(found);
     return { free: Math.max(0, free - reserved(this.#minFree, total)), total };
   }
 
-  /** Rejects with `no-space` if `size` more bytes do not fit. Small files are not counted one by one. */
+  /** Rejects with `no-space` if `size` more bytes do not fit. Small files are not measured one by one. */
   async ensure(size: number): Promise<void> {
     if (size <= this.#spare) return void (this.#spare -= size);
     const { free } = await this.space();
-    this.#spare = Math.min(MAX_SPARE, Math.max(0, free - size));
+    this.#spare = Math.min(MAX_SPARE_BYTES, Math.max(0, free - size));
     if (free < size) throw this.#tooFull(free, size);
   }
 
@@ -49,9 +49,11 @@ export class Room {
     const limit = wordsOf(this.#minFree);
     const above = limit && ` above \`min_free\` (${limit})`;
     const lower = limit && 'lower `min_free`, ';
-    const cure = `free ${lacks} there, ${lower}let rules delete local copies (after: local), or set another \`local\``;
-    const message = `${this.#folder}: the disk has ${has} free${above} and the file needs ${needs}: ${cure}`;
-    return new FileSyncError('no-space', message, { operation: 'write', path: this.#folder });
+    const remedy = `free ${lacks} there, ${lower}let rules delete local copies (after: local), or set another \`local\``;
+    const message = `${this.#folder}: the disk has ${has} free${above} and the file needs ${needs}: ${remedy}`;
+    return new FileSyncError('no-space', message, {
+      ...{ operation: 'write', origin: 'local', path: this.#folder },
+    });
   }
 }
 

@@ -1,0 +1,106 @@
+import { toFileSyncError } from '../errors.js';
+import type { Clock, FileRecord, Logger } from '../ports.js';
+import type { CommitQueue } from './commit-queue.js';
+
+/** `later`: written with the record's next change; `soon`: written within a second. */
+export type WriteDelay = 'later' | 'soon';
+
+export interface DelayedWritesParts {
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly logger: Logger;
+  readonly commits: CommitQueue;
+  readonly get: (id: string) => FileRecord | undefined;
+  /** Names the database in messages. */
+  readonly path: string;
+}
+
+/** Leaves time for the write to end within a second. */
+const WRITE_DELAY_MS = 900;
+/** Records that are added to the commit queue together: as many as one commit takes. */
+const COMMIT_BATCH = 256;
+
+/**
+ * Records that are newer in memory than in the journal. The record is written as it is at that time. A write that fails changes
+ * nothing in memory, because no caller waits for it: it is reported once, and retried after the same delay.
+ */
+export class DelayedWrites {
+  readonly #parts: DelayedWritesParts;
+  readonly #waiting = new Map<string, WriteDelay>();
+  #timer: AbortController | undefined;
+  #failing = false;
+  #stopped = false;
+
+  constructor(parts: DelayedWritesParts) {
+    this.#parts = parts;
+  }
+
+  add(id: string, delay: WriteDelay): void {
+    if (delay === 'soon' || !this.#waiting.has(id)) this.#waiting.set(id, delay);
+    if (delay === 'soon') this.#startTimer();
+  }
+
+  /** Removes and returns the record's delay: a change that is being written replaces the delayed write. */
+  take(id: string): WriteDelay | undefined {
+    const delay = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return delay;
+  }
+
+  /** Restores the delay that `take` returned, whatever was added since. */
+  restore(id: string, delay: WriteDelay | undefined): void {
+    this.take(id);
+    if (delay) this.add(id, delay);
+  }
+
+  /** Ends the timer and writes all waiting records. Never rejects. */
+  async close(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.abort();
+    await this.#write([...this.#waiting.keys()]);
+  }
+
+  #startTimer(): void {
+    if (this.#timer || this.#stopped) return;
+    const timer = new AbortController();
+    this.#timer = timer;
+    this.#parts.clock.sleep(WRITE_DELAY_MS, timer.signal).then(
+      () => this.#onTimer(),
+      () => undefined,
+    );
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    const soon = [...this.#waiting].filter(([, delay]) => delay === 'soon');
+    void this.#write(soon.map(([id]) => id));
+  }
+
+  async #write(ids: readonly string[]): Promise<void> {
+    try {
+      for (let start = 0; start < ids.length; start += COMMIT_BATCH) {
+        await Promise.all(ids.slice(start, start + COMMIT_BATCH).map(id => this.#writeOne(id)));
+        this.#failing = false;
+      }
+    } catch (error) {
+      if (!this.#failing) this.#report(error);
+      this.#failing = true;
+    }
+  }
+
+  async #writeOne(id: string): Promise<void> {
+    const record = this.#parts.get(id);
+    const delay = this.take(id);
+    if (!record || !delay) return;
+    await this.#parts.commits.add({ put: record }, () => {
+      if (!this.#waiting.has(id)) this.add(id, delay);
+      return undefined;
+    });
+  }
+
+  #report(error: unknown): void {
+    const { logger, path } = this.#parts;
+    const why = toFileSyncError(error).message;
+    const then = this.#stopped ? 'they are lost' : 'they will be retried';
+    logger.log('warn', `changes cannot be written to the database ${path}, ${then}: ${why}`);
+  }
+}
