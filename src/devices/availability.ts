@@ -11,6 +11,7 @@ import {
 } from 'rxjs';
 import { toFileSyncError } from '../errors.js';
 import type { Availability, Clock } from '../ports.js';
+import { isSameAvailability } from '../system/availability.js';
 
 export interface PollOptions {
   readonly clock: Clock;
@@ -77,6 +78,3 @@ async function ask(probe: Probe, signal: AbortSignal): Promise<Availability> {
     return { available: false, reason, armed: false, ...(kind === 'config' && { misconfigured: true }) };
   }
 }
-
-const isSameAvailability = (a: Availability, b: Availability): boolean =>
-  a.available === b.available && a.reason === b.reason && a.armed === b.armed;

@@ -2,6 +2,7 @@ import type { LocalStorage } from './storage.js';
 import { holdsSameBytes } from './verification.js';
 import type { FileRecord, Source, SourceFile } from '../ports.js';
 import type { Records } from '../record/records.js';
+import { compareNaturally } from '../system/natural-order.js';
 
 /** A source that has just been listed completely. */
 export interface Medium {
@@ -45,5 +46,5 @@ export async function holdsOtherFiles({
 
 function isNewer(a: FileRecord, b: FileRecord): boolean {
   if (a.foundAt !== b.foundAt) return a.foundAt > b.foundAt;
-  return a.path.localeCompare(b.path, 'en', { numeric: true }) > 0;
+  return compareNaturally(a.path, b.path) > 0;
 }

@@ -15,7 +15,7 @@ const MAX_NAME_BYTES = MAX_PART_BYTES - PART_SUFFIX.length - 2 * 13;
 const MAX_CORRUPT_BYTES = MAX_PART_BYTES - CORRUPT_SUFFIX.length - 4;
 
 /** Names that Windows and FAT reserve for devices, with or without an extension. */
-const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
+const RESERVED = /^(?:con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(?=\.|$)/i;
 /** Characters that some file system forbids, and lone surrogates, which UTF-8 cannot encode. */
 const HOSTILE = /\p{Cc}|\p{Cs}|[<>:"|?*\\/]/gu;
 /** Looks like one of our escapes: escaped itself, so that different names stay different. */

@@ -1,5 +1,6 @@
 import { FileSyncError, throwIfAborted } from '../errors.js';
 import type { SourceFile } from '../ports.js';
+import { compareNaturally } from '../system/natural-order.js';
 import type { Listing, ListingEnd, RemoteEntry } from './listing.js';
 
 /** How folders are listed. Paths are relative to the source's root, which is ''. */
@@ -21,8 +22,6 @@ interface Known {
 const MAX_PARENTS = 8;
 /** Folders changed last that are checked for changes again. */
 const MAX_RECENT = 2;
-
-const byName = new Intl.Collator('en', { numeric: true });
 
 /**
  * The folders of a vehicle and their entries at the last listing. Most are of past days and do not change any more. Each
@@ -157,7 +156,7 @@ const foldersIn = (sizes: Known['sizes']): string[] =>
 /** The last folder of the listing and the last one by name: counters and dates go up, file systems fill gaps. */
 function newestOf(names: readonly string[]): string[] {
   const last = names.at(-1);
-  const greatest = names.reduce((one, other) => (byName.compare(one, other) < 0 ? other : one));
+  const greatest = names.reduce((one, other) => (compareNaturally(one, other) < 0 ? other : one));
   return last === undefined ? [] : [last, greatest];
 }
 

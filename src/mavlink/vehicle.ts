@@ -14,6 +14,7 @@ import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-paylo
 import { Link, type Transport } from './link.js';
 import { FileTransferProtocol, Heartbeat } from './messages.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
+import { isSameAvailability } from '../system/availability.js';
 
 // MAVLink's numbers (common message set).
 const TYPE_ONBOARD_CONTROLLER = 18;
@@ -59,7 +60,7 @@ export class Vehicle {
       receive: bytes => this.#receive(bytes),
       changed: trouble => this.#linkChanged(trouble),
     });
-    const changes = this.#states.pipe(distinctUntilChanged(isSame));
+    const changes = this.#states.pipe(distinctUntilChanged(isSameAvailability));
     this.availability = new Observable(subscriber => {
       this.#open();
       return changes.subscribe(subscriber);
@@ -185,6 +186,3 @@ const OUR_HEARTBEAT = Heartbeat.encode({
   systemStatus: STATE_ACTIVE,
   mavlinkVersion: MAVLINK_VERSION,
 });
-
-const isSame = (a: Availability, b: Availability): boolean =>
-  a.available === b.available && a.reason === b.reason && a.armed === b.armed;

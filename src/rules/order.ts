@@ -1,4 +1,5 @@
 import type { FileRecord } from '../ports.js';
+import { naturalKey } from '../system/natural-order.js';
 import type { Order } from './rule.js';
 
 /** The position of a file's step in a queue; see `compareRanks`. */
@@ -12,9 +13,6 @@ export interface Rank {
   readonly name: string;
   readonly descending: boolean;
 }
-
-/** Digits of a number in a name that are compared by value. */
-const MAX_DIGITS = 16;
 
 /** Newest: by the time of the file, or of finding it; of files found together, the one whose name comes last. */
 export function rankIn(kind: number, record: FileRecord | undefined, order: Order): Rank {
@@ -34,7 +32,3 @@ export function compareRanks(a: Rank, b: Rank): number {
   if (difference !== 0 || a.name === b.name) return difference;
   return (a.name < b.name ? -1 : 1) * (a.descending ? -1 : 1);
 }
-
-/** An `Intl.Collator` orders so as well, but costs 3 MB of memory. */
-const naturalKey = (path: string): string =>
-  path.replace(/\d+/g, digits => digits.replace(/^0+(?=\d)/, '').padStart(MAX_DIGITS, '0'));

@@ -16,6 +16,7 @@ import type { Availability, Clock } from '../../ports.js';
 import { after } from '../../system/rx.js';
 import { LATCHED, type Graph } from '../graph.js';
 import { stateType, type StateMessage } from './interfaces.js';
+import { isSameAvailability } from '../../system/availability.js';
 
 /** ms without a message after which MAVROS counts as offline: with a vehicle it publishes its state every second. */
 const SILENCE_TIMEOUT_MS = 10_000;
@@ -38,7 +39,7 @@ export class MavrosState {
     this.availability = this.#messages().pipe(
       startWith(undefined),
       switchMap(message => this.#availabilityOf(message)),
-      distinctUntilChanged(isSame),
+      distinctUntilChanged(isSameAvailability),
       takeUntil(ended(this.#closing.signal)),
       share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: true }),
     );
@@ -92,9 +93,6 @@ export class MavrosState {
 }
 
 const offline = (reason: string): Availability => ({ available: false, reason, armed: false });
-
-const isSame = (a: Availability, b: Availability): boolean =>
-  a.available === b.available && a.reason === b.reason && a.armed === b.armed;
 
 const ended = (signal: AbortSignal) =>
   new Observable<void>(subscriber => {

@@ -54,7 +54,8 @@ describe('documents', () => {
       'CONTRIBUTING.md',
       'CHANGELOG.rst',
     ]) {
-      const isProse = (line: string) => line.length > MAX_PROSE && !/^(?: {4}|\s*[|<>]|\S+$)|https?:/.test(line);
+      const isProse = (line: string) =>
+        line.length > MAX_PROSE && !/^(?: {4}|\s*[|<>]|\S+$)|https?:/.test(line);
       const lines = (await readFile(file, 'utf8')).replace(/^```[^]*?^```/gm, '').split('\n');
       long.push(...lines.filter(isProse).map(line => `${file}: ${line}`));
     }
