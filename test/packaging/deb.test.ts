@@ -15,7 +15,7 @@ const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 function whyNot(): string {
   const hasProgram = (name: string) => PATH.split(delimiter).some(folder => exists(join(folder, name)));
   const missing = ['dpkg-deb', 'debootstrap', 'unshare'].filter(name => !hasProgram(name));
-  if (process.env['FILESYNC_PACKAGING'] !== '1') return ': skipped, runs with FILESYNC_PACKAGING=1 only';
+  if (process.env['FILESYNC_PACKAGING'] !== '1') return ': skipped';
   if (missing.length > 0) return `: skipped, this machine has no ${missing.join(', ')}`;
   return process.getuid?.() === 0 ? '' : ': skipped, it needs root';
 }
@@ -31,7 +31,7 @@ function exists(path: string): boolean {
 
 const skipped = whyNot();
 
-describe(`Debian package${skipped}`, function () {
+describe(`Debian package (runs only with FILESYNC_PACKAGING=1)${skipped}`, function () {
   this.timeout(MAX_TEST_MS);
   let folder: string;
   let remove: () => Promise<void>;
