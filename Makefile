@@ -5,7 +5,7 @@ SHELL := /bin/bash
 STAMPS := .stamps
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench deb clean
 
 demo: dist/main.js
 	node dist/main.js demo
@@ -19,6 +19,10 @@ check: dist/main.js
 
 bench: dist/main.js
 	npm run --silent bench
+
+# A Debian package in build/deb. ARCH=arm64 builds for another machine; NODE=22 puts that Node into the package.
+deb: dist/main.js
+	@ARCH=$(ARCH) NODE=$(NODE) packaging/deb.sh
 
 dist/main.js: $(STAMPS)/packages $(SOURCES) tsconfig.json scripts/bundle.ts
 	npm run --silent build

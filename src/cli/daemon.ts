@@ -1,19 +1,23 @@
+import { map } from 'rxjs';
 import type { Config } from '../config/config.js';
 import type { Admin } from '../control/admin.js';
 import { serveControl } from '../control/server.js';
 import { controlSocket } from '../control/socket.js';
+import type { DeviceStatus } from '../engine/devices.js';
 import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
 import { untilAborted } from '../system/deadline.js';
+import { oneLine } from '../system/logger.js';
+import { reportToServiceManager } from '../system/service-manager.js';
 import { misconfiguration } from './misconfiguration.js';
+import type { Shell } from './shell.js';
 
-export interface DaemonParts {
+export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   readonly engine: Engine;
   readonly config: Pick<Config, 'file' | 'database'>;
   /** Serves commands over the socket. */
   readonly admin: Admin;
   readonly logger: Logger;
-  readonly stopped: AbortSignal;
 }
 
 /**
@@ -25,15 +29,24 @@ export async function workUntilStopped({
   config,
   admin,
   logger,
-  stopped,
+  ...shell
 }: DaemonParts): Promise<void> {
   try {
     await using _control = await serveControl(controlSocket(config.database), admin);
     logger.log('info', `working with ${config.file}`);
     await engine.start();
-    await untilAborted(stopped, misconfiguration(engine.devices));
+    const verdicts = engine.devices.pipe(map(verdictOn));
+    using _reports = reportToServiceManager({ ...shell, logger, verdicts });
+    await untilAborted(shell.stopped, misconfiguration(engine.devices));
     logger.log('info', 'stopping');
   } finally {
     await engine.stop();
   }
+}
+
+/** One line: how many devices are available, and why the others are not. */
+export function verdictOn(devices: readonly DeviceStatus[]): string {
+  const offline = devices.filter(({ available }) => !available);
+  const count = `${devices.length - offline.length} of ${devices.length} devices available`;
+  return oneLine([count, ...offline.map(({ name, reason }) => `${name}: ${reason}`)].join('; '));
 }

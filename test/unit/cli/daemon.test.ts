@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workUntilStopped } from '../../../src/cli/daemon.js';
 import { StoreAdmin } from '../../../src/control/store-admin.js';
+import { systemClock } from '../../../src/system/clock.js';
 import { failsWith } from '../../conformance/support.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 import { makeBench, type Bench } from '../engine/bench.js';
@@ -25,7 +26,8 @@ async function refusal(prepare: (bench: Bench) => { readonly database?: string }
   const config = { file: 'filesync.yaml', database };
   const admin = new StoreAdmin(engine.records, engine);
   const stopped = new AbortController().signal;
-  const error = await workUntilStopped({ engine, config, admin, logger, stopped }).then(
+  const shell = { env: {}, clock: systemClock, stopped };
+  const error = await workUntilStopped({ ...shell, engine, config, admin, logger }).then(
     () => assert.fail('the daemon has ended without an error'),
     (thrown: Error) => thrown,
   );
