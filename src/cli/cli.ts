@@ -35,11 +35,16 @@ export async function cli(shell: Shell): Promise<number> {
     return await runUntilStopped(chosen.command, args, session.shell);
   } catch (thrown) {
     if (wasCut(shell.stopped, thrown)) return signalExitCode(shell.stopped);
-    const error = toFileSyncError(thrown);
+    const error = isBadUsage(thrown) ? badUsage(thrown.message) : toFileSyncError(thrown);
     report(session.shell, 'error', error.message);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
   }
 }
+
+const badUsage = (message: string) => new FileSyncError('config', `${message}\nSee: filesync --help`);
+
+/** yargs throws an error of its own where an option lacks its value. */
+const isBadUsage = (thrown: unknown): thrown is Error => thrown instanceof Error && thrown.name === 'YError';
 
 /** Only the node accepts ROS arguments. */
 function programArguments(argv: readonly string[]): readonly string[] {
@@ -58,7 +63,7 @@ function base(shell: Shell): Argv {
     .wrap(Math.min(110, shell.columns))
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new FileSyncError('config', `${message ?? 'bad usage'}\nSee: filesync --help`);
+      throw error ?? badUsage(message ?? 'bad usage');
     });
 }
 

@@ -153,6 +153,8 @@ export class Queues {
   }
 
   #requested(id: string): void {
+    const { device, path } = this.#parts.records.get(id) ?? { device: '', path: '' };
+    this.#parts.logger.log('info', `${device}:${path}: a person has asked for it, next attempt now`);
     for (const entry of this.#backlog.of(id)) {
       entry.failures = undefined;
       this.#revive(entry);

@@ -32,9 +32,13 @@ export class RepeatLimiter {
     this.#clock = clock;
   }
 
-  /** The message to write, with `(repeated N times)` if there were occurrences since its last line; undefined: suppressed. */
+  /**
+   * What is logged at level info are events: each of them counts, also when it reads like an earlier one.
+   * Returns the message to write, with `(repeated N times)` if there were occurrences since its
+   * last line; undefined: suppressed.
+   */
   admit(level: LogLevel, logger: string, message: string): string | undefined {
-    if (level === 'debug') return message;
+    if (level === 'debug' || level === 'info') return message;
     const now = this.#clock.monotonic();
     const repeats = this.#seen(`${level} ${logger}: ${message}`, now);
     if (now < repeats.until) {

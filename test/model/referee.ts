@@ -28,6 +28,8 @@ export class Referee {
   readonly violations: string[] = [];
   /** What of each record is certainly on disk. */
   readonly durable = new Map<string, FileRecord>();
+  /** Records that move from the database to the archive now. */
+  readonly archiving = new Set<string>();
   /** The record that a person is changing now. */
   editing: string | undefined;
   /** When this process saw the vehicle disarmed. */
@@ -53,6 +55,7 @@ export class Referee {
   // ---- the database
 
   changed({ id, record, previous }: Change): void {
+    if (!record && this.archiving.has(id)) return;
     // One that could not be forgotten comes back as it was.
     if (record?.source.state === 'present' && !previous) this.#found(record);
     for (const [name, { state }] of Object.entries(previous?.targets ?? {})) {

@@ -264,8 +264,15 @@ export class World {
         referee.durable.delete(id);
       },
       archive: async (ids: readonly string[]) => {
+        for (const id of ids) referee.archiving.add(id);
         await store.archive(ids);
-        for (const id of ids) referee.durable.delete(id);
+        const archived = new Set<string>();
+        for await (const { id } of store.archived()) archived.add(id);
+        for (const id of ids.filter(one => !store.get(one))) {
+          referee.demand(archived.has(id), `${id} is neither in the database nor in the archive`);
+          referee.durable.delete(id);
+        }
+        referee.archiving.clear();
       },
     };
   }

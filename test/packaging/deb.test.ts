@@ -156,10 +156,13 @@ describe(`Debian package (runs only with FILESYNC_PACKAGING=1)${skipped}`, funct
     await succeeds(inside('test -e /etc/filesync/filesync.yaml && test -d /var/lib/filesync/data'));
   });
 
-  it('leaves nothing when it is purged, except its user', async () => {
-    await succeeds(inside('dpkg --purge filesync'));
+  it('removes its own state when it is purged, but no flight log', async () => {
+    const [log, database] = ['/var/lib/filesync/data/flight.ulg', '/var/lib/filesync/filesync.json'];
+    await succeeds(
+      inside(`touch ${log} ${database} && dpkg --purge filesync && test -e ${log} && ! test -e ${database}`),
+    );
     const find =
-      'find / -xdev -name "*filesync*" ! -path "/proc/*" ! -path "/var/log/*" ! -name filesync.deb';
+      'find / -xdev -name "*filesync*" ! -path "/proc/*" ! -path "/var/log/*" ! -path "/var/lib/filesync*" ! -name filesync.deb';
     assert.equal(await succeeds(inside(find)), '');
   });
 });
