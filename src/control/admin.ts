@@ -28,12 +28,6 @@ export interface EditResult {
   readonly refused: readonly { readonly id: string; readonly reason: string }[];
 }
 
-/** Ids of files, and of those that still wait. */
-export interface AdoptResult {
-  readonly adopted: readonly string[];
-  readonly left: readonly string[];
-}
-
 /** Queries and edits of the database, the same with and without a daemon. */
 export interface Admin {
   status(): Promise<Status>;

@@ -197,7 +197,7 @@ describe('filesync, the command line', function () {
         assert.equal(retry.code, 1);
         assert.match(retry.stdout, new RegExp(`${first.id} will be tried again`));
         assert.match(retry.stderr, /nothing: no such file/);
-        // What is forgotten and still there would be found anew.
+        // What is forgotten and still there would be found again.
         await rename(place.path('inbox', second.path), place.path(second.path));
         const forget = await place.run(['forget', '-c', config, second.id]);
         assert.equal(forget.code, 0, forget.stderr);

@@ -34,7 +34,7 @@ export class VirtualClock implements Clock {
     return this.#boots.toString(16).padStart(8, '0');
   }
 
-  /** Another boot begins: its monotonic time starts anew, and the wall clock goes on unless it is told otherwise. */
+  /** Another boot begins: its monotonic time starts at 0, and the wall clock goes on unless `wall` sets it. */
   reboot(wall = this.#wall): void {
     this.#boots++;
     this.#bootedAt = this.#monotonic;

@@ -49,7 +49,7 @@ export type Act =
       readonly how: 'kill' | 'stop' | 'reboot' | 'power cut';
       readonly rules: readonly Rule[] | undefined;
       readonly downtime: number;
-      readonly wall: 'goes on' | 'begins anew';
+      readonly wall: 'goes on' | 'restarts';
     };
 
 export interface Step {
@@ -196,7 +196,7 @@ const acts = (settle: number): fc.Arbitrary<Act> =>
           { weight: 1, arbitrary: rulesOf(settle) },
         ),
         downtime: fc.constantFrom(0, 0, 5_000, 7_200_000),
-        wall: fc.constantFrom('goes on', 'begins anew'),
+        wall: fc.constantFrom('goes on', 'restarts'),
       }),
     },
   );
@@ -346,7 +346,7 @@ async function restart(world: World, { how, rules, downtime, wall }: Extract<Act
   if (how === 'stop') await world.stop();
   if (how === 'reboot' || how === 'power cut')
     await world.reboot(how === 'power cut', wall === 'goes on' ? world.clock.now() : 0);
-  if (wall === 'begins anew' && how !== 'kill' && how !== 'stop') world.clock.synchronised = false;
+  if (wall === 'restarts' && how !== 'kill' && how !== 'stop') world.clock.synchronised = false;
   await world.sleep(downtime);
   await world.start(rules ?? world.rules);
 }

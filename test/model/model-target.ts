@@ -26,7 +26,7 @@ export interface Held {
   readonly from: string;
 }
 
-/** What a server holds, whoever asks. */
+/** The files on a server, apart from any connection to it. */
 export class Shelf {
   /** Finished files, by path; of a server that gives them no names, by number. */
   readonly files = new Map<string, Held>();

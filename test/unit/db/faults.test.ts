@@ -203,7 +203,7 @@ describe('database: a disk that fails', () => {
       });
     }
 
-    it('a snapshot that is deleted meanwhile is made anew, and the backup still leads to everything', async () => {
+    it('a snapshot that is deleted meanwhile is made again, and the backup still leads to everything', async () => {
       await change(4, 40);
       await compacted();
       await store.close();

@@ -227,7 +227,7 @@ describe('Streams that are cut', () => {
       bench => assertResumed(bench, 2.5 * MIB),
     ));
 
-  it('begin anew at a target that cannot go on', () => {
+  it('begin again at a target that cannot go on', () => {
     const web = { capabilities: { resume: false }, before: cutOnce('write', 2.5 * MIB) };
     return onBench({ rules: [stream], source: { piece }, targets: { ftp: web } }, async bench => {
       bench.source.put('a.ulg', BIG);
@@ -292,7 +292,7 @@ describe('Streams that are cut', () => {
       arrived(bench, A, 'ftp', `cam/a~${bench.record('a.ulg')?.id}.ulg`);
     }));
 
-  it('begin anew when what passed is not what the source holds, and nothing of it becomes visible', () => {
+  it('begin again when what passed is not what the source holds, and nothing of it becomes visible', () => {
     const visible: number[] = [];
     const bench: { now?: Bench } = {};
     const before = (operation: string) =>
@@ -424,7 +424,7 @@ describe('Streams after a crash', () => {
     });
   });
 
-  it('begin anew at a target that cannot prove what it holds', () =>
+  it('begin again at a target that cannot prove what it holds', () =>
     inNextProcess(
       { rules: [stream], targets: { ftp: { capabilities: { checksum: false } } } },
       undefined,

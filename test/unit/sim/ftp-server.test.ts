@@ -89,7 +89,7 @@ describe('simulated PX4', () => {
     );
 
     it(
-      'bring a large reply anew',
+      'bring a large reply again',
       onServer(PX4, FILES, async ({ asker }) => {
         await asker.open(A);
         await asker.ask(Opcode.READ_FILE, { size: 239, sequence: 65535 });
