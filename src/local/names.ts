@@ -66,10 +66,6 @@ const join = (folder: string, name: string): string => `${folder}/${name}`;
 export const corruptName = (name: string, count: number): string =>
   corruptStem(name) + (count > 1 ? count : '');
 
-/** Whether `name` is such a name of the copy. */
-export const isCorruptNameOf = (name: string, copy: string): boolean =>
-  name.startsWith(corruptStem(copy)) && /^\d*$/.test(name.slice(corruptStem(copy).length));
-
 /** Whether a finished copy may have that name, in any folder: unfinished and quarantined copies have other suffixes. */
 export const isCopyName = (name: string): boolean => !LIKE_OURS.test(name);
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { open, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { FileSyncError, type ErrorDetails } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
@@ -11,7 +11,7 @@ import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
 import { fileBytes } from './file-bytes.js';
 import { filesBelow, type LocalFile } from './files-below.js';
 import { Folders, renameIfFree, syncFolder } from './folders.js';
-import { corruptName, isCorruptNameOf, PART_SUFFIX } from './names.js';
+import { corruptName, PART_SUFFIX } from './names.js';
 import { statIfThere } from './name-lookup.js';
 import { OpenFile, type FileAccess } from './open-file.js';
 import { PartialFile } from './partial-file.js';
@@ -146,17 +146,6 @@ export class LocalStorage {
         const name = join(dirname(local), corruptName(basename(local), count));
         if (await renameIfFree(path, this.#absolute(name), this.#freeSpace.local)) return name;
       }
-    });
-  }
-
-  /** Removes the quarantined copies of that name. */
-  async deleteQuarantined(local: string): Promise<void> {
-    const path = this.#absolute(local);
-    const folder = dirname(path);
-    await onDisk(path, ours('remove'), async () => {
-      const names = (await unless(GONE, readdir(folder))) ?? [];
-      for (const name of names.filter(name => isCorruptNameOf(name, basename(local))))
-        await this.#unlink(join(folder, name));
     });
   }
 

@@ -229,35 +229,12 @@ describe('LocalStorage', () => {
       await failsWith(() => storage.quarantine(LOCAL), 'not-found');
     });
 
-    it('is dropped without touching any other', async () => {
-      const others = ['log.ulg', 'log.ulg.corrupted', 'log.corrupt', 'og.ulg.corrupt'];
-      for (const name of others) await store(join(dirname(LOCAL), name), bytes);
-      for (const _ of '12') {
-        await storage.quarantine(LOCAL);
-        await store(LOCAL, bytes);
-      }
-      assert.equal((await folder()).length, 6);
-      await storage.deleteQuarantined(LOCAL);
-      await storage.deleteQuarantined(LOCAL);
-      await storage.deleteQuarantined('no/such/copy');
-      assert.deepEqual((await folder()).sort(), others.sort());
-    });
-
-    it('takes its empty folders along', async () => {
-      await store(LOCAL, bytes);
-      await storage.quarantine(LOCAL);
-      await storage.deleteQuarantined(LOCAL);
-      assert.deepEqual(await readdir(root), []);
-    });
-
     it('may have a name as long as a name can be', async () => {
       const name = `d/${'é'.repeat(127)}`;
       await store('d/x', bytes);
       await writeFile(join(root, name), bytes);
       const aside = await storage.quarantine(name);
       assert.deepEqual(await storage.stat(aside), { size: bytes.length });
-      await storage.deleteQuarantined(name);
-      assert.deepEqual(await readdir(join(root, 'd')), ['x']);
     });
   });
 
