@@ -163,13 +163,17 @@ export class Vehicle {
     this.#publish();
   }
 
-  /** Replies to other clients on the same link are ignored. */
+  /**
+   * Replies to other clients on the same link are ignored. The id 0 addresses all: PX4 before 1.11 sends every reply to
+   * component 0, and the channel finds its own by sequence number, opcode, session and offset.
+   */
   #ftp({ system, component, payload }: Frame): void {
     const { target } = this.#monitor;
     if (system !== target?.system || component !== target.component) return;
     const { targetSystem, targetComponent, payload: content } = FileTransferProtocol.decode(payload);
-    const ours = targetSystem === this.#system && targetComponent === this.#options.componentId;
-    if (ours) this.#ftpListener(decodeFtpPayload(content));
+    const ours = [0, this.#system].includes(targetSystem);
+    if (ours && [0, this.#options.componentId].includes(targetComponent))
+      this.#ftpListener(decodeFtpPayload(content));
   }
 
   #publish(): void {

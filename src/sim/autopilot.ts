@@ -185,7 +185,9 @@ export class Autopilot implements Sim {
     const id = `${keyOf(from)}/${system}/${component}`;
     const known = this.#requesters.get(id);
     if (known) return known;
-    const target = { targetNetwork: 0, targetSystem: system, targetComponent: component };
+    const { toAllComponents } = this.#personality.replies;
+    const targetComponent = toAllComponents ? 0 : component;
+    const target = { targetNetwork: 0, targetSystem: system, targetComponent };
     const requester = {
       id,
       send: (reply: FtpPayload) => this.#network.send(framed(reply, target), from),

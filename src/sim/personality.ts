@@ -47,6 +47,8 @@ export interface ReplyRules {
   readonly stickyErrno: boolean;
   /** Whether an ACK (else a NAK) repeats the request's offset; else it carries 0. */
   repeatsOffset(opcode: number, acknowledged: boolean): boolean;
+  /** Replies go to component 0, which is all of them, as those of PX4 before 1.11. */
+  readonly toAllComponents?: boolean;
   readonly unknownCommand: FtpErrorCode;
   readonly unknown: ReadonlySet<number>;
 }
