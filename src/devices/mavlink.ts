@@ -11,6 +11,8 @@ const DEFAULT_COMPONENT = 194;
 /** Requests: twice the number that fills 8 Mbit/s at a round trip of 225 ms. */
 const DEFAULT_MAX_IN_FLIGHT = 2048;
 
+const DEFAULT_MAX_FILES = 1_000_000;
+
 const mavlinkId = () => z.int().min(1).max(255);
 
 const linkUrl = () =>
@@ -55,6 +57,11 @@ export const vehicleOptions = {
     .max(8192)
     .default(DEFAULT_MAX_IN_FLIGHT)
     .describe('read requests in flight at most; 1 requests one packet at a time'),
+  max_files: z
+    .int()
+    .min(1)
+    .default(DEFAULT_MAX_FILES)
+    .describe('files and folders that are listed at most; a listing that exceeds it is reported'),
 };
 
 const options = z.object({

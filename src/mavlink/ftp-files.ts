@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Availability } from '../ports.js';
 import type { FtpClient } from './ftp-client.js';
-import { endsAlike, listFolder, type Listing, type ListingEnd, type Skipped } from './listing.js';
+import { endsAlike, listFolder, type Listing, type ListingEnd, type ListingScope } from './listing.js';
 import type { ReadStrategy } from './read-strategy.js';
 import { RemoteFile } from './remote-file.js';
 import type { OpenFile, RemoteFiles } from './remote-source.js';
@@ -31,8 +31,8 @@ export class FtpFiles implements RemoteFiles {
     return this.#vehicle.ready(signal);
   }
 
-  list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing> {
-    return listFolder(this.#client, folder, skipped, signal);
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
+    return listFolder(this.#client, folder, scope, signal);
   }
 
   endsAlike(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import { FileSyncError } from '../errors.js';
 import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile } from '../ports.js';
-import type { Listing, ListingEnd, Skipped } from './listing.js';
+import type { Listing, ListingEnd, ListingScope } from './listing.js';
 import { Operations } from './operations.js';
 import { changed } from './remote-file.js';
 import { RemoteRoot } from './remote-root.js';
@@ -21,8 +21,8 @@ export interface RemoteFiles {
   readonly availability: Observable<Availability>;
   /** Resolves when the vehicle is online and rejects when it is offline. */
   ready(signal: AbortSignal): Promise<void>;
-  /** The entries directly in a folder. Names that cannot be requested are left out. */
-  list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing>;
+  /** The entries directly in a folder, without those that the scope is told of. */
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing>;
   /** Whether a folder still ends as it did, by one request. */
   endsAlike?(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
   open(path: string, signal: AbortSignal): Promise<OpenFile>;
@@ -37,6 +37,8 @@ export interface RemoteSourceOptions {
   readonly device: string;
   /** Folder on the vehicle. */
   readonly root: string;
+  /** Files and folders that a listing may show at most. */
+  readonly maxFiles: number;
   readonly logger: Logger;
 }
 
@@ -56,13 +58,16 @@ export class RemoteSource implements Source {
   readonly #tree: RemoteTree;
   readonly #warned = new Set<string>();
 
-  constructor({ device, root, logger }: RemoteSourceOptions, files: RemoteFiles) {
+  constructor({ device, root, maxFiles, logger }: RemoteSourceOptions, files: RemoteFiles) {
     this.#files = files;
     this.#logger = logger;
     this.#operations = new Operations(device, signal => files.ready(signal));
     this.#root = new RemoteRoot(root);
     this.#tree = new RemoteTree({
-      list: (folder, asked) => this.#listed(folder, asked),
+      maxFiles,
+      skipped: this.#skipped,
+      shown: folder => this.#root.of(folder),
+      list: (folder, scope, asked) => this.#listed(folder, scope, asked),
       endsAlike: async (folder, end, asked) => files.endsAlike?.(this.#root.of(folder), end, asked) ?? false,
     });
     this.availability = files.availability;
@@ -101,9 +106,9 @@ export class RemoteSource implements Source {
     await this.#files.close();
   }
 
-  async #listed(folder: string, signal: AbortSignal): Promise<Listing> {
+  async #listed(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
     try {
-      return await this.#files.list(this.#root.of(folder), this.#skipped, signal);
+      return await this.#files.list(this.#root.of(folder), scope, signal);
     } catch (error) {
       throw isMissing(error) ? this.#root.missing(folder, error) : error;
     }

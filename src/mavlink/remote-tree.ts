@@ -1,12 +1,19 @@
 import { FileSyncError, throwIfAborted } from '../errors.js';
 import type { SourceFile } from '../ports.js';
 import { compareNaturally } from '../system/natural-order.js';
-import type { Listing, ListingEnd, RemoteEntry } from './listing.js';
+import type { Listing, ListingEnd, ListingScope, RemoteEntry } from './listing.js';
+import { ListingLimits } from './listing-limits.js';
 
 /** How folders are listed. Paths are relative to the source's root, which is ''. */
 export interface FolderReader {
+  /** Files and folders that a listing may show at most. */
+  readonly maxFiles: number;
+  /** The folder as the vehicle names it, for messages. */
+  readonly shown: (folder: string) => string;
+  /** Reports a name that cannot be requested. */
+  readonly skipped: (why: string) => void;
   /** All entries directly in the folder. */
-  list(folder: string, signal: AbortSignal): Promise<Listing>;
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing>;
   /** Whether a folder still ends as it did, by one request; if not, it is listed again. */
   endsAlike(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
 }
@@ -40,13 +47,15 @@ export class RemoteTree {
     this.#reader = reader;
   }
 
-  /** Everything below the root. */
+  /** Everything below the root. What cannot be read is left out, and named by the error (`denied`) at the end. */
   async *files(signal: AbortSignal): AsyncGenerator<SourceFile, void> {
     this.#known = new Map();
     const found = new Map<string, Known>();
-    yield* this.#below('', found, signal);
+    const limits = this.#limits();
+    yield* this.#below('', found, limits, signal);
     this.#known = found;
     this.#stale.clear();
+    limits.unreadable.throwIfAny();
   }
 
   /**
@@ -59,8 +68,9 @@ export class RemoteTree {
     this.#known = new Map();
     const folders = await this.#changed(known, unsettled.map(folderOf), signal);
     const files: SourceFile[] = [];
+    const limits = this.#limits();
     for (const folder of folders) {
-      const now = await this.#listAgain(folder, known, signal);
+      const now = await this.#listAgain(folder, known, limits, signal);
       if (!now) return undefined;
       files.push(...now);
     }
@@ -78,16 +88,33 @@ export class RemoteTree {
   async *#below(
     folder: string,
     found: Map<string, Known>,
+    limits: ListingLimits,
     signal: AbortSignal,
   ): AsyncGenerator<SourceFile, void> {
-    const { entries, end } = await this.#reader.list(folder, signal);
+    const { entries, end } = await this.#list(folder, limits, signal);
     found.set(folder, { sizes: new Map(entries.map(sizeByName)), end });
     for (const { kind, name, size } of entries) {
       throwIfAborted(signal);
       if (kind === 'file') yield { path: below(folder, name), size };
     }
     for (const { kind, name } of entries)
-      if (kind === 'folder') yield* this.#below(below(folder, name), found, signal);
+      if (kind === 'folder' && !limits.exceeded)
+        yield* this.#below(below(folder, name), found, limits, signal);
+  }
+
+  #limits(): ListingLimits {
+    const { maxFiles, shown, skipped } = this.#reader;
+    return new ListingLimits({ maxFiles, shown, skipped });
+  }
+
+  /** The listing of a folder within the limits; empty for a folder that cannot be read, which is reported. */
+  async #list(folder: string, limits: ListingLimits, signal: AbortSignal): Promise<Listing> {
+    try {
+      return limits.taken(folder, await this.#reader.list(folder, limits.scope, signal));
+    } catch (error) {
+      if (folder === '' || !limits.isUnreadable(folder, error)) throw error;
+      return { entries: [] };
+    }
   }
 
   /** The folders that must be listed again, found with one request. */
@@ -119,10 +146,11 @@ export class RemoteTree {
   async #listAgain(
     folder: string,
     known: Map<string, Known>,
+    limits: ListingLimits,
     signal: AbortSignal,
   ): Promise<SourceFile[] | undefined> {
     const before = known.get(folder)?.sizes;
-    const listing = await orMissing(this.#reader.list(folder, signal), undefined);
+    const listing = await orMissing(this.#list(folder, limits, signal), undefined);
     if (!before || !listing) return undefined;
     const now = new Map(listing.entries.map(sizeByName));
     if ([...before.keys()].some(name => !now.has(name))) return undefined;
@@ -131,7 +159,7 @@ export class RemoteTree {
     this.#note(folder, before, now);
     const files = listing.entries.filter(({ kind }) => kind === 'file');
     const added = foldersIn(now).filter(name => !before.has(name));
-    const inside = added.map(name => this.#below(below(folder, name), known, signal));
+    const inside = added.map(name => this.#below(below(folder, name), known, limits, signal));
     return [
       ...files.map(({ name, size }) => ({ path: below(folder, name), size })),
       ...(await gathered(inside)),

@@ -81,6 +81,7 @@ describe('The options of a mavlink device', () => {
       root: '/fs/microsd/log',
       component_id: 194,
       max_in_flight: 2048,
+      max_files: 1_000_000,
     });
   });
 
