@@ -35,7 +35,7 @@ export interface Posted {
 }
 
 /** What the channel needs of a vehicle. */
-export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence'>;
+export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence' | 'othersHeardAt'>;
 
 /** A request without a reply yet. */
 interface Exchange {
@@ -81,6 +81,21 @@ export class FtpChannel {
   /** Aborted when no request will be answered any more. */
   get closed(): AbortSignal {
     return this.#vehicle.closed;
+  }
+
+  /** Monotonic ms. */
+  get now(): number {
+    return this.#clock.monotonic();
+  }
+
+  /** Monotonic ms of the last file transfer message to another client that was heard; -Infinity: none. */
+  get othersHeardAt(): number {
+    return this.#vehicle.othersHeardAt;
+  }
+
+  /** Resolves after `ms`; rejects with `cancelled` promptly after the abort or the vehicle's close. */
+  rest(ms: number, signal: AbortSignal): Promise<void> {
+    return this.#clock.sleep(ms, AbortSignal.any([signal, this.#vehicle.closed]));
   }
 
   /** Sends a request once. Every reply is handed over, doubled ones too, until `forget`. */

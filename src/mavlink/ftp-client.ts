@@ -8,6 +8,11 @@ import { contentOf, FtpErrorCode, MAX_DATA, Opcode, opcodeName, type FtpPayload 
 const REQUEST_TIMEOUT_MS = 10_000;
 /** The same for the end of a session: closing must be quick. */
 const TERMINATE_TIMEOUT_MS = 1_000;
+/**
+ * ms without any request of ours after which a vehicle has closed a session that nobody uses, one after the other: PX4 10 s
+ * (30 s from 1.18), ArduPilot 20 s, and a margin. Each request of any client, a refused open too, begins the time again.
+ */
+const IDLE_LIMITS_MS = [10_500, 30_500] as const;
 /** Bytes a ms that a slow SD card reads while the vehicle computes a checksum. */
 const MIN_CARD_BYTES_PER_MS = 100;
 
@@ -70,15 +75,15 @@ export class FtpClient {
     }
   }
 
-  /** Opens for reading. A leftover session of this program is closed first; those of other programs are not touched. */
+  /**
+   * Opens for reading. While the vehicle has no session left, one of this program may be the reason: the vehicle gets the
+   * time to close that by itself. Only then, and once, all sessions are reset: a reset ends the transfers of other programs.
+   */
   async open(path: string, signal: AbortSignal): Promise<OpenedFile> {
     try {
       return await this.#open(path, signal).catch(async (error: unknown) => {
         if (!this.#leftover || !mayBeOccupied(error)) throw error;
-        await this.#ask({ opcode: Opcode.RESET_SESSIONS }, signal);
-        this.#debug('reset all sessions: ok');
-        this.#leftover = false;
-        return this.#open(path, signal);
+        return this.#openLater(path, error, signal);
       });
     } catch (error) {
       throw toFtpError(error, path);
@@ -91,6 +96,7 @@ export class FtpClient {
       return contentOf(await this.#ask({ opcode: Opcode.READ_FILE, session, offset, size }, signal));
     } catch (error) {
       if (isNak(error, FtpErrorCode.EOF)) return new Uint8Array(0);
+      if (isNak(error, ...SESSION_LOST)) this.#leftover = false;
       throw error;
     }
   }
@@ -150,6 +156,27 @@ export class FtpClient {
     }
   }
 
+  async #openLater(path: string, refused: unknown, signal: AbortSignal): Promise<OpenedFile> {
+    const begun = this.#channel.now;
+    for (const ms of IDLE_LIMITS_MS) {
+      this.#logger.log(
+        'info',
+        `the vehicle has no file transfer session left: waiting ${ms / 1000} s for one`,
+      );
+      await this.#channel.rest(ms, signal);
+      try {
+        return await this.#open(path, signal);
+      } catch (error) {
+        if (!mayBeOccupied(error)) throw error;
+      }
+    }
+    this.#leftover = false;
+    if (this.#channel.othersHeardAt >= begun) throw refused;
+    await this.#ask({ opcode: Opcode.RESET_SESSIONS }, signal);
+    this.#debug('reset all sessions: ok');
+    return this.#open(path, signal);
+  }
+
   async #open(path: string, signal: AbortSignal): Promise<OpenedFile> {
     const before = this.#leftover;
     this.#leftover = true;
@@ -206,6 +233,9 @@ export class FtpClient {
     await this.terminate(session);
   }
 }
+
+/** NAKs to a read that say that the session is not open any more; the second one is ArduPilot's. */
+export const SESSION_LOST = [FtpErrorCode.INVALID_SESSION, FtpErrorCode.FILE_NOT_FOUND] as const;
 
 /** ArduPilot sends FAIL or INVALID_SESSION where PX4 sends NO_SESSIONS_AVAILABLE. */
 function mayBeOccupied(error: unknown): boolean {

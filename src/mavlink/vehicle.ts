@@ -48,6 +48,7 @@ export class Vehicle {
   readonly #decoder = new FrameDecoder();
   readonly #states = new ReplaySubject<Availability>(1);
   readonly #closing = new AbortController();
+  #othersHeardAt = -Infinity;
   #ftpListener: (payload: FtpPayload) => void = () => undefined;
   #beating: Promise<void> | undefined;
   #sequence = 0;
@@ -109,6 +110,11 @@ export class Vehicle {
   /** Sets the listener for the autopilot's file transfer messages to this program. */
   onFtp(listener: (payload: FtpPayload) => void): void {
     this.#ftpListener = listener;
+  }
+
+  /** Monotonic ms of the last file transfer message of the vehicle to another client; -Infinity: none was heard. */
+  get othersHeardAt(): number {
+    return this.#othersHeardAt;
   }
 
   /** Ends everything; a second call does nothing. */
@@ -174,6 +180,7 @@ export class Vehicle {
     const ours = [0, this.#system].includes(targetSystem);
     if (ours && [0, this.#options.componentId].includes(targetComponent))
       this.#ftpListener(decodeFtpPayload(content));
+    else this.#othersHeardAt = this.#options.clock.monotonic();
   }
 
   #publish(): void {

@@ -17,7 +17,7 @@ export interface HeartbeatFields {
 }
 
 export interface SessionRules {
-  /** One table for the link, and the id is always 0; else each requester chooses its own ids. */
+  /** One table and one file position for the link, and the id is always 0; else each requester chooses its own ids. */
   readonly shared: boolean;
   readonly limit: number;
   /** ms without activity after which a session is closed. */

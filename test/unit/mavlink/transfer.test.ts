@@ -154,25 +154,6 @@ describe('File transfer with a vehicle that misbehaves', () => {
     await failsWith(() => read(), 'changed');
   });
 
-  it('frees the session that a killed predecessor left, once', async () => {
-    vehicle.opened = '/log/old.ulg';
-    assert.deepEqual(await read(), Buffer.from(LOG));
-    assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 1);
-  });
-
-  it('frees the session that it opened itself when the answer to that was lost', async () => {
-    await read();
-    vehicle.keepsReply = false;
-    const sequences = new Set<number>();
-    misbehave(Opcode.OPEN_FILE_RO, ({ sequence }) => {
-      const isLost = sequences.size === 0;
-      sequences.add(sequence);
-      return isLost ? [] : undefined;
-    });
-    assert.deepEqual(await read(), Buffer.from(LOG));
-    assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 1);
-  });
-
   it('does not close the sessions of others', async () => {
     await read();
     vehicle.opened = '/log/ground-station.ulg';
