@@ -81,6 +81,8 @@ export const mavlink = defineDevice({
   source: async (options, context) => {
     const { transportTo } = await import('../mavlink/transport.js');
     const { sourceOn } = await import('./mavlink/factory.js');
-    return sourceOn(transportTo(options.url, context.clock), options, context);
+    const { clock, logger } = context;
+    const transport = transportTo(options.url, { clock, logger, system: options.target_system });
+    return sourceOn(transport, options, context);
   },
 });

@@ -178,10 +178,17 @@ export class FtpChannel {
     };
   }
 
-  #receive(reply: FtpPayload): void {
-    if (this.#burst && isOfBurst(reply, this.#burst.request)) return this.#burst.answer(reply);
+  /** Whether it is the answer to a request. */
+  #receive(reply: FtpPayload): boolean {
+    const exchange =
+      this.#burst && isOfBurst(reply, this.#burst.request) ? this.#burst : this.#exchangeOf(reply);
+    exchange?.answer(reply);
+    return exchange !== undefined;
+  }
+
+  #exchangeOf(reply: FtpPayload): Exchange | undefined {
     const exchange = this.#exchanges.get(reply.sequence);
-    if (exchange && answers(reply, exchange.request)) exchange.answer(reply);
+    return exchange && answers(reply, exchange.request) ? exchange : undefined;
   }
 }
 

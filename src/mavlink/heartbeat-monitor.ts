@@ -13,6 +13,12 @@ const AUTOPILOTS: Readonly<Record<number, string>> = { 3: 'ArduPilot', 12: 'PX4'
 /** ms without a heartbeat after which the vehicle counts as offline. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 
+/** Whether a heartbeat is that of an autopilot, not of a ground station, a camera or another computer. */
+export function isAutopilot({ payload }: Frame): boolean {
+  const { type, autopilot } = Heartbeat.decode(payload);
+  return autopilot !== AUTOPILOT_INVALID && type !== TYPE_GCS;
+}
+
 /** The autopilot that gets the requests. */
 export interface Target {
   readonly system: number;
@@ -64,9 +70,15 @@ export class HeartbeatMonitor {
     this.#trouble = trouble;
   }
 
-  heartbeat({ payload, system, component }: Frame): void {
-    const { type, autopilot, baseMode } = Heartbeat.decode(payload);
-    if (autopilot === AUTOPILOT_INVALID || type === TYPE_GCS) return;
+  /** The target does not answer, and another one may be heard on the link. */
+  release(): void {
+    this.#target = undefined;
+  }
+
+  heartbeat(frame: Frame): void {
+    const { payload, system, component } = frame;
+    const { autopilot, baseMode } = Heartbeat.decode(payload);
+    if (!isAutopilot(frame)) return;
     if (!this.#isOurs(system, component)) return;
     this.#target = { system, component, autopilot };
     this.#since = this.#clock.monotonic();

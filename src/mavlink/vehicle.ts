@@ -24,6 +24,8 @@ const MAVLINK_VERSION = 3;
 
 /** ms between heartbeats of this program, and between two checks of the vehicle's. */
 const HEARTBEAT_INTERVAL_MS = 1_000;
+/** Requests without an answer after which another sender of heartbeats is tried, if there is one. */
+const MAX_UNANSWERED = 3;
 /** System id of this program until the vehicle's is known. */
 const DEFAULT_SYSTEM = 1;
 
@@ -49,7 +51,9 @@ export class Vehicle {
   readonly #states = new ReplaySubject<Availability>(1);
   readonly #closing = new AbortController();
   #othersHeardAt = -Infinity;
-  #ftpListener: (payload: FtpPayload) => void = () => undefined;
+  #ftpListener: (payload: FtpPayload) => boolean = () => false;
+  /** Requests without an answer since the other end of the link was chosen. */
+  #unanswered = 0;
   #beating: Promise<void> | undefined;
   #sequence = 0;
 
@@ -96,6 +100,7 @@ export class Vehicle {
 
   /** The payload is lost while the vehicle is not known. */
   sendFtp(payload: FtpPayload): void {
+    this.#doubt();
     const { target } = this.#monitor;
     if (!target) return;
     const message = FileTransferProtocol.encode({
@@ -107,8 +112,11 @@ export class Vehicle {
     this.#send(FileTransferProtocol.id, message);
   }
 
-  /** Sets the listener for the autopilot's file transfer messages to this program. */
-  onFtp(listener: (payload: FtpPayload) => void): void {
+  /**
+   * Sets the listener for the autopilot's file transfer messages to this program. It returns whether the message is the
+   * answer to a request: whoever answers is the vehicle.
+   */
+  onFtp(listener: (payload: FtpPayload) => boolean): void {
     this.#ftpListener = listener;
   }
 
@@ -179,8 +187,21 @@ export class Vehicle {
     const { targetSystem, targetComponent, payload: content } = FileTransferProtocol.decode(payload);
     const ours = [0, this.#system].includes(targetSystem);
     if (ours && [0, this.#options.componentId].includes(targetComponent))
-      this.#ftpListener(decodeFtpPayload(content));
+      this.#answered(this.#ftpListener(decodeFtpPayload(content)));
     else this.#othersHeardAt = this.#options.clock.monotonic();
+  }
+
+  #answered(isAnswer: boolean): void {
+    if (!isAnswer) return;
+    if (this.#unanswered > 0) this.#link.confirm();
+    this.#unanswered = 0;
+  }
+
+  /** A heartbeat is easily forged: who sends one and answers nothing gives way to another sender. */
+  #doubt(): void {
+    if (++this.#unanswered <= MAX_UNANSWERED || !this.#link.doubt()) return;
+    this.#unanswered = 0;
+    this.#monitor.release();
   }
 
   #publish(): void {

@@ -5,7 +5,7 @@ import type { Clock, Logger } from '../ports.js';
 import type { Requester } from './exchange.js';
 import type { Folder } from './folder.js';
 import { FtpServer } from './ftp-server.js';
-import { COMPONENT, SYSTEM, type Address, type Network, type Outgoing } from './network.js';
+import { COMPONENT, type Address, type Network, type Outgoing } from './network.js';
 import type { Personality } from './personality.js';
 import type { FileTraffic } from './traffic.js';
 
@@ -177,7 +177,7 @@ export class Autopilot implements Sim {
 
   #receiveFtp(frame: Frame, from: Address): void {
     const message = FileTransferProtocol.decode(frame.payload);
-    if (!isForUs(message)) return;
+    if (!this.#isForUs(message)) return;
     this.#server.receive(decodeFtpPayload(message.payload), this.#requester(frame, from));
   }
 
@@ -206,9 +206,15 @@ export class Autopilot implements Sim {
     if (ahead > MAX_AHEAD_MS) await this.#clock.sleep(ahead, this.#closing.signal).catch(() => undefined);
   }
 
+  /** The id 0 addresses all. */
+  #isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
+    const { targetSystem, targetComponent } = target;
+    return [0, this.#network.system].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);
+  }
+
   #receiveCommand({ payload, system, component }: Frame, from: Address): void {
     const message = CommandLong.decode(payload);
-    if (!isForUs(message)) return;
+    if (!this.#isForUs(message)) return;
     const { command, param1 } = message;
     const known = command === CMD_COMPONENT_ARM_DISARM;
     if (known) this.arm(param1 >= 0.5);
@@ -228,9 +234,3 @@ function framed(
 }
 
 const keyOf = ({ host, port }: Address) => `${host}:${port}`;
-
-/** The id 0 addresses all. */
-function isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
-  const { targetSystem, targetComponent } = target;
-  return [0, SYSTEM].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);
-}
