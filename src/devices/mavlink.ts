@@ -36,8 +36,10 @@ export const vehicleOptions = {
     .refine(path => !path.split('/').includes('..'), 'must not contain ".."')
     .transform(path => posix.join(path, '.').replace(/(?<=.)\/$/, ''))
     .meta({ title: 'path on the vehicle' })
-    .default('/fs/microsd/log')
-    .describe('folder on the vehicle; PX4: /fs/microsd/log, ArduPilot: /APM/LOGS'),
+    .optional()
+    .describe(
+      'folder on the vehicle (default: the log folder of its autopilot; PX4: /fs/microsd/log, ArduPilot: /APM/LOGS)',
+    ),
   system_id: mavlinkId()
     .optional()
     .describe("our own MAVLink system id (default: the vehicle's, as for a computer on board)"),

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { FileSyncError } from '../errors.js';
-import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile } from '../ports.js';
+import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile, Space } from '../ports.js';
 import type { Listing, ListingEnd, ListingScope } from './listing.js';
 import { Operations } from './operations.js';
 import { changed } from './remote-file.js';
@@ -19,6 +19,8 @@ export interface OpenFile {
 /** The files of a vehicle over one protocol. Paths are the vehicle's; a missing file or folder rejects with `not-found`. */
 export interface RemoteFiles {
   readonly availability: Observable<Availability>;
+  /** The name of the autopilot, once that is known. */
+  readonly autopilot?: string | undefined;
   /** Resolves when the vehicle is online and rejects when it is offline. */
   ready(signal: AbortSignal): Promise<void>;
   /** The entries directly in a folder, without those that the scope is told of. */
@@ -29,14 +31,16 @@ export interface RemoteFiles {
   /** CRC-32 as CalcFileCRC32 defines it, of a file of `size` bytes. */
   checksum(path: string, size: number, signal: AbortSignal): Promise<number>;
   remove(path: string, signal: AbortSignal): Promise<void>;
+  /** Of its SD card. Rejects with `unsupported` if the vehicle does not report that. */
+  space?(signal: AbortSignal): Promise<Space>;
   close(): Promise<void>;
 }
 
 export interface RemoteSourceOptions {
   /** For messages. */
   readonly device: string;
-  /** Folder on the vehicle. */
-  readonly root: string;
+  /** Folder on the vehicle; undefined: the log folder of its autopilot. */
+  readonly root: string | undefined;
   /** Files and folders that a listing may show at most. */
   readonly maxFiles: number;
   readonly logger: Logger;
@@ -51,6 +55,7 @@ export class RemoteSource implements Source {
     remove: true,
   } as const;
   readonly availability: Observable<Availability>;
+  readonly space?: NonNullable<Source['space']>;
   readonly #files: RemoteFiles;
   readonly #logger: Logger;
   readonly #operations: Operations;
@@ -61,8 +66,11 @@ export class RemoteSource implements Source {
   constructor({ device, root, maxFiles, logger }: RemoteSourceOptions, files: RemoteFiles) {
     this.#files = files;
     this.#logger = logger;
-    this.#operations = new Operations(device, signal => files.ready(signal));
+    this.#operations = new Operations(device, signal => this.#ready(signal));
     this.#root = new RemoteRoot(root);
+    const space = files.space?.bind(files);
+    const online = new Operations(device, signal => files.ready(signal));
+    if (space) this.space = signal => online.run({ operation: 'stat' }, signal, () => space(signal));
     this.#tree = new RemoteTree({
       maxFiles,
       skipped: this.#skipped,
@@ -106,11 +114,20 @@ export class RemoteSource implements Source {
     await this.#files.close();
   }
 
+  async #ready(signal: AbortSignal): Promise<void> {
+    await this.#files.ready(signal);
+    const scope = { skipped: () => undefined, unreadable: () => undefined, entriesLeft: 0 };
+    await this.#root.locate(this.#files.autopilot, async folder => {
+      const { entries } = await this.#files.list(folder, scope, signal);
+      return entries.length > 0;
+    });
+  }
+
   async #listed(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
     try {
       return await this.#files.list(this.#root.of(folder), scope, signal);
     } catch (error) {
-      throw isMissing(error) ? this.#root.missing(folder, error) : error;
+      throw isMissing(error) ? this.#root.missing(folder, error, this.#files.autopilot) : error;
     }
   }
 

@@ -12,7 +12,16 @@ import type { Availability, Clock } from '../ports.js';
 import { encodeFrame, FrameDecoder, type Frame } from './frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-payload.js';
 import { Link, type Transport } from './link.js';
-import { FileTransferProtocol, Heartbeat } from './messages.js';
+import {
+  AutopilotVersion,
+  FileTransferProtocol,
+  Heartbeat,
+  type Fields,
+  type MessageType,
+  type Values,
+} from './messages.js';
+import { MessageRequests } from './message-requests.js';
+import { versionText } from './version-text.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
 import { isSameAvailability } from '../system/availability.js';
 
@@ -54,8 +63,11 @@ export class Vehicle {
   #ftpListener: (payload: FtpPayload) => boolean = () => false;
   /** Requests without an answer since the other end of the link was chosen. */
   #unanswered = 0;
+  readonly #requests: MessageRequests;
   #beating: Promise<void> | undefined;
   #sequence = 0;
+  /** The version has been asked for since the vehicle came online. */
+  #versionAsked = false;
 
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
@@ -64,6 +76,13 @@ export class Vehicle {
     this.#link = new Link(transport, clock, {
       receive: bytes => this.#receive(bytes),
       changed: trouble => this.#linkChanged(trouble),
+    });
+    this.#requests = new MessageRequests({
+      clock,
+      closed: this.#closing.signal,
+      armed: () => this.#monitor.armed,
+      target: () => this.#monitor.target,
+      send: (messageId, payload) => this.#send(messageId, payload),
     });
     const changes = this.#states.pipe(distinctUntilChanged(isSameAvailability));
     this.availability = new Observable(subscriber => {
@@ -96,6 +115,16 @@ export class Vehicle {
     throwIfAborted(signal);
     throwIfAborted(this.closed);
     if (this.absence) throw this.absence;
+  }
+
+  /** Which autopilot it is, where its log folder is known. */
+  get autopilot(): string | undefined {
+    return this.#monitor.autopilot;
+  }
+
+  /** A message that the vehicle sends on request; undefined while it is armed, or if it does not send it. */
+  query<F extends Fields>(type: MessageType<F>, signal: AbortSignal): Promise<Values<F> | undefined> {
+    return this.#requests.request(type, signal);
   }
 
   /** The payload is lost while the vehicle is not known. */
@@ -169,11 +198,23 @@ export class Vehicle {
     for (const frame of this.#decoder.push(bytes)) {
       if (frame.messageId === Heartbeat.id) this.#heartbeat(frame);
       else if (frame.messageId === FileTransferProtocol.id) this.#ftp(frame);
+      else this.#requests.receive(frame);
     }
   }
 
   #heartbeat(frame: Frame): void {
     this.#monitor.heartbeat(frame);
+    this.#publish();
+    void this.#learnVersion();
+  }
+
+  /** Asks once each time that the vehicle has come online, and never while it is armed. */
+  async #learnVersion(): Promise<void> {
+    if (!this.#monitor.state?.available || this.#monitor.armed || this.#versionAsked) return;
+    this.#versionAsked = true;
+    const version = await this.#requests.request(AutopilotVersion, this.closed).catch(() => undefined);
+    if (!version) return;
+    this.#monitor.version = versionText(version);
     this.#publish();
   }
 
@@ -206,6 +247,7 @@ export class Vehicle {
 
   #publish(): void {
     const { state } = this.#monitor;
+    if (state?.available === false) this.#versionAsked = false;
     if (state) this.#states.next(state);
   }
 }
