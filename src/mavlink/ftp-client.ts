@@ -1,4 +1,4 @@
-import { toFileSyncError } from '../errors.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Logger } from '../ports.js';
 import type { Answer, FtpChannel, FtpRequest, Posted, Waiting } from './ftp-channel.js';
 import { acknowledged, FtpNak, isNak, protocolError, toFtpError } from './ftp-errors.js';
@@ -6,6 +6,8 @@ import { contentOf, FtpErrorCode, MAX_DATA, Opcode, opcodeName, type FtpPayload 
 
 /** ms without a reply after which a request fails. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** The same for the first listing with times, which a vehicle may not know and not answer. */
+const TRIAL_TIMEOUT_MS = 3_000;
 /** The same for the end of a session: closing must be quick. */
 const TERMINATE_TIMEOUT_MS = 1_000;
 /**
@@ -57,6 +59,8 @@ export class FtpClient {
   readonly #logger: Logger;
   /** A session of this program may be open: left by a failed terminate, or by a former run that was killed. */
   #leftover = true;
+  /** The vehicle lists files with their times; undefined: that is not known yet. */
+  #listsTimes: boolean | undefined;
   /** The last open was sent more than once: a late copy may open the file again after the terminate. */
   #openRepeated = false;
 
@@ -65,10 +69,36 @@ export class FtpClient {
     this.#logger = logger;
   }
 
-  /** The entries of a folder from the `offset`th on, as many as fit into a packet; undefined at the end. */
+  /**
+   * The entries of a folder from the `offset`th on, as many as fit into a packet; undefined at the end. With times where the
+   * vehicle knows that command: one that refuses it, or does not answer it, and answers the plain one is not asked again.
+   */
   async list(path: string, offset: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { LIST_DIRECTORY, LIST_DIRECTORY_WITH_TIME } = Opcode;
+    if (this.#listsTimes === false) return this.#listed(named(LIST_DIRECTORY, path, offset), path, signal);
+    const trial = this.#listsTimes === undefined;
     try {
-      return contentOf(await this.#ask(named(Opcode.LIST_DIRECTORY, path, offset), signal));
+      const limit = trial ? TRIAL_TIMEOUT_MS : REQUEST_TIMEOUT_MS;
+      const entries = await this.#listed(named(LIST_DIRECTORY_WITH_TIME, path, offset), path, signal, limit);
+      this.#listsTimes = true;
+      return entries;
+    } catch (error) {
+      if (!mayBeUnknown(error, trial)) throw error;
+    }
+    const rest = REQUEST_TIMEOUT_MS - (trial ? TRIAL_TIMEOUT_MS : 0);
+    const entries = await this.#listed(named(LIST_DIRECTORY, path, offset), path, signal, rest);
+    this.#listsTimes = false;
+    return entries;
+  }
+
+  async #listed(
+    request: FtpRequest,
+    path: string,
+    signal: AbortSignal,
+    limit = REQUEST_TIMEOUT_MS,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      return contentOf(await this.#ask(request, signal, limit));
     } catch (error) {
       if (isNak(error, FtpErrorCode.EOF)) return undefined;
       throw toFtpError(error, path);
@@ -212,12 +242,11 @@ export class FtpClient {
     }
   }
 
-  /** EOF is not logged: every listing ends with it. */
   async #acknowledged(request: FtpRequest, waiting: Waiting): Promise<Answer> {
     try {
       return acknowledged(await this.#channel.request(request, waiting));
     } catch (error) {
-      if (error instanceof FtpNak && error.code !== FtpErrorCode.EOF)
+      if (error instanceof FtpNak && !isExpected(error))
         this.#debug(`NAK ${opcodeName(request.opcode)} ${subjectOf(request)}: ${error.reason}`);
       throw error;
     }
@@ -232,6 +261,17 @@ export class FtpClient {
     const { session } = await this.open(path, signal);
     await this.terminate(session);
   }
+}
+
+/** Every listing ends with EOF, and most vehicles do not know the listing with times: neither is logged. */
+const isExpected = ({ opcode, code }: FtpNak): boolean =>
+  code === FtpErrorCode.EOF || opcode === Opcode.LIST_DIRECTORY_WITH_TIME;
+
+/** ArduPilot answers an unknown command with FAIL, and others may not answer it at all. */
+function mayBeUnknown(error: unknown, trial: boolean): boolean {
+  if (!(error instanceof FileSyncError)) return false;
+  const { kind, cause } = error;
+  return kind === 'unsupported' || (trial && (kind === 'timeout' || cause instanceof FtpNak));
 }
 
 /** NAKs to a read that say that the session is not open any more; the second one is ArduPilot's. */

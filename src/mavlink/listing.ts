@@ -9,6 +9,8 @@ export interface RemoteEntry {
   readonly name: string;
   /** Bytes; 0 for a folder. */
   readonly size: number;
+  /** Last change of a file, ms since the Unix epoch, if the vehicle knew the time. */
+  readonly modified?: number;
 }
 
 /** What the listing of a source has to report, and its limit. */
@@ -37,6 +39,9 @@ export interface Listing {
 
 /** Packets without an entry, or without an entry that is new, in a row after which a listing fails. */
 const MAX_USELESS_PACKETS = 16;
+/** Seconds since the Unix epoch: 2010, before which there were no such vehicles, and the end of 32 bits. */
+const MIN_TIME_S = 1_262_304_000;
+const MAX_TIME_S = 2 ** 32 - 1;
 /** Bytes of free space in the last packet of a listing; with less, an entry that did not fit may follow. */
 const MIN_SPACE_BYTES = 128;
 
@@ -160,12 +165,17 @@ function parseEntry(bytes: Uint8Array, folder: string, scope: ListingScope): Rem
 
 /** A name may hold tabs: the fields are read from the end. */
 function fileEntry(text: string, folder: string, scope: ListingScope): RemoteEntry | undefined {
-  const [, name, size] = /^F([^]*?)\t(\d+)(?:\t\d+)?$/.exec(text) ?? [];
+  const [, name, size, seconds] = /^F([^]*?)\t(\d+)(?:\t(\d+))?$/.exec(text) ?? [];
   if (name !== undefined && Number(size) <= Number.MAX_SAFE_INTEGER)
-    return { kind: 'file', name, size: Number(size) };
+    return { kind: 'file', name, size: Number(size), ...timeOf(Number(seconds)) };
   const [plain = '', ...fields] = text.slice(1).split('\t');
   scope.unreadable(withoutSize(folder, plain, fields.join(' ')));
   return undefined;
+}
+
+/** A clock without a battery begins in 1970 or 1980 at each boot: such a time is none. */
+function timeOf(seconds: number): Pick<RemoteEntry, 'modified'> {
+  return seconds >= MIN_TIME_S && seconds <= MAX_TIME_S ? { modified: seconds * 1000 } : {};
 }
 
 /** A listed file whose size is no number of bytes. */

@@ -97,7 +97,7 @@ export class RemoteFile {
   }
 }
 
-export const changed = (path: string) =>
-  new FileSyncError('changed', `${path} is not the file that was listed any more: its size is another`, {
+export const changed = (path: string, what: 'size' | 'time' = 'size') =>
+  new FileSyncError('changed', `${path} is not the file that was listed any more: its ${what} is another`, {
     path,
   });

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError } from '../errors.js';
 import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile, Space } from '../ports.js';
@@ -105,6 +106,7 @@ export class RemoteSource implements Source {
   remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     return this.#operations.run({ operation: 'remove', path: file.path }, signal, async () => {
       const path = this.#root.ofFile(file);
+      await this.#checkTime(path, file.modified, signal);
       if (await this.#isThere(path, file.size, signal)) await this.#files.remove(path, signal);
       this.#tree.removed(file.path);
     });
@@ -143,6 +145,18 @@ export class RemoteSource implements Source {
     }
     // A vehicle ends a file where it ended at the open: only another open shows whether the file has grown.
     if (offset < size && !(await this.#isThere(path, size, signal))) throw changed(path);
+  }
+
+  /** Rejects with `changed` if the file is listed with another time: only a listing shows that. */
+  async #checkTime(path: string, modified: number | undefined, signal: AbortSignal): Promise<void> {
+    if (modified === undefined) return;
+    const { dir, base } = posix.parse(path);
+    const scope = { skipped: () => undefined, unreadable: () => undefined, entriesLeft: Infinity };
+    const listing = await this.#files.list(dir, scope, signal).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+    const now = listing?.entries.find(({ name }) => name === base)?.modified;
+    if (now !== undefined && now !== modified) throw changed(path, 'time');
   }
 
   /** False if the file does not exist. Rejects with `changed` if it has another size. */

@@ -17,12 +17,14 @@ describe('A vehicle whose only session is taken', () => {
   let clock: VirtualClock;
   let vehicle: MemoryVehicle;
   let client: FtpClient;
+  let logger: RecordingLogger;
 
   const start = (how: Partial<ServerBehaviour> = {}) => {
     clock = new VirtualClock();
     vehicle = new MemoryVehicle(sample(2_000), clock, how);
     vehicle.session = 0;
-    client = new FtpClient(new FtpChannel(vehicle, clock, 7), new RecordingLogger());
+    logger = new RecordingLogger();
+    client = new FtpClient(new FtpChannel(vehicle, clock, 7), logger);
   };
   const opened = (): Promise<RemoteFile> => inVirtualTime(clock, RemoteFile.open(client, LOG, never));
   const resets = () => vehicle.requests.filter(({ opcode }) => opcode === Opcode.RESET_SESSIONS).length;
@@ -52,6 +54,7 @@ describe('A vehicle whose only session is taken', () => {
     };
     const file = await opened();
     assert.ok(resetAt > IDLE_MS);
+    assert.ok(logger.messages('debug').includes('FTP reset all sessions: ok'));
     await inVirtualTime(clock, file.close());
     vehicle.session = 0;
     await failsWith(opened, 'busy');
