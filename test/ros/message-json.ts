@@ -10,13 +10,10 @@ const STATES = new Map<number, string>(Object.entries(FileState).map(([name, sta
 const time = ({ sec, nanosec }: Time): string | null =>
   sec === 0 && nanosec === 0 ? null : new Date(sec * 1000 + nanosec / 1e6).toISOString();
 const unlessUnknown = (seconds: number): number | null => (seconds < 0 ? null : seconds);
-const times = (message: object): object =>
-  Object.fromEntries(
-    Object.entries(message).map(([key, value]: [string, unknown]) => [
-      key,
-      isTime(value) ? time(value) : value,
-    ]),
-  );
+function times(message: object): object {
+  const entries: [string, unknown][] = Object.entries(message);
+  return Object.fromEntries(entries.map(([key, value]) => [key, isTime(value) ? time(value) : value]));
+}
 const isTime = (value: unknown): value is Time =>
   typeof value === 'object' && value !== null && 'sec' in value && 'nanosec' in value;
 
