@@ -2,7 +2,7 @@ import { FTPError } from 'basic-ftp';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import { connectionTrouble } from '../../system/connection-trouble.js';
 import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
-import { serverWords } from '../server-words.js';
+import { maskedMessage, serverWords } from '../server-words.js';
 import { wordsFromWire } from './names.js';
 
 /** A server, as error messages need it. */
@@ -80,6 +80,8 @@ export function toFtpError(
   encryption: Encryption,
   details: ErrorDetails,
 ): FileSyncError {
+  // The messages quote the server.
+  if (thrown instanceof Error) thrown.message = maskedMessage(thrown.message, peer.secrets);
   if (thrown instanceof FileSyncError) return thrown;
   const all = { ...details, device: peer.device, cause: thrown };
   if (thrown instanceof FTPError) {

@@ -105,7 +105,7 @@ const isFacts = (line: string): boolean => /^[^\s=]+=\S*;/.test(line);
 const isDevice = (line: string): boolean => /^\s*[bc][r-][w-]/.test(line);
 
 function unparsable(line: string, cause?: unknown): FileSyncError {
-  const words = JSON.stringify(wordsFromWire(line).slice(0, 120));
+  const words = JSON.stringify(wordsFromWire(line));
   const message = `listing incomplete: a line cannot be parsed (does a name contain a line break? rename it): ${words}`;
   return new FileSyncError('protocol', message, { cause });
 }

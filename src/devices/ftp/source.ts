@@ -29,7 +29,7 @@ const SERVICE_CLOSING = 421;
 const LOST_AND_FOUND = 'lost+found';
 
 export interface FtpSourceTools extends Pick<PollOptions, 'clock' | 'interval'> {
-  readonly logger: Logger;
+  readonly logger: Pick<Logger, 'log'>;
 }
 
 /**
@@ -40,7 +40,7 @@ export class FtpSource implements Source {
   readonly availability: Observable<Availability>;
   readonly #place: Omit<FtpPlace, 'url'>;
   readonly #connections: FtpConnections;
-  readonly #logger: Logger;
+  readonly #logger: Pick<Logger, 'log'>;
   readonly #closed = new AbortController();
   readonly #times = new KnownTimes();
   readonly #reported = new Set<string>();

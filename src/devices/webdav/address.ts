@@ -53,6 +53,6 @@ function isSameHost(authority: string, { hostname }: URL): boolean {
 }
 
 function suspicious(text: string): FileSyncError {
-  const message = `the server lists ${JSON.stringify(text.slice(0, 100))}, which is not a file of that folder`;
+  const message = `the server lists ${JSON.stringify(text)}, which is not a file of that folder`;
   return new FileSyncError('protocol', message);
 }

@@ -7,7 +7,8 @@ import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.j
 import type { Clock } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
-import { bareHost, isLoopback, proxyFor } from '../proxy.js';
+import { bareHost, isLoopback, proxyFor, type Proxy } from '../proxy.js';
+import { maskedMessage } from '../server-words.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
 import { closeWhenIdle } from '../send-queue.js';
 import { encodeName, namesIn } from './address.js';
@@ -151,7 +152,8 @@ export class DavClient {
   }
 
   error(kind: FileSyncError['kind'], what: string, details: ErrorDetails): FileSyncError {
-    return new FileSyncError(kind, `${this.url.host} ${what}`, this.#detailed(details));
+    const words = maskedMessage(what, this.#secrets);
+    return new FileSyncError(kind, `${this.url.host} ${words}`, this.#detailed(details));
   }
 
   /** Translates the error of a request. */
@@ -181,8 +183,14 @@ export class DavClient {
   async #connect(): Promise<Socket> {
     const { url, timeout, tlsCa } = this.#site;
     const ca = await readCa(tlsCa, this.#context);
-    const proxy = proxyFor(url, this.#context.env);
+    const proxy = this.#proxy;
     return connectTo(url, { ca, timeout, proxy, signal: this.#closed.signal });
+  }
+
+  get #proxy(): Proxy | undefined {
+    const proxy = proxyFor(this.url, this.#context.env);
+    for (const secret of proxy?.secrets ?? []) this.#secrets.add(secret);
+    return proxy;
   }
 
   async #exchange(url: URL, request: DavRequest, authorization: string | undefined): Promise<DavReply> {
@@ -198,7 +206,7 @@ export class DavClient {
         headers: { ...headers, ...(authorization !== undefined && { Authorization: authorization }) },
         ...(body !== undefined && { body }),
         agent: this.#agent,
-        proxy: proxyFor(url, this.#context.env),
+        proxy: this.#proxy,
         signal: request.signal,
         log: { logger: this.#context.logger, clock: this.clock, secrets: this.#secrets },
         onSocket: socket => this.#watch(socket, ended.signal),
