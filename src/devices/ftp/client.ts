@@ -1,4 +1,4 @@
-import { Writable, type Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { Client, enterPassiveModeIPv6, FTPError, type FTPResponse } from 'basic-ftp';
 // Private modules: package.json pins the version, and a test checks their shape.
 import {
@@ -9,23 +9,16 @@ import {
   type TransferConfig,
   type UploadCommand,
 } from 'basic-ftp/dist/transfer.js';
+import { LineSink } from './line-sink.js';
+import type { Listed } from './listing.js';
 import { ProtocolLog } from './protocol-log.js';
 
-/** Bytes of one folder's listing that are held; basic-ftp's own limit. */
-const MAX_LISTING_BYTES = 40 * 1024 * 1024;
 /** The server closes the control connection: no other answer follows. */
 const SERVICE_CLOSING = 421;
 /** The answer to PWD alone (RFC 959 section 5.4). */
 const PATHNAME = 257;
 /** Facts that MLSD is asked for: the same as basic-ftp's. */
 const FACTS = 'type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname;';
-
-export interface Listing {
-  /** Each character is a byte. */
-  readonly text: string;
-  /** The reply that ended it. */
-  readonly reply: string;
-}
 
 /** What a server supports; all connections to it share this. */
 export interface ServerFeatures {
@@ -90,19 +83,12 @@ export class RawClient extends Client {
     return replies;
   }
 
-  async listing(command: string): Promise<Listing> {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const sink = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        length += chunk.length;
-        chunks.push(chunk);
-        done(length > MAX_LISTING_BYTES ? new Error('the listing of one folder is too long') : null);
-      },
-    });
+  /** Calls `line` with each line of the answer, as it arrives. Each character is a byte. */
+  async listing(command: string, line: (text: string) => void): Promise<Listed> {
+    const lines = new LineSink(line);
     const transfer = { command, remotePath: '', type: 'list' } as const;
-    const { message } = await this.#transfer(transfer, config => downloadTo(sink, config));
-    return { text: Buffer.concat(chunks).toString('latin1'), reply: message };
+    const { message } = await this.#transfer(transfer, config => downloadTo(lines, config));
+    return { lines: lines.count, reply: message };
   }
 
   /** The bytes from `offset` on. */

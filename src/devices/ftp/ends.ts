@@ -24,6 +24,7 @@ export function ftpSource(options: FtpOptions, context: DeviceContext): FtpSourc
     clock,
     logger: { log: (level, text) => logger.log(level, maskedMessage(text, secrets)) },
     interval: PROBE_INTERVAL_MS,
+    maxFiles: options.max_files,
   });
 }
 

@@ -11,7 +11,9 @@ import { bareHost, isLoopback, proxyFor, type Proxy } from '../proxy.js';
 import { maskedMessage } from '../server-words.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
 import { closeWhenIdle } from '../send-queue.js';
-import { encodeName, namesIn } from './address.js';
+import { GapReporter, ListingGaps } from '../listing-gaps.js';
+import { watchedBytes } from './body.js';
+import { encodeName, isSamePath, namesIn } from './address.js';
 import { Credentials, type Login } from './credentials.js';
 import { toDavError } from './errors.js';
 
@@ -54,8 +56,8 @@ export interface DavReply {
 /** How long a connection is kept for the next request: shorter than servers do, which would reset it during one. */
 const KEEP_ALIVE_MS = 4_000;
 
-/** Characters of one answer; more than 100,000 files in one folder. */
-const MAX_TEXT_LENGTH = 64 * 1024 * 1024;
+/** Characters of an answer that is not streamed. */
+const MAX_TEXT_LENGTH = 1024 * 1024;
 
 /** HTTP with one WebDAV server: keeps connections, logs in, and rejects with FileSyncError only. */
 export class DavClient {
@@ -66,9 +68,14 @@ export class DavClient {
   readonly #closed = new AbortController();
   readonly #secrets = new Set<string>();
   #credentials: Credentials | undefined;
+  readonly #reporter: GapReporter;
   #warned = false;
 
   constructor(site: DavSite, context: DeviceContext) {
+    this.#reporter = new GapReporter({
+      log: (level, text) =>
+        context.logger.log(level, `${site.url.host}: ${maskedMessage(text, this.#secrets)}`),
+    });
     this.#site = site;
     this.#context = context;
     this.#root = namesIn(site.url.pathname);
@@ -91,9 +98,8 @@ export class DavClient {
 
   /** Converts names from the server's root into names below the device's root; undefined if they are not below. */
   below(names: readonly string[]): readonly string[] | undefined {
-    return this.#root.every((name, index) => name === names[index])
-      ? names.slice(this.#root.length)
-      : undefined;
+    const { length } = this.#root;
+    return isSamePath(names.slice(0, length), this.#root) ? names.slice(length) : undefined;
   }
 
   urlOf(names: readonly string[], folder = false): URL {
@@ -134,6 +140,20 @@ export class DavClient {
     // The password may be renewed while the program runs.
     if (second.status === 401) this.#credentials = undefined;
     return second;
+  }
+
+  /** The text of a streamed answer, as it arrives. */
+  async *textOf({ stream }: DavReply, { signal }: Pick<DavRequest, 'signal'>): AsyncGenerator<string, void> {
+    const decoder = new TextDecoder();
+    const { clock, timeout: limit } = this;
+    for await (const chunk of watchedBytes(stream, { limit, clock, signal }))
+      yield decoder.decode(chunk, { stream: true });
+    yield decoder.decode();
+  }
+
+  /** What one listing cannot show is logged there, without secrets. */
+  newGaps(): ListingGaps {
+    return new ListingGaps(this.#reporter);
   }
 
   #readCredentials(): Credentials {

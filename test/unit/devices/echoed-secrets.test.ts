@@ -33,7 +33,7 @@ describe('secrets that a server repeats', () => {
       ],
       [
         207,
-        `<multistatus xmlns="DAV:"><response><href>http://${PASSWORD.replace('&', '')}/</href></response></multistatus>`,
+        `<multistatus xmlns="DAV:"><response><href>http://${encodeURIComponent(PASSWORD)}/</href></response></multistatus>`,
       ],
     ];
     for (const [status, body] of answers) {
