@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { Clock } from '../ports.js';
+import { untilTooSlow } from './pace.js';
 
 // A write ends when the kernel has the bytes: it buffers megabytes, for which a slow link needs minutes. How many bytes
 // are not yet acknowledged is read from /proc/net (Linux; elsewhere none are).
@@ -39,8 +40,8 @@ async function acknowledged(socket: Socket, clock: Clock): Promise<void> {
 const resetError = (): Error => Object.assign(new Error('connection reset'), { code: 'ECONNRESET' });
 
 /**
- * Closes the connection with ETIMEDOUT when no byte has moved on it for `limit` ms (noticed within twice that time);
- * ends with the signal.
+ * Closes the connection with ETIMEDOUT when the other side acknowledges too little of what is sent (see `untilTooSlow`). What
+ * it sends meanwhile does not count: a server could send headers or interim answers for ever. Ends with the signal.
  */
 export async function closeWhenIdle(
   socket: Socket,
@@ -48,17 +49,17 @@ export async function closeWhenIdle(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let before = NaN, now = await movedBytes(socket); now !== before; now = await movedBytes(socket)) {
-    before = now;
-    await clock.sleep(limit, signal);
-  }
-  if (!signal.aborted) socket.destroy(timeoutError());
+  const progress = async (): Promise<number> =>
+    socket.bytesWritten - ((await unacknowledgedBytes(socket)) ?? 0);
+  await untilTooSlow(progress, limit, clock, signal);
+  socket.destroy(timeoutError());
 }
 
 /** The error of a connection on which no byte moves. */
 export const timeoutError = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
 
-async function movedBytes(socket: Socket): Promise<number> {
+/** Bytes that were received, and those that were sent and acknowledged. */
+export async function movedBytes(socket: Socket): Promise<number> {
   return socket.bytesRead + socket.bytesWritten - ((await unacknowledgedBytes(socket)) ?? 0);
 }
 

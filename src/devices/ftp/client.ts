@@ -9,6 +9,8 @@ import {
   type TransferConfig,
   type UploadCommand,
 } from 'basic-ftp/dist/transfer.js';
+import type { Clock } from '../../ports.js';
+import { ControlPace } from './control-pace.js';
 import { LineSink } from './line-sink.js';
 import type { Listed } from './listing.js';
 import { ProtocolLog } from './protocol-log.js';
@@ -34,6 +36,7 @@ export class RawClient extends Client {
   readonly #features: ServerFeatures;
   #serverFeatures: ReadonlyMap<string, string> = new Map();
   readonly #debug: (line: string) => void;
+  readonly #pace: ControlPace;
   #probing = false;
   #hasDataConnection = false;
   /** Resolves to whether the connection is open. */
@@ -43,6 +46,7 @@ export class RawClient extends Client {
     super(timeout);
     this.#features = features;
     this.#debug = debug;
+    this.#pace = new ControlPace(this.ftp);
     this.ftp.encoding = 'latin1';
     const log = new ProtocolLog(debug);
     // basic-ftp also says QUIT on a socket that it has never connected.
@@ -50,7 +54,13 @@ export class RawClient extends Client {
       if (this.ftp.socket.remoteAddress !== undefined) log.add(entry);
     };
     const handle = this.ftp.handle.bind(this.ftp);
-    this.ftp.handle = (...task) => withoutTrace(() => handle(...task));
+    this.ftp.handle = (command, answered) =>
+      withoutTrace(() => this.#pace.during(answered, counted => handle(command, counted)));
+  }
+
+  /** Limits from now on the time without an answer, or without a byte of a transfer; a login is limited as a whole. */
+  limitPace(clock: Clock): void {
+    this.#pace.start(clock);
   }
 
   /** Its reply to FEAT (RFC 2389) at the last login. */
@@ -137,6 +147,7 @@ export class RawClient extends Client {
   }
 
   override close(): void {
+    this.#pace.end();
     super.close();
     this.#dataClosed();
   }

@@ -84,6 +84,7 @@ export class FtpSession {
     const access = await this.#login.access();
     await this.#logIn(access).catch((error: unknown) => this.#logInWithoutPipeline(access, error));
     this.#digest = digestOf(this.#client.serverFeatures);
+    this.#client.limitPace(this.#login.clock);
   }
 
   /** Whether the connection is still open on both sides (servers close idle connections). */

@@ -18,7 +18,7 @@ import type { DeviceContext } from '../../config/definition.js';
 import { CONNECTION_RESET } from '../../system/connection-trouble.js';
 import { pollAvailability } from '../availability.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
-import { closeWhenIdle, flushed } from '../send-queue.js';
+import { flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
 import { unknownOutcome, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
@@ -184,8 +184,8 @@ export class HttpTarget implements Target {
     const secrets = this.#secrets(headers);
     const { logger, clock } = this.#context;
     const log = { logger, clock, secrets };
-    const request = { url, method, headers, form, socket, proxy, signal, log };
-    const answer = await this.#watched(socket, () => post(request));
+    const request = { url, method, headers, form, socket, proxy, signal, log, timeout: this.#site.timeout };
+    const answer = await post(request);
     const size = file.source.size;
     const now = clock.now();
     const upload = { details, url, size, complete: form.committed, secrets, now, success };
@@ -195,18 +195,6 @@ export class HttpTarget implements Target {
     if (!isFile || (location && isFile(location)))
       return masked(location?.href ?? url.origin + url.pathname, secrets);
     throw this.#lost(`answered ${answer.status} without the file's location`, details);
-  }
-
-  /** The timeout of axios is one for the whole request, and would end every long upload. */
-  async #watched<T>(socket: Socket, work: () => Promise<T>): Promise<T> {
-    const ended = new AbortController();
-    const watch = closeWhenIdle(socket, this.#site.timeout, this.#context.clock, ended.signal);
-    try {
-      return await work();
-    } finally {
-      ended.abort();
-      await watch.catch(() => undefined);
-    }
   }
 
   #headers(): Record<string, string> {

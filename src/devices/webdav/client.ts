@@ -10,7 +10,6 @@ import { beginningOf, exchange, type Reply } from '../http/exchange.js';
 import { bareHost, isLoopback, proxyFor, type Proxy } from '../proxy.js';
 import { maskedMessage } from '../server-words.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
-import { closeWhenIdle } from '../send-queue.js';
 import { GapReporter, ListingGaps } from '../listing-gaps.js';
 import { watchedBytes } from './body.js';
 import { encodeName, isSamePath, namesIn } from './address.js';
@@ -48,16 +47,13 @@ export interface DavRequest {
 export interface DavReply {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
-  /** The whole body, or the beginning of that of a refusal; empty if the body is streamed. */
+  /** The beginning of the body; empty if the body is streamed. */
   readonly text: string;
   readonly stream: Readable;
 }
 
 /** How long a connection is kept for the next request: shorter than servers do, which would reset it during one. */
 const KEEP_ALIVE_MS = 4_000;
-
-/** Characters of an answer that is not streamed. */
-const MAX_TEXT_LENGTH = 1024 * 1024;
 
 /** HTTP with one WebDAV server: keeps connections, logs in, and rejects with FileSyncError only. */
 export class DavClient {
@@ -215,7 +211,6 @@ export class DavClient {
 
   async #exchange(url: URL, request: DavRequest, authorization: string | undefined): Promise<DavReply> {
     const { method, headers, body, details } = request;
-    const ended = new AbortController();
     // `close` destroys the connections: AbortSignal.any with its signal would leak memory for each request (Node 20).
     throwIfAborted(this.#closed.signal, this.#detailed(details));
     throwIfAborted(request.signal, this.#detailed(details));
@@ -229,18 +224,12 @@ export class DavClient {
         proxy: this.#proxy,
         signal: request.signal,
         log: { logger: this.#context.logger, clock: this.clock, secrets: this.#secrets },
-        onSocket: socket => this.#watch(socket, ended.signal),
+        timeout: this.timeout,
       });
-      return await received(reply, request.streamed === true);
+      return await this.#received(reply, request.streamed === true);
     } catch (error) {
       throw this.explain(error, request.signal, details);
-    } finally {
-      ended.abort();
     }
-  }
-
-  #watch(socket: Socket, ended: AbortSignal): void {
-    closeWhenIdle(socket, this.timeout, this.clock, ended).catch(() => undefined);
   }
 
   #warnIfPlaintext({ isPlaintext }: Credentials): void {
@@ -251,25 +240,13 @@ export class DavClient {
     this.#context.logger.log('warn', message);
   }
 
+  async #received({ status, header, body }: Reply, streamed: boolean): Promise<DavReply> {
+    const isSuccess = status >= 200 && status < 300;
+    const text = streamed && isSuccess ? '' : await beginningOf(body, this.clock, this.timeout);
+    return { status, header, text, stream: body };
+  }
+
   #detailed(details: ErrorDetails): ErrorDetails {
     return { ...details, device: this.#context.name };
   }
-}
-
-/** The body of a success must be complete; the beginning of a refusal's is enough. */
-async function received({ status, header, body }: Reply, streamed: boolean): Promise<DavReply> {
-  if (status < 200 || status >= 300) return { status, header, text: await beginningOf(body), stream: body };
-  const text = streamed ? '' : await textOf(body);
-  return { status, header, text, stream: body };
-}
-
-async function textOf(body: Readable): Promise<string> {
-  const pieces: string[] = [];
-  let length = 0;
-  for await (const piece of body.setEncoding('utf8') as AsyncIterable<string>) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length > MAX_TEXT_LENGTH) throw new FileSyncError('protocol', 'the answer of the server is too long');
-  }
-  return pieces.join('');
 }
