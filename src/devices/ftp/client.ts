@@ -9,12 +9,15 @@ import {
   type TransferConfig,
   type UploadCommand,
 } from 'basic-ftp/dist/transfer.js';
+import { FileSyncError } from '../../errors.js';
 import type { Clock } from '../../ports.js';
 import { ControlPace } from './control-pace.js';
 import { LineSink } from './line-sink.js';
 import type { Listed } from './listing.js';
 import { ProtocolLog } from './protocol-log.js';
 
+/** How long the reply may take that says why a data connection broke. */
+const MAX_WAIT_FOR_CAUSE_MS = 3000;
 /** The server closes the control connection: no other answer follows. */
 const SERVICE_CLOSING = 421;
 /** The answer to PWD alone (RFC 959 section 5.4). */
@@ -39,6 +42,7 @@ export class RawClient extends Client {
   readonly #pace: ControlPace;
   #probing = false;
   #hasDataConnection = false;
+  #transferring = false;
   /** Resolves to whether the connection is open. */
   #preopened: Promise<boolean> | undefined;
 
@@ -52,6 +56,11 @@ export class RawClient extends Client {
     // basic-ftp also says QUIT on a socket that it has never connected.
     this.ftp.log = entry => {
       if (this.ftp.socket.remoteAddress !== undefined) log.add(entry);
+    };
+    const close = this.ftp.closeWithError.bind(this.ftp);
+    // basic-ftp would close the control connection, too, and lose the reply that says why; the transfer fails by itself.
+    this.ftp.closeWithError = error => {
+      if (!this.#transferring || !isBrokenData(error)) close(error);
     };
     const handle = this.ftp.handle.bind(this.ftp);
     this.ftp.handle = (command, answered) =>
@@ -162,11 +171,27 @@ export class RawClient extends Client {
     if (!this.#preopened) await this.prepareTransfer(ftp);
     this.#preopened = undefined;
     this.#dataOpened();
+    this.#transferring = true;
     try {
       return await run({ ...transfer, ftp, tracker });
+    } catch (error) {
+      throw await this.#causeOf(error);
     } finally {
+      this.#transferring = false;
       this.#dataClosed();
     }
+  }
+
+  /** When only the data connection has failed, the server says why in its reply to the transfer, a moment later. */
+  async #causeOf(error: unknown): Promise<unknown> {
+    if (error instanceof FTPError || error instanceof FileSyncError || this.closed) return error;
+    this.#transferring = false;
+    const late = setTimeout(() => this.ftp.closeWithError(error as Error), MAX_WAIT_FOR_CAUSE_MS);
+    const reply = this.ftp.handle(undefined, (one, task) => {
+      if (one instanceof Error || one.code >= 200) task.resolve(one);
+    });
+    const cause: unknown = await reply.finally(() => clearTimeout(late));
+    return cause instanceof FTPError ? cause : error;
   }
 
   #dataOpened(): void {
@@ -234,6 +259,10 @@ export class RawClient extends Client {
     }
   }
 }
+
+/** A data connection that broke; silence on it is not among these. */
+const isBrokenData = ({ message }: Error): boolean =>
+  message.endsWith('(data socket)') && !message.startsWith('Timeout');
 
 /** basic-ftp records a stack trace for each command, which costs more than the command. */
 function withoutTrace<T>(work: () => T): T {

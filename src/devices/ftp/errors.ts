@@ -31,7 +31,7 @@ const REPLIES: ErrorTable = {
     425: ['unavailable', 'no data connection: a firewall may block its passive ports'],
     426: ['io', 'the transfer was aborted'],
     450: ['busy', 'the file is in use there'],
-    451: ['io', 'it could not write'],
+    451: ['io', 'it could not write: check whether its disk or the quota is full'],
     452: FULL,
     500: ['unsupported', LACKING],
     501: ['bad-name', 'it cannot take that name'],
@@ -91,8 +91,18 @@ export function toFtpError(
     return new FileSyncError(kind, `${peer.host} answered "${quoted}": ${words}`, all);
   }
   const said = thrown instanceof Error ? thrown.message : String(thrown);
-  const trouble = connectionTrouble(thrown) ?? `connection failed (${serverWords(said, peer.secrets)})`;
+  const trouble =
+    connectionTrouble(thrown) ?? timeoutIn(said) ?? `connection failed (${serverWords(said, peer.secrets)})`;
   return new FileSyncError('unavailable', `${peer.host} ${trouble}`, all);
+}
+
+/** basic-ftp's words for silence. */
+function timeoutIn(said: string): string | undefined {
+  if (/^Timeout when trying to open data connection/.test(said))
+    return 'does not answer on its data ports: a firewall may block them (passive mode)';
+  if (/\bTimeout \(data socket\)/.test(said))
+    return 'stopped in the middle of a transfer and does not answer';
+  return /\bTimeout \(control socket\)/.test(said) ? 'does not answer' : undefined;
 }
 
 /** Where the words of a reply say more than its code. */

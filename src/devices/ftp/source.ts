@@ -236,8 +236,10 @@ export class FtpSource implements Source {
       if (position > file.size) throw this.#changed(file);
       yield chunk;
     }
-    if (position !== file.size) throw this.#changed(file);
     await this.#checkSame(session, file, path);
+    if (position === file.size) return;
+    const what = `the data connection ended after ${position} of the ${file.size} bytes of ${path}`;
+    throw this.#error('io', `${what}: a firewall or a server's limit may have cut it`);
   }
 
   /** When the server aborts a transfer, the file was often changed or removed meanwhile. */

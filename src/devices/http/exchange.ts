@@ -84,7 +84,7 @@ const textOf = (header: unknown): string | undefined => (typeof header === 'stri
 
 interface Route extends Pick<Exchange, 'agent' | 'proxy'> {
   /** Called with the connection of the request. */
-  onSocket(socket: Socket): void;
+  readonly onSocket: (socket: Socket) => void;
 }
 
 /** With a proxy, plain http requests have the absolute form (RFC 9112 section 3.2.2); https uses a tunnel. */
