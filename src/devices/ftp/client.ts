@@ -41,6 +41,7 @@ export class RawClient extends Client {
   readonly #debug: (line: string) => void;
   readonly #pace: ControlPace;
   #probing = false;
+  readonly #closeWithError: (error: Error) => void;
   #hasDataConnection = false;
   #transferring = false;
   /** Resolves to whether the connection is open. */
@@ -57,10 +58,10 @@ export class RawClient extends Client {
     this.ftp.log = entry => {
       if (this.ftp.socket.remoteAddress !== undefined) log.add(entry);
     };
-    const close = this.ftp.closeWithError.bind(this.ftp);
+    this.#closeWithError = this.ftp.closeWithError.bind(this.ftp);
     // basic-ftp would close the control connection, too, and lose the reply that says why; the transfer fails by itself.
     this.ftp.closeWithError = error => {
-      if (!this.#transferring || !isBrokenData(error)) close(error);
+      if (!this.#transferring || !isBrokenData(error)) this.#closeWithError(error);
     };
     const handle = this.ftp.handle.bind(this.ftp);
     this.ftp.handle = (command, answered) =>
@@ -185,8 +186,7 @@ export class RawClient extends Client {
   /** When only the data connection has failed, the server says why in its reply to the transfer, a moment later. */
   async #causeOf(error: unknown): Promise<unknown> {
     if (error instanceof FTPError || error instanceof FileSyncError || this.closed) return error;
-    this.#transferring = false;
-    const late = setTimeout(() => this.ftp.closeWithError(error as Error), MAX_WAIT_FOR_CAUSE_MS);
+    const late = setTimeout(() => this.#closeWithError(error as Error), MAX_WAIT_FOR_CAUSE_MS);
     const reply = this.ftp.handle(undefined, (one, task) => {
       if (one instanceof Error || one.code >= 200) task.resolve(one);
     });
