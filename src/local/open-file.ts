@@ -60,9 +60,9 @@ export class OpenFile implements FileAccess {
     );
   }
 
-  /** To read from, or to sync a folder whose names have just been used. */
-  static openSync(path: PathLike): OpenFile {
-    return new OpenFile(openSync(path, 'r'));
+  /** To read from, to sync a folder whose names have just been used, or to hold a folder. */
+  static openSync(path: PathLike, flags: number | string = 'r'): OpenFile {
+    return new OpenFile(openSync(path, flags));
   }
 
   read(
