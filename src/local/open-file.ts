@@ -50,8 +50,9 @@ export class OpenFile implements FileAccess {
   #dirty = false;
   #closed = false;
 
-  private constructor(number: number) {
-    this.fd = number;
+  /** Takes over the file descriptor, of a file without bytes that are not on disk. */
+  constructor(fd: number) {
+    this.fd = fd;
   }
 
   static open(path: PathLike, flags: number, mode?: number): Promise<OpenFile> {
