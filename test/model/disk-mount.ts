@@ -95,6 +95,7 @@ function placeOf(path: unknown): Place | undefined {
 
 const statOf = (node: { kind: 'folder' } | Inode, dev = 1) => ({
   dev,
+  ino: node.kind === 'file' ? node.ino : 0,
   size: node.kind === 'file' ? node.content.length : 0,
   isFile: () => node.kind === 'file',
   isDirectory: () => node.kind === 'folder',
@@ -142,6 +143,10 @@ const fakes = {
   rename: async ({ fs, path, turn }: Place, to: string) => {
     await turn();
     fs.rename(path, placeOf(to)?.path ?? to);
+  },
+  link: async ({ fs, path, turn }: Place, to: string) => {
+    await turn();
+    fs.link(path, placeOf(to)?.path ?? to);
   },
   unlink: async ({ fs, path, turn }: Place) => {
     await turn();
