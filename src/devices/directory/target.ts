@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { link, rename, unlink } from 'node:fs/promises';
+import { link, mkdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
@@ -24,9 +24,10 @@ import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import { GuardedFileSystem } from './guarded-file-system.js';
 import { partName } from '../part-names.js';
+import { PROBE_TEXT, probeByWriting } from '../write-probe.js';
 import { Root } from './root.js';
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 /** What file systems without hard links (FAT, exFAT, some shares) answer to one. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
@@ -54,6 +55,7 @@ export class DirectoryTarget implements Target {
   readonly availability: Observable<Availability>;
   readonly #root: Root;
   readonly #device: string;
+  readonly #clock: DeviceContext['clock'];
   readonly #folders: Folders;
   readonly #fileSystem: GuardedFileSystem;
   readonly #closed = new AbortController();
@@ -64,6 +66,7 @@ export class DirectoryTarget implements Target {
     this.#fileSystem = new GuardedFileSystem(path, context, timeout);
     this.#root = new Root(path, name, this.#fileSystem);
     this.#device = name;
+    this.#clock = clock;
     this.#folders = new Folders(path, () => this.#fileSystem.local);
     const probe = () => this.#root.probe(constants.W_OK, true);
     this.availability = pollAvailability(probe, {
@@ -118,8 +121,52 @@ export class DirectoryTarget implements Target {
     });
   }
 
+  /** A root that is missing is made, and removed again unless somebody has put a file into it. */
+  async probe(signal: AbortSignal): Promise<void> {
+    const { path: root } = this.#root;
+    const place = { device: this.#device, root, option: 'path', clock: this.#clock };
+    const act = (name: string, over: AbortSignal, work: (path: string) => Promise<void>) =>
+      this.#do('probe', name, over, final => this.#fileSystem.do(() => work(final), { signal: over }));
+    let made = false;
+    try {
+      await probeByWriting(
+        {
+          write: async (name, over) => {
+            made = await this.#makeMissingRoot(over);
+            await this.#do('write', name, over, final => this.#writeProbe(final, over));
+          },
+          rename: (from, to, over) => act(from, over, path => rename(path, join(root, to))),
+          remove: (name, over) => act(name, over, unlink),
+        },
+        place,
+        signal,
+      );
+    } finally {
+      if (made) await this.#fileSystem.do(() => rmdir(root)).catch(() => undefined);
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
+  }
+
+  /** Whether it was missing. */
+  async #makeMissingRoot(signal: AbortSignal): Promise<boolean> {
+    const { path } = this.#root;
+    const making = () => mkdir(path).then(() => true);
+    const made = unless(['EEXIST'], this.#fileSystem.do(making, { signal }));
+    return (
+      (await made.catch((error: unknown) => {
+        throw this.#root.error(error, path, { operation: 'write' });
+      })) ?? false
+    );
+  }
+
+  async #writeProbe(path: string, signal: AbortSignal): Promise<void> {
+    const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+    await using handle = await this.#fileSystem.open(path, flags, signal, 0o666);
+    await writeAll(handle, Buffer.from(PROBE_TEXT), 0);
+    await handle.sync();
   }
 
   async #makeFolders(path: string, signal: AbortSignal): Promise<void> {
