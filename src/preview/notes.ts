@@ -1,12 +1,10 @@
+import { MANY_FILES } from '../rules/first-contact.js';
 import type { Rule } from '../rules/rule.js';
 import { formatSize } from '../system/size.js';
 import type { Amount, RulePreview } from './preview.js';
 
 /** Names of targets that anybody can read, and their addresses. */
 export type PublicPages = ReadonlyMap<string, string>;
-
-/** More files than that at the first contact are worth a question. */
-const MANY_FILES = 20;
 
 /** `214 files (3.2 GB)` */
 export const showAmount = ({ files, bytes }: Amount): string =>
