@@ -46,6 +46,7 @@ process.exitCode = await cli({
   clock: systemClock,
   interactive: process.stderr.isTTY,
   columns: process.stdout.columns || 100,
+  outputColumns: process.stdout.isTTY ? process.stdout.columns : undefined,
   print: line => {
     errorLines.flush();
     process.stdout.write(`${line}\n`);

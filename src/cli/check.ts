@@ -1,12 +1,13 @@
 import { makeDevices, memoryWarnings } from '../compose.js';
-import { closeDevices, type DeviceStatus } from '../engine/devices.js';
+import type { Status } from '../api/schema.js';
+import { readStore } from '../db/read-only.js';
+import { closeDevices } from '../engine/devices.js';
 import type { Logger } from '../ports.js';
 import type { Preview } from '../preview/preview.js';
 import { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
 import type { Config } from '../config/config.js';
 import { withReachableDevices, type Reachable } from './check/held.js';
-import { knownFiles } from './check/known.js';
 import { ruleLines } from './check/lines.js';
 import { listingOf } from './check/listing.js';
 import { outlookOn } from './check/outlook.js';
@@ -65,8 +66,8 @@ async function probeAll(
   return [...results, ...held.map(reported)];
 }
 
-const reported = ({ name, type, available, reason, misconfigured = false }: DeviceStatus): Probed => ({
-  ...{ device: name, type, ok: available, misconfigured },
+const reported = ({ name, type, available, reason }: Status['devices'][number]): Probed => ({
+  ...{ device: name, type, ok: available, misconfigured: false },
   message: `${reason} (reported by the running daemon)`,
 });
 
@@ -76,7 +77,7 @@ async function outlookFrom(
   results: readonly Probed[],
   { shell, logger }: CheckContext,
 ): Promise<Preview> {
-  const known = await knownFiles(config.database, logger);
+  const known = await readStore(config.database);
   const listings = new Map(
     results.flatMap(({ device, ok, listing, message }) => {
       if (listing) return [[device, listing] as const];

@@ -1,4 +1,5 @@
 import { makeDevices } from '../compose.js';
+import { readStore } from '../db/read-only.js';
 import { closeDevices, type Device } from '../engine/devices.js';
 import type { Logger } from '../ports.js';
 import { showAmount } from '../preview/notes.js';
@@ -6,7 +7,6 @@ import type { Listing, Preview } from '../preview/preview.js';
 import { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
 import { withReachableDevices, type Reachable } from './check/held.js';
-import { knownFiles } from './check/known.js';
 import { fileLines, ruleLines } from './check/lines.js';
 import { listed, listingOf, settled } from './check/listing.js';
 import { outlookOn } from './check/outlook.js';
@@ -25,7 +25,7 @@ export interface DryRunOptions {
 export async function dryRun(options: DryRunOptions, shell: Shell, logger: Logger): Promise<number> {
   return inJson(shell, options.json, async () => {
     const config = await configFor(shell, options.config);
-    const known = await knownFiles(config.database, logger);
+    const known = await readStore(config.database);
     const found = await withReachableDevices(config, shell, reachable => listAll(reachable, shell, logger));
     const held = found.held.map(device => [device, listingOf(device, known)] as const);
     const listings = new Map<string, Listing>([...found.listings, ...held]);

@@ -1,8 +1,9 @@
 import { compose } from '../compose.js';
-import { StoreAdmin } from '../api/store-admin.js';
-import type { Engine, PassReport } from '../engine/engine.js';
+import { DatabaseApi } from '../api/database-api.js';
+import { serveControl } from '../api/server.js';
+import { controlSocket } from '../api/socket.js';
+import type { PassReport } from '../engine/engine.js';
 import { passPolicy } from '../system/back-off.js';
-import { stateName } from '../record/state.js';
 import { untilAborted } from '../system/deadline.js';
 import { TransferBars } from './bars.js';
 import { common, defineCommand, logging } from './command.js';
@@ -29,11 +30,14 @@ export const sync = defineCommand({
       args.logLevel,
     );
     const engine = await compose(config, { ...shell, logger }, passPolicy);
+    const { records } = engine;
+    const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
     bars?.watch(engine.progress);
     try {
+      await using _control = await serveControl(controlSocket(config.database), api);
       const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
       const report = await untilAborted(shell.stopped, pass);
-      return report ? printReport(shell, engine, report, args.json) : signalExitCode(shell.stopped);
+      return report ? printReport(shell, api, report, args.json) : signalExitCode(shell.stopped);
     } finally {
       bars?.stop();
       await engine.stop();
@@ -41,16 +45,15 @@ export const sync = defineCommand({
   },
 });
 
-function printReport(shell: Shell, engine: Engine, report: PassReport, json: boolean): number {
-  const result = summary(engine, report);
+function printReport(shell: Shell, api: DatabaseApi, report: PassReport, json: boolean): number {
+  const result = summary(api, report);
   if (json) shell.print(JSON.stringify(result));
   else for (const line of lines(result)) shell.print(line);
   const failed = report.scans.some(scan => scan.error);
   return failed || report.unfinished.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
 }
 
-function summary(engine: Engine, { scans, delivered, unfinished }: PassReport) {
-  const { view } = new StoreAdmin(engine.records, engine);
+function summary({ view }: DatabaseApi, { scans, delivered, unfinished }: PassReport) {
   const unreachable = scans.flatMap(({ device, error }) =>
     error ? [{ device, reason: error.message }] : [],
   );
@@ -65,8 +68,9 @@ function lines({ delivered, unfinished, growing, unreachable }: ReturnType<typeo
       ({ device, path }) => `${device}:${plain(path)}: may still be growing, left for the next pass`,
     ),
     ...unfinished.map(record => {
-      const { device, path, state, waits = 'waits for the next pass', reason = waits } = record;
-      return `${device}:${plain(path)}: ${stateName(state)}: ${plain(reason)}`;
+      const { device, path, state, waiting, reason } = record;
+      const why = reason || (waiting[0]?.text ?? 'waits for the next pass');
+      return `${device}:${plain(path)}: ${state}: ${plain(why)}`;
     }),
     `${delivered.length} delivered, ${unfinished.length} unfinished`,
   ];

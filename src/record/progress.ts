@@ -13,6 +13,12 @@ export interface Progress {
   readonly size: number;
 }
 
+/** A transfer that is under way. */
+export interface Transfer extends Progress {
+  /** In the last seconds; 0 while that is not known. */
+  readonly bytesPerSecond: number;
+}
+
 export function progressOf(record: FileRecord, bytes: number, target?: string): Progress {
   const { id, device, path, size } = record;
   return { id, device, path, bytes, size, ...(target !== undefined && { target }) };

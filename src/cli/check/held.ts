@@ -1,7 +1,7 @@
 import type { Config, DeviceConfig } from '../../config/config.js';
-import { RemoteAdmin } from '../../api/client.js';
+import { RemoteApi } from '../../api/client.js';
+import type { Status } from '../../api/schema.js';
 import { controlSocket } from '../../api/socket.js';
-import type { DeviceStatus } from '../../engine/devices.js';
 import { toFileSyncError } from '../../errors.js';
 import { splitArguments } from '../../ros/arguments.js';
 import { isMavros, mavrosDevice } from '../../ros/mavros/device.js';
@@ -14,7 +14,7 @@ export interface Reachable {
   /** With the devices that this command may use. */
   readonly config: Config;
   /** Those that the running daemon of this configuration holds: a link whose port it has, or a device under a lock. */
-  readonly held: readonly DeviceStatus[];
+  readonly held: Status['devices'];
 }
 
 /**
@@ -39,19 +39,19 @@ export async function withReachableDevices<Value>(
 }
 
 /** A daemon that does not answer is reported, and holds what it holds. */
-async function daemonOf({ database }: Config, shell: Shell): Promise<RemoteAdmin | undefined> {
+async function daemonOf({ database }: Config, shell: Shell): Promise<RemoteApi | undefined> {
   try {
-    return await RemoteAdmin.connect(controlSocket(database));
+    return await RemoteApi.connect(controlSocket(database));
   } catch (thrown) {
     const { message } = toFileSyncError(thrown);
-    report(shell, 'warn', `${message}: run this as the user whose daemon it is`);
+    report(shell, 'warn', message);
     return undefined;
   }
 }
 
-async function besides(daemon: RemoteAdmin, config: Config): Promise<Reachable> {
+async function besides(daemon: RemoteApi, config: Config): Promise<Reachable> {
   const { devices } = await daemon.status();
-  const isHeld = ({ name }: DeviceStatus) => isExclusive(config.devices.get(name));
+  const isHeld = ({ name }: Status['devices'][number]) => isExclusive(config.devices.get(name));
   const held = devices.filter(isHeld);
   const names = new Set(held.map(({ name }) => name));
   const others = new Map([...config.devices].filter(([name]) => !names.has(name)));

@@ -1,9 +1,9 @@
 import { firstValueFrom, takeUntil, timer, type Observable } from 'rxjs';
-import { UNKNOWN } from '../../engine/devices.js';
 import { toFileSyncError, type FileSyncError } from '../../errors.js';
 import type { Availability, Clock, Source, SourceFile } from '../../ports.js';
 import type { KnownFiles, Listing } from '../../preview/preview.js';
 import type { WhileArmed } from '../../rules/rule.js';
+import { UNKNOWN } from '../../system/availability.js';
 import { withDeadline } from '../../system/deadline.js';
 
 /** Longer than any device takes to report that it is offline. */
