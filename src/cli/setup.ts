@@ -40,7 +40,11 @@ export async function configFor(
   });
   const config = await loadConfig(file, { env: shell.env, deviceTypes: types });
   for (const warning of config.warnings) report(shell, 'warn', warning);
-  return config;
+  if (config.formerDatabase === undefined) return config;
+  const { placeOf } = await import('./database-place.js');
+  const { database, warning } = await placeOf(config, shell.env);
+  if (warning !== undefined) report(shell, 'warn', warning);
+  return { ...config, database };
 }
 
 /** Does the work of a command; with `--json`, what it rejects with is printed as `{"error": …}` as well. */
