@@ -336,11 +336,7 @@ export interface Target {
     signal: AbortSignal,
     events: WriteEvents,
   ): Promise<Receipt>;
-  /**
-   * Writes, renames and removes a file of its own (`.filesync-probe-…`) in the root. Nothing is left of it, whatever happens, and no
-   * other file is touched. Rejects as `write` does, in a sentence that tells which of the three acts failed; with `not-found` where
-   * the root does not exist yet and could not be removed again. Absent where a write would leave something.
-   */
+  /** Writes, renames and removes a file of its own; rejects as `probeByWriting` does. Absent where it would leave something. */
   probe?(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

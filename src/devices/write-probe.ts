@@ -29,8 +29,9 @@ const PROBE_PREFIX = '.filesync-probe-';
 const CLEANUP_TIMEOUT_MS = 5_000;
 
 /**
- * Writes, renames and removes a small file. Rejects with the error of the act that failed, in a sentence that names that act; the
- * probe is removed in any case, or the sentence names what was left.
+ * Writes, renames and removes a small file; no other file is touched. Rejects with the error of the act that failed, in a sentence
+ * that names that act; the probe is removed in any case, or the sentence names what was left. A target whose root does not exist
+ * yet, and could not be removed again, rejects with `not-found` instead.
  */
 export async function probeByWriting(
   acts: ProbeActs,
