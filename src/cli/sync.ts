@@ -14,8 +14,15 @@ import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
 export const sync = defineCommand({
   endsCleanly: true,
-  options: { config: common.config, json: common.json, ...logging },
+  options: {
+    config: common.config,
+    json: common.json,
+    'dry-run': { type: 'boolean', default: false, describe: 'only say what would be done; change nothing' },
+    ...logging,
+  },
   async run(args, shell) {
+    if (args.dryRun)
+      return (await import('./dry-run.js')).dryRun(args, shell, loggerFor(shell, args.logLevel));
     const config = await configFor(shell, args.config);
     const bars = shell.interactive ? new TransferBars(shell) : undefined;
     const logger = loggerFor(
