@@ -3,6 +3,7 @@ import { apiSchema } from '../src/api/json-schema.js';
 import { replacePart, withReference } from '../src/config/reference.js';
 import { deviceTypes } from '../src/devices/registry.js';
 import { eventTable } from './event-table.js';
+import { messageList, remedies } from './messages.js';
 import { readInterfaces, rosReference } from './ros-reference.js';
 
 // Brings docs/api.schema.json and the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md and docs/ROS.md up to date.
@@ -19,6 +20,9 @@ await update('docs/CONFIGURATION.md', document => withReference(document, exampl
 await update('docs/ARCHITECTURE.md', document => replacePart(document, 'events', eventTable()));
 
 await writeFile(at('docs/api.schema.json'), apiSchema());
+
+const list = messageList(await remedies(at('src/')));
+await update('docs/TROUBLESHOOTING.md', document => replacePart(document, 'messages', list));
 
 const messages = rosReference(await readInterfaces(at('msg/')));
 const services = rosReference(await readInterfaces(at('srv/')));

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageList, remedies } from '../../../scripts/messages.js';
+import { replacePart } from '../../../src/config/reference.js';
 
 /** Beginnings and endings of words that the glossary has retired: they are joined only at run time, or this file would hold them. */
 const RETIRED = [
@@ -16,6 +19,7 @@ const ENDINGS = [
 const MAX_PROSE = 120;
 const MAX_TERMS = 25;
 const MIN_QUESTIONS = 20;
+const MIN_MESSAGES = 100;
 
 async function filesBelow(folder: string, ending: RegExp): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -60,6 +64,13 @@ describe('documents', () => {
       long.push(...lines.filter(isProse).map(line => `${file}: ${line}`));
     }
     assert.deepEqual(long, []);
+  });
+
+  it('list every message that names a remedy (npm run docs)', async () => {
+    const messages = await remedies(pathToFileURL(`${resolve('src')}/`));
+    assert.ok(messages.length >= MIN_MESSAGES, `${messages.length} messages`);
+    const document = await readFile('docs/TROUBLESHOOTING.md', 'utf8');
+    assert.equal(document, replacePart(document, 'messages', messageList(messages)));
   });
 
   it('say for at least twenty decisions in which file they are made', async () => {

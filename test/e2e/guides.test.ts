@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { startFtpServer } from '../../src/demo/ftp-server.js';
+import { startReceiver } from '../../src/demo/receiver.js';
+import { startSim } from '../../src/sim/sim.js';
+import { systemClock } from '../../src/system/clock.js';
+import { RecordingLogger } from '../fakes/recording-logger.js';
+import { put, records } from './parts.js';
+import { Place } from './program.js';
+import { FLIGHT } from './world.js';
+
+const PASSWORD = 'secret-word';
+
+interface Guide {
+  /** The configuration, as the guide has it. */
+  readonly config: string;
+  /** The lines of its blocks of commands. */
+  readonly commands: readonly string[];
+}
+
+async function read(name: string): Promise<Guide> {
+  const text = await readFile(`docs/guides/${name}.md`, 'utf8');
+  const blocks = (language: string) =>
+    [...text.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'gm'))].map(([, block = '']) => block);
+  const commands = blocks('sh').flatMap(block => block.trim().split('\n'));
+  return { config: blocks('yaml')[0] ?? '', commands };
+}
+
+/** Runs all commands of a guide, with what the replacements put in the place of its example's hosts; returns what each printed. */
+async function follow(
+  place: Place,
+  { config, commands }: Guide,
+  replacements: readonly (readonly [string, string])[],
+): Promise<string[]> {
+  let text = config;
+  for (const [example, real] of replacements) {
+    assert.ok(text.includes(example), `${example} is in the guide`);
+    text = text.replace(example, real);
+  }
+  await place.configure(text.replace(/^rules:/m, 'min_free: 0\nrules:'));
+  const outputs: string[] = [];
+  for (const command of commands) {
+    const [program, ...args] = command.split(' ');
+    assert.equal(program, 'filesync');
+    const { code, stdout, stderr } = await place.run(args, { ARCHIVE_PASSWORD: PASSWORD });
+    assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
+    outputs.push(stdout);
+  }
+  return outputs;
+}
+
+async function vehicle(place: Place, name: string, system = 1, to?: { host: string; port: number }) {
+  await put(place.path(name, 'log/2026-08-01/12_30_05.ulg'), await readFile(FLIGHT));
+  const sim = await startSim({
+    ...{ listen: { host: '127.0.0.1', port: 0 }, folder: place.path(name), like: 'px4', system },
+    ...{ clock: systemClock, logger: new RecordingLogger(), ...(to && { to }) },
+  });
+  return place.use(sim);
+}
+
+describe('the guides', function () {
+  this.timeout(120_000);
+
+  it('bring logs to Flight Review', () =>
+    Place.with(async place => {
+      const { port } = (await vehicle(place, 'card')).address;
+      const page = place.use(await startReceiver({ folder: place.path('site') }));
+      const outputs = await follow(place, await read('flight-review'), [
+        ['serial:///dev/serial/by-id/usb-Pixhawk-if00:921600', `udp://127.0.0.1:0@127.0.0.1:${port}`],
+        ['https://logs.px4.io', page.url],
+        ['begin: new', 'begin: all, settle: 0'],
+      ]);
+      assert.equal(page.received.length, 1);
+      assert.match(outputs.at(-1) ?? '', /UPLOADED +autopilot:.*12_30_05\.ulg.*plot_app\?log=/);
+    }));
+
+  it('bring the pictures of a drive to an FTP server', () =>
+    Place.with(async place => {
+      await put(place.path('drive/DCIM/FLIR0001.jpg'), Buffer.from('a picture'));
+      await put(place.path('drive/MISC/notes.txt'), Buffer.from('no picture'));
+      const server = { folder: place.path('ftp'), user: 'test-1', password: PASSWORD, signals: process };
+      const ftp = place.use(await startFtpServer(server));
+      await follow(place, await read('camera-drive'), [
+        [
+          'type: disk, uuid: 66F8-E5D9, mount_point: /mnt/flir',
+          `type: directory, path: ${place.path('drive')}`,
+        ],
+        ['host: 192.168.0.10', `host: 127.0.0.1, port: ${ftp.port}`],
+        ['include:', 'settle: 0\n    delete_after: 0\n    include:'],
+      ]);
+      const [picture, ...others] = await records(place, place.path('filesync.yaml'));
+      assert.deepEqual(others, []);
+      assert.deepEqual(
+        [picture?.path, picture?.state, picture?.on_source],
+        ['DCIM/FLIR0001.jpg', 'REMOVED', false],
+      );
+    }));
+});
