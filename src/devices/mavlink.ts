@@ -6,7 +6,7 @@ import { size } from '../config/options.js';
 import { defineDevice } from '../config/definition.js';
 
 /** MAV_COMP_ID_ONBOARD_COMPUTER4: ground stations and MAVROS have other ids. */
-const DEFAULT_COMPONENT = 194;
+export const DEFAULT_COMPONENT = 194;
 
 /** Requests: twice the number that fills 8 Mbit/s at a round trip of 225 ms. */
 const DEFAULT_MAX_IN_FLIGHT = 2048;
@@ -68,7 +68,7 @@ export const vehicleOptions = {
 
 const options = z.object({
   url: linkUrl().describe(
-    'where the MAVLink of the vehicle is, as MAVROS writes it: udp://BIND_HOST:PORT@ (the vehicle sends here), udp://BIND_HOST:PORT@HOST:PORT, tcp://HOST:PORT or serial:///dev/ttyACM0:921600',
+    'where the MAVLink of the vehicle is, as MAVROS writes it: udp://BIND_HOST:PORT@ (the vehicle sends here), udp://BIND_HOST:PORT@HOST:PORT, udp-b:// and udp-pb:// (broadcast), tcp://HOST:PORT, tcp-l://:PORT (the vehicle connects), serial:///dev/ttyACM0:921600, serial-hwfc:// (flow control), each with ?ids=SYSTEM,COMPONENT if needed; devices with the same UDP port share it and need target_system',
   ),
   ...vehicleOptions,
 });
@@ -85,6 +85,6 @@ export const mavlink = defineDevice({
     const { sourceOn } = await import('./mavlink/factory.js');
     const { clock, logger } = context;
     const transport = transportTo(options.url, { clock, logger, system: options.target_system });
-    return sourceOn(transport, options, context);
+    return sourceOn(transport, options, context, options.url.ids);
   },
 });

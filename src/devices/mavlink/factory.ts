@@ -1,24 +1,30 @@
 import { randomInt } from 'node:crypto';
 import type { Source } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
-import type { VehicleOptions } from '../mavlink.js';
+import { DEFAULT_COMPONENT, type VehicleOptions } from '../mavlink.js';
 import { FtpChannel } from '../../mavlink/ftp-channel.js';
 import { FtpClient } from '../../mavlink/ftp-client.js';
 import { FtpFiles } from '../../mavlink/ftp-files.js';
 import type { Transport } from '../../mavlink/link.js';
+import type { Ids } from '../../mavlink/url.js';
 import { RemoteSource } from '../../mavlink/remote-source.js';
 import { FrameTrace, tracedTransport } from '../../mavlink/trace.js';
 import { Vehicle } from '../../mavlink/vehicle.js';
 import { AdaptiveRead } from '../../mavlink/window/adaptive-read.js';
 
-/** The device on any transport. */
-export function sourceOn(transport: Transport, options: VehicleOptions, context: DeviceContext): Source {
+/** The device on any transport. `ids`: of this program, from its address; options take precedence. */
+export function sourceOn(
+  transport: Transport,
+  options: VehicleOptions,
+  context: DeviceContext,
+  ids?: Ids,
+): Source {
   const { name, clock, logger } = context;
   const vehicle = new Vehicle({
     transport: withTrace(transport, context),
     clock,
-    systemId: options.system_id,
-    componentId: options.component_id,
+    systemId: options.system_id ?? ids?.system,
+    componentId: ids && options.component_id === DEFAULT_COMPONENT ? ids.component : options.component_id,
     targetSystem: options.target_system,
   });
   const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)), logger);
