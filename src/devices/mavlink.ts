@@ -1,15 +1,19 @@
-import { posix } from 'node:path';
+import { join, posix } from 'node:path';
 import * as z from 'zod';
 import { parseLinkUrl, type LinkAddress } from '../mavlink/url.js';
 import { toFileSyncError } from '../errors.js';
-import { size } from '../config/options.js';
-import { defineDevice } from '../config/definition.js';
+import { secret, size } from '../config/options.js';
+import { defineDevice, type DeviceContext } from '../config/definition.js';
+import type { Signing } from '../mavlink/signing.js';
 
 /** MAV_COMP_ID_ONBOARD_COMPUTER4: ground stations and MAVROS have other ids. */
 export const DEFAULT_COMPONENT = 194;
 
 /** Requests: twice the number that fills 8 Mbit/s at a round trip of 225 ms. */
 const DEFAULT_MAX_IN_FLIGHT = 2048;
+
+/** Link id of signatures: any number that this program alone uses on the vehicle. */
+const SIGNING_LINK = 194;
 
 const DEFAULT_MAX_FILES = 1_000_000;
 
@@ -71,9 +75,14 @@ const options = z.object({
     'where the MAVLink of the vehicle is, as MAVROS writes it: udp://BIND_HOST:PORT@ (the vehicle sends here), udp://BIND_HOST:PORT@HOST:PORT, udp-b:// and udp-pb:// (broadcast), tcp://HOST:PORT, tcp-l://:PORT (the vehicle connects), serial:///dev/ttyACM0:921600, serial-hwfc:// (flow control), each with ?ids=SYSTEM,COMPONENT if needed; devices with the same UDP port share it and need target_system',
   ),
   ...vehicleOptions,
+  signing_key: secret()
+    .optional()
+    .describe(
+      'key of MAVLink 2 message signing: 64 hex digits, or the passphrase that the ground station has; all messages are signed, and unsigned ones ignored',
+    ),
 });
 type Options = z.output<typeof options>;
-export type VehicleOptions = Omit<Options, 'url'>;
+export type VehicleOptions = Omit<Options, 'url' | 'signing_key'>;
 
 export const mavlink = defineDevice({
   type: 'mavlink',
@@ -85,6 +94,20 @@ export const mavlink = defineDevice({
     const { sourceOn } = await import('./mavlink/factory.js');
     const { clock, logger } = context;
     const transport = transportTo(options.url, { clock, logger, system: options.target_system });
-    return sourceOn(transport, options, context, options.url.ids);
+    const signing = await signingOf(options, context);
+    return sourceOn(transport, options, context, { ids: options.url.ids, signing });
   },
 });
+
+/** The last timestamp is kept below the local storage, since it must not go back after a restart. */
+async function signingOf(
+  { signing_key: key }: Options,
+  context: DeviceContext,
+): Promise<Signing | undefined> {
+  if (key === undefined) return undefined;
+  const { name, clock, local } = context;
+  const { keyFrom, Signing } = await import('../mavlink/signing.js');
+  const { TimestampFile } = await import('./mavlink/timestamp-file.js');
+  const store = new TimestampFile(join(local, '.mavlink-signing', encodeURIComponent(name)));
+  return new Signing({ key: keyFrom(context.secret(key)), linkId: SIGNING_LINK, clock, store });
+}

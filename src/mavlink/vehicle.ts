@@ -7,9 +7,9 @@ import {
   ReplaySubject,
   takeUntil,
 } from 'rxjs';
-import { FileSyncError, throwIfAborted } from '../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError } from '../errors.js';
 import type { Availability, Clock } from '../ports.js';
-import { encodeFrame, FrameDecoder, type Frame } from './frame.js';
+import { encodeSignedFrame, FrameDecoder, type Frame } from './frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-payload.js';
 import { Link, type Transport } from './link.js';
 import {
@@ -20,6 +20,7 @@ import {
   type MessageType,
   type Values,
 } from './messages.js';
+import type { Signing } from './signing.js';
 import { MessageRequests } from './message-requests.js';
 import { versionText } from './version-text.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
@@ -45,6 +46,8 @@ export interface VehicleOptions {
   readonly systemId?: number | undefined;
   /** Component id of this program, unique on the vehicle's network. */
   readonly componentId: number;
+  /** Signs what is sent; what is received counts only with a valid signature. */
+  readonly signing?: Signing | undefined;
   /** System id of the vehicle. Default: that of the first autopilot that sends a heartbeat. */
   readonly targetSystem?: number | undefined;
 }
@@ -68,6 +71,7 @@ export class Vehicle {
   #sequence = 0;
   /** The version has been asked for since the vehicle came online. */
   #versionAsked = false;
+  #signs = false;
 
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
@@ -117,6 +121,11 @@ export class Vehicle {
     if (this.absence) throw this.absence;
   }
 
+  /** It signs its messages while this program does not: it may answer only signed ones. */
+  get signs(): boolean {
+    return this.#signs;
+  }
+
   /** Which autopilot it is, where its log folder is known. */
   get autopilot(): string | undefined {
     return this.#monitor.autopilot;
@@ -160,6 +169,7 @@ export class Vehicle {
     this.#states.complete();
     await this.#link.close();
     await this.#beating;
+    await this.#options.signing?.close().catch(() => undefined);
   }
 
   get #system(): number {
@@ -169,9 +179,23 @@ export class Vehicle {
 
   #open(): void {
     if (this.#beating || this.closed.aborted) return;
+    const { signing } = this.#options;
+    this.#beating = signing ? this.#runSigned(signing) : this.#run();
+  }
+
+  async #runSigned(signing: Signing): Promise<void> {
+    try {
+      await signing.open();
+    } catch (error) {
+      return this.#linkChanged(toFileSyncError(error));
+    }
+    return this.#run();
+  }
+
+  #run(): Promise<void> {
     this.#monitor.linkOpened();
-    this.#link.open();
-    this.#beating = this.#beat();
+    if (!this.closed.aborted) this.#link.open();
+    return this.#beat();
   }
 
   async #beat(): Promise<void> {
@@ -191,19 +215,28 @@ export class Vehicle {
   #send(messageId: number, payload: Uint8Array): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
     const sender = { sequence: this.#sequence, system: this.#system, component: this.#options.componentId };
-    this.#link.send(encodeFrame({ ...sender, messageId, payload }));
+    this.#link.send(encodeSignedFrame({ ...sender, messageId, payload }, this.#options.signing));
   }
 
   #receive(bytes: Uint8Array): void {
     for (const frame of this.#decoder.push(bytes)) {
+      if (!this.#isTrusted(frame)) continue;
       if (frame.messageId === Heartbeat.id) this.#heartbeat(frame);
       else if (frame.messageId === FileTransferProtocol.id) this.#ftp(frame);
       else this.#requests.receive(frame);
     }
   }
 
+  #isTrusted(frame: Frame): boolean {
+    const verdict = this.#options.signing?.verify(frame) ?? 'valid';
+    if (verdict !== 'valid' && frame.messageId === Heartbeat.id) this.#monitor.distrusted(frame, verdict);
+    return verdict === 'valid';
+  }
+
   #heartbeat(frame: Frame): void {
     this.#monitor.heartbeat(frame);
+    if (frame.system === this.#monitor.target?.system)
+      this.#signs = frame.signed !== undefined && !this.#options.signing;
     this.#publish();
     void this.#learnVersion();
   }

@@ -6,23 +6,31 @@ import { FtpChannel } from '../../mavlink/ftp-channel.js';
 import { FtpClient } from '../../mavlink/ftp-client.js';
 import { FtpFiles } from '../../mavlink/ftp-files.js';
 import type { Transport } from '../../mavlink/link.js';
+import type { Signing } from '../../mavlink/signing.js';
 import type { Ids } from '../../mavlink/url.js';
 import { RemoteSource } from '../../mavlink/remote-source.js';
 import { FrameTrace, tracedTransport } from '../../mavlink/trace.js';
 import { Vehicle } from '../../mavlink/vehicle.js';
 import { AdaptiveRead } from '../../mavlink/window/adaptive-read.js';
 
-/** The device on any transport. `ids`: of this program, from its address; options take precedence. */
+export interface LinkOptions {
+  /** Of this program, from its address; options take precedence. */
+  readonly ids?: Ids | undefined;
+  readonly signing?: Signing | undefined;
+}
+
+/** The device on any transport. */
 export function sourceOn(
   transport: Transport,
   options: VehicleOptions,
   context: DeviceContext,
-  ids?: Ids,
+  { ids, signing }: LinkOptions = {},
 ): Source {
   const { name, clock, logger } = context;
   const vehicle = new Vehicle({
     transport: withTrace(transport, context),
     clock,
+    signing,
     systemId: options.system_id ?? ids?.system,
     componentId: ids && options.component_id === DEFAULT_COMPONENT ? ids.component : options.component_id,
     targetSystem: options.target_system,
