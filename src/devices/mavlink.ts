@@ -75,6 +75,12 @@ const options = z.object({
     'where the MAVLink of the vehicle is, as MAVROS writes it: udp://BIND_HOST:PORT@ (the vehicle sends here), udp://BIND_HOST:PORT@HOST:PORT, udp-b:// and udp-pb:// (broadcast), tcp://HOST:PORT, tcp-l://:PORT (the vehicle connects), serial:///dev/ttyACM0:921600, serial-hwfc:// (flow control), each with ?ids=SYSTEM,COMPONENT if needed; devices with the same UDP port share it and need target_system',
   ),
   ...vehicleOptions,
+  protocol: z
+    .enum(['auto', 'ftp', 'log'])
+    .default('auto')
+    .describe(
+      'ftp: MAVLink FTP; log: the older log protocol (LOG_REQUEST_LIST), for firmware without MAVLink FTP and logs in a flash chip: slower, without checksums, and it can only erase all logs together; auto: ftp, or log where ftp is not answered or has no log folder',
+    ),
   signing_key: secret()
     .optional()
     .describe(
@@ -82,7 +88,7 @@ const options = z.object({
     ),
 });
 type Options = z.output<typeof options>;
-export type VehicleOptions = Omit<Options, 'url' | 'signing_key'>;
+export type VehicleOptions = Omit<Options, 'url' | 'signing_key' | 'protocol'>;
 
 export const mavlink = defineDevice({
   type: 'mavlink',
@@ -95,7 +101,11 @@ export const mavlink = defineDevice({
     const { clock, logger } = context;
     const transport = transportTo(options.url, { clock, logger, system: options.target_system });
     const signing = await signingOf(options, context);
-    return sourceOn(transport, options, context, { ids: options.url.ids, signing });
+    return sourceOn(transport, options, context, {
+      ids: options.url.ids,
+      signing,
+      protocol: options.protocol,
+    });
   },
 });
 

@@ -16,6 +16,8 @@ import {
   AutopilotVersion,
   FileTransferProtocol,
   Heartbeat,
+  LogData,
+  LogEntry,
   type Fields,
   type MessageType,
   type Values,
@@ -31,6 +33,7 @@ const TYPE_ONBOARD_CONTROLLER = 18;
 const AUTOPILOT_INVALID = 8;
 const STATE_ACTIVE = 4;
 const MAVLINK_VERSION = 3;
+const CAPABILITY_FTP = 32;
 
 /** ms between heartbeats of this program, and between two checks of the vehicle's. */
 const HEARTBEAT_INTERVAL_MS = 1_000;
@@ -72,6 +75,8 @@ export class Vehicle {
   /** The version has been asked for since the vehicle came online. */
   #versionAsked = false;
   #signs = false;
+  #hasFtp: boolean | undefined;
+  #logListener: (frame: Frame) => void = () => undefined;
 
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
@@ -134,6 +139,32 @@ export class Vehicle {
   /** A message that the vehicle sends on request; undefined while it is armed, or if it does not send it. */
   query<F extends Fields>(type: MessageType<F>, signal: AbortSignal): Promise<Values<F> | undefined> {
     return this.#requests.request(type, signal);
+  }
+
+  /** Whether it says that it supports MAVLink FTP; undefined: it has not said. */
+  get hasFtp(): boolean | undefined {
+    return this.#hasFtp;
+  }
+
+  /** Whether it was armed at its last heartbeat. */
+  get armed(): boolean {
+    return this.#monitor.armed;
+  }
+
+  /** Sends a message of the log protocol to the autopilot. It is lost while the vehicle is not known. */
+  sendLog<F extends Fields>(
+    type: MessageType<F>,
+    values: Omit<Values<F>, 'targetSystem' | 'targetComponent'>,
+  ): void {
+    const { target } = this.#monitor;
+    if (!target) return;
+    const ids = { targetSystem: target.system, targetComponent: target.component };
+    this.#send(type.id, type.encode({ ...values, ...ids } as unknown as Values<F>));
+  }
+
+  /** Sets the listener for the autopilot's LOG_ENTRY and LOG_DATA, which are addressed to nobody. */
+  onLog(listener: (frame: Frame) => void): void {
+    this.#logListener = listener;
   }
 
   /** The payload is lost while the vehicle is not known. */
@@ -223,8 +254,14 @@ export class Vehicle {
       if (!this.#isTrusted(frame)) continue;
       if (frame.messageId === Heartbeat.id) this.#heartbeat(frame);
       else if (frame.messageId === FileTransferProtocol.id) this.#ftp(frame);
+      else if (frame.messageId === LogEntry.id || frame.messageId === LogData.id) this.#log(frame);
       else this.#requests.receive(frame);
     }
+  }
+
+  #log(frame: Frame): void {
+    const { target } = this.#monitor;
+    if (frame.system === target?.system && frame.component === target.component) this.#logListener(frame);
   }
 
   #isTrusted(frame: Frame): boolean {
@@ -247,6 +284,7 @@ export class Vehicle {
     this.#versionAsked = true;
     const version = await this.#requests.request(AutopilotVersion, this.closed).catch(() => undefined);
     if (!version) return;
+    this.#hasFtp = ((version.capabilities[0] ?? 0) & CAPABILITY_FTP) !== 0;
     this.#monitor.version = versionText(version);
     this.#publish();
   }

@@ -105,6 +105,7 @@ describe('The options of a mavlink device', () => {
       component_id: 194,
       max_in_flight: 2048,
       max_files: 1_000_000,
+      protocol: 'auto',
     });
   });
 
