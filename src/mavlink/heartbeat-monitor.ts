@@ -15,7 +15,7 @@ const AUTOPILOTS: Readonly<Record<number, string>> = { 3: 'ArduPilot', 12: 'PX4'
 /** ms without a heartbeat after which the vehicle counts as offline. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 
-const DISTRUST: Readonly<Record<Verdict, string>> = {
+const UNVERIFIED: Readonly<Record<Verdict, string>> = {
   valid: '',
   unsigned: 'does not sign its messages: set up the key there, or take signing_key away',
   'wrong key': 'signs with another key: correct signing_key, or set up the key there',
@@ -53,7 +53,7 @@ export class HeartbeatMonitor {
   readonly #armed: ArmedTime;
   #version: string | undefined;
   /** Why the heartbeat of a vehicle was not accepted. */
-  #distrusted: string | undefined;
+  #unverified: string | undefined;
 
   /** `wanted` is the system id of the vehicle; without it, the first autopilot that sends a heartbeat is kept. */
   constructor(linkName: string, clock: Clock, wanted: number | undefined) {
@@ -116,8 +116,8 @@ export class HeartbeatMonitor {
   }
 
   /** A heartbeat whose signature is not what it has to be. */
-  distrusted(frame: Frame, verdict: Verdict): void {
-    if (isAutopilot(frame)) this.#distrusted = `vehicle ${frame.system} ${DISTRUST[verdict]}`;
+  unverified(frame: Frame, verdict: Verdict): void {
+    if (isAutopilot(frame)) this.#unverified = `vehicle ${frame.system} ${UNVERIFIED[verdict]}`;
   }
 
   /** Undefined until a heartbeat has come or is overdue. */
@@ -159,7 +159,7 @@ export class HeartbeatMonitor {
 
   #silence(): string {
     const silence = `no heartbeat from ${this.#name()} on ${this.#linkName}`;
-    if (this.#distrusted !== undefined) return `${silence} with a valid signature: ${this.#distrusted}`;
+    if (this.#unverified !== undefined) return `${silence} with a valid signature: ${this.#unverified}`;
     if (this.#otherSystem === undefined) {
       return `${silence}: check that it is switched on, wired, and sends MAVLink there`;
     }

@@ -266,7 +266,7 @@ export class Vehicle {
 
   #isTrusted(frame: Frame): boolean {
     const verdict = this.#options.signing?.verify(frame) ?? 'valid';
-    if (verdict !== 'valid' && frame.messageId === Heartbeat.id) this.#monitor.distrusted(frame, verdict);
+    if (verdict !== 'valid' && frame.messageId === Heartbeat.id) this.#monitor.unverified(frame, verdict);
     return verdict === 'valid';
   }
 
