@@ -1,15 +1,19 @@
-import { posix } from 'node:path';
+import { join, posix } from 'node:path';
 import * as z from 'zod';
 import { parseLinkUrl, type LinkAddress } from '../mavlink/url.js';
 import { toFileSyncError } from '../errors.js';
-import { size } from '../config/options.js';
-import { defineDevice } from '../config/definition.js';
+import { secret, size } from '../config/options.js';
+import { defineDevice, type DeviceContext } from '../config/definition.js';
+import type { Signing } from '../mavlink/signing.js';
 
 /** MAV_COMP_ID_ONBOARD_COMPUTER4: ground stations and MAVROS have other ids. */
-const DEFAULT_COMPONENT = 194;
+export const DEFAULT_COMPONENT = 194;
 
 /** Requests: twice the number that fills 8 Mbit/s at a round trip of 225 ms. */
 const DEFAULT_MAX_IN_FLIGHT = 2048;
+
+/** Link id of signatures: any number that this program alone uses on the vehicle. */
+const SIGNING_LINK = 194;
 
 const DEFAULT_MAX_FILES = 1_000_000;
 
@@ -68,12 +72,23 @@ export const vehicleOptions = {
 
 const options = z.object({
   url: linkUrl().describe(
-    'where the MAVLink of the vehicle is, as MAVROS writes it: udp://BIND_HOST:PORT@ (the vehicle sends here), udp://BIND_HOST:PORT@HOST:PORT, tcp://HOST:PORT or serial:///dev/ttyACM0:921600',
+    'where the MAVLink of the vehicle is, as MAVROS writes it: udp://BIND_HOST:PORT@ (the vehicle sends here), udp://BIND_HOST:PORT@HOST:PORT, udp-b:// and udp-pb:// (broadcast), tcp://HOST:PORT, tcp-l://:PORT (the vehicle connects), serial:///dev/ttyACM0:921600, serial-hwfc:// (flow control), each with ?ids=SYSTEM,COMPONENT if needed; devices with the same UDP port share it and need target_system',
   ),
   ...vehicleOptions,
+  protocol: z
+    .enum(['auto', 'ftp', 'log'])
+    .default('auto')
+    .describe(
+      'ftp: MAVLink FTP; log: the older log protocol (LOG_REQUEST_LIST), for firmware without MAVLink FTP and logs in a flash chip: slower, without checksums, and it can only erase all logs together; auto: ftp, or log where ftp is not answered or has no log folder',
+    ),
+  signing_key: secret()
+    .optional()
+    .describe(
+      'key of MAVLink 2 message signing: 64 hex digits, or the passphrase that the ground station has; all messages are signed, and unsigned ones ignored',
+    ),
 });
 type Options = z.output<typeof options>;
-export type VehicleOptions = Omit<Options, 'url'>;
+export type VehicleOptions = Omit<Options, 'url' | 'signing_key' | 'protocol'>;
 
 export const mavlink = defineDevice({
   type: 'mavlink',
@@ -86,6 +101,24 @@ export const mavlink = defineDevice({
     const { sourceOn } = await import('./mavlink/factory.js');
     const { clock, logger } = context;
     const transport = transportTo(options.url, { clock, logger, system: options.target_system });
-    return sourceOn(transport, options, context);
+    const signing = await signingOf(options, context);
+    return sourceOn(transport, options, context, {
+      ids: options.url.ids,
+      signing,
+      protocol: options.protocol,
+    });
   },
 });
+
+/** The last timestamp is kept below the local storage, since it must not go back after a restart. */
+async function signingOf(
+  { signing_key: key }: Options,
+  context: DeviceContext,
+): Promise<Signing | undefined> {
+  if (key === undefined) return undefined;
+  const { name, clock, local } = context;
+  const { keyFrom, Signing } = await import('../mavlink/signing.js');
+  const { TimestampFile } = await import('./mavlink/timestamp-file.js');
+  const store = new TimestampFile(join(local, '.mavlink-signing', encodeURIComponent(name)));
+  return new Signing({ key: keyFrom(context.secret(key)), linkId: SIGNING_LINK, clock, store });
+}

@@ -1,4 +1,5 @@
 import { frameCrc } from './crc.js';
+import { SIGNATURE_LENGTH } from './signing.js';
 import { layoutOf, type MessageLayout } from './messages.js';
 
 /** One MAVLink frame. */
@@ -11,6 +12,13 @@ export interface Frame {
   readonly messageId: number;
   /** The message's full length, with the zeros that were cut for the wire. */
   readonly payload: Uint8Array;
+  /** All bytes of a signed frame, the signature included. Whether that is right has not been checked. */
+  readonly signed?: Uint8Array;
+}
+
+/** Makes the signature of a frame's bytes from the start to the checksum. */
+export interface FrameSigner {
+  sign(bytes: Uint8Array): Uint8Array;
 }
 
 /** The layout of a frame in one protocol version (mavlink.io, "Packet Serialization"). */
@@ -39,16 +47,25 @@ const MAGIC_V1 = 0xfe;
 const MAGIC_V2 = 0xfd;
 const CRC_LENGTH = 2;
 const INCOMPAT_SIGNED = 0x01;
-const SIGNATURE_LENGTH = 13;
+
+/** A frame to be sent. */
+export type NewFrame = Omit<Frame, 'version' | 'signed'>;
 
 /** The frame as MAVLink 2 bytes. Throws a RangeError for an unknown message. */
-export function encodeFrame(frame: Omit<Frame, 'version'>): Uint8Array {
+export function encodeFrame(frame: NewFrame): Uint8Array {
+  return encodeSignedFrame(frame, undefined);
+}
+
+/** The same with a signature, if there is a signer. */
+export function encodeSignedFrame(frame: NewFrame, signer: FrameSigner | undefined): Uint8Array {
   const layout = layoutOf(frame.messageId);
   if (!layout) throw new RangeError(`no layout for MAVLink message ${frame.messageId}`);
   const length = lengthWithoutZeros(frame.payload);
-  const bytes = new Uint8Array(V2.headerLength + length + CRC_LENGTH);
+  const end = V2.headerLength + length + CRC_LENGTH;
+  const bytes = new Uint8Array(end + (signer ? SIGNATURE_LENGTH : 0));
   bytes[0] = MAGIC_V2;
   bytes[1] = length;
+  bytes[2] = signer ? INCOMPAT_SIGNED : 0;
   bytes[4] = frame.sequence;
   bytes[5] = frame.system;
   bytes[6] = frame.component;
@@ -57,6 +74,7 @@ export function encodeFrame(frame: Omit<Frame, 'version'>): Uint8Array {
   const crc = frameCrc(bytes.subarray(1, V2.headerLength + length), layout.crcExtra);
   bytes[V2.headerLength + length] = crc;
   bytes[V2.headerLength + length + 1] = crc >> 8;
+  if (signer) bytes.set(signer.sign(bytes.subarray(0, end)), end);
   return bytes;
 }
 
@@ -79,7 +97,7 @@ const MAX_CREDIT_BYTES = 4096;
 
 /**
  * Finds the frames of known messages in a stream of bytes, however it is cut. Garbage and frames with a wrong checksum
- * are skipped; signatures are skipped without a check.
+ * are skipped; signatures are not checked here.
  */
 export class FrameDecoder {
   readonly #seen: (bytes: Uint8Array) => void;
@@ -154,7 +172,8 @@ function known(
   const crc = at(stream, crcAt) | (at(stream, crcAt + 1) << 8);
   if (crc !== frameCrc(stream.subarray(start + 1, crcAt), layout.crcExtra)) return SKIP_ONE;
   const payload = extended(stream.subarray(payloadAt, crcAt), layout.length);
-  return { consumed: end - start, frame: { ...header(stream, start, format), payload } };
+  const signed = end - crcAt > CRC_LENGTH && { signed: stream.slice(start, end) };
+  return { consumed: end - start, frame: { ...header(stream, start, format), payload, ...signed } };
 }
 
 /**

@@ -35,7 +35,8 @@ export interface Posted {
 }
 
 /** What the channel needs of a vehicle. */
-export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence' | 'othersHeardAt'>;
+export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence' | 'othersHeardAt'> &
+  Partial<Pick<Vehicle, 'signs'>>;
 
 /** A request without a reply yet. */
 interface Exchange {
@@ -160,7 +161,7 @@ export class FtpChannel {
       this.#timer.answered(sent, past());
       return { reply: answer, repeated: sent > 1 };
     }
-    throw this.#vehicle.absence ?? noAnswer(request, limit);
+    throw this.#vehicle.absence ?? (this.#vehicle.signs ? unsigned(request) : noAnswer(request, limit));
   }
 
   #numbered({ opcode, session = 0, offset = 0, size = 0, data = NO_DATA }: FtpRequest): FtpPayload {
@@ -209,6 +210,13 @@ function isOfBurst(reply: FtpPayload, request: FtpPayload): boolean {
 /** Data for another place in the file would corrupt it. */
 function isOfTheOffset(reply: FtpPayload, request: FtpPayload): boolean {
   return request.opcode !== Opcode.READ_FILE || reply.offset === request.offset;
+}
+
+function unsigned({ opcode }: FtpPayload): FileSyncError {
+  return new FileSyncError(
+    'denied',
+    `the vehicle signs its messages and does not answer ${opcodeName(opcode)}, which is not signed: set signing_key to its key`,
+  );
 }
 
 function noAnswer({ opcode }: FtpPayload, limit: number): FileSyncError {

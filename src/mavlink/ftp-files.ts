@@ -37,6 +37,11 @@ export class FtpFiles implements RemoteFiles {
     return this.#vehicle.autopilot;
   }
 
+  /** As `Vehicle.hasFtp`. */
+  get isSupported(): boolean | undefined {
+    return this.#vehicle.hasFtp;
+  }
+
   ready(signal: AbortSignal): Promise<void> {
     return this.#vehicle.ready(signal);
   }

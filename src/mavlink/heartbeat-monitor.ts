@@ -3,6 +3,7 @@ import type { Availability, Clock } from '../ports.js';
 import { ArmedTime } from './armed-time.js';
 import type { Frame } from './frame.js';
 import { Heartbeat } from './messages.js';
+import type { Verdict } from './signing.js';
 
 // MAVLink's numbers (common message set).
 const TYPE_GCS = 6;
@@ -13,6 +14,14 @@ const AUTOPILOTS: Readonly<Record<number, string>> = { 3: 'ArduPilot', 12: 'PX4'
 
 /** ms without a heartbeat after which the vehicle counts as offline. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
+
+const UNVERIFIED: Readonly<Record<Verdict, string>> = {
+  valid: '',
+  unsigned: 'does not sign its messages: set up the key there, or take signing_key away',
+  'wrong key': 'signs with another key: correct signing_key, or set up the key there',
+  replayed:
+    'sends old timestamps, as after a start without a clock: wait until it has heard this program, else set its time',
+};
 
 /** Whether a heartbeat is that of an autopilot, not of a ground station, a camera or another computer. */
 export function isAutopilot({ payload }: Frame): boolean {
@@ -43,6 +52,8 @@ export class HeartbeatMonitor {
   #heard = false;
   readonly #armed: ArmedTime;
   #version: string | undefined;
+  /** Why the heartbeat of a vehicle was not accepted. */
+  #unverified: string | undefined;
 
   /** `wanted` is the system id of the vehicle; without it, the first autopilot that sends a heartbeat is kept. */
   constructor(linkName: string, clock: Clock, wanted: number | undefined) {
@@ -104,6 +115,11 @@ export class HeartbeatMonitor {
     this.#armed.set((baseMode & MODE_FLAG_ARMED) !== 0);
   }
 
+  /** A heartbeat whose signature is not what it has to be. */
+  unverified(frame: Frame, verdict: Verdict): void {
+    if (isAutopilot(frame)) this.#unverified = `vehicle ${frame.system} ${UNVERIFIED[verdict]}`;
+  }
+
   /** Undefined until a heartbeat has come or is overdue. */
   get state(): Availability | undefined {
     const { armed } = this.#armed;
@@ -143,6 +159,7 @@ export class HeartbeatMonitor {
 
   #silence(): string {
     const silence = `no heartbeat from ${this.#name()} on ${this.#linkName}`;
+    if (this.#unverified !== undefined) return `${silence} with a valid signature: ${this.#unverified}`;
     if (this.#otherSystem === undefined) {
       return `${silence}: check that it is switched on, wired, and sends MAVLink there`;
     }

@@ -108,6 +108,48 @@ export const AutopilotVersion = defineMessage('AUTOPILOT_VERSION', 148, 178, {
   uid2: { bytes: 18 },
 });
 
+export const LogRequestList = defineMessage('LOG_REQUEST_LIST', 117, 128, {
+  start: 'uint16',
+  end: 'uint16',
+  targetSystem: 'uint8',
+  targetComponent: 'uint8',
+});
+
+/** `timeUtc`: seconds since the Unix epoch, 0 if unknown. Without a log, one entry comes with `numLogs` 0. */
+export const LogEntry = defineMessage('LOG_ENTRY', 118, 56, {
+  timeUtc: 'uint32',
+  size: 'uint32',
+  id: 'uint16',
+  numLogs: 'uint16',
+  lastLogNum: 'uint16',
+});
+
+export const LogRequestData = defineMessage('LOG_REQUEST_DATA', 119, 116, {
+  offset: 'uint32',
+  count: 'uint32',
+  id: 'uint16',
+  targetSystem: 'uint8',
+  targetComponent: 'uint8',
+});
+
+export const LogData = defineMessage('LOG_DATA', 120, 134, {
+  offset: 'uint32',
+  id: 'uint16',
+  count: 'uint8',
+  data: { bytes: 90 },
+});
+
+export const LogErase = defineMessage('LOG_ERASE', 121, 237, {
+  targetSystem: 'uint8',
+  targetComponent: 'uint8',
+});
+
+/** Ends the transfer: ArduPilot logs nothing before that. */
+export const LogRequestEnd = defineMessage('LOG_REQUEST_END', 122, 203, {
+  targetSystem: 'uint8',
+  targetComponent: 'uint8',
+});
+
 /** Capacities in MiB. */
 export const StorageInformation = defineMessage('STORAGE_INFORMATION', 261, 179, {
   timeBootMs: 'uint32',
@@ -127,11 +169,12 @@ export const StorageInformation = defineMessage('STORAGE_INFORMATION', 261, 179,
 /** The properties of a message that the frame codec needs. */
 export type MessageLayout = Pick<MessageType, 'id' | 'crcExtra' | 'length'>;
 
-const LAYOUTS: ReadonlyMap<number, MessageLayout> = new Map(
-  [Heartbeat, CommandLong, CommandAck, FileTransferProtocol, AutopilotVersion, StorageInformation].map(
-    type => [type.id, type],
-  ),
-);
+const TYPES: readonly MessageLayout[] = [
+  ...[Heartbeat, CommandLong, CommandAck, FileTransferProtocol, AutopilotVersion, StorageInformation],
+  ...[LogRequestList, LogEntry, LogRequestData, LogData, LogErase, LogRequestEnd],
+];
+
+const LAYOUTS: ReadonlyMap<number, MessageLayout> = new Map(TYPES.map(type => [type.id, type]));
 
 /** The layout of a known message; a frame of any other cannot be checked. */
 export function layoutOf(messageId: number): MessageLayout | undefined {

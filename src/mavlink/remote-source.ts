@@ -1,7 +1,16 @@
 import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
-import { FileSyncError } from '../errors.js';
-import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile, Space } from '../ports.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import type {
+  Availability,
+  ByteStream,
+  Checksum,
+  Logger,
+  Source,
+  SourceCapabilities,
+  SourceFile,
+  Space,
+} from '../ports.js';
 import type { Listing, ListingEnd, ListingScope } from './listing.js';
 import { Operations } from './operations.js';
 import { changed } from './remote-file.js';
@@ -32,6 +41,8 @@ export interface RemoteFiles {
   /** CRC-32 as CalcFileCRC32 defines it, of a file of `size` bytes. */
   checksum(path: string, size: number, signal: AbortSignal): Promise<number>;
   remove(path: string, signal: AbortSignal): Promise<void>;
+  /** Goes over to another protocol of the vehicle, where this one has no files. Whether that was possible. */
+  fallBack?(why: 'timeout' | 'unavailable', signal: AbortSignal): Promise<boolean>;
   /** Of its SD card. Rejects with `unsupported` if the vehicle does not report that. */
   space?(signal: AbortSignal): Promise<Space>;
   close(): Promise<void>;
@@ -44,17 +55,14 @@ export interface RemoteSourceOptions {
   readonly root: string | undefined;
   /** Files and folders that a listing may show at most. */
   readonly maxFiles: number;
+  /** The vehicle computes checksums; default true. */
+  readonly checksum?: boolean;
   readonly logger: Logger;
 }
 
 /** The files below one folder of a vehicle. */
 export class RemoteSource implements Source {
-  readonly capabilities = {
-    connections: 1,
-    resume: true,
-    checksum: 'crc32-mavlink',
-    remove: true,
-  } as const;
+  readonly capabilities: SourceCapabilities;
   readonly availability: Observable<Availability>;
   readonly space?: NonNullable<Source['space']>;
   readonly #files: RemoteFiles;
@@ -64,7 +72,10 @@ export class RemoteSource implements Source {
   readonly #tree: RemoteTree;
   readonly #warned = new Set<string>();
 
-  constructor({ device, root, maxFiles, logger }: RemoteSourceOptions, files: RemoteFiles) {
+  constructor(options: RemoteSourceOptions, files: RemoteFiles) {
+    const { device, root, maxFiles, checksum = true, logger } = options;
+    const algorithm = checksum && ('crc32-mavlink' as const);
+    this.capabilities = { connections: 1, resume: true, checksum: algorithm, remove: true };
     this.#files = files;
     this.#logger = logger;
     this.#operations = new Operations(device, signal => this.#ready(signal));
@@ -76,7 +87,7 @@ export class RemoteSource implements Source {
       maxFiles,
       skipped: this.#skipped,
       shown: folder => this.#root.of(folder),
-      list: (folder, scope, asked) => this.#listed(folder, scope, asked),
+      list: (folder, scope, asked) => this.#orFallBack(() => this.#listed(folder, scope, asked), asked),
       endsAlike: async (folder, end, asked) => files.endsAlike?.(this.#root.of(folder), end, asked) ?? false,
     });
     this.availability = files.availability;
@@ -119,10 +130,21 @@ export class RemoteSource implements Source {
   async #ready(signal: AbortSignal): Promise<void> {
     await this.#files.ready(signal);
     const scope = { skipped: () => undefined, unreadable: () => undefined, entriesLeft: 0 };
-    await this.#root.locate(this.#files.autopilot, async folder => {
-      const { entries } = await this.#files.list(folder, scope, signal);
-      return entries.length > 0;
-    });
+    const hasFiles = async (folder: string) =>
+      (await this.#files.list(folder, scope, signal)).entries.length > 0;
+    await this.#orFallBack(() => this.#root.locate(this.#files.autopilot, hasFiles), signal);
+  }
+
+  /** The work again by another protocol of the vehicle, if it fails for want of an answer or of a log folder. */
+  async #orFallBack<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
+    try {
+      return await work();
+    } catch (error) {
+      const { kind } = toFileSyncError(error);
+      if (kind !== 'timeout' && kind !== 'unavailable') throw error;
+      if (!(await this.#files.fallBack?.(kind, signal))) throw error;
+      return work();
+    }
   }
 
   async #listed(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {

@@ -6,6 +6,8 @@ import type { Transport } from './link.js';
 export interface SerialOptions {
   readonly path: string;
   readonly baudRate: number;
+  /** Hardware flow control. */
+  readonly rtscts?: true;
 }
 
 /** Loads the `serialport` library, an optional dependency. Throws as an import does. */

@@ -5,7 +5,7 @@ import type { Clock, Logger } from '../ports.js';
 import { FrameDecoder } from './frame.js';
 import { isAutopilot } from './heartbeat-monitor.js';
 import { Heartbeat } from './messages.js';
-import type { Endpoint } from './url.js';
+import type { Broadcast, Endpoint } from './url.js';
 
 /** ms of silence after which another sender may replace the current one. */
 const SENDER_TIMEOUT_MS = 5_000;
@@ -201,6 +201,21 @@ export class LearnedPeer implements Peer {
     this.#others.delete(`${host}:${port}`);
     this.#current = candidate;
     this.#confirmed = false;
+  }
+}
+
+/** All hosts of the network, and the vehicle once it is heard (unless `always`). */
+export class BroadcastPeer extends LearnedPeer {
+  readonly #broadcast: Broadcast;
+
+  constructor(broadcast: Broadcast, options: PeerOptions) {
+    super(options);
+    this.#broadcast = broadcast;
+  }
+
+  override get endpoint(): Endpoint {
+    const all = { host: '255.255.255.255', port: this.#broadcast.port };
+    return this.#broadcast.always ? all : (super.endpoint ?? all);
   }
 }
 

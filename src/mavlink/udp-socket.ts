@@ -11,6 +11,8 @@ const RECEIVE_BUFFER_BYTES = 1 << 20;
 export interface SocketUser {
   /** Which vehicle it wants is known by more than the port. */
   readonly selective: boolean;
+  /** It sends to all hosts of the network. */
+  readonly broadcast: boolean;
   datagram(bytes: Uint8Array, from: RemoteInfo): void;
   failed(error: FileSyncError): void;
 }
@@ -47,7 +49,9 @@ export class UdpSocket {
     open.set(key, shared);
     shared.users.add(user);
     try {
-      return new UdpSocket(key, shared, user, await shared.socket);
+      const socket = await shared.socket;
+      if (user.broadcast) socket.setBroadcast(true);
+      return new UdpSocket(key, shared, user, socket);
     } catch (error) {
       open.delete(key);
       throw error;

@@ -2,27 +2,27 @@ import type { RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { FileSyncError } from '../errors.js';
 import type { Connection, Transport } from './link.js';
-import { FixedPeer, LearnedPeer, type Peer, type PeerOptions } from './udp-peer.js';
+import { BroadcastPeer, FixedPeer, LearnedPeer, type Peer, type PeerOptions } from './udp-peer.js';
 import { UdpSocket, type SocketUser } from './udp-socket.js';
-import type { Endpoint } from './url.js';
+import type { Broadcast, Endpoint } from './url.js';
 
 export interface UdpOptions extends PeerOptions {
   readonly bind: Endpoint;
   /** Without it, the vehicle is the sender of its heartbeats. */
   readonly remote?: Endpoint | undefined;
+  readonly broadcast?: Broadcast | undefined;
 }
 
 /** MAVLink in UDP datagrams. Links with the same `bind` share its socket. */
 export function udpTransport(options: UdpOptions): Transport {
-  const { bind, remote } = options;
+  const { bind, remote, broadcast } = options;
   const name = `UDP port ${bind.port}` + (remote ? ` to ${remote.host}:${remote.port}` : '');
   return {
     name,
     async connect(receive, signal) {
-      const family = isIPv6(bind.host) ? 6 : 4;
-      const peer = remote ? await FixedPeer.at(remote, family, options) : new LearnedPeer(options);
+      const peer = await peerOf(options);
       const selective = remote !== undefined || options.system !== undefined;
-      const connection = new UdpConnection(peer, selective, receive);
+      const connection = new UdpConnection(peer, { selective, broadcast: broadcast !== undefined }, receive);
       await connection.open(bind);
       if (signal.aborted) await connection.close();
       return connection;
@@ -30,17 +30,29 @@ export function udpTransport(options: UdpOptions): Transport {
   };
 }
 
+async function peerOf(options: UdpOptions): Promise<Peer> {
+  const { bind, remote, broadcast } = options;
+  if (broadcast) return new BroadcastPeer(broadcast, options);
+  return remote ? FixedPeer.at(remote, isIPv6(bind.host) ? 6 : 4, options) : new LearnedPeer(options);
+}
+
 class UdpConnection implements Connection, SocketUser {
   readonly ended: Promise<FileSyncError>;
   readonly selective: boolean;
+  readonly broadcast: boolean;
   readonly #peer: Peer;
   readonly #receive: (bytes: Uint8Array) => void;
   #socket: UdpSocket | undefined;
   #end: (reason: FileSyncError) => void = () => undefined;
 
-  constructor(peer: Peer, selective: boolean, receive: (bytes: Uint8Array) => void) {
+  constructor(
+    peer: Peer,
+    { selective, broadcast }: Pick<SocketUser, 'selective' | 'broadcast'>,
+    receive: (bytes: Uint8Array) => void,
+  ) {
     this.#peer = peer;
     this.selective = selective;
+    this.broadcast = broadcast;
     this.#receive = receive;
     this.ended = new Promise(resolve => (this.#end = resolve));
   }

@@ -7,19 +7,22 @@ import {
   ReplaySubject,
   takeUntil,
 } from 'rxjs';
-import { FileSyncError, throwIfAborted } from '../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError } from '../errors.js';
 import type { Availability, Clock } from '../ports.js';
-import { encodeFrame, FrameDecoder, type Frame } from './frame.js';
+import { encodeSignedFrame, FrameDecoder, type Frame } from './frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-payload.js';
 import { Link, type Transport } from './link.js';
 import {
   AutopilotVersion,
   FileTransferProtocol,
   Heartbeat,
+  LogData,
+  LogEntry,
   type Fields,
   type MessageType,
   type Values,
 } from './messages.js';
+import type { Signing } from './signing.js';
 import { MessageRequests } from './message-requests.js';
 import { versionText } from './version-text.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
@@ -30,6 +33,7 @@ const TYPE_ONBOARD_CONTROLLER = 18;
 const AUTOPILOT_INVALID = 8;
 const STATE_ACTIVE = 4;
 const MAVLINK_VERSION = 3;
+const CAPABILITY_FTP = 32;
 
 /** ms between heartbeats of this program, and between two checks of the vehicle's. */
 const HEARTBEAT_INTERVAL_MS = 1_000;
@@ -45,6 +49,8 @@ export interface VehicleOptions {
   readonly systemId?: number | undefined;
   /** Component id of this program, unique on the vehicle's network. */
   readonly componentId: number;
+  /** Signs what is sent; what is received counts only with a valid signature. */
+  readonly signing?: Signing | undefined;
   /** System id of the vehicle. Default: that of the first autopilot that sends a heartbeat. */
   readonly targetSystem?: number | undefined;
 }
@@ -68,6 +74,9 @@ export class Vehicle {
   #sequence = 0;
   /** The version has been asked for since the vehicle came online. */
   #versionAsked = false;
+  #signs = false;
+  #hasFtp: boolean | undefined;
+  #logListener: (frame: Frame) => void = () => undefined;
 
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
@@ -117,6 +126,11 @@ export class Vehicle {
     if (this.absence) throw this.absence;
   }
 
+  /** It signs its messages while this program does not: it may answer only signed ones. */
+  get signs(): boolean {
+    return this.#signs;
+  }
+
   /** Which autopilot it is, where its log folder is known. */
   get autopilot(): string | undefined {
     return this.#monitor.autopilot;
@@ -125,6 +139,32 @@ export class Vehicle {
   /** A message that the vehicle sends on request; undefined while it is armed, or if it does not send it. */
   query<F extends Fields>(type: MessageType<F>, signal: AbortSignal): Promise<Values<F> | undefined> {
     return this.#requests.request(type, signal);
+  }
+
+  /** Whether it says that it supports MAVLink FTP; undefined: it has not said. */
+  get hasFtp(): boolean | undefined {
+    return this.#hasFtp;
+  }
+
+  /** Whether it was armed at its last heartbeat. */
+  get armed(): boolean {
+    return this.#monitor.armed;
+  }
+
+  /** Sends a message of the log protocol to the autopilot. It is lost while the vehicle is not known. */
+  sendLog<F extends Fields>(
+    type: MessageType<F>,
+    values: Omit<Values<F>, 'targetSystem' | 'targetComponent'>,
+  ): void {
+    const { target } = this.#monitor;
+    if (!target) return;
+    const ids = { targetSystem: target.system, targetComponent: target.component };
+    this.#send(type.id, type.encode({ ...values, ...ids } as unknown as Values<F>));
+  }
+
+  /** Sets the listener for the autopilot's LOG_ENTRY and LOG_DATA, which are addressed to nobody. */
+  onLog(listener: (frame: Frame) => void): void {
+    this.#logListener = listener;
   }
 
   /** The payload is lost while the vehicle is not known. */
@@ -160,6 +200,7 @@ export class Vehicle {
     this.#states.complete();
     await this.#link.close();
     await this.#beating;
+    await this.#options.signing?.close().catch(() => undefined);
   }
 
   get #system(): number {
@@ -169,9 +210,23 @@ export class Vehicle {
 
   #open(): void {
     if (this.#beating || this.closed.aborted) return;
+    const { signing } = this.#options;
+    this.#beating = signing ? this.#runSigned(signing) : this.#run();
+  }
+
+  async #runSigned(signing: Signing): Promise<void> {
+    try {
+      await signing.open();
+    } catch (error) {
+      return this.#linkChanged(toFileSyncError(error));
+    }
+    return this.#run();
+  }
+
+  #run(): Promise<void> {
     this.#monitor.linkOpened();
-    this.#link.open();
-    this.#beating = this.#beat();
+    if (!this.closed.aborted) this.#link.open();
+    return this.#beat();
   }
 
   async #beat(): Promise<void> {
@@ -191,19 +246,34 @@ export class Vehicle {
   #send(messageId: number, payload: Uint8Array): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
     const sender = { sequence: this.#sequence, system: this.#system, component: this.#options.componentId };
-    this.#link.send(encodeFrame({ ...sender, messageId, payload }));
+    this.#link.send(encodeSignedFrame({ ...sender, messageId, payload }, this.#options.signing));
   }
 
   #receive(bytes: Uint8Array): void {
     for (const frame of this.#decoder.push(bytes)) {
+      if (!this.#isTrusted(frame)) continue;
       if (frame.messageId === Heartbeat.id) this.#heartbeat(frame);
       else if (frame.messageId === FileTransferProtocol.id) this.#ftp(frame);
+      else if (frame.messageId === LogEntry.id || frame.messageId === LogData.id) this.#log(frame);
       else this.#requests.receive(frame);
     }
   }
 
+  #log(frame: Frame): void {
+    const { target } = this.#monitor;
+    if (frame.system === target?.system && frame.component === target.component) this.#logListener(frame);
+  }
+
+  #isTrusted(frame: Frame): boolean {
+    const verdict = this.#options.signing?.verify(frame) ?? 'valid';
+    if (verdict !== 'valid' && frame.messageId === Heartbeat.id) this.#monitor.unverified(frame, verdict);
+    return verdict === 'valid';
+  }
+
   #heartbeat(frame: Frame): void {
     this.#monitor.heartbeat(frame);
+    if (frame.system === this.#monitor.target?.system)
+      this.#signs = frame.signed !== undefined && !this.#options.signing;
     this.#publish();
     void this.#learnVersion();
   }
@@ -214,6 +284,7 @@ export class Vehicle {
     this.#versionAsked = true;
     const version = await this.#requests.request(AutopilotVersion, this.closed).catch(() => undefined);
     if (!version) return;
+    this.#hasFtp = ((version.capabilities[0] ?? 0) & CAPABILITY_FTP) !== 0;
     this.#monitor.version = versionText(version);
     this.#publish();
   }

@@ -5,6 +5,7 @@ import type { Clock, Logger } from '../ports.js';
 import type { Requester } from './exchange.js';
 import type { Folder } from './folder.js';
 import { FtpServer } from './ftp-server.js';
+import { LogServer } from './log-server.js';
 import { requestedMessage } from './requested-messages.js';
 import { COMPONENT, type Address, type Network, type Outgoing } from './network.js';
 import type { Personality } from './personality.js';
@@ -51,6 +52,8 @@ export interface Sim {
   readonly armed: boolean;
   /** The MAV_CMD numbers of the commands that arrived. */
   readonly commands: readonly number[];
+  /** A log transfer was begun and not ended: the vehicle logs nothing. */
+  readonly inLogTransfer: boolean;
   /** Sends a heartbeat at once. */
   arm(armed: boolean): void;
   toggleArmed(): void;
@@ -80,6 +83,7 @@ export class Autopilot implements Sim {
   readonly #server: FtpServer;
   readonly #folder: Folder;
   readonly #commands: number[] = [];
+  readonly #logs: LogServer;
   /** By host and port. */
   readonly #peers = new Map<string, Peer>();
   /** By address, system and component. */
@@ -95,6 +99,7 @@ export class Autopilot implements Sim {
     this.#personality = personality;
     this.#clock = options.clock;
     this.#folder = folder;
+    this.#logs = new LogServer(folder);
     this.#server = new FtpServer(folder, personality, options.clock, options.logger);
     if (options.to) this.#peers.set(keyOf(options.to), { address: options.to, heard: Infinity });
     network.onFrame((frame, from) => this.#receive(frame, from));
@@ -108,6 +113,10 @@ export class Autopilot implements Sim {
 
   get armed(): boolean {
     return this.#armed;
+  }
+
+  get inLogTransfer(): boolean {
+    return this.#logs.busy;
   }
 
   get commands(): readonly number[] {
@@ -173,8 +182,14 @@ export class Autopilot implements Sim {
 
   #receive(frame: Frame, from: Address): void {
     this.#hear(from);
-    if (frame.messageId === FileTransferProtocol.id) this.#receiveFtp(frame, from);
+    const { logs, withoutFtp } = this.#personality.commands;
+    const sendLog = async (message: Outgoing) => {
+      this.#network.send(message, from);
+      await this.#network.ready();
+    };
+    if (frame.messageId === FileTransferProtocol.id && !withoutFtp) this.#receiveFtp(frame, from);
     else if (frame.messageId === CommandLong.id) this.#receiveCommand(frame, from);
+    else if (logs) this.#logs.receive(frame, sendLog);
   }
 
   #hear(address: Address): void {

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FileSyncError } from '../errors.js';
-import { encodeFrame, FrameDecoder, type Frame } from '../mavlink/frame.js';
+import { encodeSignedFrame, FrameDecoder, type Frame } from '../mavlink/frame.js';
+import type { Signing } from '../mavlink/signing.js';
 import type { Clock, Logger } from '../ports.js';
 import { Impairment, type Impairments } from './impairment.js';
 
@@ -31,6 +32,7 @@ export interface NetworkOptions {
   readonly listen: Address;
   /** MAVLink system id. */
   readonly system: number;
+  readonly signing?: Signing | undefined;
   readonly impairments: Impairments;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -43,6 +45,7 @@ export class Network {
   readonly address: Address;
   /** MAVLink system id. */
   readonly system: number;
+  readonly #signing: Signing | undefined;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #in: Impairment;
@@ -59,6 +62,7 @@ export class Network {
     const { address, port } = socket.address();
     this.address = { host: address, port };
     this.system = options.system;
+    this.#signing = options.signing;
     this.#socket = socket;
     this.#clock = clock;
     this.#in = new Impairment(impairments, clock, 0);
@@ -120,14 +124,15 @@ export class Network {
   #receive(bytes: Buffer, { address, port }: RemoteInfo): void {
     this.#in.send(bytes.length, () => {
       const from = { host: address, port };
-      for (const frame of new FrameDecoder().push(bytes)) this.#onFrame(frame, from);
+      for (const frame of new FrameDecoder().push(bytes))
+        if (!this.#signing || this.#signing.verify(frame) === 'valid') this.#onFrame(frame, from);
     });
   }
 
   #transmit(direction: Impairment, message: Outgoing, to: Address): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
     const ids = { sequence: this.#sequence, system: this.system, component: COMPONENT };
-    const bytes = encodeFrame({ ...message, ...ids });
+    const bytes = encodeSignedFrame({ ...message, ...ids }, this.#signing);
     direction.send(bytes.length, () => this.#put(bytes, to));
   }
 

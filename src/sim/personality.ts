@@ -25,6 +25,10 @@ export interface CommandRules {
   readonly board: { readonly vendor: number; readonly product: number };
   /** STORAGE_INFORMATION is sent. */
   readonly storage: boolean;
+  /** File transfer is not answered, as by old firmware. */
+  readonly withoutFtp?: boolean;
+  /** The log protocol is answered. */
+  readonly logs?: boolean;
 }
 
 export interface SessionRules {

@@ -25,12 +25,12 @@ export function requestedMessage(
   return param1 === StorageInformation.id && rules.storage ? storage : undefined;
 }
 
-function version({ version: [major, minor, patch], board }: CommandRules): Message {
+function version({ version: [major, minor, patch], board, withoutFtp }: CommandRules): Message {
   const none = new Uint8Array(0);
   return async () => ({
     messageId: AutopilotVersion.id,
     payload: AutopilotVersion.encode({
-      capabilities: Uint8Array.of(CAPABILITY_FTP),
+      capabilities: Uint8Array.of(withoutFtp ? 0 : CAPABILITY_FTP),
       uid: none,
       flightSwVersion: ((major << 24) | (minor << 16) | (patch << 8) | VERSION_TYPE_RELEASE) >>> 0,
       middlewareSwVersion: 0,

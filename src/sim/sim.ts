@@ -1,6 +1,7 @@
 import { FileSyncError } from '../errors.js';
 import type { Clock, Logger } from '../ports.js';
 import { Autopilot, type Sim } from './autopilot.js';
+import { Signing } from '../mavlink/signing.js';
 import { Folder } from './folder.js';
 import { UNIMPAIRED, type Impairments } from './impairment.js';
 import { DEFAULT_SYSTEM, Network, type Address } from './network.js';
@@ -17,6 +18,8 @@ export interface SimOptions extends Partial<Impairments> {
   readonly to?: Address;
   /** MAVLink system id; default 1. */
   readonly system?: number;
+  /** 32 bytes: everything is signed, and unsigned frames are ignored. */
+  readonly signingKey?: Uint8Array;
   /** The autopilot whose behaviour is simulated, or a custom behaviour. */
   readonly like: keyof typeof PERSONALITIES | Personality;
   readonly clock: Clock;
@@ -29,7 +32,9 @@ export async function startSim(options: SimOptions): Promise<Sim> {
   checkNumbers(impairments);
   const folder = await Folder.at(options.folder, options.clock);
   const { listen, to, like, clock, logger, system = DEFAULT_SYSTEM } = options;
-  const network = await Network.open({ listen, system, impairments, clock, logger });
+  const { signingKey: key } = options;
+  const signing = key && new Signing({ key, linkId: 0, clock });
+  const network = await Network.open({ signing, listen, system, impairments, clock, logger });
   const personality = typeof like === 'string' ? PERSONALITIES[like] : like;
   return new Autopilot(network, folder, personality, { to, clock, logger });
 }

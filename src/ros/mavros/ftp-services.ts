@@ -215,7 +215,7 @@ export class FtpServices {
       path,
       limit: SHORT_TIMEOUT_MS,
       signal,
-      arrived,
+      isSuccess: arrived,
     };
     const { answer } = await this.#granted(call);
     this.#unclosed.delete(path);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect as dial, createServer, type AddressInfo } from 'node:net';
 import { FileSyncError } from '../../../src/errors.js';
 import { Link, type Connection, type Transport } from '../../../src/mavlink/link.js';
 import { serialTransport } from '../../../src/mavlink/serial.js';
 import { tcpTransport } from '../../../src/mavlink/tcp.js';
+import { tcpServerTransport } from '../../../src/mavlink/tcp-server.js';
 import { udpTransport } from '../../../src/mavlink/udp.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { encodeFrame } from '../../../src/mavlink/frame.js';
@@ -132,6 +133,19 @@ describe('A UDP link', () => {
     sockets.push(await udpSocket('127.0.0.1', bind.port));
   });
 
+  it('sends to all hosts until the vehicle is heard, and then to that', async () => {
+    const vehicle = await peer();
+    const bind = { host: '127.0.0.1', port: await freePort() };
+    const broadcast = { port: vehicle.port, always: false };
+    const { connection } = await connect(udpTransport({ bind, broadcast, clock: systemClock }));
+    connection.send(HELLO);
+    await say(vehicle.socket, beat(), bind.port);
+    await eventually(async () => {
+      connection.send(HELLO);
+      return vehicle.heard.length > 0;
+    });
+  });
+
   it('is not shared by devices that do not say which vehicle is theirs', async () => {
     const bind = { host: '127.0.0.1', port: await freePort() };
     await connect(udpTransport({ bind, clock: systemClock, system: 1 }));
@@ -237,6 +251,34 @@ describe('A TCP link', () => {
     connection.send(HELLO);
     server.close();
     await once(server, 'close');
+  });
+});
+
+describe('A TCP link to which the vehicle connects', () => {
+  it('carries bytes in both directions, again after the vehicle has connected again', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    await new Promise(resolve => probe.close(resolve));
+    const heard: string[] = [];
+    const transport = tcpServerTransport({ host: '127.0.0.1', port });
+    const connection = await transport.connect(bytes => heard.push(Buffer.from(bytes).toString()), never);
+    for (const word of ['one', 'two']) {
+      const vehicle = dial({ host: '127.0.0.1', port });
+      await once(vehicle, 'connect');
+      vehicle.write(word);
+      await eventually(async () => heard.includes(word));
+      connection.send(HELLO);
+      const [bytes] = (await once(vehicle, 'data')) as [Buffer];
+      assert.deepEqual(bytes, Buffer.from(HELLO));
+      vehicle.destroy();
+    }
+    const error = await failsWith(() =>
+      tcpServerTransport({ host: '127.0.0.1', port }).connect(ignore, never),
+    );
+    assert.equal(error.kind, 'config');
+    assert.match(error.message, new RegExp(`TCP port ${port} of 127.0.0.1 is taken`));
+    await connection.close();
   });
 });
 

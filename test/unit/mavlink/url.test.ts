@@ -21,6 +21,28 @@ describe('The address of a MAVLink link', () => {
     'tcp://10.0.0.1:5770': { kind: 'tcp', host: '10.0.0.1', port: 5770 },
     'tcp://10.0.0.1': { kind: 'tcp', host: '10.0.0.1', port: 5760 },
     'tcp://': { kind: 'tcp', host: 'localhost', port: 5760 },
+    'udp-b://@': { ...udp('0.0.0.0', 14555), broadcast: { port: 14550, always: false } },
+    'udp-pb://:14555@:14551': { ...udp('0.0.0.0', 14555), broadcast: { port: 14551, always: true } },
+    'tcp-l://:5770': { kind: 'tcp-l', host: '0.0.0.0', port: 5770 },
+    'tcp-l://': { kind: 'tcp-l', host: '0.0.0.0', port: 5760 },
+    'udp://:14540@/?ids=1,240': { ...udp('0.0.0.0', 14540), ids: { system: 1, component: 240 } },
+    'serial-hwfc:///dev/ttyTHS1:921600?ids=1,191': {
+      kind: 'serial',
+      path: '/dev/ttyTHS1',
+      baudRate: 921600,
+      rtscts: true,
+      ids: { system: 1, component: 191 },
+    },
+    'serial:///dev/serial/by-path/platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.3:1.0:115200': {
+      kind: 'serial',
+      path: '/dev/serial/by-path/platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.3:1.0',
+      baudRate: 115200,
+    },
+    'serial:///dev/serial/by-path/platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.3:1.0-port0': {
+      kind: 'serial',
+      path: '/dev/serial/by-path/platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.3:1.0-port0',
+      baudRate: 57600,
+    },
     'tcp://:5762/': { kind: 'tcp', host: 'localhost', port: 5762 },
     'serial:///dev/ttyACM0:921600': { kind: 'serial', path: '/dev/ttyACM0', baudRate: 921600 },
     'serial:///dev/ttyACM0': { kind: 'serial', path: '/dev/ttyACM0', baudRate: 57600 },
@@ -36,8 +58,9 @@ describe('The address of a MAVLink link', () => {
   for (const [url, message] of Object.entries({
     '': /is no address/,
     'udp:14540': /is no address/,
-    'udp-b://@': /is no address/,
-    'tcp-l://:5760': /is no address/,
+    'tcpin://0.0.0.0:5760': /is no address/,
+    'unix:///run/mav.sock': /is no address/,
+    'udp-b://:14555': /needs one "@"/,
     'http://example.org': /is no address/,
     'constructor://x': /is no address/,
     'udp://0.0.0.0:14540': /needs one "@"/,
@@ -45,7 +68,8 @@ describe('The address of a MAVLink link', () => {
     'udp://:14540@:14557': /names a port of the vehicle but no host/,
     'udp://:99999@': /above 65535/,
     'udp://:port@': /no host and port in ":port"/,
-    'udp://:14540@/?ids=1,240': /system_id and component_id/,
+    'udp://:14540@/?ids=1,256': /something else than \?ids=/,
+    'udp://:14540@/?speed=1': /something else than \?ids=/,
     'tcp://a b:5760': /no host and port/,
     'tcp://[::1:5760': /no host and port/,
     'serial://ttyACM0:57600': /needs a device such as/,
@@ -81,6 +105,7 @@ describe('The options of a mavlink device', () => {
       component_id: 194,
       max_in_flight: 2048,
       max_files: 1_000_000,
+      protocol: 'auto',
     });
   });
 

@@ -1,0 +1,48 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FileSyncError } from '../../errors.js';
+import type { TimestampStore } from '../../mavlink/signing.js';
+
+/** The last timestamp of signed messages in a file of its own, written durably. */
+export class TimestampFile implements TimestampStore {
+  readonly #path: string;
+
+  /** `path`: absolute; its folder is made. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async load(): Promise<number> {
+    try {
+      const timestamp = Number((await readFile(this.#path, 'utf8')).trim());
+      if (Number.isSafeInteger(timestamp) && timestamp >= 0) return timestamp;
+      throw new Error('it holds no number');
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return 0;
+      throw this.#error('read', cause);
+    }
+  }
+
+  async save(timestamp: number): Promise<void> {
+    try {
+      await mkdir(dirname(this.#path), { recursive: true });
+      const part = `${this.#path}.part`;
+      await using file = await open(part, 'w', 0o600);
+      await file.writeFile(`${timestamp}\n`);
+      await file.sync();
+      await rename(part, this.#path);
+    } catch (cause) {
+      throw this.#error('written', cause);
+    }
+  }
+
+  #error(what: string, cause: unknown): FileSyncError {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const remedy = 'give this program the right to it, or delete it';
+    return new FileSyncError(
+      'io',
+      `the timestamp of signed messages in ${this.#path} cannot be ${what} (${why}): ${remedy}`,
+      { cause },
+    );
+  }
+}
