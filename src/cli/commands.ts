@@ -1,79 +1,155 @@
 import type { Command } from './command.js';
 
+/** The groups of the help, in its order. */
+export const GROUPS = [
+  'Start here',
+  'Bring files',
+  'See',
+  'Change records',
+  'Try without a vehicle',
+] as const;
+
+/** A command line, and what it does. */
+export type Example = readonly [line: string, does: string];
+
 /** One command as the help lists it. Its module is loaded when the command is used. */
 export interface ListedCommand {
   /** As yargs reads it: `retry [id..]`. */
   readonly usage: string;
   readonly summary: string;
+  readonly group: (typeof GROUPS)[number];
+  /** For its own help and the man page; one at least. */
+  readonly examples: readonly Example[];
   readonly load: () => Promise<Command>;
 }
 
-/** Every command of the program, a line each. */
+/** Every command of the program. */
 export const commands: readonly ListedCommand[] = [
+  {
+    usage: 'check',
+    summary: 'validate the configuration and probe every device, one line each',
+    group: 'Start here',
+    examples: [
+      ['filesync check', 'the configuration at its usual place'],
+      ['filesync check -c ./filesync.yaml --json', 'another one, as JSON for a script'],
+    ],
+    load: async () => (await import('./check.js')).check,
+  },
+  {
+    usage: 'sync',
+    summary: 'one pass: find, fetch, deliver everything, then exit',
+    group: 'Bring files',
+    examples: [
+      ['filesync sync', 'with progress bars on a terminal, plain lines elsewhere'],
+      ['filesync sync --json | jq .unfinished', 'what could not be delivered, for a script'],
+      ['filesync sync --log-level debug 2> debug.txt', 'for a report of a fault'],
+    ],
+    load: async () => (await import('./sync.js')).sync,
+  },
   {
     usage: 'run',
     summary: 'the daemon, without a ROS graph: finds, fetches and delivers until it is stopped',
+    group: 'Bring files',
+    examples: [
+      ['filesync run -c /etc/filesync/filesync.yaml', 'until Ctrl-C'],
+      ['sudo systemctl enable --now filesync', 'as a service, where the package is installed'],
+    ],
     load: async () => (await import('./run.js')).run,
   },
   {
     usage: 'node',
     summary: 'the ROS 2 node; takes --ros-args',
+    group: 'Bring files',
+    examples: [
+      ['filesync node --ros-args -p config:=/etc/filesync/filesync.yaml', 'with a sourced ROS 2'],
+      ['ros2 launch filesync sync.launch.py config:=/etc/filesync/filesync.yaml', 'the same by ROS itself'],
+    ],
     load: async () => (await import('./node.js')).node,
-  },
-  {
-    usage: 'sync',
-    summary: 'one pass: find, fetch, deliver everything, then exit',
-    load: async () => (await import('./sync.js')).sync,
-  },
-  {
-    usage: 'check',
-    summary: 'validate the configuration and probe every device, one line each',
-    load: async () => (await import('./check.js')).check,
   },
   {
     usage: 'status',
     summary: 'devices, and how many files are in which state',
+    group: 'See',
+    examples: [
+      ['filesync status', 'of the daemon, or of the last run'],
+      ['filesync status --json | jq .counts', 'for a script'],
+    ],
     load: async () => (await import('./status.js')).status,
   },
   {
     usage: 'files',
     summary: "list the database's records",
+    group: 'See',
+    examples: [
+      ['filesync files --state failed', 'what was given up, with the reason'],
+      ['filesync files --device autopilot', 'what one source has or had'],
+    ],
     load: async () => (await import('./files.js')).files,
   },
   {
     usage: 'retry [id..]',
     summary: 'bring FAILED files back',
+    group: 'Change records',
+    examples: [
+      ['filesync retry --failed', 'all of them, once the cause is removed'],
+      ['filesync retry 3fa4', 'one, by the beginning of its id'],
+    ],
     load: async () => (await import('./retry.js')).retry,
-  },
-  {
-    usage: 'forget <id..>',
-    summary: 'delete records from the database (files stay; what is still on a source is found again)',
-    load: async () => (await import('./forget.js')).forget,
   },
   {
     usage: 'first <id..>',
     summary: 'move files to the front of their queues, the first one named first',
+    group: 'Change records',
+    examples: [['filesync first 3fa4 91c0', 'these two before all others']],
     load: async () => (await import('./first.js')).first,
   },
   {
     usage: 'fetch <id..>',
     summary: 'fetch and deliver files that the rules only list (SKIPPED)',
+    group: 'Change records',
+    examples: [
+      ['filesync files --state skipped', 'their ids'],
+      ['filesync fetch 3fa4', 'takes that file all the same'],
+    ],
     load: async () => (await import('./fetch.js')).fetchFiles,
+  },
+  {
+    usage: 'forget <id..>',
+    summary: 'delete records from the database (files stay; what is still on a source is found again)',
+    group: 'Change records',
+    examples: [['filesync forget 3fa4', 'the record goes, no file is touched']],
+    load: async () => (await import('./forget.js')).forget,
   },
   {
     usage: 'adopt',
     summary: 'after a lost database: take what targets already hold as delivered; nothing is sent',
+    group: 'Change records',
+    examples: [['filesync adopt -c /etc/filesync/filesync.yaml', 'while no daemon runs']],
     load: async () => (await import('./adopt.js')).adopt,
   },
   {
     usage: 'sim <dir>',
     summary: 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)',
+    group: 'Try without a vehicle',
+    examples: [
+      ['filesync sim ./logs', 'a PX4 whose logs are those in ./logs'],
+      ['filesync sim ./logs --like ardupilot --loss 0.05 --delay 25', 'an ArduPilot over a bad link'],
+      ['kill -USR1 PID', 'arms it, or disarms it'],
+    ],
     load: async () => (await import('./sim.js')).sim,
   },
   {
     usage: 'demo',
     summary:
       'the main job on embedded servers: simulated autopilot -> local -> FTP server and Flight Review page',
+    group: 'Try without a vehicle',
+    examples: [
+      ['filesync demo', 'with two flight logs of the package'],
+      ['filesync demo --logs ~/flights', 'with your own'],
+    ],
     load: async () => (await import('./demo.js')).demo,
   },
 ];
+
+/** `retry` of `retry [id..]`. */
+export const nameOf = ({ usage }: ListedCommand): string => usage.split(' ', 1)[0] ?? usage;
