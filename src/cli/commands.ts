@@ -128,12 +128,16 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./adopt.js')).adopt,
   },
   {
-    usage: 'sim <dir>',
+    usage: 'sim [dir]',
     summary: 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)',
     group: 'Try without a vehicle',
     examples: [
       ['filesync sim ./logs', 'a PX4 whose logs are those in ./logs'],
       ['filesync sim ./logs --like ardupilot --loss 0.05 --delay 25', 'an ArduPilot over a bad link'],
+      [
+        'filesync sim --replay trace.jsonl',
+        'the vehicle of a field report (FILESYNC_TRACE=mavlink:trace.jsonl)',
+      ],
       ['kill -USR1 PID', 'arms it, or disarms it'],
     ],
     load: async () => (await import('./sim.js')).sim,

@@ -1,13 +1,11 @@
 import type { Frame } from '../mavlink/frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from '../mavlink/ftp-payload.js';
 import { CommandAck, CommandLong, FileTransferProtocol, Heartbeat } from '../mavlink/messages.js';
-import type { Clock, Logger } from '../ports.js';
+import type { Clock } from '../ports.js';
 import type { Requester } from './exchange.js';
-import type { Folder } from './folder.js';
-import { FtpServer } from './ftp-server.js';
-import { COMPONENT, SYSTEM, type Address, type Network, type Outgoing } from './network.js';
-import type { Personality } from './personality.js';
-import type { FileTraffic } from './traffic.js';
+import type { Address, Network, Outgoing } from './network.js';
+import type { HeartbeatFields } from './personality.js';
+import type { FileTraffic, Traffic } from './traffic.js';
 
 // MAVLink's numbers.
 const TYPE_QUADROTOR = 2;
@@ -62,19 +60,33 @@ export interface Sim {
   close(): Promise<void>;
 }
 
+/** Who answers file transfer requests. */
+export interface FileServer {
+  readonly traffic: Traffic;
+  /** Never throws; replies go to the requester, at once or later. */
+  receive(request: FtpPayload, from: Requester): void;
+  /** Closes idle sessions. */
+  expire(): Promise<void>;
+  /** See `Sim.hold`; absent where no file can be held back. */
+  hold?(path: string, offset: number): () => void;
+  close(): Promise<void>;
+}
+
 export interface AutopilotOptions {
   readonly to: Address | undefined;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly heartbeat: HeartbeatFields;
+  /** ms from one packet of a burst to the next on average; 0: as fast as the link takes them. */
+  readonly burstInterval: number;
 }
 
 /** The simulated vehicle: heartbeats, arming, and the file server. */
 export class Autopilot implements Sim {
   readonly address: Address;
   readonly #network: Network;
-  readonly #personality: Personality;
+  readonly #options: AutopilotOptions;
   readonly #clock: Clock;
-  readonly #server: FtpServer;
+  readonly #server: FileServer;
   /** By host and port. */
   readonly #peers = new Map<string, Peer>();
   /** By address, system and component. */
@@ -84,12 +96,12 @@ export class Autopilot implements Sim {
   /** Monotonic ms at which the next packet of a burst is due. */
   #burstDue = 0;
 
-  constructor(network: Network, folder: Folder, personality: Personality, options: AutopilotOptions) {
+  constructor(network: Network, server: FileServer, options: AutopilotOptions) {
     this.address = network.address;
     this.#network = network;
-    this.#personality = personality;
+    this.#options = options;
     this.#clock = options.clock;
-    this.#server = new FtpServer(folder, personality, options.clock, options.logger);
+    this.#server = server;
     if (options.to) this.#peers.set(keyOf(options.to), { address: options.to, heard: Infinity });
     network.onFrame((frame, from) => this.#receive(frame, from));
     void this.#live();
@@ -118,7 +130,7 @@ export class Autopilot implements Sim {
   }
 
   hold(path: string, offset = 0): () => void {
-    return this.#server.hold(path, offset);
+    return this.#server.hold?.(path, offset) ?? (() => undefined);
   }
 
   async close(): Promise<void> {
@@ -139,7 +151,7 @@ export class Autopilot implements Sim {
   }
 
   #sendHeartbeats(): void {
-    const { customMode, autopilot, baseMode, systemStatus } = this.#personality.heartbeat;
+    const { customMode, autopilot, baseMode, systemStatus } = this.#options.heartbeat;
     const payload = Heartbeat.encode({
       customMode,
       type: TYPE_QUADROTOR,
@@ -177,7 +189,7 @@ export class Autopilot implements Sim {
 
   #receiveFtp(frame: Frame, from: Address): void {
     const message = FileTransferProtocol.decode(frame.payload);
-    if (!isForUs(message)) return;
+    if (!this.#isForUs(message)) return;
     this.#server.receive(decodeFtpPayload(message.payload), this.#requester(frame, from));
   }
 
@@ -199,14 +211,20 @@ export class Autopilot implements Sim {
   async #burstReady(): Promise<void> {
     await this.#network.ready();
     const now = this.#clock.monotonic();
-    this.#burstDue = Math.max(this.#burstDue, now - MAX_BEHIND_MS) + this.#personality.burst.interval;
+    this.#burstDue = Math.max(this.#burstDue, now - MAX_BEHIND_MS) + this.#options.burstInterval;
     const ahead = this.#burstDue - now;
     if (ahead > MAX_AHEAD_MS) await this.#clock.sleep(ahead, this.#closing.signal).catch(() => undefined);
   }
 
+  /** The id 0 addresses all. */
+  #isForUs({ targetSystem, targetComponent }: { targetSystem: number; targetComponent: number }): boolean {
+    const { system, component } = this.#network.ids;
+    return [0, system].includes(targetSystem) && [0, component].includes(targetComponent);
+  }
+
   #receiveCommand({ payload, system, component }: Frame, from: Address): void {
     const message = CommandLong.decode(payload);
-    if (!isForUs(message)) return;
+    if (!this.#isForUs(message)) return;
     const { command, param1 } = message;
     const known = command === CMD_COMPONENT_ARM_DISARM;
     if (known) this.arm(param1 >= 0.5);
@@ -226,9 +244,3 @@ function framed(
 }
 
 const keyOf = ({ host, port }: Address) => `${host}:${port}`;
-
-/** The id 0 addresses all. */
-function isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
-  const { targetSystem, targetComponent } = target;
-  return [0, SYSTEM].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);
-}

@@ -18,9 +18,13 @@ export interface Outgoing {
   readonly payload: Uint8Array;
 }
 
-/** The autopilot's MAVLink ids. */
-export const SYSTEM = 1;
-export const COMPONENT = 1;
+/** Who sends. */
+export interface MavlinkIds {
+  readonly system: number;
+  readonly component: number;
+}
+
+const AUTOPILOT_IDS: MavlinkIds = { system: 1, component: 1 };
 
 /** Bytes, for clients with many requests in flight. */
 const SOCKET_BUFFER_BYTES = 1024 * 1024;
@@ -29,6 +33,8 @@ const PACKETS_PER_TURN = 8;
 
 export interface NetworkOptions {
   readonly listen: Address;
+  /** The autopilot's MAVLink ids; 1 and 1 by default. */
+  readonly ids?: MavlinkIds;
   readonly impairments: Impairments;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -39,6 +45,7 @@ export type FrameListener = (frame: Frame, from: Address) => void;
 /** MAVLink over one UDP socket, with impairments. */
 export class Network {
   readonly address: Address;
+  readonly ids: MavlinkIds;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #in: Impairment;
@@ -51,7 +58,8 @@ export class Network {
   #burst = 0;
 
   private constructor(socket: Socket, options: NetworkOptions) {
-    const { impairments, clock, logger } = options;
+    const { impairments, clock, logger, ids = AUTOPILOT_IDS } = options;
+    this.ids = ids;
     const { address, port } = socket.address();
     this.address = { host: address, port };
     this.#socket = socket;
@@ -121,8 +129,7 @@ export class Network {
 
   #transmit(direction: Impairment, message: Outgoing, to: Address): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
-    const ids = { sequence: this.#sequence, system: SYSTEM, component: COMPONENT };
-    const bytes = encodeFrame({ ...message, ...ids });
+    const bytes = encodeFrame({ ...message, ...this.ids, sequence: this.#sequence });
     direction.send(bytes.length, () => this.#put(bytes, to));
   }
 
