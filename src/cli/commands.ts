@@ -26,6 +26,18 @@ export interface ListedCommand {
 /** Every command of the program. */
 export const commands: readonly ListedCommand[] = [
   {
+    usage: 'init',
+    summary: 'write a first configuration: finds autopilots and drives, asks for the rest, tries the target',
+    group: 'Start here',
+    examples: [
+      ['filesync init', 'asks, then writes ~/.config/filesync/filesync.yaml'],
+      ['filesync init --output ./filesync.yaml', 'writes another file'],
+      ['filesync init --udp 14560', 'listens on another UDP port'],
+      ['filesync init < /dev/null > example.yaml', 'no questions: an example for what was found'],
+    ],
+    load: async () => (await import('./init/command.js')).init,
+  },
+  {
     usage: 'check',
     summary: 'validate the configuration and probe every device, one line each',
     group: 'Start here',
