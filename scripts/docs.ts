@@ -1,10 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { replacePart, withReference } from '../src/config/reference.js';
 import { deviceTypes } from '../src/devices/registry.js';
+import { commandFiles } from './command-files.js';
 import { eventTable } from './event-table.js';
 import { readInterfaces, rosReference } from './ros-reference.js';
 
-// Brings the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md and docs/ROS.md up to date.
+// Brings the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md and docs/ROS.md up to date, and makes the man page
+// and the shells' completions.
 
 const at = (path: string) => new URL(`../${path}`, import.meta.url);
 
@@ -22,3 +24,8 @@ const services = rosReference(await readInterfaces(at('srv/')));
 await update('docs/ROS.md', document =>
   replacePart(replacePart(document, 'messages', messages), 'services', services),
 );
+
+for (const [path, text] of Object.entries(await commandFiles())) {
+  await mkdir(new URL('.', at(path)), { recursive: true });
+  await writeFile(at(path), text);
+}
