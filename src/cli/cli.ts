@@ -103,10 +103,12 @@ function base(shell: Shell, argv: readonly string[], chosen: Chosen): Argv {
 
 /** yargs names an unknown option twice if there is a dash in it; what the user may have meant it does not say. */
 function withNearest(message: string, argv: readonly string[], { command }: Chosen): string {
-  const [, names] = /^Unknown arguments?: (.+)$/.exec(message) ?? [];
-  if (names === undefined || !command) return message;
-  const typed = argv.map(word => word.replace(/^-+/, '').replace(/=.*/, ''));
-  const unknown = names.split(', ').filter(name => typed.includes(name));
+  const names = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(', ');
+  if (!names || !command) return message;
+  const typed = argv.map(word => word.replace(/^-+(no-)?/, '').replace(/=.*/, ''));
+  const spelled = names.filter(name => typed.includes(name));
+  // Letters behind one dash are several options.
+  const unknown = spelled.length > 0 ? spelled : names;
   const known = [...Object.keys(command.options), 'help'];
   const hints = unknown.map(name => suggest(name, known, option => `--${option}`));
   return `Unknown argument${unknown.length > 1 ? 's' : ''}: ${unknown.join(', ')}; ${[...new Set(hints)].join(' ')}`;

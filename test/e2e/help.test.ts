@@ -91,6 +91,10 @@ describe('an option that is not known', function () {
       says: /Unknown argument: jsn; did you mean --json\?\n/,
     },
     'with a dash': { args: ['sync', '--log-lvl=x'], says: /: log-lvl; did you mean --log-level\?\n/ },
+    'among letters behind one dash': {
+      args: ['sync', '-xy'],
+      says: /Unknown arguments: x, y; known: --config,/,
+    },
     'that only another command has': { args: ['sync', '--failed'], says: /known: --config, --json,/ },
   };
   for (const [what, { args, says }] of Object.entries(wrong)) {
