@@ -31,10 +31,13 @@ export interface RecordedVehicle extends HeartbeatFields {
 const AUTOPILOT_INVALID = 8;
 const MODE_FLAG_ARMED = 128;
 
+/** Packets; what PX4 sends at once (seen). */
+const MAX_BURST_PACKETS = 168;
+
 /**
  * What a vehicle answered in a trace: equal requests get equal replies, in the order of the trace. The last one that was
  * answered is repeated. Sequence numbers need not be equal; a read is equal if it is of the same bytes of the same file. A
- * read that the trace does not hold, or without its answer, gets the bytes that another one has brought, if one has.
+ * read or burst that the trace does not hold, or without its answer, gets the bytes that others have brought.
  */
 export class Recording {
   /** Undefined if the trace holds no heartbeat of an autopilot. */
@@ -67,7 +70,7 @@ export class Recording {
     const isLast = exchanges.length <= 1;
     const exchange = isLast ? exchanges[0] : exchanges.shift();
     if (!exchange || (isLast && exchange.replies.length === 0))
-      return this.#fromBlock(request) ?? (exchange && []);
+      return this.#fromBlocks(request) ?? (exchange && []);
     return exchange.replies.map(({ payload, ms }) => {
       this.#sessions.note(request, payload);
       const sequence = (payload.sequence - exchange.request.sequence + request.sequence) & 0xffff;
@@ -75,13 +78,29 @@ export class Recording {
     });
   }
 
-  #fromBlock(request: FtpPayload): readonly RecordedReply[] | undefined {
-    const { opcode, session, offset, sequence } = request;
-    const block = this.#blocks.get(blockKey(this.#sessions.pathOf(session), offset));
-    if (!block || opcode !== Opcode.READ_FILE) return undefined;
-    const size = Math.min(block.size, request.size);
-    const payload = { ...block, session, size, requestOpcode: opcode, burstComplete: false };
-    return [{ payload: { ...payload, sequence: (sequence + 1) & 0xffff }, delay: 0 }];
+  #fromBlocks(request: FtpPayload): readonly RecordedReply[] | undefined {
+    const { opcode, session, size: wanted, sequence } = request;
+    const blocks = this.#blocksFor(request);
+    if (blocks.length === 0) return undefined;
+    return blocks.map((block, index) => {
+      const size = Math.min(block.size, wanted);
+      const burstComplete = opcode === Opcode.BURST_READ_FILE && index === blocks.length - 1;
+      const fields = { session, size, requestOpcode: opcode, burstComplete };
+      return { payload: { ...block, ...fields, sequence: (sequence + 1 + index) & 0xffff }, delay: 0 };
+    });
+  }
+
+  /** One for a read, all up to the next gap for a burst. */
+  #blocksFor({ opcode, session, offset }: FtpPayload): readonly FtpPayload[] {
+    if (!isRead(opcode)) return [];
+    const found: FtpPayload[] = [];
+    const most = opcode === Opcode.READ_FILE ? 1 : MAX_BURST_PACKETS;
+    for (let at = offset; found.length < most; at += found.at(-1)?.size ?? 0) {
+      const block = this.#blocks.get(blockKey(this.#sessions.pathOf(session), at));
+      if (!block || block.size === 0) break;
+      found.push(block);
+    }
+    return found;
   }
 }
 
