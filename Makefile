@@ -1,27 +1,29 @@
-# `make demo` runs the main job on embedded parts; `make test` passes the tests. Both install by themselves what
-# they need and do nothing twice.
+# `make` lists what can be made. Each of these installs what it needs, and does nothing twice.
 
 SHELL := /bin/bash
 STAMPS := .stamps
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
 
-.PHONY: demo test check bench deb clean
+.PHONY: help demo test check bench deb clean
 
-demo: dist/main.js
+# The text behind ## is the help of its target.
+help: ## this list
+	@awk -F ' *## *' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: dist/main.js ## flight logs from a simulated autopilot to an FTP server and an upload page
 	node dist/main.js demo
 
-test: check $(STAMPS)/servers
+test: check $(STAMPS)/servers ## types, lint, format and every test, on real servers that it unpacks below build/
 	npm test --silent
 
-check: dist/main.js
+check: dist/main.js ## types, lint and format
 	npm run --silent typecheck
 	npm run --silent lint
 
-bench: dist/main.js
+bench: dist/main.js ## figures, as ratios in one run
 	npm run --silent bench
 
-# A Debian package in build/deb. ARCH=arm64 builds for another machine; NODE=22 puts that Node into the package.
-deb: dist/main.js
+deb: dist/main.js ## a Debian package in build/deb (ARCH=arm64: for another machine; NODE=22: with that Node inside)
 	@ARCH=$(ARCH) NODE=$(NODE) packaging/deb.sh
 
 dist/main.js: $(STAMPS)/packages $(SOURCES) tsconfig.json scripts/bundle.ts
@@ -37,5 +39,5 @@ $(STAMPS)/servers: test/servers/packages.txt test/servers/install.sh
 	bash test/servers/install.sh
 	@mkdir -p $(STAMPS) && touch $@
 
-clean:
+clean: ## remove all that was made
 	rm -rf dist build $(STAMPS) node_modules

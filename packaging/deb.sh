@@ -86,6 +86,10 @@ install_documents() {
   mkdir -p "$doc"
   node packaging/copyright.js dist "$work/serialport" >"$doc/copyright"
   packed docs/CONFIGURATION.md "$doc/CONFIGURATION.md.gz"
+  mkdir -p "$root/usr/share/man/man1" && packed packaging/man/filesync.1 "$root/usr/share/man/man1/filesync.1.gz"
+  put 644 packaging/completions/filesync.bash usr/share/bash-completion/completions/filesync
+  put 644 packaging/completions/_filesync usr/share/zsh/vendor-completions/_filesync
+  put 644 packaging/completions/filesync.fish usr/share/fish/vendor_completions.d/filesync.fish
   {
     printf 'filesync (%s) unstable; urgency=medium\n\n  * See CHANGELOG.rst.gz.\n\n' "$version"
     printf ' -- %s  %s\n' "$maintainer" "$(LC_ALL=C date -uRd "@$SOURCE_DATE_EPOCH")"

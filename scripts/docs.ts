@@ -1,12 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { apiSchema } from '../src/api/json-schema.js';
 import { replacePart, withReference } from '../src/config/reference.js';
 import { deviceTypes } from '../src/devices/registry.js';
+import { commandFiles } from './command-files.js';
 import { eventTable } from './event-table.js';
 import { messageList, remedies } from './messages.js';
 import { readInterfaces, rosReference } from './ros-reference.js';
 
-// Brings docs/api.schema.json and the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md and docs/ROS.md up to date.
+// Brings docs/api.schema.json and the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md, docs/ROS.md and
+// docs/TROUBLESHOOTING.md up to date, and makes the man page and the shells' completions.
 
 const at = (path: string) => new URL(`../${path}`, import.meta.url);
 
@@ -29,3 +31,8 @@ const services = rosReference(await readInterfaces(at('srv/')));
 await update('docs/ROS.md', document =>
   replacePart(replacePart(document, 'messages', messages), 'services', services),
 );
+
+for (const [path, text] of Object.entries(await commandFiles())) {
+  await mkdir(new URL('.', at(path)), { recursive: true });
+  await writeFile(at(path), text);
+}

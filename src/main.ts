@@ -54,6 +54,10 @@ process.exitCode = await cli({
   printError,
   logFormat: { json: false, journal },
   terminal: process.stderr,
+  conversation: () =>
+    process.stdin.isTTY && process.stdout.isTTY
+      ? { input: process.stdin, output: process.stdout, interrupt: () => stopped(130) }
+      : undefined,
   stopped: stop.signal,
   signals: process,
   onUserSignal: handler => void process.on('SIGUSR1', handler),

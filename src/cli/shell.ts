@@ -2,6 +2,14 @@ import type { EventEmitter } from 'node:events';
 import type { Clock, LogLevel } from '../ports.js';
 import { logLine, type LogFormat } from '../system/logger.js';
 
+/** A person at a terminal. */
+export interface Conversation {
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+  /** What Ctrl-C does elsewhere: while a line is edited, the terminal sends no signal. */
+  readonly interrupt: () => void;
+}
+
 /** The process as commands see it; made by src/main.ts. */
 export interface Shell {
   readonly argv: readonly string[];
@@ -22,6 +30,8 @@ export interface Shell {
   readonly logFormat: LogFormat;
   /** Progress bars are drawn here. */
   readonly terminal: NodeJS.WritableStream;
+  /** Undefined unless both standard input and output are a terminal. */
+  conversation(): Conversation | undefined;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
   readonly stopped: AbortSignal;
   /** The process's own emitter, from which handlers that libraries add are removed. */

@@ -1,5 +1,6 @@
 import { FileSyncError } from '../errors.js';
-import { startSim } from '../sim/sim.js';
+import { presentedAs } from '../sim/card.js';
+import { startReplay, startSim, type LinkOptions, type Sim } from '../sim/sim.js';
 import { untilAborted } from '../system/deadline.js';
 import { defineCommand, logging } from './command.js';
 import { loggerFor } from './setup.js';
@@ -10,6 +11,11 @@ const share = (describe: string) => ({ type: 'number' as const, default: 0, requ
 export const sim = defineCommand({
   endsCleanly: true,
   options: {
+    replay: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'instead of a folder: the vehicle of a trace (written by FILESYNC_TRACE=mavlink:FILE)',
+    },
     listen: {
       type: 'string',
       default: '127.0.0.1:14580',
@@ -44,30 +50,58 @@ export const sim = defineCommand({
     },
     ...logging,
   },
-  build: yargs =>
-    yargs.positional('dir', { type: 'string', demandOption: true, describe: 'folder that it serves' }),
+  build: yargs => yargs.positional('dir', { type: 'string', describe: DIR }),
   async run(args, shell) {
     const { like, loss, delay, rate, dup, reorder, seed } = args;
+    const vehicle = vehicleOf(args['dir'] as string | undefined, args.replay);
     const ends = { listen: address('--listen', args.listen), to: address('--to', args.to) };
-    const shape = { like, loss, delay, dup, reorder, seed, ...(rate !== undefined && { rate }) };
+    const shape = { loss, delay, dup, reorder, seed, ...(rate !== undefined && { rate }) };
     const logger = loggerFor(shell, args.logLevel);
-    const running = await startSim({
-      folder: args['dir'] as string,
-      ...ends,
-      ...shape,
-      clock: shell.clock,
-      logger,
-    });
+    const link = { ...ends, ...shape, clock: shell.clock, logger };
+    const { running, lines } = await ('trace' in vehicle
+      ? replay(vehicle.trace, link)
+      : present(vehicle.folder, like, link));
     shell.onUserSignal(() => running.toggleArmed());
     const { host, port } = running.address;
+    const who = 'trace' in vehicle ? 'recorded' : like;
     shell.print(
-      `${like} autopilot at udp://${host}:${port}, heartbeats to ${args.to}; SIGUSR1 arms and disarms, Ctrl-C ends`,
+      `${who} autopilot at udp://${host}:${port}, heartbeats to ${args.to}; SIGUSR1 arms and disarms, Ctrl-C ends`,
     );
+    for (const line of lines) shell.print(line);
     await untilAborted(shell.stopped);
     await running.close();
     return signalExitCode(shell.stopped);
   },
 });
+
+const DIR = 'folder that it serves: its SD card if the folder of the logs is in it, else its logs';
+
+function vehicleOf(
+  folder: string | undefined,
+  trace: string | undefined,
+): { folder: string } | { trace: string } {
+  if (folder !== undefined && trace === undefined) return { folder };
+  if (folder === undefined && trace !== undefined) return { trace };
+  throw new FileSyncError('config', 'name either a folder or --replay FILE');
+}
+
+interface Started {
+  readonly running: Sim;
+  /** What is to be seen on it. */
+  readonly lines: readonly string[];
+}
+
+async function present(folder: string, like: 'px4' | 'ardupilot', link: LinkOptions): Promise<Started> {
+  const { at, logs } = await presentedAs(folder, like);
+  const running = await startSim({ ...link, folder, at, like });
+  const root = at === logs ? [] : [`${logs} is its folder of logs (root: ${logs})`];
+  return { running, lines: [`${at} is ${folder}`, ...root] };
+}
+
+async function replay(trace: string, link: LinkOptions): Promise<Started> {
+  const running = await startReplay({ ...link, trace });
+  return { running, lines: [`it answers what ${trace} holds, and nothing else`] };
+}
 
 function address(option: string, text: string): { host: string; port: number } {
   const [, host, port] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text) ?? [];

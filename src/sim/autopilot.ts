@@ -1,15 +1,14 @@
 import type { Frame } from '../mavlink/frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from '../mavlink/ftp-payload.js';
 import { CommandAck, CommandLong, FileTransferProtocol, Heartbeat } from '../mavlink/messages.js';
-import type { Clock, Logger } from '../ports.js';
+import type { Clock } from '../ports.js';
 import type { Requester } from './exchange.js';
 import type { Folder } from './folder.js';
-import { FtpServer } from './ftp-server.js';
 import { LogServer } from './log-server.js';
 import { requestedMessage } from './requested-messages.js';
-import { COMPONENT, type Address, type Network, type Outgoing } from './network.js';
-import type { Personality } from './personality.js';
-import type { FileTraffic } from './traffic.js';
+import type { Address, Network, Outgoing } from './network.js';
+import type { CommandRules, HeartbeatFields } from './personality.js';
+import type { FileTraffic, Traffic } from './traffic.js';
 
 // MAVLink's numbers.
 const TYPE_QUADROTOR = 2;
@@ -68,22 +67,39 @@ export interface Sim {
   close(): Promise<void>;
 }
 
+/** Who answers file transfer requests. */
+export interface FileServer {
+  readonly traffic: Traffic;
+  /** Never throws; replies go to the requester, at once or later. */
+  receive(request: FtpPayload, from: Requester): void;
+  /** Closes idle sessions. */
+  expire(): Promise<void>;
+  /** See `Sim.hold`; absent where no file can be held back. */
+  hold?(path: string, offset: number): () => void;
+  close(): Promise<void>;
+}
+
 export interface AutopilotOptions {
   readonly to: Address | undefined;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly heartbeat: HeartbeatFields;
+  /** ms from one packet of a burst to the next on average; 0: as fast as the link takes them. */
+  readonly burstInterval: number;
+  /** Replies go to all components of the client's system. */
+  readonly toAllComponents?: boolean;
+  /** What it answers besides file transfer, about that folder; absent: arming only. */
+  readonly extras?: { readonly folder: Folder; readonly commands: CommandRules };
 }
 
 /** The simulated vehicle: heartbeats, arming, and the file server. */
 export class Autopilot implements Sim {
   readonly address: Address;
   readonly #network: Network;
-  readonly #personality: Personality;
+  readonly #options: AutopilotOptions;
   readonly #clock: Clock;
-  readonly #server: FtpServer;
-  readonly #folder: Folder;
+  readonly #server: FileServer;
   readonly #commands: number[] = [];
-  readonly #logs: LogServer;
+  readonly #logs: LogServer | undefined;
   /** By host and port. */
   readonly #peers = new Map<string, Peer>();
   /** By address, system and component. */
@@ -93,14 +109,13 @@ export class Autopilot implements Sim {
   /** Monotonic ms at which the next packet of a burst is due. */
   #burstDue = 0;
 
-  constructor(network: Network, folder: Folder, personality: Personality, options: AutopilotOptions) {
+  constructor(network: Network, server: FileServer, options: AutopilotOptions) {
     this.address = network.address;
     this.#network = network;
-    this.#personality = personality;
+    this.#options = options;
     this.#clock = options.clock;
-    this.#folder = folder;
-    this.#logs = new LogServer(folder);
-    this.#server = new FtpServer(folder, personality, options.clock, options.logger);
+    this.#server = server;
+    this.#logs = options.extras?.commands.logs ? new LogServer(options.extras.folder) : undefined;
     if (options.to) this.#peers.set(keyOf(options.to), { address: options.to, heard: Infinity });
     network.onFrame((frame, from) => this.#receive(frame, from));
     void this.#live();
@@ -116,7 +131,7 @@ export class Autopilot implements Sim {
   }
 
   get inLogTransfer(): boolean {
-    return this.#logs.busy;
+    return this.#logs?.busy ?? false;
   }
 
   get commands(): readonly number[] {
@@ -137,7 +152,7 @@ export class Autopilot implements Sim {
   }
 
   hold(path: string, offset = 0): () => void {
-    return this.#server.hold(path, offset);
+    return this.#server.hold?.(path, offset) ?? (() => undefined);
   }
 
   async close(): Promise<void> {
@@ -158,7 +173,7 @@ export class Autopilot implements Sim {
   }
 
   #sendHeartbeats(): void {
-    const { customMode, autopilot, baseMode, systemStatus } = this.#personality.heartbeat;
+    const { customMode, autopilot, baseMode, systemStatus } = this.#options.heartbeat;
     const payload = Heartbeat.encode({
       customMode,
       type: TYPE_QUADROTOR,
@@ -182,14 +197,14 @@ export class Autopilot implements Sim {
 
   #receive(frame: Frame, from: Address): void {
     this.#hear(from);
-    const { logs, withoutFtp } = this.#personality.commands;
+    const { withoutFtp = false } = this.#options.extras?.commands ?? {};
     const sendLog = async (message: Outgoing) => {
       this.#network.send(message, from);
       await this.#network.ready();
     };
     if (frame.messageId === FileTransferProtocol.id && !withoutFtp) this.#receiveFtp(frame, from);
     else if (frame.messageId === CommandLong.id) this.#receiveCommand(frame, from);
-    else if (logs) this.#logs.receive(frame, sendLog);
+    else this.#logs?.receive(frame, sendLog);
   }
 
   #hear(address: Address): void {
@@ -210,8 +225,7 @@ export class Autopilot implements Sim {
     const id = `${keyOf(from)}/${system}/${component}`;
     const known = this.#requesters.get(id);
     if (known) return known;
-    const { toAllComponents } = this.#personality.replies;
-    const targetComponent = toAllComponents ? 0 : component;
+    const targetComponent = this.#options.toAllComponents ? 0 : component;
     const target = { targetNetwork: 0, targetSystem: system, targetComponent };
     const requester = {
       id,
@@ -226,15 +240,15 @@ export class Autopilot implements Sim {
   async #burstReady(): Promise<void> {
     await this.#network.ready();
     const now = this.#clock.monotonic();
-    this.#burstDue = Math.max(this.#burstDue, now - MAX_BEHIND_MS) + this.#personality.burst.interval;
+    this.#burstDue = Math.max(this.#burstDue, now - MAX_BEHIND_MS) + this.#options.burstInterval;
     const ahead = this.#burstDue - now;
     if (ahead > MAX_AHEAD_MS) await this.#clock.sleep(ahead, this.#closing.signal).catch(() => undefined);
   }
 
   /** The id 0 addresses all. */
   #isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
-    const { targetSystem, targetComponent } = target;
-    return [0, this.#network.system].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);
+    const { system, component } = this.#network.ids;
+    return [0, system].includes(target.targetSystem) && [0, component].includes(target.targetComponent);
   }
 
   #receiveCommand({ payload, system, component }: Frame, from: Address): void {
@@ -244,12 +258,13 @@ export class Autopilot implements Sim {
     this.#commands.push(command);
     const isArming = command === CMD_COMPONENT_ARM_DISARM;
     if (isArming) this.arm(param1 >= 0.5);
-    const answer = isArming ? undefined : requestedMessage(message, this.#personality.commands);
+    const { extras } = this.#options;
+    const answer = isArming || !extras ? undefined : requestedMessage(message, extras.commands);
     const result = isArming || answer ? RESULT_ACCEPTED : RESULT_UNSUPPORTED;
     const target = { targetSystem: system, targetComponent: component };
     const ack = CommandAck.encode({ command, result, progress: 0, resultParam2: 0, ...target });
     this.#network.send({ messageId: CommandAck.id, payload: ack }, from);
-    void answer?.(this.#folder).then(reply => this.#network.send(reply, from));
+    if (answer && extras) void answer(extras.folder).then(reply => this.#network.send(reply, from));
   }
 }
 

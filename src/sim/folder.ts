@@ -30,25 +30,28 @@ export interface EntryStat {
 }
 
 /**
- * The files below one folder of the host, by the vehicle's names (`/log/a.ulg`). Nothing outside the folder can be
+ * The files below one folder of the host, by the vehicle's names: below `at` (`/fs/microsd/log/a.ulg`), and, for all paths
+ * that do not begin with that, below `/` as well (`/log/a.ulg`). Nothing outside the folder can be
  * reached: `..` ends at the root and a symbolic link that leads out does not exist. Names are byte strings (one
  * character a byte, Node's `latin1`), since a name on a disk or on the wire need not be UTF-8. Methods reject with
  * Node's file errors, whose errno is the one that a vehicle would send.
  */
 export class Folder {
   readonly #root: string;
+  readonly #at: string;
   readonly #clock: Clock;
 
-  private constructor(root: string, clock: Clock) {
+  private constructor(root: string, at: string, clock: Clock) {
     this.#root = root;
+    this.#at = at;
     this.#clock = clock;
   }
 
-  /** Throws `config` if there is no such folder. */
-  static async at(path: string, clock: Clock): Promise<Folder> {
+  /** `at` is the vehicle's path of the folder. Throws `config` if there is no such folder. */
+  static async at(path: string, clock: Clock, at = '/'): Promise<Folder> {
     try {
       if (!(await fs.stat(path)).isDirectory()) throw new Error('not a folder');
-      return new Folder(await fs.realpath(path, { encoding: 'latin1' }), clock);
+      return new Folder(await fs.realpath(path, { encoding: 'latin1' }), clean(at), clock);
     } catch (cause) {
       throw new FileSyncError(
         'config',
@@ -121,7 +124,7 @@ export class Folder {
 
   /** The real path of an existing file or folder, links followed. */
   async #existing(path: string): Promise<string> {
-    return this.#inside(await fs.realpath(bytes(this.#root + clean(path)), { encoding: 'latin1' }));
+    return this.#inside(await fs.realpath(bytes(this.#root + this.#below(path)), { encoding: 'latin1' }));
   }
 
   async #existingOrNew(path: string): Promise<string> {
@@ -134,9 +137,16 @@ export class Folder {
 
   /** The path of a name, with a link at its end not followed: to make, remove or rename it. */
   async #beside(path: string): Promise<string> {
-    const { dir, base } = posix.parse(clean(path));
+    const { dir, base } = posix.parse(this.#below(path));
     if (base === '') throw noSuchFile();
     return posix.join(await this.#existing(dir), base);
+  }
+
+  /** The path below the folder. */
+  #below(path: string): string {
+    const cleaned = clean(path);
+    const isBelow = this.#at !== '/' && `${cleaned}/`.startsWith(`${this.#at}/`);
+    return isBelow ? clean(cleaned.slice(this.#at.length)) : cleaned;
   }
 
   #inside(place: string): string {

@@ -19,9 +19,13 @@ export interface Outgoing {
   readonly payload: Uint8Array;
 }
 
-/** The autopilot's MAVLink component id, and its system id unless another one is chosen. */
-export const DEFAULT_SYSTEM = 1;
-export const COMPONENT = 1;
+/** Who sends. */
+export interface MavlinkIds {
+  readonly system: number;
+  readonly component: number;
+}
+
+export const AUTOPILOT_IDS: MavlinkIds = { system: 1, component: 1 };
 
 /** Bytes, for clients with many requests in flight. */
 const SOCKET_BUFFER_BYTES = 1024 * 1024;
@@ -30,8 +34,7 @@ const PACKETS_PER_TURN = 8;
 
 export interface NetworkOptions {
   readonly listen: Address;
-  /** MAVLink system id. */
-  readonly system: number;
+  readonly ids: MavlinkIds;
   readonly signing?: Signing | undefined;
   readonly impairments: Impairments;
   readonly clock: Clock;
@@ -43,8 +46,7 @@ export type FrameListener = (frame: Frame, from: Address) => void;
 /** MAVLink over one UDP socket, with impairments. */
 export class Network {
   readonly address: Address;
-  /** MAVLink system id. */
-  readonly system: number;
+  readonly ids: MavlinkIds;
   readonly #signing: Signing | undefined;
   readonly #socket: Socket;
   readonly #clock: Clock;
@@ -61,7 +63,7 @@ export class Network {
     const { impairments, clock, logger } = options;
     const { address, port } = socket.address();
     this.address = { host: address, port };
-    this.system = options.system;
+    this.ids = options.ids;
     this.#signing = options.signing;
     this.#socket = socket;
     this.#clock = clock;
@@ -131,7 +133,7 @@ export class Network {
 
   #transmit(direction: Impairment, message: Outgoing, to: Address): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
-    const ids = { sequence: this.#sequence, system: this.system, component: COMPONENT };
+    const ids = { ...this.ids, sequence: this.#sequence };
     const bytes = encodeSignedFrame({ ...message, ...ids }, this.#signing);
     direction.send(bytes.length, () => this.#put(bytes, to));
   }

@@ -1,17 +1,19 @@
 import { FileSyncError } from '../errors.js';
 import type { Clock, Logger } from '../ports.js';
-import { Autopilot, type Sim } from './autopilot.js';
 import { Signing } from '../mavlink/signing.js';
+import { Autopilot, type Sim } from './autopilot.js';
 import { Folder } from './folder.js';
+import { FtpServer } from './ftp-server.js';
 import { UNIMPAIRED, type Impairments } from './impairment.js';
-import { DEFAULT_SYSTEM, Network, type Address } from './network.js';
+import { AUTOPILOT_IDS, Network, type Address, type MavlinkIds } from './network.js';
 import { PERSONALITIES, type Personality } from './personality.js';
+import { Recording } from './recording.js';
+import { ReplayServer } from './replay-server.js';
+import { readTrace } from './trace.js';
 
 export type { Sim, SimStats } from './autopilot.js';
 
-export interface SimOptions extends Partial<Impairments> {
-  /** The vehicle's root directory; nothing outside is served or written. */
-  readonly folder: string;
+export interface LinkOptions extends Partial<Impairments> {
   /** Port 0 selects a free one. */
   readonly listen: Address;
   /** Gets heartbeats from the start, without having sent a frame. */
@@ -20,26 +22,61 @@ export interface SimOptions extends Partial<Impairments> {
   readonly system?: number;
   /** 32 bytes: everything is signed, and unsigned frames are ignored. */
   readonly signingKey?: Uint8Array;
-  /** The autopilot whose behaviour is simulated, or a custom behaviour. */
-  readonly like: keyof typeof PERSONALITIES | Personality;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Starts a simulated autopilot. Throws `config` if the folder, the port or a number cannot be used. */
-export async function startSim(options: SimOptions): Promise<Sim> {
-  const impairments = { ...UNIMPAIRED, ...options };
-  checkNumbers(impairments);
-  const folder = await Folder.at(options.folder, options.clock);
-  const { listen, to, like, clock, logger, system = DEFAULT_SYSTEM } = options;
-  const { signingKey: key } = options;
-  const signing = key && new Signing({ key, linkId: 0, clock });
-  const network = await Network.open({ signing, listen, system, impairments, clock, logger });
-  const personality = typeof like === 'string' ? PERSONALITIES[like] : like;
-  return new Autopilot(network, folder, personality, { to, clock, logger });
+export interface SimOptions extends LinkOptions {
+  /** Nothing outside of it is served or written. */
+  readonly folder: string;
+  /** The vehicle's path of the folder, which is `/` as well. */
+  readonly at?: string;
+  /** The autopilot whose behaviour is simulated, or a custom behaviour. */
+  readonly like: keyof typeof PERSONALITIES | Personality;
 }
 
-function checkNumbers(impairments: Impairments): void {
+/** Starts a simulated autopilot. Throws `config` if the folder, the port or a number cannot be used. */
+export async function startSim(options: SimOptions): Promise<Sim> {
+  const { at, like, clock, logger } = options;
+  checkNumbers(options);
+  const folder = await Folder.at(options.folder, clock, at);
+  const network = await openNetwork(options);
+  const personality = typeof like === 'string' ? PERSONALITIES[like] : like;
+  const { heartbeat, burst, replies, commands } = personality;
+  const server = new FtpServer(folder, personality, clock, logger);
+  return new Autopilot(network, server, {
+    ...options,
+    to: options.to,
+    heartbeat,
+    burstInterval: burst.interval,
+    toAllComponents: replies.toAllComponents,
+    extras: { folder, commands },
+  });
+}
+
+/** Starts the vehicle of a trace. Throws `config` if the trace, the port or a number cannot be used. */
+export async function startReplay(options: LinkOptions & { readonly trace: string }): Promise<Sim> {
+  const { trace, clock, logger } = options;
+  checkNumbers(options);
+  const recording = new Recording(await readTrace(trace));
+  const { vehicle } = recording;
+  if (!vehicle)
+    throw new FileSyncError('config', `${trace} holds no heartbeat of an autopilot: record a longer trace`);
+  const network = await openNetwork(options, vehicle);
+  const server = new ReplayServer(recording, clock, logger);
+  return new Autopilot(network, server, { ...options, to: options.to, heartbeat: vehicle, burstInterval: 0 });
+}
+
+function openNetwork(options: LinkOptions, recorded?: MavlinkIds): Promise<Network> {
+  const { listen, clock, logger, signingKey: key, system = AUTOPILOT_IDS.system } = options;
+  const impairments = { ...UNIMPAIRED, ...options };
+  const signing = key && new Signing({ key, linkId: 0, clock });
+  const ids = recorded ?? { ...AUTOPILOT_IDS, system };
+  return Network.open({ listen, impairments, clock, logger, ids, signing });
+}
+
+function checkNumbers(options: Partial<Impairments>): void {
+  const impairments = { ...UNIMPAIRED, ...options };
   for (const name of ['loss', 'dup', 'reorder'] as const) {
     const share = impairments[name];
     if (!(share >= 0 && share <= 1)) throw bad(name, share, 'a share from 0 to 1, such as 0.1');

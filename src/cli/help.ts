@@ -1,0 +1,50 @@
+import { commands, GROUPS } from './commands.js';
+
+export const SENTENCE = 'Brings every new file from its source to local storage and on to its targets.';
+/** What the exit codes mean, for the help and the man page. */
+export const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
+  ['0', 'done'],
+  ['1', 'something could not be fetched or delivered'],
+  ['2', 'bad usage or configuration'],
+  ['130, 143', 'ended by SIGINT or SIGTERM'],
+];
+
+const OPTIONS: readonly (readonly [option: string, does: string])[] = [
+  ['-h, --help', 'this help; with a command: its options, and examples'],
+  ['--version', 'the version'],
+];
+
+const MIN_TEXT_COLUMNS = 30;
+
+/** The help of the whole program: its commands by groups. */
+export function overview(columns: number): string {
+  const listed = GROUPS.map(group => {
+    const rows = commands.filter(command => command.group === group);
+    return [group, rows.map(({ usage, summary }) => [`filesync ${usage}`, summary] as const)] as const;
+  });
+  const parts = [...listed, ['Options', OPTIONS] as const, ['Exit codes', EXIT_CODES] as const];
+  const width = Math.max(...parts.flatMap(([, rows]) => rows.map(([name]) => name.length)));
+  return [
+    'filesync COMMAND [OPTIONS]',
+    SENTENCE,
+    ...parts.map(([title, rows]) => [`${title}:`, ...rows.map(row => entry(row, width, columns))].join('\n')),
+    '`filesync COMMAND --help`, or `filesync help COMMAND`, for one command.',
+  ].join('\n\n');
+}
+
+function entry([name, text]: readonly [string, string], width: number, columns: number): string {
+  const indent = width + 4;
+  const lines = wrapped(text, Math.max(MIN_TEXT_COLUMNS, columns - indent));
+  return `  ${name.padEnd(width)}  ${lines.join(`\n${' '.repeat(indent)}`)}`;
+}
+
+/** The words in lines of at most that many columns; a longer word has a line of its own. */
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= columns) lines.splice(-1, 1, longer);
+    else lines.push(word);
+  }
+  return lines;
+}

@@ -1,0 +1,119 @@
+import type { DeviceAnswer } from './answers.js';
+import type { Prompt } from './prompt.js';
+import type { Secrets } from './secrets.js';
+
+export interface TargetChoice {
+  readonly device: DeviceAnswer;
+  /** Anybody may see what is uploaded. */
+  readonly isPublic: boolean;
+}
+
+const PUBLIC_PAGE = 'https://logs.px4.io';
+const PUBLIC =
+  'What is uploaded to logs.px4.io is public: anybody can open and download it, with the places that were flown over.';
+
+type Ask = (prompt: Prompt, secrets: Secrets) => Promise<TargetChoice | undefined>;
+
+/** Asks until there is a target. */
+export async function askTarget(prompt: Prompt, secrets: Secrets, takesUlog: boolean): Promise<TargetChoice> {
+  for (;;) {
+    const review = { value: askReview, text: `PX4 Flight Review (${PUBLIC_PAGE}, or your own)` };
+    const ask = await prompt.choose<Ask>('Where do they go?', [
+      ...(takesUlog ? [review] : []),
+      { value: askFtp, text: 'an FTP server' },
+      { value: askWebdav, text: 'a WebDAV server (Nextcloud, a NAS)' },
+      { value: askHttp, text: 'a web page that takes files by a form' },
+      { value: askFolder, text: 'a folder of this computer, or of a mounted share' },
+    ]);
+    const choice = await ask(prompt, secrets);
+    if (choice) return choice;
+  }
+}
+
+const privately = (name: string, comment: string, options: DeviceAnswer['options']): TargetChoice => ({
+  device: { name, comment, options },
+  isPublic: false,
+});
+
+async function askReview(prompt: Prompt): Promise<TargetChoice | undefined> {
+  const url = await prompt.ask('Address of the page', { otherwise: PUBLIC_PAGE });
+  const isPublic = /^https?:\/\/(www\.)?(logs|review)\.px4\.io(\/|$)/i.test(url);
+  if (isPublic) prompt.say(PUBLIC);
+  if (isPublic && !(await prompt.confirm('Upload to a public page?', false))) return undefined;
+  const email = await prompt.ask('E-mail that gets the link to each log (empty: nobody)', { otherwise: '' });
+  const comment = isPublic ? 'PX4 Flight Review: what is uploaded there is public' : 'PX4 Flight Review';
+  const options = { type: 'flight-review', url, ...(email && { email }) };
+  return { device: { name: 'review', comment, options }, isPublic };
+}
+
+async function askFtp(prompt: Prompt, secrets: Secrets): Promise<TargetChoice> {
+  const host = await prompt.ask('Name or address of the server');
+  const port = Number(await prompt.ask('Port', { otherwise: '21', problem: portProblem }));
+  const user = await prompt.ask('User', { otherwise: 'anonymous' });
+  const password =
+    user === 'anonymous' ? undefined : await askSecret(prompt, secrets, 'Password', 'archive.password');
+  const tls = await prompt.confirm(
+    'Encrypted (FTPS)? Without it, the password can be read on the way.',
+    true,
+  );
+  const root = await prompt.ask('Folder on the server', { otherwise: '/' });
+  const options = {
+    type: 'ftp',
+    host,
+    ...(port !== 21 && { port }),
+    user,
+    ...(password && { password }),
+    tls,
+    root,
+  };
+  return privately('archive', 'an FTP server', options);
+}
+
+async function askWebdav(prompt: Prompt, secrets: Secrets): Promise<TargetChoice> {
+  const url = await prompt.ask('Address of the folder, such as https://dav.example.org/logs');
+  const user = await prompt.ask('User (empty: no login)', { otherwise: '' });
+  const password = user === '' ? undefined : await askSecret(prompt, secrets, 'Password', 'cloud.password');
+  const login = { ...(user && { user }), ...(password && { password }) };
+  return privately('cloud', 'a folder on a WebDAV server', { type: 'webdav', url, ...login });
+}
+
+async function askHttp(prompt: Prompt, secrets: Secrets): Promise<TargetChoice> {
+  const url = await prompt.ask('Address that the form is sent to');
+  const field = await prompt.ask("Name of the form's file field", { otherwise: 'file' });
+  const hasToken = await prompt.confirm('Does it ask for a token (header Authorization)?', false);
+  const token = hasToken
+    ? await askSecret(prompt, secrets, 'Whole value, such as Bearer abc', 'site.token')
+    : undefined;
+  const headers = token ? { headers: { Authorization: token } } : {};
+  return privately('site', 'a web page that takes files by a form', {
+    type: 'http',
+    url,
+    file_field: field,
+    ...headers,
+  });
+}
+
+async function askFolder(prompt: Prompt): Promise<TargetChoice> {
+  const path = await prompt.ask('Folder that the files go to');
+  return privately('archive', 'a folder; it is made if it is missing, but not its parent', {
+    type: 'directory',
+    path,
+  });
+}
+
+/** Only the name of the secret's file goes into the configuration. */
+async function askSecret(
+  prompt: Prompt,
+  secrets: Secrets,
+  question: string,
+  file: string,
+): Promise<{ readonly file: string } | undefined> {
+  const secret = await prompt.secret(question);
+  return secret === '' ? undefined : secrets.add(file, secret);
+}
+
+function portProblem(text: string): string | undefined {
+  return /^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536
+    ? undefined
+    : 'a number from 1 to 65535';
+}

@@ -1,0 +1,68 @@
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { FileSyncError } from '../../errors.js';
+import type { Secrets } from './secrets.js';
+
+const CONFIG_MODE = 0o640;
+const SECRET_MODE = 0o600;
+/** In a folder of root's that belongs to a group, as /etc/filesync, the service reads them by that group. */
+const GROUP_SECRET_MODE = 0o640;
+
+/** Writes the secrets, then the configuration. Throws `config` if a file exists: nothing is overwritten. */
+export async function writeConfiguration(
+  file: string,
+  text: string,
+  secrets: Secrets,
+): Promise<readonly string[]> {
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true });
+  const { uid, gid } = await stat(folder);
+  const isShared = uid === 0 && gid !== 0;
+  const written: string[] = [];
+  for (const [name, secret] of secrets.filesIn(text)) {
+    const path = join(folder, name);
+    const mode = isShared ? GROUP_SECRET_MODE : SECRET_MODE;
+    await writeNew(path, `${secret}\n`, { mode, ...(isShared && { gid }) });
+    written.push(path);
+  }
+  await writeNew(file, text, { mode: CONFIG_MODE, ...(isShared && { gid }) });
+  return [...written, file];
+}
+
+async function writeNew(
+  path: string,
+  text: string,
+  { mode, gid }: { mode: number; gid?: number },
+): Promise<void> {
+  const handle = await opened(path, mode);
+  try {
+    // The mode of an open file is not narrowed by the umask; the owner stays.
+    await handle.chmod(mode);
+    if (gid !== undefined) await handle.chown((await handle.stat()).uid, gid).catch(() => undefined);
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function opened(path: string, mode: number): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', mode);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'EEXIST') throw existing(path);
+    throw new FileSyncError(
+      'config',
+      `${path} cannot be written (${String(code)}): name another file with --output`,
+      { cause },
+    );
+  }
+}
+
+/** The error for a configuration that is there already. */
+export const existing = (path: string): FileSyncError =>
+  new FileSyncError(
+    'config',
+    `${path} exists and is never overwritten: edit it, move it away (mv ${path} ${path}.old), or name another file with --output`,
+  );
