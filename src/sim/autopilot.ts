@@ -86,7 +86,7 @@ export interface AutopilotOptions {
   /** ms from one packet of a burst to the next on average; 0: as fast as the link takes them. */
   readonly burstInterval: number;
   /** Replies go to all components of the client's system. */
-  readonly toAllComponents?: boolean;
+  readonly toAllComponents?: boolean | undefined;
   /** What it answers besides file transfer, about that folder; absent: arming only. */
   readonly extras?: { readonly folder: Folder; readonly commands: CommandRules };
 }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { startFtpServer } from '../../src/demo/ftp-server.js';
 import { startReceiver } from '../../src/demo/receiver.js';
 import { startSim } from '../../src/sim/sim.js';
 import { systemClock } from '../../src/system/clock.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
-import { put, records } from './parts.js';
+import { filesBelow, put, records } from './parts.js';
 import { Place } from './program.js';
 import { FLIGHT } from './world.js';
 
@@ -50,7 +52,7 @@ async function follow(
 }
 
 async function vehicle(place: Place, name: string, system = 1, to?: { host: string; port: number }) {
-  await put(place.path(name, 'log/2026-08-01/12_30_05.ulg'), await readFile(FLIGHT));
+  await put(place.path(name, 'fs/microsd/log/2026-08-01/12_30_05.ulg'), await readFile(FLIGHT));
   const sim = await startSim({
     ...{ listen: { host: '127.0.0.1', port: 0 }, folder: place.path(name), like: 'px4', system },
     ...{ clock: systemClock, logger: new RecordingLogger(), ...(to && { to }) },
@@ -95,4 +97,33 @@ describe('the guides', function () {
         ['DCIM/FLIR0001.jpg', 'REMOVED', false],
       );
     }));
+
+  it('tell several vehicles on one port apart', () =>
+    Place.with(async place => {
+      const port = await freePort();
+      for (const [name, system] of [
+        ['red', 1],
+        ['blue', 2],
+      ] as const)
+        await vehicle(place, name, system, { host: '127.0.0.1', port });
+      const { config, commands } = await read('several-vehicles');
+      const guide = {
+        config: config.replaceAll('udp://0.0.0.0:14540@', `udp://127.0.0.1:${port}@`),
+        commands,
+      };
+      await follow(place, guide, [
+        ['from: red,', 'from: red, settle: 0,'],
+        ['from: blue,', 'from: blue, settle: 0,'],
+      ]);
+      const log = '2026-08-01/12_30_05.ulg';
+      assert.deepEqual(await filesBelow(place.path('archive')), [`blue/${log}`, `red/${log}`]);
+    }));
 });
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
