@@ -213,6 +213,27 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+describe('filesync sync, with one fault and many files', function () {
+  this.timeout(120_000);
+
+  it('logs the fault in a few lines', () =>
+    Place.with(async place => {
+      await putLogs(place, 50);
+      const server = await startServer('vsftpd', { settings: { anon_upload_enable: 'NO' } });
+      place.use({ close: () => server.stop() });
+      const archive = { type: 'ftp', ...ftpOptions(server), password: { env: 'FTP_PASSWORD' } };
+      const config = await place.configure(
+        folders({ devices: { archive }, rule: { to: ['outbox', 'archive'] } }),
+      );
+      const { code, stderr } = await place.run(['sync', '-c', config], { FTP_PASSWORD: server.password });
+      assert.equal(code, 1);
+      assert.equal((await states(place, config)).filter(one => one.endsWith(' PARTIAL')).length, 50);
+      const troubles = stderr.split('\n').filter(line => / (WARN|ERROR) /.test(line));
+      assert.ok(troubles.length <= 4, troubles.join('\n'));
+      assert.match(troubles.at(-1) ?? '', /archive: .*550.*50 files have failed like that, in \d+ attempts$/);
+    }));
+});
+
 describe('filesync check, beside a daemon', function () {
   this.timeout(120_000);
 
