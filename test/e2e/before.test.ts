@@ -237,6 +237,20 @@ describe('filesync sync, with one fault and many files', function () {
 describe('filesync check, beside a daemon', function () {
   this.timeout(120_000);
 
+  it('asks the daemon for a device under a lock, which two processes would not keep apart', () =>
+    Place.with(async place => {
+      await putLogs(place, 1);
+      const outbox = { type: 'directory', path: './outbox', lock: 'radio' };
+      const config = await place.configure(folders({ devices: { outbox } }));
+      const daemon = place.start(['run', '-c', config]);
+      await daemon.says(/log0\.ulg -> outbox: delivered/);
+      const results = await jsonOf<Checked[]>(place, 'check', '-c', config);
+      assert.match(ofDevice(results, 'outbox').message, /\(reported by the running daemon\)$/);
+      assert.doesNotMatch(ofDevice(results, 'inbox').message, /reported/);
+      await daemon.kill('SIGTERM');
+      assert.equal(ofDevice(await jsonOf<Checked[]>(place, 'check', '-c', config), 'outbox').write, 'ok');
+    }));
+
   it('asks the daemon for the vehicle whose port it has', () =>
     Place.with(async place => {
       await put(place.path('card/log/sess001/log100.ulg'), Buffer.alloc(5000, 1));
