@@ -123,6 +123,18 @@ describe('filesync sync --dry-run', function () {
       assert.match(stdout, /not all listed \(the folder .*inbox is not there/);
     }));
 
+  it('exits with 2 where a device cannot work as it is configured', () =>
+    Place.with(async place => {
+      const holder = createSocket('udp4');
+      await once(holder.bind(0, '127.0.0.1'), 'listening');
+      place.use({ close: async () => holder.close() });
+      const autopilot = { type: 'mavlink', url: `udp://127.0.0.1:${holder.address().port}@` };
+      const config = await place.configure(folders({ devices: { autopilot }, rule: { from: 'autopilot' } }));
+      const { code, stderr } = await place.run(['sync', '--dry-run', '-c', config]);
+      assert.equal(code, 2);
+      assert.match(stderr, /devices\.autopilot: UDP port .*taken/);
+    }));
+
   it('asks at the first contact with many files, which check does as well', () =>
     Place.with(async place => {
       await putLogs(place, 21);
