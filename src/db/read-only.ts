@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import type { FileRecord, Logger, SourceRecord, Store } from '../ports.js';
-import { unless } from '../local/disk-error.js';
+import { codeOf, unless } from '../local/disk-error.js';
 import { Archive } from './archive.js';
 import { nodeDisk, type Disk } from './disk.js';
 import { databasePaths, type DatabasePaths } from './paths.js';
@@ -16,26 +16,36 @@ const MAX_READS = 10;
 /**
  * The database at `path` as its files hold it now, beside whatever process has it open: nothing is locked, made, moved or
  * written. A process that is running may know changes that are not on disk yet. Without files the store is empty. Rejects with
- * `config` if the files may not be read or a later version wrote them.
+ * `denied` if this user may not read the files, `config` if a later version wrote them.
  */
 export async function readStore(path: string, disk: Disk = nodeDisk): Promise<Store> {
+  return read(path, disk).catch((error: unknown) => {
+    if (error instanceof FileSyncError && codeOf(error.cause) === 'EACCES') throw notReadable(path, error);
+    throw error;
+  });
+}
+
+function notReadable(path: string, cause: FileSyncError): FileSyncError {
+  const remedy = "run the command as the daemon's user, such as `sudo -u filesync filesync status`";
+  return new FileSyncError('denied', `this user may not read the database ${path}: ${remedy}`, { cause });
+}
+
+async function read(path: string, disk: Disk): Promise<Store> {
   const paths = databasePaths(await realPath(path));
-  for (let read = 1; ; read++) {
+  for (let attempt = 1; ; attempt++) {
     const before = await stampOf(paths);
     const content = await readFiles(paths, disk);
-    if (before === (await stampOf(paths)) || read === MAX_READS)
+    if (before === (await stampOf(paths)) || attempt === MAX_READS)
       return new ReadOnlyStore(content, disk, paths);
   }
 }
 
 /** A database that does not exist has no real path, nor may its folder exist. */
 async function realPath(path: string): Promise<string> {
-  const found = await unless(['ENOENT'], nodeDisk.resolve(resolve(path)).catch(causeOf));
-  return found ?? resolve(path);
-}
-
-function causeOf(error: unknown): never {
-  throw error instanceof FileSyncError && error.cause ? error.cause : error;
+  return nodeDisk.resolve(resolve(path)).catch((error: unknown) => {
+    if (error instanceof FileSyncError && codeOf(error.cause) === 'ENOENT') return resolve(path);
+    throw error;
+  });
 }
 
 /** Identifies the files, but for the end of the journal that a process appends to. */

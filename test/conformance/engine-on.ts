@@ -14,7 +14,11 @@ import { useDirectly } from '../fakes/use-directly.js';
 import { rule } from '../unit/engine/bench.js';
 
 /** An engine that looks at the source once, and then only when it has a reason to. */
-export function engineOn(source: Source, folder: string): { engine: Engine; target: MemoryTarget } {
+export function engineOn(
+  source: Source,
+  folder: string,
+  store = new MemoryStore(),
+): { engine: Engine; target: MemoryTarget } {
   const logger = new RecordingLogger();
   const target = new MemoryTarget();
   const local = new LocalStorage(folder);
@@ -32,6 +36,6 @@ export function engineOn(source: Source, folder: string): { engine: Engine; targ
     policy: daemonPolicy,
     useBoth: useDirectly,
   };
-  const parts = { ...tools, devices, store: new MemoryStore(), local, planner, templates };
+  const parts = { ...tools, devices, store, local, planner, templates };
   return { engine: new Engine({ ...parts, interval: 3_600_000, keepRecords: Infinity }), target };
 }
