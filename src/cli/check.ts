@@ -51,7 +51,10 @@ interface CheckContext {
   readonly write: boolean;
 }
 
-/** Rejects with `cancelled` when the program is stopped. The devices are closed in any case: a drive may have been mounted. */
+/**
+ * Rejects with `cancelled` when the program is stopped. The devices are closed in any case, once nothing of a probe is left there: a
+ * drive may have been mounted.
+ */
 async function probeAll(
   { config, held }: Reachable,
   { shell, logger, write }: CheckContext,
@@ -59,10 +62,15 @@ async function probeAll(
   const devices = await makeDevices(config, { ...shell, logger }, 'to probe');
   const sources = new Set(config.rules.map(({ from }) => from));
   const options = { clock: shell.clock, planner: new Planner(config.rules), sources, write };
-  const probes = (over: AbortSignal) =>
-    Promise.all(devices.map(device => probe(device, { ...options, over })));
-  const probing = withDeadline(probes, { signal: shell.stopped });
-  const results = await probing.finally(() => closeDevices(devices));
+  let ended: Promise<unknown> = Promise.resolve();
+  const probes = (over: AbortSignal) => {
+    const each = devices.map(device =>
+      probe(device, { ...options, over }).finally(() => closeDevices([device])),
+    );
+    ended = Promise.allSettled(each);
+    return Promise.all(each);
+  };
+  const results = await withDeadline(probes, { signal: shell.stopped }).finally(() => ended);
   return [...results, ...held.map(reported)];
 }
 

@@ -1,6 +1,7 @@
 import { makeDevices } from '../compose.js';
 import { readStore } from '../db/read-only.js';
 import { closeDevices, type Device } from '../engine/devices.js';
+import { FileSyncError } from '../errors.js';
 import type { Logger } from '../ports.js';
 import { showAmount } from '../preview/notes.js';
 import type { Listing, Preview } from '../preview/preview.js';
@@ -20,7 +21,8 @@ export interface DryRunOptions {
 
 /**
  * Lists the sources and says what `sync` would do. Targets are not contacted; neither they nor the database, local storage or a
- * source are changed. Resolves to the exit code: 1 if a source could not be listed.
+ * source are changed. Resolves to the exit code: 1 if a source could not be listed. Rejects with `config` if a device cannot work
+ * as it is configured.
  */
 export async function dryRun(options: DryRunOptions, shell: Shell, logger: Logger): Promise<number> {
   return inJson(shell, options.json, async () => {
@@ -74,7 +76,8 @@ async function listOne(
   if (!source) return undefined;
   const watching = source.availability.subscribe();
   try {
-    const { available, reason } = await settled(source.availability);
+    const { available, reason, misconfigured } = await settled(source.availability);
+    if (misconfigured) throw new FileSyncError('config', `devices.${device}: ${reason}`);
     if (!available) return { device, listing: { files: [], from: 'source', incomplete: reason }, ok: false };
     const whileArmed = planner.mildest(device);
     const { listing, error } = await listed(source, over, { clock, whileArmed });

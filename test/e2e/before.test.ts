@@ -123,6 +123,18 @@ describe('filesync sync --dry-run', function () {
       assert.match(stdout, /not all listed \(the folder .*inbox is not there/);
     }));
 
+  it('exits with 2 where a device cannot work as it is configured', () =>
+    Place.with(async place => {
+      const holder = createSocket('udp4');
+      await once(holder.bind(0, '127.0.0.1'), 'listening');
+      place.use({ close: async () => holder.close() });
+      const autopilot = { type: 'mavlink', url: `udp://127.0.0.1:${holder.address().port}@` };
+      const config = await place.configure(folders({ devices: { autopilot }, rule: { from: 'autopilot' } }));
+      const { code, stderr } = await place.run(['sync', '--dry-run', '-c', config]);
+      assert.equal(code, 2);
+      assert.match(stderr, /devices\.autopilot: UDP port .*taken/);
+    }));
+
   it('asks at the first contact with many files, which check does as well', () =>
     Place.with(async place => {
       await putLogs(place, 21);
@@ -213,8 +225,43 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+describe('filesync sync, with one fault and many files', function () {
+  this.timeout(120_000);
+
+  it('logs the fault in a few lines', () =>
+    Place.with(async place => {
+      await putLogs(place, 50);
+      const server = await startServer('vsftpd', { settings: { anon_upload_enable: 'NO' } });
+      place.use({ close: () => server.stop() });
+      const archive = { type: 'ftp', ...ftpOptions(server), password: { env: 'FTP_PASSWORD' } };
+      const config = await place.configure(
+        folders({ devices: { archive }, rule: { to: ['outbox', 'archive'] } }),
+      );
+      const { code, stderr } = await place.run(['sync', '-c', config], { FTP_PASSWORD: server.password });
+      assert.equal(code, 1);
+      assert.equal((await states(place, config)).filter(one => one.endsWith(' PARTIAL')).length, 50);
+      const troubles = stderr.split('\n').filter(line => / (WARN|ERROR) /.test(line));
+      assert.ok(troubles.length <= 4, troubles.join('\n'));
+      assert.match(troubles.at(-1) ?? '', /archive: .*550.*50 files have failed like that, in \d+ attempts$/);
+    }));
+});
+
 describe('filesync check, beside a daemon', function () {
   this.timeout(120_000);
+
+  it('asks the daemon for a device under a lock, which two processes would not keep apart', () =>
+    Place.with(async place => {
+      await putLogs(place, 1);
+      const outbox = { type: 'directory', path: './outbox', lock: 'radio' };
+      const config = await place.configure(folders({ devices: { outbox } }));
+      const daemon = place.start(['run', '-c', config]);
+      await daemon.says(/log0\.ulg -> outbox: delivered/);
+      const results = await jsonOf<Checked[]>(place, 'check', '-c', config);
+      assert.match(ofDevice(results, 'outbox').message, /\(reported by the running daemon\)$/);
+      assert.doesNotMatch(ofDevice(results, 'inbox').message, /reported/);
+      await daemon.kill('SIGTERM');
+      assert.equal(ofDevice(await jsonOf<Checked[]>(place, 'check', '-c', config), 'outbox').write, 'ok');
+    }));
 
   it('asks the daemon for the vehicle whose port it has', () =>
     Place.with(async place => {

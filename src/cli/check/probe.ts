@@ -89,11 +89,14 @@ async function listedAs(
 
 async function written(target: Target, message: string, { clock, over }: ProbeOptions): Promise<Verdict> {
   if (!target.probe) return { ok: true, message: `${message}; not probed by a write`, write: 'not probed' };
-  const probing = (signal: AbortSignal) => target.probe?.(signal) ?? Promise.resolve();
+  let probing: Promise<void> | undefined;
+  const begin = (signal: AbortSignal) => (probing = target.probe?.(signal) ?? Promise.resolve());
   try {
-    await withDeadline(probing, { signal: over, clock, ms: WRITE_TIMEOUT_MS });
+    await withDeadline(begin, { signal: over, clock, ms: WRITE_TIMEOUT_MS });
     return { ok: true, message: `${message}; can write, rename and delete there`, write: 'ok' };
   } catch (thrown) {
+    // It may be removing what it wrote.
+    await probing?.catch(() => undefined);
     const error = toFileSyncError(thrown);
     if (error.kind !== 'not-found') return failed(error);
     return { ok: true, message: `${message}; not probed by a write`, write: 'not probed' };

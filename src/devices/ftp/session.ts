@@ -13,6 +13,7 @@ import { digestIn, digestOf, type ServerDigest } from './digests.js';
 import type { Encryption } from './errors.js';
 import { entryInMlst, listFolder, type AskForListing, type Entry, type ListingSink } from './listing.js';
 import { toWire } from './names.js';
+import { skipping } from './skipping.js';
 import { isRefusal, isUnknownCommand, NO_SUCH_FILE, sizeIn, timeIn, UNKNOWN_COMMAND } from './replies.js';
 
 /** An upload that is not longer is sent, even on the slowest link, long before the timeout for the reply. */
@@ -388,16 +389,6 @@ const factsOf = ({ size, modified }: Entry): Facts => ({ size, ...(modified !== 
 function takenBytes(socket: Socket | TLSSocket | undefined): number {
   if (!socket || socket instanceof TLSSocket) return 0;
   return socket.bytesWritten - socket.writableLength;
-}
-
-/** The bytes after the first `count`. */
-async function* skipping(bytes: ByteStream, count: number): ByteStream {
-  let position = 0;
-  for await (const chunk of bytes) {
-    const skip = Math.max(0, count - position);
-    position += chunk.length;
-    if (skip < chunk.length) yield chunk.subarray(skip);
-  }
 }
 
 /** The upload reports why its stream failed; an error of the stream while it is closed adds nothing. */

@@ -16,6 +16,14 @@ function ulog(size = 100_000): Uint8Array {
 const write = (bytes: Uint8Array) => [outgoing(bytes), 'log001.ulg', 0, never, new Events()] as const;
 
 describe('flight-review target', () => {
+  it('knows which pages anybody can read', () => {
+    const pageAt = (options: object) => flightReview.publicPage?.(flightReview.options.parse(options));
+    assert.equal(pageAt({}), 'logs.px4.io');
+    assert.equal(pageAt({ url: 'https://review.px4.io/upload' }), 'review.px4.io');
+    assert.equal(pageAt({ url: 'https://logs.example.org' }), undefined);
+    assert.equal(pageAt({ url: 'https://notpx4.io' }), undefined);
+  });
+
   it('sends the fields of Flight Review and returns the location of the log', () =>
     withUpload(
       { ...setup, options: { email: 'pilot@example.org', fields: { feedback: 'windy' } } },
