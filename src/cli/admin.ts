@@ -24,7 +24,8 @@ async function openAdmin(shell: Shell, config: Config): Promise<Admin> {
   const remote = await RemoteAdmin.connect(controlSocket(config.database));
   if (remote) return remote;
   const { openStoreAdmin } = await import('../control/store-admin.js');
-  return openStoreAdmin(config.database, shell.clock, loggerFor(shell, 'warn'));
+  const { modes } = config;
+  return openStoreAdmin(config.database, { modes, clock: shell.clock, logger: loggerFor(shell, 'warn') });
 }
 
 interface EditCommand {

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { FileSyncError } from '../errors.js';
 import type { Admin, EditResult, FileFilter, ListedFile, Status } from './admin.js';
+import { addressOf } from './socket.js';
 
 /** The Admin of a daemon in another process, over its socket. */
 export class RemoteAdmin implements Admin {
@@ -55,10 +56,15 @@ export class RemoteAdmin implements Admin {
   }
 
   /** Rejects with `io` and the daemon's message if it refuses; other errors are those of Node. */
-  #ask<Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+  async #ask<Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+    const address = addressOf(this.#socketPath);
+    return this.#askAt<Answer>(address.path, method, path, body).finally(() => address.close());
+  }
+
+  #askAt<Answer>(socketPath: string, method: 'GET' | 'POST', path: string, body: unknown): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = { 'content-type': 'application/json', connection: 'close' };
-      const sent = request({ socketPath: this.#socketPath, method, path, headers }, response => {
+      const sent = request({ socketPath, method, path, headers }, response => {
         json(response).then(answer => {
           if (response.statusCode === 200) return resolve(answer as Answer);
           const { message = `status ${response.statusCode}` } = answer as { message?: string };

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { toFileSyncError } from '../errors.js';
 import { FileState } from '../ports.js';
 import type { Admin, FileFilter } from './admin.js';
+import { addressOf } from './socket.js';
 
 const ids = z.array(z.string());
 const filter = z.object({
@@ -30,9 +31,15 @@ const routes: Record<string, (admin: Admin, input: unknown) => Promise<unknown>>
 export async function serveControl(path: string, admin: Admin): Promise<AsyncDisposable> {
   await rm(path, { force: true });
   const server = createServer((request, response) => void answer(admin, request, response));
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
-  await chmod(path, 0o600);
-  return { [Symbol.asyncDispose]: () => closeServer(server, path) };
+  const address = addressOf(path);
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(address.path, resolve));
+    await chmod(path, 0o600);
+  } catch (error) {
+    address.close();
+    throw error;
+  }
+  return { [Symbol.asyncDispose]: () => closeServer(server, path).finally(() => address.close()) };
 }
 
 async function answer(admin: Admin, request: IncomingMessage, response: ServerResponse): Promise<void> {

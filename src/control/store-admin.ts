@@ -1,11 +1,11 @@
 import { firstValueFrom, type Observable } from 'rxjs';
 import type { DeviceStatus } from '../engine/devices.js';
 import type { Edit, FileEvent } from '../record/events.js';
-import { openStore } from '../db/store.js';
+import { openStore, type StoreOptions } from '../db/store.js';
 import { Records } from '../record/records.js';
 import { stateName, stateOf, viewOf } from '../record/state.js';
 import type { Wait } from '../engine/steps.js';
-import { FileState, type Clock, type FileRecord, type Logger } from '../ports.js';
+import { FileState, type Clock, type FileRecord } from '../ports.js';
 import type { Admin, EditResult, FileFilter, ListedFile, Status } from './admin.js';
 import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from './edit.js';
 
@@ -130,6 +130,9 @@ export class StoreAdmin implements Admin {
 }
 
 /** Opens the database's own files, where no daemon runs. */
-export async function openStoreAdmin(path: string, clock: Clock, logger: Logger): Promise<StoreAdmin> {
-  return new StoreAdmin(new Records(await openStore(path, { clock, logger }), clock));
+export async function openStoreAdmin(
+  path: string,
+  options: Pick<StoreOptions, 'logger' | 'modes'> & { readonly clock: Clock },
+): Promise<StoreAdmin> {
+  return new StoreAdmin(new Records(await openStore(path, options), options.clock));
 }

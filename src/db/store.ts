@@ -1,12 +1,13 @@
 import { Mutex } from 'async-mutex';
 import { dirname, resolve } from 'node:path';
 import { FileSyncError } from '../errors.js';
+import { PRIVATE_MODES, type FileModes } from '../system/file-modes.js';
 import type { Clock, FileRecord, Logger, SourceRecord, Store } from '../ports.js';
 import { Archive } from './archive.js';
 import { ChangeFeed, describeChange } from './change-feed.js';
 import { CommitQueue } from './commit-queue.js';
 import { Compactor, type CompactorParts } from './compactor.js';
-import { nodeDisk, type Disk } from './disk.js';
+import { diskWith, type Disk } from './disk.js';
 import { JournalFile } from './journal-file.js';
 import { acquireLock, type Lock } from './lock.js';
 import { DelayedWrites } from './delayed-writes.js';
@@ -24,6 +25,8 @@ export interface StoreOptions {
   /** The minimum number of changes between two compactions. */
   readonly compactAfter?: number;
   readonly disk?: Disk;
+  /** Permission bits of the files and folders that are made. Default: for this user alone. */
+  readonly modes?: FileModes | undefined;
 }
 
 const COMPACT_AFTER_CHANGES = 2000;
@@ -35,7 +38,7 @@ const ARCHIVE_BATCH = 256;
  * Rejects with `config` if another process has it open, a later version wrote it or the folder cannot be written.
  */
 export async function openStore(path: string, options: StoreOptions): Promise<Store> {
-  const disk = options.disk ?? nodeDisk;
+  const disk = options.disk ?? diskWith(options.modes ?? PRIVATE_MODES);
   await disk.makeFolder(dirname(resolve(path)));
   const realPath = await disk.resolve(path);
   const lock = await acquireLock(realPath);

@@ -1,8 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, type PathLike, type Stats } from 'node:fs';
-import { lstat, mkdir, open, realpath, rename, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, realpath, rename, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, unless } from './disk-error.js';
+import { isForOthers } from '../system/file-modes.js';
 import { statIfThere } from './name-lookup.js';
 import { OpenFile } from './open-file.js';
 import { NOT_OURS, syncAbove, syncFolder } from './sync-folder.js';
@@ -35,8 +36,8 @@ export interface FoldersOptions {
   readonly links?: 'inside' | 'refused';
   /** Whether a missing root is made alone, or with what is missing above it. */
   readonly root?: 'alone' | 'with-parents';
-  /** Of the folders that are made. */
-  readonly mode?: number;
+  /** Of the folders that are made; else the process's umask decides. */
+  readonly mode?: number | undefined;
 }
 
 export interface FolderOptions {
@@ -239,6 +240,7 @@ export class Folders {
     if (!found) await this.#makeRoot();
     const root = found ?? (await this.#open(this.#root, FOLDER_FLAGS));
     try {
+      if (!found) await this.#openToOthers(root);
       if (durable) await this.#settleRoot(root, !found);
       return root;
     } catch (error) {
@@ -272,12 +274,18 @@ export class Folders {
     if (isNew) this.#durable.delete(path);
     const folder = found ?? (await this.#open(entry, NEVER_A_LINK));
     try {
+      if (isNew) await this.#openToOthers(folder);
       if (durable) await this.#settle(above, path, isNew);
       return folder;
     } catch (error) {
       await folder.close();
       throw error;
     }
+  }
+
+  async #openToOthers(folder: Handle): Promise<void> {
+    const { mode } = this.#options;
+    if (mode !== undefined && isForOthers(mode)) await unless(['EPERM'], chmod(pathOf(folder), mode));
   }
 
   async #settle(above: Handle, path: string, isNew: boolean): Promise<void> {

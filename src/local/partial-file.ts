@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Checkpoint, ChecksumAlgorithm } from '../ports.js';
 import { newDigest, type Digest } from './digest.js';
-import { diskError, onDisk, whileWriting } from './disk-error.js';
+import { isForOthers, PRIVATE_MODES } from '../system/file-modes.js';
+import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
 import { fileBytes, setModified, writeAll } from './file-bytes.js';
 import type { Folders, HeldFolder } from './folders.js';
 import { OpenFile, type FileAccess } from './open-file.js';
@@ -35,6 +36,8 @@ export interface PartialFileOptions {
   readonly algorithms?: readonly ChecksumAlgorithm[];
   /** See name-lookup.ts. */
   readonly local?: boolean;
+  /** Permission bits of the file. */
+  readonly mode?: number;
 }
 
 /**
@@ -74,6 +77,7 @@ export class PartialFile {
       const opened = (at: HeldFolder) => openPart(at, options, flags);
       const handle = await options.folders.in(options.folder, opened, { make: true });
       try {
+        await openToOthers(handle, options);
         const trusted = options.checkpoint ? await cutToTrusted(handle, options) : 0;
         const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
         if (trusted > 0) await file.#digestTrusted(signal);
@@ -225,10 +229,22 @@ export class PartialFile {
   }
 }
 
-const openPart = (at: HeldFolder, { part, local }: PartialFileOptions, flags: number): Promise<FileAccess> =>
+const openPart = (
+  at: HeldFolder,
+  { part, local, mode = PRIVATE_MODES.file }: PartialFileOptions,
+  flags: number,
+): Promise<FileAccess> =>
   at.do<FileAccess>(entry =>
-    local ? OpenFile.open(entry(part), flags, 0o666) : open(entry(part), flags, 0o666),
+    local ? OpenFile.open(entry(part), flags, mode) : open(entry(part), flags, mode),
   );
+
+/** File systems without permissions, as FAT, refuse that. */
+async function openToOthers(
+  handle: FileAccess,
+  { mode = PRIVATE_MODES.file }: PartialFileOptions,
+): Promise<void> {
+  if (isForOthers(mode)) await unless(['EPERM', 'ENOTSUP'], handle.chmod(mode));
+}
 
 /** Cuts off the bytes that cannot be trusted; returns the number of the others. */
 async function cutToTrusted(handle: FileAccess, options: PartialFileOptions): Promise<number> {

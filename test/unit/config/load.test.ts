@@ -80,6 +80,7 @@ describe('loadConfig', () => {
       ],
       interval: 10_000,
       minFree: { percent: 5 },
+      modes: { file: 0o600, folder: 0o700 },
       keepRecords: 365.25 * DAY,
       warnings: [],
     });
@@ -222,7 +223,7 @@ rules: [{ from: cam, to: [archive, site] }]
       'a key that objects have anyway',
       `${DEVICES}rules: []\n__proto__: { polluted: true }\n`,
       [
-        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "keep_records"',
+        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "mode", "keep_records"',
       ],
     ],
     [
