@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, type PathLike, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, type PathLike, type Stats } from 'node:fs';
 import { chmod, lstat, mkdir, open, realpath, rename, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
@@ -192,27 +192,22 @@ export class Folders {
    * may block, something is missing or is a link, or is not known to be on disk.
    */
   #openAtOnce(parts: readonly Name[], durable: boolean): Handle | undefined {
-    if (!this.#calls.local || (durable && !this.#durable.has(''))) return undefined;
-    let fd: number | undefined;
+    if (!this.#calls.local || (durable && !this.#isDurable(parts))) return undefined;
     try {
-      fd = openSync(this.#root, FOLDER_FLAGS);
-      if (durable && identityOf(fstatSync(fd)) !== this.#rootIdentity) return undefined;
-      let path = '';
-      for (const part of parts) {
-        path = below(path, part);
-        if (durable && !this.#durable.has(path)) return undefined;
-        const next = openSync(entryOf(`/proc/self/fd/${fd}`, part), NEVER_A_LINK);
-        closeSync(fd);
-        fd = next;
-      }
-      const handle = new OpenFile(fd);
-      fd = undefined;
-      return handle;
+      const root = OpenFile.openSync(this.#root, FOLDER_FLAGS);
+      const isOther = durable && identityOf(fstatSync(root.fd)) !== this.#rootIdentity;
+      if (!isOther) return parts.reduce(openNext, root);
+      closeSync(root.fd);
     } catch {
-      return undefined;
-    } finally {
-      if (fd !== undefined) closeSync(fd);
+      // The asynchronous calls meet the same error and report it.
     }
+    return undefined;
+  }
+
+  #isDurable(parts: readonly Name[]): boolean {
+    let path = '';
+    const paths = ['', ...parts.map(part => (path = below(path, part)))];
+    return paths.every(one => this.#durable.has(one));
   }
 
   async #descend(parts: readonly Name[], wanted: Wanted, links = 0): Promise<Handle> {
@@ -310,6 +305,15 @@ export class Folders {
 
   async #open(path: PathLike, flags: number): Promise<Handle> {
     return this.#calls.local ? OpenFile.openSync(path, flags) : open(path, flags);
+  }
+}
+
+/** Closes the folder above in any case. */
+function openNext(above: OpenFile, part: Name): OpenFile {
+  try {
+    return OpenFile.openSync(entryOf(pathOf(above), part), NEVER_A_LINK);
+  } finally {
+    closeSync(above.fd);
   }
 }
 
