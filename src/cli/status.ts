@@ -14,6 +14,7 @@ export const status = defineCommand({
     shell.print(
       now.running ? 'daemon: running' : 'daemon: not running (`filesync check` probes the devices)',
     );
+    if (now.database !== undefined) shell.print(`database: ${plain(now.database)}`);
     const devices = now.devices.map(({ name, type, available, armed, reason }) => {
       return [name, type, available ? 'available' : 'offline', armed ? 'ARMED' : '', plain(reason)];
     });

@@ -13,6 +13,8 @@ export interface Status {
   /** Whether a daemon has the database open; without one, devices are not known. */
   readonly running: boolean;
   readonly devices: readonly DeviceStatus[];
+  /** Why changes cannot be written to the database now: all work waits for it. */
+  readonly database?: string;
   /** Number of records by the name of their state; states without records are left out. */
   readonly counts: Readonly<Record<string, number>>;
 }

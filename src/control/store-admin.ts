@@ -34,7 +34,13 @@ export class StoreAdmin implements Admin {
       const name = stateName(stateOf(record));
       counts[name] = (counts[name] ?? 0) + 1;
     }
-    return { running: this.#daemon !== undefined, devices, counts };
+    const { problem: database } = this.#records;
+    return {
+      running: this.#daemon !== undefined,
+      devices,
+      counts,
+      ...(database !== undefined && { database }),
+    };
   }
 
   async files({ state, device, all = false }: FileFilter): Promise<readonly ListedFile[]> {

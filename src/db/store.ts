@@ -18,6 +18,7 @@ import { problemOf, problemOfNext, sourceRecord, type CommittedChange } from './
 import type { Snapshot } from './snapshot-format.js';
 import { temporaryPath, writeSnapshot } from './snapshot.js';
 import type { Undo } from './table.js';
+import { WriteState } from './write-state.js';
 
 export interface StoreOptions {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
@@ -78,6 +79,7 @@ class FileStore implements Store {
   readonly #content: Snapshot;
   readonly #journal: JournalFile;
   readonly #lock: Lock;
+  readonly #writeState: WriteState;
   readonly #commits: CommitQueue;
   readonly #compactor: Compactor;
   readonly #delayedWrites: DelayedWrites;
@@ -93,7 +95,8 @@ class FileStore implements Store {
     this.#journal = journal;
     this.#lock = lock;
     this.#archive = new Archive(disk, paths.archive, logger);
-    const commits = new CommitQueue(journal, content.seq, {
+    this.#writeState = new WriteState(paths.snapshot, logger);
+    const commits = new CommitQueue(journal, content.seq, this.#writeState, {
       committed: () => this.#compactor.consider(),
       rolledBack: changes => changes.forEach(change => this.#feed.emit(change)),
     });
@@ -106,6 +109,10 @@ class FileStore implements Store {
       path: paths.snapshot,
       get: id => this.get(id),
     });
+  }
+
+  get problem(): string | undefined {
+    return this.#writeState.problem;
   }
 
   get(id: string): FileRecord | undefined {

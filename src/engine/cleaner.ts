@@ -7,7 +7,7 @@ import type { Plan, Planner } from '../rules/plan.js';
 import type { DeviceRegistry } from './devices.js';
 import type { Outcome } from '../record/events.js';
 import type { Records } from '../record/records.js';
-import { hasLocalCopy, isDelivered } from '../record/state.js';
+import { hasLocalCopy, isDelivered, levelOf } from '../record/state.js';
 import type { StepWorker, Step } from './steps.js';
 
 export interface CleanerParts {
@@ -50,7 +50,7 @@ export class Cleaner implements StepWorker {
     if (!record) return;
     if (!isLocal && error.kind === 'changed') invalidate(record.device);
     const what = isLocal ? 'the local copy cannot be removed' : 'not removed from the source';
-    logger.log('warn', `${record.device}:${record.path}: ${what}: ${reason}`);
+    logger.log(levelOf(error, false), `${record.device}:${record.path}: ${what}: ${reason}`);
   }
 
   // ---- local copies -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import type { DeviceRegistry } from './devices.js';
 import { conflictName } from '../record/identity.js';
 import type { Outcome } from '../record/events.js';
 import { refuseOtherBytes } from '../record/other-bytes.js';
-import { checkpointOf, nextOf, reasonFor } from '../record/state.js';
+import { checkpointOf, levelOf, nextOf, reasonFor } from '../record/state.js';
 import type { Records } from '../record/records.js';
 import type { Progressed, StepWorker, Step } from './steps.js';
 
@@ -69,7 +69,7 @@ export class Downloader implements StepWorker {
     if (error.kind === 'changed' || gone) this.#parts.invalidate(record.device);
     const { givenUp, device, path } = record;
     const next = gone ? 'vanished' : nextOf(givenUp === true, last);
-    this.#parts.logger.log(givenUp ? 'error' : 'warn', `${device}:${path}: ${error.message} (${next})`);
+    this.#parts.logger.log(levelOf(error, givenUp === true), `${device}:${path}: ${error.message} (${next})`);
   }
 
   /** The finished copy exists already: after a crash between the rename and its record, or for a record that was forgotten. */

@@ -12,7 +12,7 @@ import { refuseLostAnswer } from '../record/lost-answer.js';
 import { progressOf, type Progress } from '../record/progress.js';
 import type { Digested, Outcome } from '../record/events.js';
 import type { Records } from '../record/records.js';
-import { hasLocalCopy, nextOf, openTargets, reasonFor } from '../record/state.js';
+import { hasLocalCopy, levelOf, nextOf, openTargets, reasonFor } from '../record/state.js';
 import type { Progressed, StepWorker, Step } from './steps.js';
 
 export interface UploaderParts {
@@ -81,7 +81,7 @@ export class Uploader implements StepWorker {
     const isFinal = outcome === 'failed';
     const next = nextOf(isFinal, last);
     logger.log(
-      isFinal ? 'error' : 'warn',
+      levelOf(error, isFinal),
       `${changed.device}:${changed.path} -> ${name}: ${error.message} (${next})`,
     );
   }

@@ -53,6 +53,11 @@ export class Records {
     this.changes = store.changes;
   }
 
+  /** Why changes cannot be written to disk now. */
+  get problem(): string | undefined {
+    return this.#store.problem;
+  }
+
   get(id: string): FileRecord | undefined {
     return this.#store.get(id);
   }
