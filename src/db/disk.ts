@@ -59,8 +59,8 @@ export const diskWith = (modes: FileModes): Disk => ({
 
 export const nodeDisk: Disk = diskWith(PRIVATE_MODES);
 
-/** Read, write, create, and leave the content alone. */
-const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT;
+/** Read, write, create, and leave the content alone; a link in the place of a file leads nowhere. */
+const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 class NodeFile implements DiskFile {
   readonly #path: string;

@@ -1,17 +1,18 @@
 import { closeSync, constants, fstatSync, type PathLike, type Stats } from 'node:fs';
-import { chmod, lstat, mkdir, open, realpath, rename, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, realpath, rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, unless } from './disk-error.js';
 import { isForOthers } from '../system/file-modes.js';
 import { statIfThere } from './name-lookup.js';
-import { OpenFile } from './open-file.js';
+import { OpenFile, type FileAccess } from './open-file.js';
 import { NOT_OURS, syncAbove, syncFolder } from './sync-folder.js';
 
 /** Only names a place in the file system; needs no permission to read it (open(2) of Linux; Node has no name for it). */
 const O_PATH = 0o10000000;
 const FOLDER_FLAGS = O_PATH | constants.O_DIRECTORY;
 const NEVER_A_LINK = FOLDER_FLAGS | constants.O_NOFOLLOW;
+const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 const MAX_LINKS = 8;
 
 export interface CallOptions<Value> {
@@ -48,7 +49,7 @@ export interface FolderOptions {
   readonly durable?: boolean;
 }
 
-type Name = string | Buffer;
+export type Name = string | Buffer;
 /** Leads to an entry of a folder that is held open. */
 export type EntryPath = (name: Name) => PathLike;
 
@@ -103,6 +104,23 @@ export class HeldFolder {
   sync(signal?: AbortSignal): Promise<void> {
     const synced = () => syncHandle(this.#handle, this.#calls.local);
     return this.do(synced, { flushes: true, ...(signal && { signal }) });
+  }
+
+  /**
+   * Opens a file to write, and makes it where it is missing. A file that has other names as well is another's: the name is taken
+   * from it, and a new file is made.
+   */
+  async openOwn<File extends Pick<FileAccess, 'stat' | 'close'>>(
+    name: Name,
+    open: (flags: number) => Promise<File>,
+    options?: Pick<CallOptions<void>, 'signal'>,
+  ): Promise<File> {
+    const file = await open(WRITE_FLAGS);
+    const { nlink } = await file.stat();
+    if (!(nlink > 1)) return file;
+    await file.close();
+    await this.do(entry => unlink(entry(name)), options);
+    return open(WRITE_FLAGS | constants.O_EXCL);
   }
 
   /** Renames an entry, durably. False, and nothing is changed, if the name is taken. */

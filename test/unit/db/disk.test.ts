@@ -97,6 +97,13 @@ describe('database files on a real disk', () => {
     assert.equal(await modeOf('/dev/full'), before);
   });
 
+  it('writes through no link in the place of a file', async () => {
+    await writeFile(at('elsewhere'), 'precious');
+    await symlink(at('elsewhere'), at('journal'));
+    const error = await failsWith(() => nodeDisk.open(at('journal')), 'config');
+    assert.match(error.message, /symbolic link is not followed/);
+  });
+
   it('brings a folder to the disk that another process has made', async () => {
     await mkdir(at('new', 'deep'), { recursive: true });
     const synced: string[] = [];
