@@ -30,12 +30,13 @@ export async function compose(
 ): Promise<Engine> {
   const { clock, logger, hostname } = services;
   for (const warning of await memoryWarnings(config)) logger.log('warn', warning);
-  const store = await openStore(config.database, { clock, logger: logger.child('database') });
+  const { modes } = config;
+  const store = await openStore(config.database, { clock, modes, logger: logger.child('database') });
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
   return new Engine({
     ...{ store, clock, logger, policy, random: Math.random, useBoth: withBoth },
     devices: await makeDevices(config, services, 'without'),
-    local: new LocalStorage(config.local, { minFree: config.minFree }),
+    local: new LocalStorage(config.local, { modes, minFree: config.minFree }),
     planner: new Planner(config.rules),
     templates: new TemplateContext({ hostname, descriptionFile }),
     interval: config.interval,

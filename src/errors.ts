@@ -57,6 +57,8 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** ms until the next attempt, if the device requires that (HTTP Retry-After). */
   readonly retryAfterMs?: number;
+  /** It concerns all files, and has been reported once for all of them. */
+  readonly reported?: boolean;
   /** Overrides whether another attempt can help. */
   readonly temporary?: boolean;
 }
@@ -74,6 +76,8 @@ export class FileSyncError extends Error {
   readonly operation: string | undefined;
   readonly path: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** As in `ErrorDetails`. */
+  readonly reported: boolean;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -85,6 +89,7 @@ export class FileSyncError extends Error {
     this.operation = details.operation;
     this.path = details.path;
     this.retryAfterMs = details.retryAfterMs;
+    this.reported = details.reported ?? false;
   }
 }
 

@@ -370,6 +370,8 @@ export interface Store {
   archived(): AsyncIterable<FileRecord>;
   source(device: string): SourceRecord | undefined;
   putSource(source: SourceRecord): Promise<void>;
+  /** Why changes cannot be written to disk now: one sentence for a person. */
+  readonly problem?: string | undefined;
   /** Emits after the change is visible to reads. Ends when the store is closed. */
   readonly changes: Observable<Change>;
   /** Makes everything durable and closes the files; a second call does nothing. */

@@ -1,8 +1,9 @@
-import { request } from 'node:http';
+import { request, type RequestOptions } from 'node:http';
 import { json } from 'node:stream/consumers';
 import * as z from 'zod';
 import { FileSyncError } from '../errors.js';
 import type { Api } from './api.js';
+import { addressOf } from './socket.js';
 import * as schema from './schema.js';
 import type { EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
 
@@ -62,15 +63,21 @@ export class RemoteApi implements Api {
   }
 
   /** Rejects with the daemon's message if it refuses; other errors are those of Node. */
-  #ask<Answer>(
+  async #ask<Answer>(
     shape: z.ZodType<Answer>,
     method: 'GET' | 'POST',
     path: string,
     body?: unknown,
   ): Promise<Answer> {
+    const address = addressOf(this.#socketPath);
+    const options = { socketPath: address.path, method, path };
+    return this.#askAt(shape, options, body).finally(() => address.close());
+  }
+
+  #askAt<Answer>(shape: z.ZodType<Answer>, to: RequestOptions, body: unknown): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = { 'content-type': 'application/json', connection: 'close' };
-      const options = { socketPath: this.#socketPath, method, path, headers };
+      const options = { ...to, headers };
       const sent = request(options, response => {
         json(response).then(answer => {
           if (response.statusCode === 200) return resolve(checked(shape, answer));

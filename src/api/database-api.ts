@@ -57,12 +57,13 @@ export class DatabaseApi implements Api {
     const transfers = daemon?.transfers() ?? [];
     const paused = daemon?.paused ?? false;
     const waits = (record: FileRecord) => daemon?.waits(record) ?? [];
+    const { problem: database = '' } = this.#records;
     const since = clock.now() - (clock.monotonic() - this.#began);
     return {
       version: manifest.version,
       running: daemon !== undefined,
       running_since: daemon ? timeText(since) : null,
-      ...describeStatus({ records: this.#records.all(), devices, transfers, waits, paused, clock }),
+      ...describeStatus({ records: this.#records.all(), devices, transfers, waits, paused, database, clock }),
       disk: await space(local),
     };
   }
@@ -172,7 +173,7 @@ export class DatabaseApi implements Api {
   }
 }
 
-type Places = Pick<Config, 'database' | 'local'>;
+type Places = Pick<Config, 'database' | 'local' | 'modes'>;
 
 async function space(folder: string): Promise<Space | null> {
   return statfsNearest(folder).then(spaceOf, () => null);
@@ -186,10 +187,10 @@ export async function readDatabaseApi({ database, local }: Places, clock: Clock)
 
 /** Opens the database's own files for edits, where no daemon runs. */
 export async function openDatabaseApi(
-  { database, local }: Places,
+  { database, local, modes }: Places,
   clock: Clock,
   logger: Logger,
 ): Promise<DatabaseApi> {
-  const records = new Records(await openStore(database, { clock, logger }), clock);
+  const records = new Records(await openStore(database, { clock, modes, logger }), clock);
   return new DatabaseApi({ records, clock, local });
 }

@@ -140,6 +140,8 @@ export const status = z.object({
   paused: z.boolean(),
   verdict,
   devices: z.array(device),
+  /** Why changes cannot be written to the database now: all work waits for it. Empty while they can. */
+  database: z.string(),
   /** Number of files by state; states without files are left out. */
   counts: z.partialRecord(fileState, count),
   transfers: z.array(transfer),

@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Api } from './api.js';
 import { fileQuery, selection, type Selection } from './schema.js';
-import { openToGroup } from './socket.js';
+import { addressOf, openToGroup } from './socket.js';
 
 /** Longest body of a request. */
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -41,10 +41,16 @@ const routes: Readonly<Record<string, Route>> = {
 export async function serveControl(path: string, api: Api): Promise<AsyncDisposable> {
   await rm(path, { force: true });
   const server = createServer((request, response) => void answer(api, request, response));
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
-  await chmod(path, 0o600);
-  await openToGroup(path);
-  return { [Symbol.asyncDispose]: () => closeServer(server, path) };
+  const address = addressOf(path);
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(address.path, resolve));
+    await chmod(path, 0o600);
+    await openToGroup(path);
+  } catch (error) {
+    address.close();
+    throw error;
+  }
+  return { [Symbol.asyncDispose]: () => closeServer(server, path).finally(() => address.close()) };
 }
 
 /** Never rejects, whatever the client asks. */

@@ -20,6 +20,8 @@ export interface StatusParts {
   readonly transfers: readonly Transfer[];
   readonly waits: (record: FileRecord) => readonly StepWait[];
   readonly paused: boolean;
+  /** Why changes cannot be written to the database now; empty while they can. */
+  readonly database: string;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
 
@@ -28,13 +30,13 @@ type Counted = Pick<Status, 'counts' | 'waiting'> & { readonly unfinished: numbe
 /** What is going on, and whether anything is left to do. */
 export function describeStatus(
   parts: StatusParts,
-): Pick<Status, 'verdict' | 'counts' | 'devices' | 'transfers' | 'waiting' | 'paused'> {
-  const { clock, paused } = parts;
+): Pick<Status, 'verdict' | 'counts' | 'devices' | 'transfers' | 'waiting' | 'paused' | 'database'> {
+  const { clock, paused, database } = parts;
   const counted = count(parts);
   const transfers = parts.transfers.map(transferView);
   const devices = parts.devices.map(device => deviceView(device, clock));
-  const verdict = verdictOf({ ...counted, transfers, devices, paused, now: clock.now() });
-  return { verdict, paused, devices, counts: counted.counts, transfers, waiting: counted.waiting };
+  const verdict = verdictOf({ ...counted, transfers, devices, paused, database, now: clock.now() });
+  return { verdict, paused, database, devices, counts: counted.counts, transfers, waiting: counted.waiting };
 }
 
 function count({ records, waits, clock }: StatusParts): Counted {
@@ -75,7 +77,7 @@ function addTo(
 
 interface Judged
   extends
-    Pick<Status, 'counts' | 'waiting' | 'transfers' | 'devices' | 'paused'>,
+    Pick<Status, 'counts' | 'waiting' | 'transfers' | 'devices' | 'paused' | 'database'>,
     Pick<Counted, 'unfinished' | 'failed'> {
   /** ms since the Unix epoch. */
   readonly now: number;
@@ -84,6 +86,8 @@ interface Judged
 /** One line for a person who asks whether everything has arrived. */
 export function verdictOf(judged: Judged): Verdict {
   const { unfinished, failed } = judged;
+  if (judged.database !== '')
+    return { code: 'ATTENTION', text: `the database: ${judged.database}`, seconds_left: null };
   const seconds = unfinished > 0 ? secondsLeft(judged) : null;
   if (failed > 0) {
     const others = unfinished > 0 ? `; ${openText(judged)}` : '';

@@ -1,5 +1,6 @@
 import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
+import type { FileModes } from '../system/file-modes.js';
 import type { MinFree } from '../system/statfs.js';
 
 /** A checked configuration. It holds references to secrets, not their values. */
@@ -21,6 +22,8 @@ export interface Config {
   readonly interval: number;
   /** Space that must stay free on the file system under `local`. */
   readonly minFree: MinFree;
+  /** Permission bits of local copies and of the database. */
+  readonly modes: FileModes;
   /** ms after which the record of a file that is delivered and gone moves to the archive. */
   readonly keepRecords: number;
   /** One sentence for each setting that is allowed but not advisable. */

@@ -10,6 +10,7 @@ import {
   type Document,
 } from 'yaml';
 import type { ConfigIssues, Path, Position } from './issues.js';
+import { excessOf } from './text-limits.js';
 
 /** A YAML text: its value, and the position of each part in the text. */
 export class ConfigDocument {
@@ -19,17 +20,19 @@ export class ConfigDocument {
 
   /** YAML errors are added to `issues`; `value` is undefined if the text cannot be parsed. */
   constructor(text: string, issues: ConfigIssues) {
-    this.#document = parseDocument(text, {
+    const excess = excessOf(text);
+    if (excess) issues.error(excess.message, excess);
+    this.#document = parseDocument(excess ? '' : text, {
       lineCounter: this.#lines,
       prettyErrors: false,
       merge: true,
       logLevel: 'error',
     });
     const { errors, warnings } = this.#document;
-    for (const { code, message, pos } of [...errors, ...warnings]) {
+    for (const { code, message, pos } of [...errors, ...warnings].slice(0, MAX_REPORTED)) {
       issues.error(WORDS[code] ?? message, { position: this.#position(pos[0]) });
     }
-    const broken = errors.some(({ code }) => code !== 'DUPLICATE_KEY');
+    const broken = excess !== undefined || errors.some(({ code }) => code !== 'DUPLICATE_KEY');
     this.value = broken ? undefined : this.#toValue(issues);
   }
 
@@ -66,6 +69,9 @@ export class ConfigDocument {
     return { line, column: col };
   }
 }
+
+/** Whoever sees that many errors of the syntax has to look at the whole text. */
+const MAX_REPORTED = 20;
 
 const BAD_ALIAS = 'no value of this name (&…) before; a text that begins with * needs quotes';
 

@@ -10,6 +10,7 @@ import { ConfigIssues } from './issues.js';
 import { isRecord } from './introspect.js';
 import { DATABASE_NAME, DEFAULT_LOCAL, type Environment, resolvePath } from './paths.js';
 import { checkRules } from './rules.js';
+import { modesOf } from '../system/file-modes.js';
 import { topSchema } from './schema.js';
 import { validate } from './validate.js';
 
@@ -61,6 +62,7 @@ function assemble(
     rules,
     interval: top.interval,
     minFree: top.min_free,
+    modes: modesOf(top.mode),
     keepRecords: top.keep_records,
   };
 }

@@ -41,6 +41,17 @@ export const minFree = () =>
     .transform((value, context) => parseMinFree(String(value)) ?? refuse(context, NOT_A_MIN_FREE))
     .meta({ title: 'share or size' });
 
+const NOT_A_MODE =
+  'must be permissions in octal digits and in quotes, such as "0600" or "0640"; the owner reads and writes';
+
+/** Permission bits of files as chmod has them: `"0640"`. */
+export const fileMode = () =>
+  z
+    .string({ error: NOT_A_MODE })
+    .regex(/^0?6[0246]{2}$/, { error: NOT_A_MODE })
+    .transform(digits => Number.parseInt(digits, 8))
+    .meta({ title: 'octal permissions in quotes' });
+
 /** `all`, `new`, a date, with or without a time (UTC where it names no zone), or an age (`30d`). */
 export const begin = () =>
   z

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Rule } from '../rules/rule.js';
 import { isRecord } from './introspect.js';
 import { DATABASE_NAME, DEFAULT_LOCAL } from './paths.js';
-import { begin, duration, glob, minFree, retention, size, template } from './options.js';
+import { begin, duration, fileMode, glob, minFree, retention, size, template } from './options.js';
 
 const KEEP = 'keep';
 
@@ -41,6 +41,11 @@ export const topSchema = z.strictObject({
   min_free: minFree()
     .prefault('5%')
     .describe('space that must stay free on the file system under `local`; `0`: all of it may be used'),
+  mode: fileMode()
+    .prefault('0600')
+    .describe(
+      'permissions of local copies and of the database, in quotes; folders can be entered by those who may read (`"0640"`: folders have 0750)',
+    ),
   keep_records: duration()
     .prefault('1y')
     .describe(

@@ -3,6 +3,7 @@ import type { Change } from '../ports.js';
 import { encodeCommit } from './journal-format.js';
 import type { JournalFile } from './journal-file.js';
 import type { CommittedChange } from './schema.js';
+import type { WriteState } from './write-state.js';
 
 interface Pending {
   readonly change: CommittedChange;
@@ -29,6 +30,7 @@ const MAX_COMMIT_CHANGES = 256;
 export class CommitQueue {
   readonly #journal: JournalFile;
   readonly #events: CommitEvents;
+  readonly #state: WriteState;
   readonly #mutex = new Mutex();
   #waiting: Pending[] = [];
   #seq: number;
@@ -38,9 +40,10 @@ export class CommitQueue {
   #last: Promise<unknown> = Promise.resolve();
 
   /** `seq`: the number of the last change in the journal. */
-  constructor(journal: JournalFile, seq: number, events: CommitEvents) {
+  constructor(journal: JournalFile, seq: number, state: WriteState, events: CommitEvents) {
     this.#journal = journal;
     this.#seq = seq;
+    this.#state = state;
     this.#events = events;
   }
 
@@ -89,8 +92,9 @@ export class CommitQueue {
     try {
       await this.#journal.append(encodeCommit({ seq, changes: batch.map(pending => pending.change) }));
     } catch (error) {
-      return this.#rollBack([...batch, ...this.#waiting.splice(0)], error);
+      return this.#rollBack([...batch, ...this.#waiting.splice(0)], this.#state.failed(error));
     }
+    this.#state.succeeded();
     this.#events.committed();
     for (const pending of batch) pending.resolve();
   }

@@ -21,13 +21,12 @@ const COMMIT_BATCH = 256;
 
 /**
  * Records that are newer in memory than in the journal. The record is written as it is at that time. A write that fails changes
- * nothing in memory, because no caller waits for it: it is reported once, and retried after the same delay.
+ * nothing in memory, because no caller waits for it: it is retried after the same delay.
  */
 export class DelayedWrites {
   readonly #parts: DelayedWritesParts;
   readonly #waiting = new Map<string, WriteDelay>();
   #timer: AbortController | undefined;
-  #failing = false;
   #stopped = false;
 
   constructor(parts: DelayedWritesParts) {
@@ -79,11 +78,9 @@ export class DelayedWrites {
     try {
       for (let start = 0; start < ids.length; start += COMMIT_BATCH) {
         await Promise.all(ids.slice(start, start + COMMIT_BATCH).map(id => this.#writeOne(id)));
-        this.#failing = false;
       }
     } catch (error) {
-      if (!this.#failing) this.#report(error);
-      this.#failing = true;
+      if (this.#stopped) this.#report(error);
     }
   }
 
@@ -100,7 +97,6 @@ export class DelayedWrites {
   #report(error: unknown): void {
     const { logger, path } = this.#parts;
     const why = toFileSyncError(error).message;
-    const then = this.#stopped ? 'they are lost' : 'they will be retried';
-    logger.log('warn', `changes cannot be written to the database ${path}, ${then}: ${why}`);
+    logger.log('warn', `changes cannot be written to the database ${path}, they are lost: ${why}`);
   }
 }

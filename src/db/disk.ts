@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, diskError, unless } from '../local/disk-error.js';
 import { writeAll } from '../local/file-bytes.js';
-import { syncFolder } from '../local/sync-folder.js';
+import { syncAbove, syncFolder } from '../local/sync-folder.js';
+import { isForOthers, PRIVATE_MODES, type FileModes } from '../system/file-modes.js';
 
 /** A file opened for reading. */
 export interface DiskReader {
@@ -44,19 +45,22 @@ export interface Disk {
   syncFolder(path: string): Promise<void>;
 }
 
-export const nodeDisk: Disk = {
+/** @param modes permission bits of the files and folders that are made; a file that is opened to write gets them as well */
+export const diskWith = (modes: FileModes): Disk => ({
   resolve: path => translated('find', path, () => resolvePath(path)),
-  makeFolder: path => translated('make a folder for', path, () => makeFolder(path)),
+  makeFolder: path => translated('make a folder for', path, () => makeFolder(path, modes.folder)),
   read: path => translated('read', path, () => unless(['ENOENT'], readFile(path))),
   openToRead: path => translated('read', path, () => openToRead(path)),
-  open: path => translated('write', path, async () => new NodeFile(path, await open(path, OPEN_OR_CREATE))),
+  open: path => translated('write', path, () => openToWrite(path, modes.file)),
   rename: (from, to) => translated('replace', to, () => renameIfThere(from, to)),
   remove: path => translated('remove', path, () => rm(path, { force: true })),
   syncFolder: path => translated('write', path, () => syncFolder(path)),
-};
+});
 
-/** Read, write, create, and leave the content alone. */
-const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT;
+export const nodeDisk: Disk = diskWith(PRIVATE_MODES);
+
+/** Read, write, create, and leave the content alone; a link in the place of a file leads nowhere. */
+const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 class NodeFile implements DiskFile {
   readonly #path: string;
@@ -99,6 +103,20 @@ class NodeFile implements DiskFile {
   }
 }
 
+async function openToWrite(path: string, mode: number): Promise<NodeFile> {
+  const handle = await open(path, OPEN_OR_CREATE, mode);
+  try {
+    // Somebody else's file, or a file system without permissions, as FAT, stays as it is.
+    const found = await handle.stat();
+    if (found.isFile() && (found.mode & 0o777) !== mode)
+      await unless(['EPERM', 'ENOTSUP'], handle.chmod(mode));
+    return new NodeFile(path, handle);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
 async function openToRead(path: string): Promise<DiskReader | undefined> {
   const handle = await unless(['ENOENT'], open(path, constants.O_RDONLY));
   return handle && new NodeFile(path, handle);
@@ -109,10 +127,11 @@ async function resolvePath(path: string): Promise<string> {
   return real ?? join(await realpath(dirname(path)), basename(path));
 }
 
-async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+/** A process that was killed may have made it without a sync: the names above are synced in any case. */
+async function makeFolder(path: string, mode: number): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first !== undefined && isForOthers(mode)) await unless(['EPERM'], chmod(path, mode));
+  await syncAbove(path);
 }
 
 async function renameIfThere(from: string, to: string): Promise<boolean> {

@@ -1,12 +1,13 @@
 import { Mutex } from 'async-mutex';
 import { dirname, resolve } from 'node:path';
 import { FileSyncError } from '../errors.js';
+import { PRIVATE_MODES, type FileModes } from '../system/file-modes.js';
 import type { Clock, FileRecord, Logger, SourceRecord, Store } from '../ports.js';
 import { Archive } from './archive.js';
 import { ChangeFeed, describeChange } from './change-feed.js';
 import { CommitQueue } from './commit-queue.js';
 import { Compactor, type CompactorParts } from './compactor.js';
-import { nodeDisk, type Disk } from './disk.js';
+import { diskWith, type Disk } from './disk.js';
 import { JournalFile } from './journal-file.js';
 import { acquireLock, type Lock } from './lock.js';
 import { DelayedWrites } from './delayed-writes.js';
@@ -17,6 +18,7 @@ import { problemOf, problemOfNext, sourceRecord, type CommittedChange } from './
 import type { Snapshot } from './snapshot-format.js';
 import { temporaryPath, writeSnapshot } from './snapshot.js';
 import type { Undo } from './table.js';
+import { WriteState } from './write-state.js';
 
 export interface StoreOptions {
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
@@ -24,6 +26,8 @@ export interface StoreOptions {
   /** The minimum number of changes between two compactions. */
   readonly compactAfter?: number;
   readonly disk?: Disk;
+  /** Permission bits of the files and folders that are made. Default: for this user alone. */
+  readonly modes?: FileModes | undefined;
 }
 
 const COMPACT_AFTER_CHANGES = 2000;
@@ -35,7 +39,7 @@ const ARCHIVE_BATCH = 256;
  * Rejects with `config` if another process has it open, a later version wrote it or the folder cannot be written.
  */
 export async function openStore(path: string, options: StoreOptions): Promise<Store> {
-  const disk = options.disk ?? nodeDisk;
+  const disk = options.disk ?? diskWith(options.modes ?? PRIVATE_MODES);
   await disk.makeFolder(dirname(resolve(path)));
   const realPath = await disk.resolve(path);
   const lock = await acquireLock(realPath);
@@ -75,6 +79,7 @@ class FileStore implements Store {
   readonly #content: Snapshot;
   readonly #journal: JournalFile;
   readonly #lock: Lock;
+  readonly #writeState: WriteState;
   readonly #commits: CommitQueue;
   readonly #compactor: Compactor;
   readonly #delayedWrites: DelayedWrites;
@@ -90,7 +95,8 @@ class FileStore implements Store {
     this.#journal = journal;
     this.#lock = lock;
     this.#archive = new Archive(disk, paths.archive, logger);
-    const commits = new CommitQueue(journal, content.seq, {
+    this.#writeState = new WriteState(paths.snapshot, logger);
+    const commits = new CommitQueue(journal, content.seq, this.#writeState, {
       committed: () => this.#compactor.consider(),
       rolledBack: changes => changes.forEach(change => this.#feed.emit(change)),
     });
@@ -103,6 +109,10 @@ class FileStore implements Store {
       path: paths.snapshot,
       get: id => this.get(id),
     });
+  }
+
+  get problem(): string | undefined {
+    return this.#writeState.problem;
   }
 
   get(id: string): FileRecord | undefined {

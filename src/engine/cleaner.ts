@@ -49,7 +49,10 @@ export class Cleaner implements StepWorker {
     const record = isLocal ? records.get(id) : records.apply(id, { type: 'RemovalFailed', reason, outcome });
     if (!record) return;
     if (!isLocal && error.kind === 'changed') invalidate(record.device);
-    records.failures.report(isLocal ? 'evict' : 'remove', record.device, record, { reason });
+    records.failures.report(isLocal ? 'evict' : 'remove', record.device, record, {
+      reason,
+      reported: error.reported,
+    });
   }
 
   // ---- local copies -------------------------------------------------------------------------------------

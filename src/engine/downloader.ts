@@ -70,7 +70,9 @@ export class Downloader implements StepWorker {
     if (error.kind === 'changed' || gone) invalidate(record.device);
     const { device, givenUp: isFinal = false } = record;
     const next = gone ? 'vanished' : nextOf(isFinal, last);
-    records.failures.report('fetch', device, record, { reason: error.message, next, isFinal });
+    records.failures.report('fetch', device, record, {
+      ...{ reason: error.message, next, isFinal, reported: error.reported },
+    });
   }
 
   /** The finished copy exists already: after a crash between the rename and its record, or for a record that was forgotten. */

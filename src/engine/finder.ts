@@ -14,7 +14,7 @@ import type { Outcome } from '../record/events.js';
 import { newRecord } from '../record/record.js';
 import type { Records } from '../record/records.js';
 import { newMemory, type SourceMemory } from '../record/sightings.js';
-import { isDelivered } from '../record/state.js';
+import { isDelivered, levelOf } from '../record/state.js';
 import { Pacer } from '../system/pacer.js';
 import type { StepWorker, Sighting, Step } from './steps.js';
 
@@ -96,7 +96,7 @@ export class Finder implements StepWorker {
   failed({ source: device = '' }: Step, error: FileSyncError, _outcome: Outcome, last: boolean): void {
     this.invalidate(device);
     if (error.kind === 'cancelled') return;
-    this.#parts.logger.log('warn', `${device}: listing failed: ${error.message}`);
+    this.#parts.logger.log(levelOf(error, false), `${device}: listing failed: ${error.message}`);
     if (last) this.scans.next({ device, found: 0, growing: [], settledIn: 0, error });
   }
 

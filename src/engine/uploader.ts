@@ -79,7 +79,8 @@ export class Uploader implements StepWorker {
     const changed = records.apply(id, { type: 'DeliveryFailed', target: name, reason, outcome, unanswered });
     if (!changed || unanswered || changed.targets[name]?.state === 'done') return;
     const isFinal = outcome === 'failed';
-    const failure = { reason: error.message, next: nextOf(isFinal, last), isFinal };
+    const { message: why, reported } = error;
+    const failure = { reason: why, next: nextOf(isFinal, last), isFinal, reported };
     records.failures.report('deliver', name, changed, failure);
   }
 

@@ -60,6 +60,34 @@ export async function writeAll(handle: FileAccess, bytes: Uint8Array, position: 
   }
 }
 
+/** A run of zeros that is at least that long becomes a hole. */
+const HOLE_BYTES = 64 * 1024;
+const ZEROS = Buffer.alloc(HOLE_BYTES);
+
+/** As `writeAll`, at the end of the file: long runs of zeros take no space on disk, as in the sparse file that they come from. */
+export async function appendAll(handle: FileAccess, bytes: Uint8Array, position: number): Promise<void> {
+  let begin = 0;
+  for (let at = 0; at < bytes.length;) {
+    const end = endOfZeros(bytes, at);
+    if (end === at) {
+      at = Math.min(at + HOLE_BYTES, bytes.length);
+      continue;
+    }
+    await writeAll(handle, bytes.subarray(begin, at), position + begin);
+    await handle.truncate(position + end);
+    begin = at = end;
+  }
+  await writeAll(handle, bytes.subarray(begin), position + begin);
+}
+
+/** Of the whole blocks of zeros that begin at `at`. */
+function endOfZeros(bytes: Uint8Array, at: number): number {
+  let end = at;
+  while (end + HOLE_BYTES <= bytes.length && ZEROS.equals(bytes.subarray(end, end + HOLE_BYTES)))
+    end += HOLE_BYTES;
+  return end;
+}
+
 /**
  * Sets the time of the last change, ms since the epoch, where it is known. FAT allows that only to the mount's owner, though
  * others may write: EPERM is ignored, because the bytes matter more than their date.

@@ -1,16 +1,18 @@
-import { closeSync, constants, fstatSync, openSync, type PathLike, type Stats } from 'node:fs';
-import { lstat, mkdir, open, realpath, rename, rmdir } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, type PathLike, type Stats } from 'node:fs';
+import { chmod, lstat, mkdir, open, realpath, rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, unless } from './disk-error.js';
+import { isForOthers } from '../system/file-modes.js';
 import { statIfThere } from './name-lookup.js';
-import { OpenFile } from './open-file.js';
+import { OpenFile, type FileAccess } from './open-file.js';
 import { NOT_OURS, syncAbove, syncFolder } from './sync-folder.js';
 
 /** Only names a place in the file system; needs no permission to read it (open(2) of Linux; Node has no name for it). */
 const O_PATH = 0o10000000;
 const FOLDER_FLAGS = O_PATH | constants.O_DIRECTORY;
 const NEVER_A_LINK = FOLDER_FLAGS | constants.O_NOFOLLOW;
+const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 const MAX_LINKS = 8;
 
 export interface CallOptions<Value> {
@@ -35,8 +37,8 @@ export interface FoldersOptions {
   readonly links?: 'inside' | 'refused';
   /** Whether a missing root is made alone, or with what is missing above it. */
   readonly root?: 'alone' | 'with-parents';
-  /** Of the folders that are made. */
-  readonly mode?: number;
+  /** Of the folders that are made; else the process's umask decides. */
+  readonly mode?: number | undefined;
 }
 
 export interface FolderOptions {
@@ -47,7 +49,7 @@ export interface FolderOptions {
   readonly durable?: boolean;
 }
 
-type Name = string | Buffer;
+export type Name = string | Buffer;
 /** Leads to an entry of a folder that is held open. */
 export type EntryPath = (name: Name) => PathLike;
 
@@ -102,6 +104,23 @@ export class HeldFolder {
   sync(signal?: AbortSignal): Promise<void> {
     const synced = () => syncHandle(this.#handle, this.#calls.local);
     return this.do(synced, { flushes: true, ...(signal && { signal }) });
+  }
+
+  /**
+   * Opens a file to write, and makes it where it is missing. A file that has other names as well is another's: the name is taken
+   * from it, and a new file is made.
+   */
+  async openOwn<File extends Pick<FileAccess, 'stat' | 'close'>>(
+    name: Name,
+    open: (flags: number) => Promise<File>,
+    options?: Pick<CallOptions<void>, 'signal'>,
+  ): Promise<File> {
+    const file = await open(WRITE_FLAGS);
+    const { nlink } = await file.stat();
+    if (!(nlink > 1)) return file;
+    await file.close();
+    await this.do(entry => unlink(entry(name)), options);
+    return open(WRITE_FLAGS | constants.O_EXCL);
   }
 
   /** Renames an entry, durably. False, and nothing is changed, if the name is taken. */
@@ -191,27 +210,22 @@ export class Folders {
    * may block, something is missing or is a link, or is not known to be on disk.
    */
   #openAtOnce(parts: readonly Name[], durable: boolean): Handle | undefined {
-    if (!this.#calls.local || (durable && !this.#durable.has(''))) return undefined;
-    let fd: number | undefined;
+    if (!this.#calls.local || (durable && !this.#isDurable(parts))) return undefined;
     try {
-      fd = openSync(this.#root, FOLDER_FLAGS);
-      if (durable && identityOf(fstatSync(fd)) !== this.#rootIdentity) return undefined;
-      let path = '';
-      for (const part of parts) {
-        path = below(path, part);
-        if (durable && !this.#durable.has(path)) return undefined;
-        const next = openSync(entryOf(`/proc/self/fd/${fd}`, part), NEVER_A_LINK);
-        closeSync(fd);
-        fd = next;
-      }
-      const handle = new OpenFile(fd);
-      fd = undefined;
-      return handle;
+      const root = OpenFile.openSync(this.#root, FOLDER_FLAGS);
+      const isOther = durable && identityOf(fstatSync(root.fd)) !== this.#rootIdentity;
+      if (!isOther) return parts.reduce(openNext, root);
+      closeSync(root.fd);
     } catch {
-      return undefined;
-    } finally {
-      if (fd !== undefined) closeSync(fd);
+      // The asynchronous calls meet the same error and report it.
     }
+    return undefined;
+  }
+
+  #isDurable(parts: readonly Name[]): boolean {
+    let path = '';
+    const paths = ['', ...parts.map(part => (path = below(path, part)))];
+    return paths.every(one => this.#durable.has(one));
   }
 
   async #descend(parts: readonly Name[], wanted: Wanted, links = 0): Promise<Handle> {
@@ -239,6 +253,7 @@ export class Folders {
     if (!found) await this.#makeRoot();
     const root = found ?? (await this.#open(this.#root, FOLDER_FLAGS));
     try {
+      if (!found) await this.#openToOthers(root);
       if (durable) await this.#settleRoot(root, !found);
       return root;
     } catch (error) {
@@ -272,12 +287,18 @@ export class Folders {
     if (isNew) this.#durable.delete(path);
     const folder = found ?? (await this.#open(entry, NEVER_A_LINK));
     try {
+      if (isNew) await this.#openToOthers(folder);
       if (durable) await this.#settle(above, path, isNew);
       return folder;
     } catch (error) {
       await folder.close();
       throw error;
     }
+  }
+
+  async #openToOthers(folder: Handle): Promise<void> {
+    const { mode } = this.#options;
+    if (mode !== undefined && isForOthers(mode)) await unless(['EPERM'], chmod(pathOf(folder), mode));
   }
 
   async #settle(above: Handle, path: string, isNew: boolean): Promise<void> {
@@ -302,6 +323,15 @@ export class Folders {
 
   async #open(path: PathLike, flags: number): Promise<Handle> {
     return this.#calls.local ? OpenFile.openSync(path, flags) : open(path, flags);
+  }
+}
+
+/** Closes the folder above in any case. */
+function openNext(above: OpenFile, part: Name): OpenFile {
+  try {
+    return OpenFile.openSync(entryOf(pathOf(above), part), NEVER_A_LINK);
+  } finally {
+    closeSync(above.fd);
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   close,
   closeSync,
+  fchmodSync,
   fdatasync,
   fstat,
   fstatSync,
@@ -33,6 +34,7 @@ export interface FileAccess {
   truncate(size: number): Promise<void>;
   /** Seconds since the epoch. */
   utimes(accessed: number, modified: number): Promise<void>;
+  chmod(mode: number): Promise<void>;
   sync(): Promise<void>;
   datasync(): Promise<void>;
   close(): Promise<void>;
@@ -104,6 +106,10 @@ export class OpenFile implements FileAccess {
 
   async utimes(accessed: number, modified: number): Promise<void> {
     futimesSync(this.fd, accessed, modified);
+  }
+
+  async chmod(mode: number): Promise<void> {
+    fchmodSync(this.fd, mode);
   }
 
   async sync(): Promise<void> {

@@ -1,11 +1,11 @@
-import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Checkpoint, ChecksumAlgorithm } from '../ports.js';
 import { newDigest, type Digest } from './digest.js';
-import { diskError, onDisk, whileWriting } from './disk-error.js';
-import { fileBytes, setModified, writeAll } from './file-bytes.js';
+import { isForOthers, PRIVATE_MODES } from '../system/file-modes.js';
+import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
+import { fileBytes, setModified, appendAll } from './file-bytes.js';
 import type { Folders, HeldFolder } from './folders.js';
 import { OpenFile, type FileAccess } from './open-file.js';
 
@@ -35,6 +35,8 @@ export interface PartialFileOptions {
   readonly algorithms?: readonly ChecksumAlgorithm[];
   /** See name-lookup.ts. */
   readonly local?: boolean;
+  /** Permission bits of the file. */
+  readonly mode?: number;
 }
 
 /**
@@ -69,12 +71,11 @@ export class PartialFile {
 
   static async begin(options: PartialFileOptions, signal: AbortSignal): Promise<PartialFile> {
     return onWriting(join(options.place, options.part), async () => {
-      const { O_RDWR, O_CREAT, O_NOFOLLOW, O_TRUNC } = constants;
-      const flags = O_RDWR | O_CREAT | O_NOFOLLOW | (options.checkpoint ? 0 : O_TRUNC);
-      const opened = (at: HeldFolder) => openPart(at, options, flags);
+      const opened = (at: HeldFolder) => at.openOwn(options.part, flags => openPart(at, options, flags));
       const handle = await options.folders.in(options.folder, opened, { make: true });
       try {
-        const trusted = options.checkpoint ? await cutToTrusted(handle, options) : 0;
+        await openToOthers(handle, options);
+        const trusted = await cutToTrusted(handle, options);
         const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
         if (trusted > 0) await file.#digestTrusted(signal);
         return file;
@@ -193,7 +194,7 @@ export class PartialFile {
     const [first, ...more] = chunks;
     const bytes = first && more.length === 0 ? first : Buffer.concat(chunks);
     try {
-      const writing = writeAll(this.#handle, bytes, this.#written);
+      const writing = appendAll(this.#handle, bytes, this.#written);
       this.#digest(bytes);
       await writing;
       this.#written += bytes.length;
@@ -225,10 +226,22 @@ export class PartialFile {
   }
 }
 
-const openPart = (at: HeldFolder, { part, local }: PartialFileOptions, flags: number): Promise<FileAccess> =>
+const openPart = (
+  at: HeldFolder,
+  { part, local, mode = PRIVATE_MODES.file }: PartialFileOptions,
+  flags: number,
+): Promise<FileAccess> =>
   at.do<FileAccess>(entry =>
-    local ? OpenFile.open(entry(part), flags, 0o666) : open(entry(part), flags, 0o666),
+    local ? OpenFile.open(entry(part), flags, mode) : open(entry(part), flags, mode),
   );
+
+/** File systems without permissions, as FAT, refuse that. */
+async function openToOthers(
+  handle: FileAccess,
+  { mode = PRIVATE_MODES.file }: PartialFileOptions,
+): Promise<void> {
+  if (isForOthers(mode)) await unless(['EPERM', 'ENOTSUP'], handle.chmod(mode));
+}
 
 /** Cuts off the bytes that cannot be trusted; returns the number of the others. */
 async function cutToTrusted(handle: FileAccess, options: PartialFileOptions): Promise<number> {

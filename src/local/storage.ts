@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { FileSyncError, type ErrorDetails } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
 import { bootId } from '../system/boot-id.js';
+import { PRIVATE_MODES, type FileModes } from '../system/file-modes.js';
 import type { MinFree } from '../system/statfs.js';
 import type { ChunkPool } from './chunk-pool.js';
 import { checksumOf } from './digest.js';
@@ -26,6 +27,8 @@ export interface LocalStorageOptions {
   readonly boot?: string;
   /** Space that must stay free. Default: none. */
   readonly minFree?: MinFree | undefined;
+  /** Permission bits of local copies and their folders. Default: for this user alone. */
+  readonly modes?: FileModes;
 }
 
 /** The local copies. Names are those of `localName`, relative to the root; the root is made when it is needed. */
@@ -34,9 +37,10 @@ export class LocalStorage {
   readonly #folders: Folders;
   readonly #freeSpace: FreeSpace;
   readonly #boot: string;
+  readonly #mode: number;
 
   /** @param root absolute */
-  constructor(root: string, { boot = bootId, minFree }: LocalStorageOptions = {}) {
+  constructor(root: string, { boot = bootId, minFree, modes = PRIVATE_MODES }: LocalStorageOptions = {}) {
     this.#root = root;
     this.#freeSpace = new FreeSpace(root, minFree);
     const freeSpace = this.#freeSpace;
@@ -46,8 +50,9 @@ export class LocalStorage {
       },
       do: <Value>(work: () => Promise<Value>) => work(),
     };
-    this.#folders = new Folders(root, { calls, root: 'with-parents' });
+    this.#folders = new Folders(root, { calls, root: 'with-parents', mode: modes.folder });
     this.#boot = boot;
+    this.#mode = modes.file;
   }
 
   /** Opens the unfinished copy at the end of its trusted bytes, with digests in SHA-256 and `algorithms`. */
@@ -62,7 +67,12 @@ export class LocalStorage {
     const names = { folder, final, part: final + PART_SUFFIX, place: dirname(path) };
     const { local: isLocal } = this.#freeSpace;
     return PartialFile.begin(
-      { folders: this.#folders, ...names, boot: this.#boot, checkpoint, algorithms, local: isLocal },
+      {
+        ...{ folders: this.#folders, boot: this.#boot, mode: this.#mode, local: isLocal },
+        ...names,
+        checkpoint,
+        algorithms,
+      },
       signal,
     );
   }

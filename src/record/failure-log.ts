@@ -12,6 +12,8 @@ export interface StepFailure {
   readonly next?: string;
   /** No further attempt is made. */
   readonly isFinal?: boolean;
+  /** It concerns all files, and has been reported once for all of them. */
+  readonly reported?: boolean;
 }
 
 /** What fails, at which device, and why. */
@@ -65,7 +67,8 @@ export class FailureLog {
 
   report(step: FailingStep, device: string, record: FileRecord, failure: StepFailure): void {
     const now = this.#clock.monotonic();
-    const { reason, isFinal = false } = failure;
+    const { reason, isFinal = false, reported = false } = failure;
+    if (reported && !isFinal) return;
     const group = this.#groupOf({ step, device, reason, level: isFinal ? 'error' : 'warn' }, record, now);
     group.files.add(record.id);
     group.open.add(record.id);

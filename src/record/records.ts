@@ -57,6 +57,11 @@ export class Records {
     this.failures = new FailureLog(store.changes, clock, logger);
   }
 
+  /** Why changes cannot be written to disk now. */
+  get problem(): string | undefined {
+    return this.#store.problem;
+  }
+
   get(id: string): FileRecord | undefined {
     return this.#store.get(id);
   }

@@ -1,5 +1,5 @@
 import type { FileSyncError } from '../errors.js';
-import { FileState, type Checkpoint, type Delivery, type FileRecord } from '../ports.js';
+import { FileState, type Checkpoint, type Delivery, type FileRecord, type LogLevel } from '../ports.js';
 
 const NAMES = new Map<FileState, string>(Object.entries(FileState).map(([name, state]) => [state, name]));
 
@@ -84,6 +84,11 @@ function reasonOfState(record: FileRecord): string | undefined {
   const state = stateOf(record);
   if (state === FileState.VANISHED) return 'gone from the source, and no local copy is left';
   return state === FileState.SKIPPED ? record.skipped : undefined;
+}
+
+/** Of the log line of a failed attempt. */
+export function levelOf({ reported }: FileSyncError, isFinal: boolean): LogLevel {
+  return isFinal ? 'error' : reported ? 'debug' : 'warn';
 }
 
 /** The next attempt, for a log line. */

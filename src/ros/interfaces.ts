@@ -100,6 +100,7 @@ export interface StatusMessage {
   readonly version: string;
   readonly running_since: Time;
   readonly paused: boolean;
+  readonly database: string;
   readonly devices: readonly DeviceStateMessage[];
   readonly counts: FileStateArrayMessage['counts'];
   readonly transfers: readonly ProgressMessage[];

@@ -201,7 +201,7 @@ function handleOf({ fs, path, folder, turn }: Omit<Place, 'dev'>, node: { kind: 
     },
     ...{ sync, datasync: sync },
     ...{ fd, close },
-    utimes: turn,
+    ...{ utimes: turn, chmod: turn },
     [Symbol.asyncDispose]: close,
   };
 }

@@ -159,6 +159,21 @@ export class TestDrive {
     }
   }
 
+  /** As `fill`, and pulls it out while it is mounted. */
+  async fillUncleanly(work: (folder: string) => Promise<void>): Promise<void> {
+    const folder = join(this.home, 'fill');
+    await this.insert();
+    try {
+      await this.mountAt(folder);
+      await work(folder);
+      await run('sync', '-f', folder);
+      await copyFile(this.#image, this.#content);
+    } finally {
+      await this.clear();
+      await this.eject();
+    }
+  }
+
   /** Lets the work write to it although it is mounted read-only. */
   async whileWritable(path: string, work: () => Promise<void>): Promise<void> {
     await run('mount', '-o', 'remount,rw', path);

@@ -57,6 +57,7 @@ export class DirectorySource implements Source {
   readonly #root: Root;
   readonly #folders: Folders;
   readonly #device: string;
+  readonly #logger: DeviceContext['logger'];
   readonly changes: Observable<void>;
   readonly #fileSystem: GuardedFileSystem;
   readonly #watches: FolderWatches;
@@ -64,7 +65,8 @@ export class DirectorySource implements Source {
 
   /** @param path absolute */
   constructor(path: string, context: DeviceContext, { timeout, watches }: SourceOptions = {}) {
-    const { name, clock } = context;
+    const { name, clock, logger } = context;
+    this.#logger = logger;
     this.#fileSystem = new GuardedFileSystem(path, context, timeout);
     this.#watches = watches ?? new FolderWatches(context, this.#closed.signal);
     this.changes = this.#watches.changes;
@@ -241,10 +243,21 @@ export class DirectorySource implements Source {
         GONE,
         at.do(entry => lstat(entry(name)), { signal }),
       );
-      return found?.isFile() ? { path, size: found.size, modified: modifiedOf(found) } : undefined;
+      if (!found?.isFile() || !this.#isUsable(path, found)) return undefined;
+      return { path, size: found.size, modified: modifiedOf(found) };
     } catch (error) {
       throw this.#root.error(error, join(this.#root.path, path), { operation: 'list', path });
     }
+  }
+
+  /** A damaged file system shows sizes that no file has: one of them must not end the whole listing. */
+  #isUsable(path: string, { size }: Stats): boolean {
+    if (Number.isSafeInteger(size)) return true;
+    this.#logger.log(
+      'warn',
+      `${path}: its size, ${size} bytes, cannot be right, it is left out: check the file system (fsck)`,
+    );
+    return false;
   }
 
   #open({ path }: SourceFile, signal: AbortSignal): Promise<FileAccess> {

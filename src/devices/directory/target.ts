@@ -5,7 +5,7 @@ import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
 import { checksumOf, newDigest, type Digest } from '../../local/digest.js';
 import { codeOf, unless, whileWriting } from '../../local/disk-error.js';
-import { fileBytes, setModified, writeAll } from '../../local/file-bytes.js';
+import { appendAll, fileBytes, setModified, writeAll } from '../../local/file-bytes.js';
 import { Folders, type EntryPath, type HeldFolder } from '../../local/folders.js';
 import { NOT_OURS } from '../../local/sync-folder.js';
 import type { FileAccess } from '../../local/open-file.js';
@@ -29,8 +29,7 @@ import { PROBE_TEXT, probeByWriting, type ProbeActs } from '../write-probe.js';
 import { Root } from './root.js';
 
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-const NEW_FLAGS = WRITE_FLAGS | constants.O_EXCL;
+const NEW_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const GONE = ['ENOENT', 'ENOTDIR'];
 /** What file systems without hard links (FAT, exFAT, some shares) answer to one. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
@@ -200,7 +199,8 @@ export class DirectoryTarget implements Target {
   #openPart({ folder, final, part, signal }: Upload): Promise<FileAccess> {
     const opened = async (at: HeldFolder) => {
       if (await at.find(final, { signal })) throw this.#exists(join(this.#root.path, folder, final));
-      return this.#fileSystem.open(at, part, WRITE_FLAGS, signal, 0o666);
+      const open = (flags: number) => this.#fileSystem.open(at, part, flags, signal, 0o666);
+      return at.openOwn(part, open, { signal });
     };
     return this.#folders.in(folder, opened, { signal, make: true });
   }
@@ -227,7 +227,7 @@ export class DirectoryTarget implements Target {
     const handover = { device: this.#device, progress: (bytes: number) => events.progress(bytes) };
     for await (const chunk of outgoingBytes(file, offset, handover)) {
       throwIfAborted(signal);
-      const writing = writeAll(handle, chunk, position);
+      const writing = appendAll(handle, chunk, position);
       if (file.sha256 === undefined) digest.update(chunk);
       await writing;
       position += chunk.length;

@@ -16,6 +16,16 @@ const DRIVERS: Readonly<Record<string, { types: readonly string[]; remedy: strin
 /** Programs, set-user-id bits and device nodes on a foreign drive must have no effect. */
 const SAFE_OPTIONS = 'nosuid,nodev,noexec';
 
+/** Times on these have no zone: they are read as UTC, or all would shift with this machine's zone and its summer time. */
+const OPTIONS: Readonly<Record<string, string>> = { vfat: 'utf8,tz=UTC', exfat: 'time_offset=0' };
+
+/** Reads a file system without replaying its journal, which a write-protected drive does not allow. */
+const WITHOUT_REPLAY: Readonly<Record<string, string>> = {
+  ext3: 'noload',
+  ext4: 'noload',
+  xfs: 'norecovery',
+};
+
 /** Messages of mount(8), their error kind, and the words for it. */
 const MOUNT_ERRORS: readonly (readonly [RegExp, ErrorKind, string])[] = [
   [/write-protected|read-only/i, 'denied', 'it is write-protected: move its switch, or repair it'],
@@ -54,7 +64,14 @@ export class Mounter {
     const first = await this.#mountWith(drive, place, access);
     const outcome =
       writable && PROTECTED.test(first.stderr) ? await this.#mountWith(drive, place, 'ro') : first;
-    if (outcome.code !== 0 && !(await this.#allowed(outcome, place))) throw mountError(drive, place, outcome);
+    if (outcome.code === 0 || (await this.#mountWithoutReplay(drive, place))) return;
+    if (!(await this.#allowed(outcome, place))) throw mountError(drive, place, outcome);
+  }
+
+  async #mountWithoutReplay(drive: BlockDevice, place: string): Promise<boolean> {
+    const option = WITHOUT_REPLAY[drive.fstype ?? ''];
+    if (!drive.readOnly || option === undefined) return false;
+    return (await this.#mountWith(drive, place, `ro,${option}`)).code === 0;
   }
 
   /** Remounts the drive read-write. A FUSE driver has to be started again for that. */
@@ -82,15 +99,16 @@ export class Mounter {
   }
 
   /** Mounts with the first driver that is installed. */
-  async #mountWith(
-    { path, fstype = 'auto' }: BlockDevice,
-    place: string,
-    access: 'ro' | 'rw',
-  ): Promise<Outcome> {
+  async #mountWith({ path, fstype = 'auto' }: BlockDevice, place: string, access: string): Promise<Outcome> {
     let outcome: Outcome = { code: -1, stdout: '', stderr: '' };
     for (const type of DRIVERS[fstype]?.types ?? [fstype]) {
-      const options = [access, SAFE_OPTIONS, ...(type === 'vfat' ? ['utf8'] : [])].join(',');
-      outcome = await this.#run('mount', ['-t', type, '-o', options, path, place]);
+      const mount = (options: string) => this.#run('mount', ['-t', type, '-o', options, path, place]);
+      const own = OPTIONS[type];
+      const always = `${access},${SAFE_OPTIONS}`;
+      outcome = await mount(own === undefined ? always : `${always},${own}`);
+      // Old kernels, and the FUSE driver that answers to exfat, do not know the option.
+      if (type === 'exfat' && outcome.code !== 0 && !NO_DRIVER.test(outcome.stderr))
+        outcome = await mount(always);
       if (!NO_DRIVER.test(outcome.stderr)) break;
     }
     return outcome;

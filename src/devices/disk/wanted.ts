@@ -18,12 +18,35 @@ export function choose(wanted: Wanted, devices: readonly BlockDevice[]): BlockDe
   const [first, second] = fitting;
   if (!first) throw new FileSyncError('unavailable', `${notPluggedIn(wanted)}${unseen(devices)}`);
   if (!second) return first;
-  const names = fitting.map(({ path, uuid = 'none' }) => `${path} (UUID ${uuid})`).join(', ');
-  const remedy = 'name the one by its uuid, or unplug the other';
+  const { shown, remedy } = distinction(fitting);
+  const names = fitting.map(device => `${device.path} (${shown(device)})`).join(', ');
   throw new FileSyncError(
     'unavailable',
     `several drives are the ${describeWanted(wanted)}: ${names}; ${remedy}`,
   );
+}
+
+interface Distinction {
+  readonly shown: (device: BlockDevice) => string;
+  readonly remedy: string;
+}
+
+/** How one of several drives can be named. A copy of a drive has its UUID. */
+function distinction(fitting: readonly BlockDevice[]): Distinction {
+  const areDifferent = (mark: 'uuid' | 'serial') =>
+    new Set(fitting.map(one => one[mark])).size === fitting.length && fitting.every(one => one[mark]);
+  if (areDifferent('uuid'))
+    return {
+      shown: ({ uuid = 'none' }) => `UUID ${uuid}`,
+      remedy: 'name the one by its uuid, or unplug the other',
+    };
+  const remedy = areDifferent('serial')
+    ? 'add `serial` with the number of the one, or unplug the other'
+    : 'unplug one, or give it another UUID (tune2fs -U random, mlabel -n)';
+  return {
+    shown: ({ uuid = 'none', serial = 'none' }) => `UUID ${uuid}, serial number ${serial}`,
+    remedy: `they are copies of each other: ${remedy}`,
+  };
 }
 
 const isFileSystem = ({ fstype }: BlockDevice): boolean =>

@@ -31,7 +31,7 @@ const transfer = (number: number, changes: Partial<Transfer> = {}): Transfer => 
 };
 
 function statusOf(records: readonly FileRecord[], changes: Partial<StatusParts> = {}) {
-  const parts = { devices: [], transfers: [], waits: () => [], paused: false, clock, records };
+  const parts = { devices: [], transfers: [], waits: () => [], paused: false, database: '', clock, records };
   return describeStatus({ ...parts, ...changes });
 }
 
@@ -106,6 +106,14 @@ describe('the verdict', () => {
       { transfers: [transfer(1, { bytesPerSecond: 0 })] },
       'WAIT',
       /0 B\/s$/,
+      null,
+    ],
+    [
+      'nothing can be recorded',
+      [pending(1)],
+      { database: 'the disk is full' },
+      'ATTENTION',
+      /^the database: the disk is full$/,
       null,
     ],
     [

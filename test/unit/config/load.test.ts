@@ -80,6 +80,7 @@ describe('loadConfig', () => {
       ],
       interval: 10_000,
       minFree: { percent: 5 },
+      modes: { file: 0o600, folder: 0o700 },
       keepRecords: 365.25 * DAY,
       warnings: [],
     });
@@ -222,7 +223,7 @@ rules: [{ from: cam, to: [archive, site] }]
       'a key that objects have anyway',
       `${DEVICES}rules: []\n__proto__: { polluted: true }\n`,
       [
-        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "keep_records"',
+        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "mode", "keep_records"',
       ],
     ],
     [
@@ -495,6 +496,19 @@ rules: [{ from: cam, to: [archive, site] }]
       );
     });
   }
+
+  for (const [what, text, expected] of [
+    ['deep brackets', 'a: ' + '['.repeat(5000), /1:1: nested more than 100 levels deep/],
+    ['brackets over many lines', 'a:\n' + '  [\n'.repeat(500), /102:1: nested more than 100 levels deep/],
+    ['deep lists', '- '.repeat(5000), /1:1: nested more than 100 levels deep/],
+    ['deep indentation', `a:\n${' '.repeat(3000)}b: 1`, /2:1: nested more than 100 levels deep/],
+    ['many quotes', `a: ${'"'.repeat(100_001)}`, /1:1: a line of more than 10000 characters/],
+    ['many lines', '"\n'.repeat(100_001), /10001:1: more than 10000 lines/],
+    ['many errors', 'a: "x" "\n'.repeat(500), /^(?:[^\n]*\n){19}[^\n]*$/],
+  ] as const)
+    it(`reports ${what}, and does not parse for long`, async () => {
+      assert.match(await errorOf(text), expected);
+    });
 
   it('reports all errors together, in the order of the file', async () => {
     const lines = (

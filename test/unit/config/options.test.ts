@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import {
   begin,
   duration,
+  fileMode,
   minFree,
   retention,
   showDefault,
@@ -40,6 +41,19 @@ describe('the option type', () => {
       ],
       [-1, '-5s', '', ' ', 'soon', '10 potatoes', '10GB', '9'.repeat(400), Infinity, NaN, null, {}, true],
       'must be a time span like 10s, 5m or 30d',
+    );
+  });
+
+  describe('permissions', () => {
+    check(
+      fileMode(),
+      [
+        ['0600', 0o600],
+        ['640', 0o640],
+        ['0664', 0o664],
+      ],
+      [600, 0o600, '', '0200', '0400', '0755', '4600', '06', 'rw-------', null, {}],
+      'must be permissions in octal digits and in quotes, such as "0600" or "0640"; the owner reads and writes',
     );
   });
 

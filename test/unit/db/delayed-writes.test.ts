@@ -183,6 +183,29 @@ describe('database: delayed writes', () => {
     });
   });
 
+  describe('and changes that cannot be written', () => {
+    it('are reported once for all of them, and wait, whatever the disk says of the open file', async () => {
+      const wrongPath = new FileSyncError('config', 'the file system is read-only');
+      disk.hook = ({ name, path }) => {
+        if (name === 'write' && path === JOURNAL) throw wrongPath;
+      };
+      store.note(record(5, 2), 'soon');
+      for (let number = 3; number < 40; number++) {
+        const error = await failsWith(() => store.put(record(number, number)), 'io');
+        assert.deepEqual([error.temporary, error.reported], [true, true]);
+      }
+      await clock.advance(5000);
+      assert.equal(logger.messages('warn').length, 1, logger.messages('warn').join());
+      assert.equal(store.problem, 'the file system is read-only');
+      healDisk();
+      await store.put(record(11));
+      assert.equal(store.problem, undefined);
+      assert.match(logger.messages('info').join(), /changes are written to the database .* again/);
+      await clock.advance(1000);
+      await untilOnDisk(11, 5);
+    });
+  });
+
   describe('and a change that fails', () => {
     const reported: Change[] = [];
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodeDisk } from '../../../src/db/disk.js';
+import { diskWith, nodeDisk } from '../../../src/db/disk.js';
+import { modesOf } from '../../../src/system/file-modes.js';
 import { failsWith } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
+import { whileRecordingSyncs } from '../../fakes/recorded-syncs.js';
 
 describe('database files on a real disk', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -75,5 +77,40 @@ describe('database files on a real disk', () => {
     await writeFile(at('file'), '');
     const error = await failsWith(() => nodeDisk.makeFolder(at('file', 'deeper')), 'config');
     assert.match(error.message, /move it away, or name another file as "database"/);
+  });
+
+  it('makes files and folders for its user alone, or for those whom the configuration names', async () => {
+    const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+    for (const [disk, name, file, made] of [
+      [nodeDisk, 'private', 0o600, 0o700],
+      [diskWith(modesOf(0o660)), 'shared', 0o660, 0o770],
+    ] as const) {
+      await disk.makeFolder(at(name));
+      await (await disk.open(at(name, 'db'))).close();
+      assert.deepEqual([await modeOf(at(name, 'db')), await modeOf(at(name))], [file, made]);
+    }
+    await chmod(at('shared', 'db'), 0o644);
+    await (await nodeDisk.open(at('shared', 'db'))).close();
+    assert.equal(await modeOf(at('shared', 'db')), 0o600, 'as an earlier version made it');
+    const before = await modeOf('/dev/full');
+    await (await nodeDisk.open('/dev/full')).close();
+    assert.equal(await modeOf('/dev/full'), before);
+  });
+
+  it('writes through no link in the place of a file', async () => {
+    await writeFile(at('elsewhere'), 'precious');
+    await symlink(at('elsewhere'), at('journal'));
+    const error = await failsWith(() => nodeDisk.open(at('journal')), 'config');
+    assert.match(error.message, /symbolic link is not followed/);
+  });
+
+  it('brings a folder to the disk that another process has made', async () => {
+    await mkdir(at('new', 'deep'), { recursive: true });
+    const synced: string[] = [];
+    await whileRecordingSyncs(
+      () => nodeDisk.makeFolder(at('new', 'deep')),
+      path => synced.push(path),
+    );
+    assert.deepEqual(synced.slice(0, 2), [at('new'), folder.path]);
   });
 });

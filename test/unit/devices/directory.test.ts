@@ -13,7 +13,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import promises, { chmod } from 'node:fs/promises';
+import promises, { chmod, mkdtemp } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +32,7 @@ import { deviceContext } from '../../fakes/device-context.js';
 import { whileSyncsFail } from '../../fakes/failing-sync.js';
 import { asNobody } from '../../fakes/nobody.js';
 import { whileRecordingSyncs } from '../../fakes/recorded-syncs.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const never = new AbortController().signal;
@@ -261,6 +262,25 @@ describe('directory', () => {
       assert.ok(!found.some(path => path.includes('secret')));
     });
 
+    it('a size that cannot be right leaves out that file alone', async function () {
+      const memory = await mkdtemp('/dev/shm/filesync-test-').catch(() => undefined);
+      if (memory === undefined) return this.skip();
+      try {
+        await writeFile(join(memory, 'a.ulg'), bytes);
+        await promisify(execFile)('truncate', ['-s', '7E', join(memory, 'huge.ulg')]);
+        const logger = new RecordingLogger();
+        const other = new DirectorySource(memory, deviceContext({ logger }));
+        assert.deepEqual(
+          (await listed(other)).map(({ path }) => path),
+          ['a.ulg'],
+        );
+        assert.match(logger.messages('warn').join(), /huge.ulg: its size, .* cannot be right/);
+        await other.close();
+      } finally {
+        await rm(memory, { recursive: true });
+      }
+    });
+
     it('does not follow a link, wait for a pipe or read a folder in the place of a file', async () => {
       const file = { path: 'log.ulg', size: 4 };
       await writeFile(join(home, 'secret'), 'abcd');
@@ -460,6 +480,24 @@ describe('directory', () => {
       assert.deepEqual(await target.stat('log.ulg', TOKEN, never), { partial: 0 });
       await write(file);
       assert.ok((await readFile(join(root, 'log.ulg'))).equals(bytes));
+    });
+
+    it('leaves a file alone that has the name of the part as a further one', async () => {
+      await mkdir(root);
+      await writeFile(join(home, 'elsewhere'), 'precious');
+      await link(join(home, 'elsewhere'), join(root, `log.ulg.${TOKEN}.part`));
+      await write(parcel());
+      assert.equal(await readFile(join(home, 'elsewhere'), 'utf8'), 'precious');
+      assert.ok((await readFile(join(root, 'log.ulg'))).equals(bytes));
+    });
+
+    it('is sparse where the file is', async () => {
+      const content = Buffer.alloc(5_000_000);
+      content.set(bytes, 2_000_000);
+      const source = { path: 'log.ulg', size: content.length };
+      await write(parcel({ content, source }));
+      assert.ok((await readFile(join(root, 'log.ulg'))).equals(content));
+      assert.ok((await stat(join(root, 'log.ulg'))).blocks * 512 < 2_000_000);
     });
 
     it('goes on with a part without knowing the hash', async () => {

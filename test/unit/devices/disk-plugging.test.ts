@@ -477,6 +477,18 @@ describe('disk: a drive that is plugged in and out', function () {
     );
   });
 
+  it('a write-protected drive that was pulled out while it was mounted is read', async () => {
+    const drive = await TestDrive.make();
+    afterwards(() => drive.dispose());
+    await drive.fillUncleanly(folder => writeFile(join(folder, 'film.mov'), FILM));
+    await drive.insert({ protect: true });
+    const source = await sourceOf({ uuid: drive.uuid });
+    await becomes(source, true);
+    const file = await onlyFile(source);
+    assert.equal(file.path, 'film.mov');
+    assert.ok((await collect(source.read(file, 0, never))).equals(FILM));
+  });
+
   it('a damaged drive is an error that names the remedy', async () => {
     const drive = await camera();
     await drive.insert();

@@ -127,6 +127,22 @@ describe('disk', () => {
       assert.equal((await find({ uuid: '66F8-E5D9', serial: 'FLIR0001' }, PI)).path, '/dev/sda1');
     });
 
+    it('distinguishes copies of a drive by the serial number, and says so', async () => {
+      const card = (name: string, number: string, serial: string | null) => ({
+        ...node(name, number, { uuid: '66F8-E5D9', fstype: 'vfat' }),
+        serial,
+      });
+      const twins = [card('sda', '8:0', 'ONE'), card('sdb', '8:16', 'TWO')];
+      const message = await refused({ uuid: '66F8-E5D9' }, twins);
+      assert.match(
+        message,
+        /sda \(UUID 66F8-E5D9, serial number ONE\), .*copies of each other: add `serial`/,
+      );
+      assert.equal((await find({ uuid: '66F8-E5D9', serial: 'TWO' }, twins)).path, '/dev/sdb');
+      const unnamed = [card('sda', '8:0', null), card('sdb', '8:16', null)];
+      assert.match(await refused({ uuid: '66F8-E5D9' }, unnamed), /unplug one, or give it another UUID/);
+    });
+
     it('does not choose among the file systems of one disk', async () => {
       const message = await refused({ serial: '0xb483c578' }, PI);
       assert.match(message, /mmcblk0p1 \(UUID 5DE4-665C\), .*mmcblk0p2 .*name the one by its uuid/);
@@ -357,7 +373,7 @@ describe('disk', () => {
       const source = sourceOn();
       await listed(source);
       assert.ok(
-        stage.calls.includes(`mount -t vfat -o ro,nosuid,nodev,noexec,utf8 /dev/sda1 ${place}`),
+        stage.calls.includes(`mount -t vfat -o ro,nosuid,nodev,noexec,utf8,tz=UTC /dev/sda1 ${place}`),
         stage.calls.join('\n'),
       );
       await source.close();
@@ -426,7 +442,7 @@ describe('disk', () => {
       await source.close();
       assert.deepEqual(logger.messages('debug'), [
         'no mounted drive: the drive with UUID 66F8-E5D9 is not plugged in',
-        `mount -t vfat -o ro,nosuid,nodev,noexec,utf8 /dev/sda1 ${place}: exit code 0 after 0 ms`,
+        `mount -t vfat -o ro,nosuid,nodev,noexec,utf8,tz=UTC /dev/sda1 ${place}: exit code 0 after 0 ms`,
         `found the drive /dev/sda1, mounted at ${place} by this program`,
         `umount ${place}: exit code 0 after 0 ms`,
       ]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Folders } from '../../../src/local/folders.js';
 import { LocalStorage } from '../../../src/local/storage.js';
@@ -221,6 +221,28 @@ describe('PartialFile', () => {
     await symlink(elsewhere, part);
     await failsWith(() => begin(), 'denied');
     assert.equal(await readFile(elsewhere, 'utf8'), 'precious');
+  });
+
+  it('leaves a file alone that has the name of the part as a further one', async () => {
+    await mkdir(dirname(part), { recursive: true });
+    const elsewhere = join(root, 'elsewhere');
+    await writeFile(elsewhere, 'precious');
+    await link(elsewhere, part);
+    await finishesFrom(await begin(), 0);
+    assert.equal(await readFile(elsewhere, 'utf8'), 'precious');
+  });
+
+  it('is sparse where the file is, and the same', async () => {
+    const sparse = Buffer.alloc(5_000_000);
+    sparse.set(bytes, 2_000_000);
+    const file = await begin();
+    for (let at = 0; at < sparse.length; at += 300_000) await file.append(sparse.subarray(at, at + 300_000));
+    const { sha256 } = await file.digests();
+    assert.equal(sha256, checksumOf('sha256', sparse).value);
+    await file.commit();
+    await file.close();
+    assert.ok((await readFile(final)).equals(sparse));
+    assert.ok((await stat(final)).blocks * 512 < 1_000_000);
   });
 
   it('reading what is trusted can be cancelled, and leaves no handle open', async () => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalStorage } from '../../../src/local/storage.js';
+import { modesOf } from '../../../src/system/file-modes.js';
 import { checksumOf, collect, failsWith, openHandles, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { asNobody } from '../../fakes/nobody.js';
@@ -261,7 +262,7 @@ describe('LocalStorage', () => {
       await store(LOCAL, bytes);
       await mkdir(join(root, 'closed'));
       await writeFile(join(root, 'closed/x'), 'x');
-      await chmod(home, 0o755);
+      for (const folder of ['..', '.', 'autopilot', dirname(LOCAL)]) await chmod(join(root, folder), 0o755);
       await chmod(join(root, 'closed'), 0o000);
       await asNobody(async () => assert.deepEqual(await listed(), [`${LOCAL} ${bytes.length}`]));
       await chmod(join(root, 'closed'), 0o755);
@@ -281,4 +282,26 @@ describe('LocalStorage', () => {
     assert.ok(error.message.includes(root));
     assert.match(error.message, /the disk has .*B free and the file needs .*: free .*PB there/);
   });
+});
+
+describe('LocalStorage, permissions', () => {
+  const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+
+  for (const [title, modes, file, folder] of [
+    ['are for its user alone', undefined, 0o600, 0o700],
+    ['are those of the configuration, whatever the umask', modesOf(0o660), 0o660, 0o770],
+  ] as const)
+    it(title, async () => {
+      const { path, remove } = await temporaryFolder();
+      const storage = new LocalStorage(join(path, 'above/root'), modes && { modes });
+      const begun = await storage.begin('autopilot/log/a.ulg', undefined, never);
+      const root = join(path, 'above/root');
+      assert.equal(await modeOf(join(root, 'autopilot/log/a.ulg.part')), file);
+      await begun.commit();
+      await begun.close();
+      assert.equal(await modeOf(join(root, 'autopilot/log/a.ulg')), file);
+      for (const one of [root, join(root, 'autopilot'), join(root, 'autopilot/log')])
+        assert.equal(await modeOf(one), folder, one);
+      await remove();
+    });
 });

@@ -1,0 +1,14 @@
+/** Permission bits of the files and folders that the program keeps for itself. */
+export interface FileModes {
+  readonly file: number;
+  readonly folder: number;
+}
+
+/** Whoever may read the files may enter the folders. */
+export const modesOf = (file: number): FileModes => ({ file, folder: file | ((file & 0o444) >> 2) });
+
+/** For nobody but the program's own user. */
+export const PRIVATE_MODES = modesOf(0o600);
+
+/** The umask takes away what others may do, so that these bits have to be set once the file is there. */
+export const isForOthers = (mode: number): boolean => (mode & 0o077) !== 0;
