@@ -36,10 +36,10 @@ const ROOMS = [
   ['devices', ['mavlink', 'local', 'config'], 'A device knows the ports, not the engine.'],
   ['engine', ['record', 'local', 'rules'], 'The engine knows the ports, not what stands behind them.'],
   ['sim', ['mavlink'], 'The simulated autopilot shares only the wire format with the client.'],
-  ['control', ['engine', 'record', 'db'], 'Queries and edits work without ROS.'],
+  ['api', ['engine', 'record', 'db'], 'Queries and edits work without ROS.'],
   [
     'ros',
-    ['control', 'engine', 'record', 'devices', 'mavlink', 'config', 'local', 'rules'],
+    ['api', 'engine', 'record', 'devices', 'mavlink', 'config', 'local', 'rules'],
     'The ROS node is a face of the engine.',
   ],
 ];

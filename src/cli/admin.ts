@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.js';
-import type { Admin, EditResult } from '../control/admin.js';
-import { RemoteAdmin } from '../control/client.js';
-import { controlSocket } from '../control/socket.js';
+import type { Admin, EditResult } from '../api/admin.js';
+import { RemoteAdmin } from '../api/client.js';
+import { controlSocket } from '../api/socket.js';
 import { common, defineCommand, type Command } from './command.js';
 import { configFor, loggerFor } from './setup.js';
 import { ExitCode, report, type Shell } from './shell.js';
@@ -23,7 +23,7 @@ export async function withAdmin<T>(
 async function openAdmin(shell: Shell, config: Config): Promise<Admin> {
   const remote = await RemoteAdmin.connect(controlSocket(config.database));
   if (remote) return remote;
-  const { openStoreAdmin } = await import('../control/store-admin.js');
+  const { openStoreAdmin } = await import('../api/store-admin.js');
   return openStoreAdmin(config.database, shell.clock, loggerFor(shell, 'warn'));
 }
 

@@ -1,6 +1,6 @@
 import { compose } from '../compose.js';
-import { RemoteAdmin } from '../control/client.js';
-import { controlSocket } from '../control/socket.js';
+import { RemoteAdmin } from '../api/client.js';
+import { controlSocket } from '../api/socket.js';
 import { FileSyncError } from '../errors.js';
 import { passPolicy } from '../system/back-off.js';
 import { viewOf } from '../record/state.js';

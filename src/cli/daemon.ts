@@ -1,8 +1,8 @@
 import { map } from 'rxjs';
 import type { Config } from '../config/config.js';
-import type { Admin } from '../control/admin.js';
-import { serveControl } from '../control/server.js';
-import { controlSocket } from '../control/socket.js';
+import type { Admin } from '../api/admin.js';
+import { serveControl } from '../api/server.js';
+import { controlSocket } from '../api/socket.js';
 import type { DeviceStatus } from '../engine/devices.js';
 import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../ports.js';

@@ -1,5 +1,5 @@
 import { FileSyncError } from '../errors.js';
-import type { ListedFile } from '../control/admin.js';
+import type { ListedFile } from '../api/admin.js';
 import type { FileState } from '../ports.js';
 import { parseState, stateName } from '../record/state.js';
 import { formatSize } from '../system/size.js';

@@ -1,6 +1,6 @@
 import { compose } from '../compose.js';
 import type { Config } from '../config/config.js';
-import { StoreAdmin } from '../control/store-admin.js';
+import { StoreAdmin } from '../api/store-admin.js';
 import { deviceTypes } from '../devices/registry.js';
 import type { Engine } from '../engine/engine.js';
 import { daemonPolicy } from '../system/back-off.js';

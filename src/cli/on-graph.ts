@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
-import { RemoteAdmin } from '../control/client.js';
-import { controlSocket } from '../control/socket.js';
+import { RemoteAdmin } from '../api/client.js';
+import { controlSocket } from '../api/socket.js';
 import type { DeviceStatus } from '../engine/devices.js';
 import { splitArguments } from '../ros/arguments.js';
 import { isMavros, mavrosDevice } from '../ros/mavros/device.js';

@@ -1,5 +1,5 @@
 import { compose } from '../compose.js';
-import { StoreAdmin } from '../control/store-admin.js';
+import { StoreAdmin } from '../api/store-admin.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand, logging } from './command.js';
 import { workUntilStopped } from './daemon.js';

@@ -1,5 +1,5 @@
 import { compose } from '../compose.js';
-import { StoreAdmin } from '../control/store-admin.js';
+import { StoreAdmin } from '../api/store-admin.js';
 import type { Engine, PassReport } from '../engine/engine.js';
 import { passPolicy } from '../system/back-off.js';
 import { stateName } from '../record/state.js';

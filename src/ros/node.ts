@@ -1,4 +1,4 @@
-import type { StoreAdmin } from '../control/store-admin.js';
+import type { StoreAdmin } from '../api/store-admin.js';
 import type { Engine } from '../engine/engine.js';
 import type { Clock } from '../ports.js';
 import type { WhileArmed } from '../rules/rule.js';

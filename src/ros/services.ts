@@ -1,5 +1,5 @@
-import type { EditResult } from '../control/admin.js';
-import type { StoreAdmin } from '../control/store-admin.js';
+import type { EditResult } from '../api/admin.js';
+import type { StoreAdmin } from '../api/store-admin.js';
 import type { Edit } from '../record/events.js';
 import { newRecord } from '../record/record.js';
 import type { Engine } from '../engine/engine.js';

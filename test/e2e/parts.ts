@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ListedFile } from '../../src/control/admin.js';
+import type { ListedFile } from '../../src/api/admin.js';
 import { stateName } from '../../src/record/state.js';
 import type { Place, Program } from './program.js';
 

@@ -1,6 +1,6 @@
 import { Subscription } from 'rxjs';
 import { setImmediate } from 'node:timers/promises';
-import { StoreAdmin } from '../../src/control/store-admin.js';
+import { StoreAdmin } from '../../src/api/store-admin.js';
 import { openStore } from '../../src/db/store.js';
 import { Engine } from '../../src/engine/engine.js';
 import { daemonPolicy } from '../../src/system/back-off.js';

@@ -1,4 +1,4 @@
-import { StoreAdmin } from '../../src/control/store-admin.js';
+import { StoreAdmin } from '../../src/api/store-admin.js';
 import { systemClock } from '../../src/system/clock.js';
 import { exposeEngine } from '../../src/ros/node.js';
 import { RELIABLE, LATCHED, type Message, type MessageType, type ServiceType } from '../../src/ros/graph.js';

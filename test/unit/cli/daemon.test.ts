@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workUntilStopped } from '../../../src/cli/daemon.js';
-import { StoreAdmin } from '../../../src/control/store-admin.js';
+import { StoreAdmin } from '../../../src/api/store-admin.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { failsWith } from '../../conformance/support.js';
 import { MemoryStore } from '../../fakes/memory-store.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from '../../../src/control/edit.js';
+import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from '../../../src/api/edit.js';
 import type { Edit } from '../../../src/record/events.js';
 import { stateOf } from '../../../src/record/state.js';
 import { FileState, type FileRecord } from '../../../src/ports.js';

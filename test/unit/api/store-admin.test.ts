@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { of } from 'rxjs';
-import { StoreAdmin } from '../../../src/control/store-admin.js';
+import { StoreAdmin } from '../../../src/api/store-admin.js';
 import { Records } from '../../../src/record/records.js';
 import { stateOf } from '../../../src/record/state.js';
 import { FileState, type FileRecord } from '../../../src/ports.js';
