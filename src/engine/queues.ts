@@ -12,6 +12,7 @@ import type { DeviceRegistry } from './devices.js';
 import { ClosedGates } from './gates.js';
 import { rankOf, type Entry, type Queue, type Running } from './queue.js';
 import type { Records } from '../record/records.js';
+import { interruptionOf } from '../record/progress.js';
 import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
 import { explain, gateOf, ownWait, scanStep, stepsFor } from './steps.js';
@@ -328,7 +329,7 @@ export class Queues {
     const { step } = entry;
     // A scan that failed, or was interrupted, is still asked for.
     entry.requests += 1;
-    if (interrupted) this.#debug(entry, () => `interrupted: ${error.message}`);
+    if (interrupted) this.#reportInterruption(entry);
     if (interrupted) return workers[step.kind].failed(step, error, 'retry', false);
     const failures = (entry.failures ??= new Failures(policy, random, entry.running?.rate.position ?? 0));
     const now = clock.monotonic();
@@ -351,10 +352,7 @@ export class Queues {
     const transfers = [...this.#running.keys()].filter(
       ({ step }) => step.source === entry.step.source && (step.kind === 'fetch' || step.kind === 'stream'),
     );
-    const last = transfers.reduce<Entry | undefined>(
-      (a, b) => (a && compareRanks(a.rank, b.rank) >= 0 ? a : b),
-      undefined,
-    );
+    const [last] = transfers.sort((a, b) => compareRanks(b.rank, a.rank));
     if (!last?.running || last.running.control.signal.aborted || !this.#outranks(entry, last, now)) return;
     if (last.running.rate.timeLeft(last.size, now) <= PREEMPT_MIN_LEFT_MS) return;
     const reason = entry.step.kind === 'scan' ? 'a scan of its source is due' : 'a newer file goes first';
@@ -367,6 +365,15 @@ export class Queues {
     if (entry.rank.first !== running.rank.first) return entry.rank.first > running.rank.first;
     const [waits, runs] = [entry, running].map(({ step }) => this.#parts.records.get(step.id));
     return entry.rank.descending && waits !== undefined && runs !== undefined && timeOf(waits) > timeOf(runs);
+  }
+
+  #reportInterruption({ step, running }: Entry): void {
+    const { records, registry, logger } = this.#parts;
+    const resumes = step.target === undefined || registry.target(step.target)?.capabilities.resume === true;
+    const reason = toFileSyncError(running?.control.signal.reason).message;
+    const interrupted = { ...step, resumes, bytes: running?.rate.position, reason };
+    const message = interruptionOf(records.get(step.id), interrupted);
+    logger.log(message ? 'info' : 'debug', message ?? `${step.key}: interrupted: ${reason}`);
   }
 
   #debug({ step, owner }: Entry, what: () => string): void {

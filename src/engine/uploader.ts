@@ -79,11 +79,8 @@ export class Uploader implements StepWorker {
     const changed = records.apply(id, { type: 'DeliveryFailed', target: name, reason, outcome, unanswered });
     if (!changed || unanswered || changed.targets[name]?.state === 'done') return;
     const isFinal = outcome === 'failed';
-    const next = nextOf(isFinal, last);
-    logger.log(
-      isFinal ? 'error' : 'warn',
-      `${changed.device}:${changed.path} -> ${name}: ${error.message} (${next})`,
-    );
+    const what = `${changed.device}:${changed.path} -> ${name}: ${error.message}`;
+    logger.log(isFinal ? 'error' : 'warn', `${what} (${nextOf(isFinal, last)})`);
   }
 
   /**
@@ -180,13 +177,8 @@ export class Uploader implements StepWorker {
     if (size !== record.size || target.capabilities.checksum !== 'sha256') return false;
     const there = await fromOrigin('target', target.checksum(path, signal));
     if (there.value !== (await transfer.sha256())) return false;
-    await this.#delivered(
-      record,
-      name,
-      path,
-      { location: path, verified: 'hash' },
-      await transfer.finalHash(),
-    );
+    const receipt = { location: path, verified: 'hash' } as const;
+    await this.#delivered(record, name, path, receipt, await transfer.finalHash());
     return true;
   }
 
