@@ -55,7 +55,8 @@ async function serve({ graph, shell, config, engine, logger }: Parts): Promise<v
   const admin = new StoreAdmin(engine.records, engine);
   const exposed = exposeEngine({ ...shell, engine, graph, admin, interval: config.interval });
   try {
-    await workUntilStopped({ ...shell, engine, config, admin, logger });
+    // The log of ROS is written around the lines of a terminal.
+    await workUntilStopped({ ...shell, live: undefined, engine, config, admin, logger });
   } finally {
     exposed.close();
   }

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Clock, LogLevel } from '../ports.js';
 import { logLine, type LogFormat } from '../system/logger.js';
+import type { LiveLines } from './terminal/live-lines.js';
 
 /** The process as commands see it; made by src/main.ts. */
 export interface Shell {
@@ -9,8 +10,6 @@ export interface Shell {
   readonly home: string;
   readonly hostname: string;
   readonly clock: Clock;
-  /** Standard error is a terminal: bars instead of lines. */
-  readonly interactive: boolean;
   /** Columns of the terminal. */
   readonly columns: number;
   /** Writes a result to standard output: a whole line without its end. */
@@ -18,8 +17,8 @@ export interface Shell {
   /** Writes a warning, an error or a line of the log to standard error: a whole line without its end. */
   printError(line: string): void;
   readonly logFormat: LogFormat;
-  /** Progress bars are drawn here. */
-  readonly terminal: NodeJS.WritableStream;
+  /** Lines that show progress, at the end of standard error; undefined where it is no terminal that can redraw them. */
+  readonly live: LiveLines | undefined;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
   readonly stopped: AbortSignal;
   /** The process's own emitter, from which handlers that libraries add are removed. */

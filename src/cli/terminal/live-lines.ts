@@ -15,11 +15,18 @@ const DEFAULT_ROWS = 24;
 const ERASE_BELOW = '\r\x1b[J';
 const WRAP_OFF = '\x1b[?7l';
 const WRAP_ON = '\x1b[?7h';
+/**
+ * Begins a row that continues the line before, as if the terminal had wrapped it: a blank in the last column (CHA), one in the
+ * first. A terminal that wraps lines again when its size changes then keeps the cursor at the first row; some of them (xterm.js)
+ * would move it by the rows that other lines below it take more.
+ */
+const NEXT_ROW = `\x1b[999G${WRAP_ON}  \r${WRAP_OFF}`;
 const up = (rows: number) => (rows > 0 ? `\x1b[${rows}A` : '');
 
 /**
  * Lines at the end of a terminal's output that are redrawn, and messages above them. Between two writes the cursor is at the start
- * of the first of these lines: wherever the terminal moves them when its size changes, all that is below the cursor is erased.
+ * of the first of these lines. Wherever the terminal moves them when its size changes, it moves the cursor with them, and all that
+ * is below it is erased.
  */
 export class LiveLines {
   readonly #stream: TerminalStream;
@@ -67,7 +74,7 @@ export class LiveLines {
   #write(above: string): void {
     const erase = this.#isDrawn ? ERASE_BELOW : '';
     this.#isDrawn = this.#lines.length > 0;
-    const drawn = `${WRAP_OFF}${this.#lines.join('\n')}${WRAP_ON}\r${up(this.#lines.length - 1)}`;
+    const drawn = `${WRAP_OFF}${this.#lines.join(NEXT_ROW)}${WRAP_ON}\r${up(this.#lines.length - 1)}`;
     this.#stream.write(erase + above + (this.#isDrawn ? drawn : ''));
   }
 }
