@@ -36,7 +36,7 @@ const ROOMS = [
   ['devices', ['mavlink', 'local', 'config'], 'A device knows the ports, not the engine.'],
   ['engine', ['record', 'local', 'rules'], 'The engine knows the ports, not what stands behind them.'],
   ['sim', ['mavlink'], 'The simulated autopilot shares only the wire format with the client.'],
-  ['api', ['engine', 'record', 'db'], 'Queries and edits work without ROS.'],
+  ['api', ['engine', 'record', 'db', 'config'], 'Queries and edits work without ROS.'],
   [
     'ros',
     ['api', 'engine', 'record', 'devices', 'mavlink', 'config', 'local', 'rules'],

@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { apiSchema } from '../src/api/json-schema.js';
 import { replacePart, withReference } from '../src/config/reference.js';
 import { deviceTypes } from '../src/devices/registry.js';
 import { eventTable } from './event-table.js';
 import { readInterfaces, rosReference } from './ros-reference.js';
 
-// Brings the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md and docs/ROS.md up to date.
+// Brings docs/api.schema.json and the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md and docs/ROS.md up to date.
 
 const at = (path: string) => new URL(`../${path}`, import.meta.url);
 
@@ -16,6 +17,8 @@ const example = await readFile(at('config/filesync.yaml'), 'utf8');
 await update('docs/CONFIGURATION.md', document => withReference(document, example, deviceTypes));
 
 await update('docs/ARCHITECTURE.md', document => replacePart(document, 'events', eventTable()));
+
+await writeFile(at('docs/api.schema.json'), apiSchema());
 
 const messages = rosReference(await readInterfaces(at('msg/')));
 const services = rosReference(await readInterfaces(at('srv/')));

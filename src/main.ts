@@ -50,6 +50,7 @@ process.exitCode = await cli({
   hostname: hostname(),
   clock: systemClock,
   columns: process.stdout.columns || 100,
+  outputColumns: process.stdout.isTTY ? process.stdout.columns : undefined,
   print: line => {
     errorLines.flush();
     process.stdout.write(`${line}\n`);

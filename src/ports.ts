@@ -61,6 +61,10 @@ export interface Delivery {
   readonly verified?: Verification;
   /** Why the last attempt failed. */
   readonly reason?: string;
+  /** Attempts that failed. */
+  readonly failures?: number;
+  /** When it was done, or last failed, ms since the Unix epoch. */
+  readonly at?: number;
 }
 
 /** The proof that the target has our bytes: their hash, their number, or only the target's reply. */
@@ -133,6 +137,11 @@ export interface FileRecord extends SourceFile {
   readonly removal?: 'refused';
   /** Why FAILED, or why the last attempt failed. */
   readonly reason?: string;
+  /** Attempts to fetch it that failed. */
+  readonly failures?: number;
+  /** When its local copy was whole, and when it was removed from its source: ms since the Unix epoch. */
+  readonly fetchedAt?: number;
+  readonly removedAt?: number;
   /** When the last target got it. */
   readonly delivered?: Moment;
   /** ms since the Unix epoch. */

@@ -77,7 +77,7 @@ export async function readFrom(
   const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)), logger);
   const strategy = strategyOf(way);
   const files = new FtpFiles({ vehicle, client, strategy });
-  const source = new RemoteSource({ device: 'bench', root: '/', logger }, files);
+  const source = new RemoteSource({ device: 'bench', root: '/', maxFiles: 1_000_000, logger }, files);
   try {
     await firstValueFrom(vehicle.availability.pipe(filter(({ available }) => available)));
     return await timed(source, file, limit);

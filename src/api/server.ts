@@ -2,49 +2,98 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import * as z from 'zod';
-import { toFileSyncError } from '../errors.js';
-import { FileState } from '../ports.js';
-import type { Admin, FileFilter } from './admin.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
+import type { Api } from './api.js';
+import { fileQuery, selection, type Selection } from './schema.js';
+import { openToGroup } from './socket.js';
 
-const ids = z.array(z.string());
-const filter = z.object({
-  all: z.stringbool().optional(),
-  state: z.coerce.number().pipe(z.enum(FileState)).optional(),
-  device: z.string().optional(),
-});
+/** Longest body of a request. */
+const MAX_BODY_BYTES = 1024 * 1024;
 
-/** The requests on the socket: HTTP with JSON bodies, as on Docker's. */
-const routes: Record<string, (admin: Admin, input: unknown) => Promise<unknown>> = {
-  'GET /status': admin => admin.status(),
-  'GET /files': (admin, input) => admin.files(filter.parse(input) as FileFilter),
-  'POST /retry': (admin, input) => admin.retry(z.union([ids, z.literal('failed')]).parse(input)),
-  'POST /forget': (admin, input) => admin.forget(ids.parse(input)),
-  'POST /first': (admin, input) => admin.first(ids.parse(input)),
-  'POST /fetch': (admin, input) => admin.fetch(ids.parse(input)),
+type Route = (api: Api, request: Request) => Promise<unknown>;
+interface Request {
+  readonly query: URLSearchParams;
+  /** What stands for the last part of a path such as `/files/ID`. */
+  readonly id: string;
+  readonly body: () => Promise<unknown>;
+}
+
+const edit =
+  (act: (api: Api, which: Selection) => Promise<unknown>): Route =>
+  async (api, { body }) =>
+    act(api, selection.parse(await body()));
+
+/** The requests: HTTP with JSON bodies. A path may begin with /api/v1. */
+const routes: Readonly<Record<string, Route>> = {
+  'GET /status': api => api.status(),
+  'GET /files': (api, { query }) => api.files(fileQuery.parse(Object.fromEntries(query))),
+  'GET /files/*': (api, { id }) => api.file(id),
+  'POST /files/retry': edit((api, which) => api.retry(which)),
+  'POST /files/forget': edit((api, which) => api.forget(which)),
+  'POST /files/first': edit((api, which) => api.first(which)),
+  'POST /files/fetch': edit((api, which) => api.fetch(which)),
 };
 
 /**
- * Lets commands reach the running daemon. Only the user who runs it may connect (mode 0600). The caller holds the
- * database's lock, so a socket that exists already is a dead process's.
+ * Lets commands reach the running daemon. Its user may connect, and the group `filesync` if the daemon is in it. The caller
+ * holds the database's lock, so a socket that exists already is a dead process's.
  */
-export async function serveControl(path: string, admin: Admin): Promise<AsyncDisposable> {
+export async function serveControl(path: string, api: Api): Promise<AsyncDisposable> {
   await rm(path, { force: true });
-  const server = createServer((request, response) => void answer(admin, request, response));
+  const server = createServer((request, response) => void answer(api, request, response));
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
   await chmod(path, 0o600);
+  await openToGroup(path);
   return { [Symbol.asyncDispose]: () => closeServer(server, path) };
 }
 
-async function answer(admin: Admin, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://daemon');
-  const route = routes[`${request.method} ${url.pathname}`];
-  if (!route) return send(response, 404, { message: `no ${request.method} ${url.pathname} here` });
+/** Never rejects, whatever the client asks. */
+async function answer(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    const input = request.method === 'GET' ? Object.fromEntries(url.searchParams) : await json(request);
-    send(response, 200, await route(admin, input));
+    send(response, 200, await resultOf(api, request));
   } catch (thrown) {
-    send(response, 400, { message: toFileSyncError(thrown).message });
+    const message = thrown instanceof z.ZodError ? problemOf(thrown) : toFileSyncError(thrown).message;
+    send(response, statusOf(thrown), { message });
   }
+}
+
+async function resultOf(api: Api, request: IncomingMessage): Promise<unknown> {
+  const [target = '', search = ''] = (request.url ?? '').split('?', 2);
+  const path = target.replace(/^\/api\/v1(?=\/)/, '');
+  const found = routeOf(request.method ?? '', path);
+  if (!found) throw new FileSyncError('not-found', `no ${request.method} ${path.slice(0, 100)} here`);
+  const body = () => bodyOf(request);
+  return found.route(api, { id: found.id, query: new URLSearchParams(search), body });
+}
+
+function routeOf(method: string, path: string): { route: Route; id: string } | undefined {
+  const exact = Object.hasOwn(routes, `${method} ${path}`) ? routes[`${method} ${path}`] : undefined;
+  if (exact) return { route: exact, id: '' };
+  const [, folder, id] = /^(.*)\/([^/]{1,64})$/.exec(path) ?? [];
+  const route = Object.hasOwn(routes, `${method} ${folder}/*`) ? routes[`${method} ${folder}/*`] : undefined;
+  return route && id !== undefined ? { route, id } : undefined;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) request.destroy(new FileSyncError('config', 'the request is too long'));
+  });
+  return json(request).catch((error: unknown) => {
+    throw error instanceof FileSyncError ? error : new FileSyncError('config', 'the body is not JSON');
+  });
+}
+
+function problemOf({ issues: [issue] }: z.ZodError): string {
+  const at = issue?.path.join('.') ?? '';
+  return `${at === '' ? '' : `${at}: `}${issue?.message ?? 'wrong request'}`;
+}
+
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof z.ZodError) return 400;
+  const { kind } = toFileSyncError(thrown);
+  return kind === 'not-found' ? 404 : kind === 'config' ? 400 : 500;
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -1,7 +1,8 @@
 import { firstValueFrom, takeUntil, timer, type Observable } from 'rxjs';
 import { makeDevices, memoryWarnings, type ComposeContext } from '../compose.js';
 import { toFileSyncError } from '../errors.js';
-import { closeDevices, UNKNOWN, type Device } from '../engine/devices.js';
+import { closeDevices, type Device } from '../engine/devices.js';
+import { UNKNOWN } from '../system/availability.js';
 import type { Availability, Source } from '../ports.js';
 import { withDeadline } from '../system/deadline.js';
 import { common, defineCommand } from './command.js';
@@ -53,13 +54,13 @@ async function probeAll({ config, running }: OnGraph, context: ProbeContext): Pr
   const probes = (over: AbortSignal) => Promise.all(devices.map(device => probe(device, over)));
   const probing = withDeadline(probes, { signal: context.stopped });
   const results = await probing.finally(() => closeDevices(devices));
-  const seen = running.map(({ name, type, available, reason, misconfigured = false }) => {
+  const seen = running.map(({ name, type, available, reason }) => {
     return {
       device: name,
       type,
       ok: available,
       message: `${reason} (reported by the running node)`,
-      misconfigured,
+      misconfigured: false,
     };
   });
   return [...results, ...seen];

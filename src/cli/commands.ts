@@ -32,13 +32,18 @@ export const commands: readonly ListedCommand[] = [
   },
   {
     usage: 'status',
-    summary: 'devices, and how many files are in which state',
+    summary: 'whether all is delivered: devices, transfers, what waits and why',
     load: async () => (await import('./status.js')).status,
   },
   {
     usage: 'files',
-    summary: "list the database's records",
+    summary: 'where each file is: state, targets, links and reasons',
     load: async () => (await import('./files.js')).files,
+  },
+  {
+    usage: 'show <id>',
+    summary: 'all about one file: its history, hashes, targets, and why it waits',
+    load: async () => (await import('./show.js')).show,
   },
   {
     usage: 'retry [id..]',

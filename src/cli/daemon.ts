@@ -1,9 +1,9 @@
 import { map } from 'rxjs';
+import { statusFeed } from '../api/status-feed.js';
 import type { Config } from '../config/config.js';
-import type { Admin } from '../api/admin.js';
+import type { Api } from '../api/api.js';
 import { serveControl } from '../api/server.js';
 import { controlSocket } from '../api/socket.js';
-import type { DeviceStatus } from '../engine/devices.js';
 import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
 import { untilAborted } from '../system/deadline.js';
@@ -18,7 +18,7 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   readonly engine: Engine;
   readonly config: Pick<Config, 'file' | 'database'>;
   /** Serves commands over the socket. */
-  readonly admin: Admin;
+  readonly api: Api;
   readonly logger: Logger;
   /** Progress is shown there; without it, it is logged. */
   readonly live?: LiveLines | undefined;
@@ -31,28 +31,21 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
 export async function workUntilStopped({
   engine,
   config,
-  admin,
+  api,
   logger,
   live,
   ...shell
 }: DaemonParts): Promise<void> {
   try {
-    await using _control = await serveControl(controlSocket(config.database), admin);
+    await using _control = await serveControl(controlSocket(config.database), api);
     logger.log('info', `working with ${config.file}`);
     using _shown = showProgress({ ...shell, engine, live, logger, isPass: false });
     await engine.start();
-    const verdicts = engine.devices.pipe(map(verdictOn));
+    const verdicts = statusFeed(api, engine, shell.clock).pipe(map(({ verdict }) => oneLine(verdict.text)));
     using _reports = reportToServiceManager({ ...shell, logger, verdicts });
     await untilAborted(shell.stopped, misconfiguration(engine.devices));
     logger.log('info', 'stopping');
   } finally {
     await engine.stop();
   }
-}
-
-/** One line: how many devices are available, and why the others are not. */
-export function verdictOn(devices: readonly DeviceStatus[]): string {
-  const offline = devices.filter(({ available }) => !available);
-  const count = `${devices.length - offline.length} of ${devices.length} devices available`;
-  return oneLine([count, ...offline.map(({ name, reason }) => `${name}: ${reason}`)].join('; '));
 }

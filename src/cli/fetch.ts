@@ -1,6 +1,6 @@
-import { editCommand } from './admin.js';
+import { editCommand } from './api.js';
 
 export const fetchFiles = editCommand({
   verb: 'will be fetched',
-  edit: (admin, ids) => admin.fetch(ids),
+  edit: (api, which) => api.fetch(which),
 });

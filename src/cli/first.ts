@@ -1,6 +1,6 @@
-import { editCommand } from './admin.js';
+import { editCommand } from './api.js';
 
 export const first = editCommand({
   verb: 'goes first',
-  edit: (admin, ids) => admin.first(ids),
+  edit: (api, which) => api.first(which),
 });

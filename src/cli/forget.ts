@@ -1,6 +1,6 @@
-import { editCommand } from './admin.js';
+import { editCommand } from './api.js';
 
 export const forget = editCommand({
   verb: 'forgotten',
-  edit: (admin, ids) => admin.forget(ids),
+  edit: (api, which) => api.forget(which),
 });

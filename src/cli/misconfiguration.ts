@@ -1,5 +1,6 @@
 import { concat, concatMap, firstValueFrom, NEVER, takeWhile, type Observable } from 'rxjs';
-import { UNKNOWN, type DeviceStatus } from '../engine/devices.js';
+import type { DeviceStatus } from '../engine/devices.js';
+import { UNKNOWN } from '../system/availability.js';
 import { FileSyncError } from '../errors.js';
 
 /** Rejects with `config` if a device's first status is that its configuration cannot work; else never settles. */

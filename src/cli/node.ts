@@ -1,6 +1,6 @@
 import { compose } from '../compose.js';
 import type { Config } from '../config/config.js';
-import { StoreAdmin } from '../api/store-admin.js';
+import { DatabaseApi } from '../api/database-api.js';
 import { deviceTypes } from '../devices/registry.js';
 import type { Engine } from '../engine/engine.js';
 import { daemonPolicy } from '../system/back-off.js';
@@ -52,11 +52,12 @@ interface Parts {
 }
 
 async function serve({ graph, shell, config, engine, logger }: Parts): Promise<void> {
-  const admin = new StoreAdmin(engine.records, engine);
-  const exposed = exposeEngine({ ...shell, engine, graph, admin, interval: config.interval });
+  const { records } = engine;
+  const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
+  const exposed = exposeEngine({ ...shell, engine, graph, api, interval: config.interval });
   try {
     // The log of ROS is written around the lines of a terminal.
-    await workUntilStopped({ ...shell, live: undefined, engine, config, admin, logger });
+    await workUntilStopped({ ...shell, live: undefined, engine, config, api, logger });
   } finally {
     exposed.close();
   }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.js';
-import { RemoteAdmin } from '../api/client.js';
+import { RemoteApi } from '../api/client.js';
 import { controlSocket } from '../api/socket.js';
-import type { DeviceStatus } from '../engine/devices.js';
+import type { Status } from '../api/schema.js';
 import { splitArguments } from '../ros/arguments.js';
 import { isMavros, mavrosDevice } from '../ros/mavros/device.js';
 import { RclnodejsGraph } from '../ros/rclnodejs-graph.js';
@@ -13,7 +13,7 @@ export interface OnGraph {
   /** With the devices that this command may use. */
   readonly config: Config;
   /** The `mavros` devices of the running node, the only one that may call MAVROS. */
-  readonly running: readonly DeviceStatus[];
+  readonly running: Status['devices'];
 }
 
 /** For a command that probes devices: joins the ROS graph for those on MAVROS, where ROS is sourced and no node runs. */
@@ -24,7 +24,7 @@ export async function withMavrosDevices<Value>(
 ): Promise<Value> {
   const devices = [...config.devices.values()];
   if (!devices.some(({ type }) => isMavros(type))) return use({ config, running: [] });
-  const daemon = await RemoteAdmin.connect(controlSocket(config.database));
+  const daemon = await RemoteApi.connect(controlSocket(config.database));
   if (daemon) return use(await seenBy(daemon, config));
   if (!isSourced(shell.env)) return use({ config, running: [] });
   const { ros: rosArguments } = splitArguments(shell.argv);
@@ -35,7 +35,7 @@ export async function withMavrosDevices<Value>(
   return use({ config: { ...config, devices: byName }, running: [] }).finally(() => graph.shutdown());
 }
 
-async function seenBy(daemon: RemoteAdmin, config: Config): Promise<OnGraph> {
+async function seenBy(daemon: RemoteApi, config: Config): Promise<OnGraph> {
   const { devices } = await daemon.status();
   const others = [...config.devices].filter(([, { type }]) => !isMavros(type));
   const running = devices.filter(({ name }) => config.devices.has(name) && !new Map(others).has(name));

@@ -1,5 +1,5 @@
 import { FileSyncError } from '../errors.js';
-import { reportEdit, withAdmin } from './admin.js';
+import { editing, reportEdit } from './api.js';
 import { common, defineCommand } from './command.js';
 
 export const retry = defineCommand({
@@ -14,7 +14,8 @@ export const retry = defineCommand({
     const ids = (args['id'] as string[] | undefined) ?? [];
     if (args.failed === ids.length > 0)
       throw new FileSyncError('config', 'name ids or --failed; `filesync files` lists ids');
-    const result = await withAdmin(shell, args.config, admin => admin.retry(args.failed ? 'failed' : ids));
+    const which = args.failed ? ({ all: true } as const) : { ids };
+    const result = await editing(shell, args.config, api => api.retry(which));
     return reportEdit(shell, args.json, 'will be tried again', result);
   },
 });

@@ -1,5 +1,5 @@
 import { compose } from '../compose.js';
-import { StoreAdmin } from '../api/store-admin.js';
+import { DatabaseApi } from '../api/database-api.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand, logging } from './command.js';
 import { workUntilStopped } from './daemon.js';
@@ -13,8 +13,9 @@ export const run = defineCommand({
     const logger = loggerFor(shell, args.logLevel);
     const config = await configFor(shell, args.config);
     const engine = await compose(config, { ...shell, logger }, daemonPolicy);
-    const admin = new StoreAdmin(engine.records, engine);
-    await workUntilStopped({ ...shell, engine, config, admin, logger });
+    const { records } = engine;
+    const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
+    await workUntilStopped({ ...shell, engine, config, api, logger });
     return signalExitCode(shell.stopped);
   },
 });

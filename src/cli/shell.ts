@@ -12,6 +12,8 @@ export interface Shell {
   readonly clock: Clock;
   /** Columns of the terminal. */
   readonly columns: number;
+  /** Columns of standard output where that is a terminal. */
+  readonly outputColumns: number | undefined;
   /** Writes a result to standard output: a whole line without its end. */
   print(line: string): void;
   /** Writes a warning, an error or a line of the log to standard error: a whole line without its end. */

@@ -1,25 +1,119 @@
-import { withAdmin } from './admin.js';
+import type { Api } from '../api/api.js';
+import type { Status } from '../api/schema.js';
+import { waitText } from '../api/status.js';
+import { formatDuration } from '../system/duration.js';
+import { shortTime } from '../system/short-time.js';
+import { formatSize } from '../system/size.js';
+import { reading } from './api.js';
+import { wrapped } from './columns.js';
 import { common, defineCommand } from './command.js';
-import { plain, table } from './print.js';
-import { ExitCode } from './shell.js';
+import { plain } from './print.js';
+import { ExitCode, signalExitCode, type Shell } from './shell.js';
+
+/** Between two looks of `--watch`. */
+const WATCH_INTERVAL_MS = 1_000;
+const CLEAR_SCREEN = '\u001b[H\u001b[J';
 
 export const status = defineCommand({
-  options: { config: common.config, json: common.json },
+  options: {
+    config: common.config,
+    json: common.json,
+    watch: { type: 'boolean', default: false, describe: 'again whenever something changes, until Ctrl-C' },
+    'exit-code': {
+      type: 'boolean',
+      default: false,
+      describe: 'exit with 0 only if all is delivered, else with 1',
+    },
+  },
   async run(args, shell) {
-    const now = await withAdmin(shell, args.config, admin => admin.status());
-    if (args.json) {
-      shell.print(JSON.stringify(now));
-      return ExitCode.DONE;
-    }
-    shell.print(
-      now.running ? 'daemon: running' : 'daemon: not running (`filesync check` probes the devices)',
-    );
-    const devices = now.devices.map(({ name, type, available, armed, reason }) => {
-      return [name, type, available ? 'available' : 'offline', armed ? 'ARMED' : '', plain(reason)];
-    });
-    for (const line of table(devices)) shell.print(`  ${line}`);
-    const counts = Object.entries(now.counts).map(([state, count]) => `${count} ${state}`);
-    shell.print(`files: ${counts.join(', ') || 'none yet'}`);
-    return ExitCode.DONE;
+    const show = (now: Status) => (args.json ? [JSON.stringify(now)] : lines(now, shell));
+    if (args.watch) return watch(shell, () => look(shell, args.config), show);
+    const now = await look(shell, args.config);
+    for (const line of show(now)) shell.print(line);
+    return args.exitCode && now.verdict.code !== 'SAFE' ? ExitCode.INCOMPLETE : ExitCode.DONE;
   },
 });
+
+const look = (shell: Shell, config: string | undefined) => reading(shell, config, (api: Api) => api.status());
+
+/** On a terminal the screen is drawn again; elsewhere what has changed is printed again. */
+async function watch(
+  shell: Shell,
+  next: () => Promise<Status>,
+  show: (now: Status) => readonly string[],
+): Promise<number> {
+  let before = '';
+  while (!shell.stopped.aborted) {
+    const text = show(await next()).join('\n');
+    if (text !== before) shell.print(shell.outputColumns === undefined ? text : CLEAR_SCREEN + text);
+    before = text;
+    await shell.clock.sleep(WATCH_INTERVAL_MS, shell.stopped).catch(() => undefined);
+  }
+  return signalExitCode(shell.stopped);
+}
+
+function lines(now: Status, shell: Shell): string[] {
+  const width = shell.outputColumns ?? Infinity;
+  const time = shell.clock.now();
+  const { verdict, disk } = now;
+  return [
+    ...wrapped([[`${verdict.code}:`, `${verdict.text}${secondsText(verdict.seconds_left)}`]], width),
+    daemonLine(now, time),
+    ...section('devices', devices(now, time), width),
+    ...section('transfers', transfers(now), width),
+    ...section('waiting', waiting(now, time), width),
+    `files: ${counts(now)}`,
+    ...(disk ? [`disk: ${formatSize(disk.free)} free of ${formatSize(disk.total)}`] : []),
+  ];
+}
+
+const secondsText = (seconds: number | null): string =>
+  seconds === null ? '' : `, about ${formatDuration(seconds * 1000)} left`;
+
+function daemonLine({ running, running_since: since, version, paused }: Status, now: number): string {
+  if (!running) return 'daemon: not running (`filesync check` probes the devices)';
+  const began = since === null ? '' : `, since ${shortTime(since, now)}`;
+  return `daemon: running${began}, version ${plain(version)}${paused ? ', PAUSED' : ''}`;
+}
+
+function section(name: string, rows: readonly (readonly string[])[], width: number): string[] {
+  return rows.length === 0 ? [] : [`${name}:`, ...wrapped(rows, width - 2).map(line => `  ${line}`)];
+}
+
+function devices({ devices: all }: Status, now: number): string[][] {
+  return all.map(({ name, type, available, armed, since, reason }) => {
+    const state = armed ? 'ARMED' : available ? 'available' : 'offline';
+    const time = since === null || (available && !armed) ? '' : `since ${shortTime(since, now)}`;
+    return [name, type, state, time, reason];
+  });
+}
+
+function transfers({ transfers: all }: Status): string[][] {
+  return all.map(
+    ({ device, path, target, percent, bytes, size, bytes_per_second: rate, seconds_left: left }) => {
+      const way = target === '' ? `${device}:${path}` : `${path} to ${target}`;
+      return [
+        `${Math.floor(percent)} %`,
+        `${formatSize(bytes)} of ${formatSize(size)}`,
+        `${formatSize(Math.round(rate))}/s`,
+        left === null ? '' : `${formatDuration(left * 1000)} left`,
+        way,
+      ];
+    },
+  );
+}
+
+function waiting({ waiting: groups }: Status, now: number): string[][] {
+  return groups.map(group => {
+    const number = group.files === 1 ? '1 file' : `${group.files} files`;
+    return [number, formatSize(group.bytes), group.stage, waitText(group, now)];
+  });
+}
+
+function counts({ counts: all }: Status): string {
+  return (
+    Object.entries(all)
+      .map(([state, count]) => `${count} ${state}`)
+      .join(', ') || 'none yet'
+  );
+}

@@ -1,7 +1,11 @@
 import { compose } from '../compose.js';
-import { StoreAdmin } from '../api/store-admin.js';
+import { DatabaseApi } from '../api/database-api.js';
+import { serveControl } from '../api/server.js';
+import { controlSocket } from '../api/socket.js';
+import type { Config } from '../config/config.js';
 import type { Engine, PassReport } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
+import { isUnfinished } from '../record/state.js';
 import { passPolicy } from '../system/back-off.js';
 import { untilAborted } from '../system/deadline.js';
 import { common, defineCommand, logging } from './command.js';
@@ -18,38 +22,44 @@ export const sync = defineCommand({
     const config = await configFor(shell, args.config);
     const logger = loggerFor(shell, args.logLevel);
     const engine = await compose(config, { ...shell, logger }, passPolicy);
-    const counts = new DeliveryCounts(engine.records);
-    const result = await passOf(engine, { ...shell, logger });
-    if (!args.json)
-      for (const line of result
-        ? summaryLines(result, counts, args.config)
-        : stoppedLines(engine.records, counts))
-        shell.print(line);
-    if (!result) return signalExitCode(shell.stopped);
+    const { records } = engine;
+    const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
+    const counts = new DeliveryCounts(records);
+    const result = await passOf({ engine, config, api, shell, logger });
+    if (!result) {
+      const unfinished = [...records.all()].filter(isUnfinished).map(api.view);
+      if (!args.json) for (const line of stoppedLines(unfinished, counts)) shell.print(line);
+      return signalExitCode(shell.stopped);
+    }
     if (args.json) shell.print(JSON.stringify(result));
-    return result.unreachable.length > 0 || result.unfinished.length > 0
-      ? ExitCode.INCOMPLETE
-      : ExitCode.DONE;
+    else for (const line of summaryLines(result, counts, args.config)) shell.print(line);
+    const { unreachable, unfinished } = result;
+    return unreachable.length > 0 || unfinished.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
   },
 });
 
-/** Runs one pass, and stops the engine. Undefined if the program was stopped before its end. */
-async function passOf(
-  engine: Engine,
-  tools: Shell & { readonly logger: Logger },
-): Promise<PassSummary | undefined> {
+interface PassParts {
+  readonly engine: Engine;
+  readonly config: Config;
+  readonly api: DatabaseApi;
+  readonly shell: Shell;
+  readonly logger: Logger;
+}
+
+/** Makes one pass, shows its progress, and stops the engine. Undefined if the program was stopped before its end. */
+async function passOf({ engine, config, api, shell, logger }: PassParts): Promise<PassSummary | undefined> {
   try {
-    using _shown = showProgress({ ...tools, engine, isPass: true });
+    await using _control = await serveControl(controlSocket(config.database), api);
+    using _shown = showProgress({ ...shell, engine, logger, isPass: true });
     const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
-    const report = await untilAborted(tools.stopped, pass);
-    return report && summary(engine, report);
+    const report = await untilAborted(shell.stopped, pass);
+    return report && summary(api, report);
   } finally {
     await engine.stop();
   }
 }
 
-function summary(engine: Engine, { scans, delivered, unfinished }: PassReport): PassSummary {
-  const { view } = new StoreAdmin(engine.records, engine);
+function summary({ view }: DatabaseApi, { scans, delivered, unfinished }: PassReport): PassSummary {
   const unreachable = scans.flatMap(({ device, error }) =>
     error ? [{ device, reason: error.message }] : [],
   );

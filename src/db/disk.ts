@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, diskError, unless } from '../local/disk-error.js';
 import { writeAll } from '../local/file-bytes.js';
-import { syncFolder } from '../local/folders.js';
+import { syncFolder } from '../local/sync-folder.js';
 
 /** A file opened for reading. */
 export interface DiskReader {

@@ -14,7 +14,7 @@ import { readSnapshot } from './snapshot.js';
 export interface RecoveryContext {
   readonly disk: Disk;
   readonly paths: DatabasePaths;
-  readonly quarantine: Quarantine;
+  readonly quarantine: Pick<Quarantine, 'move' | 'copy'>;
   readonly logger: Logger;
 }
 

@@ -22,6 +22,8 @@ export const delivery = z.object({
   location: z.string().exactOptional(),
   verified: z.enum(['hash', 'size', 'reply']).exactOptional(),
   reason: z.string().exactOptional(),
+  failures: count.exactOptional(),
+  at: z.number().exactOptional(),
 });
 
 const presence = z.object({
@@ -62,6 +64,9 @@ const fields = {
   givenUp: z.literal(true).exactOptional(),
   removal: z.literal('refused').exactOptional(),
   reason: z.string().exactOptional(),
+  failures: count.exactOptional(),
+  fetchedAt: z.number().exactOptional(),
+  removedAt: z.number().exactOptional(),
   delivered: moment.exactOptional(),
   foundAt: z.number(),
   updatedAt: z.number(),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { duration, secret } from '../config/options.js';
 import { defineDevice } from '../config/definition.js';
+import { maxFiles } from './listing-gaps.js';
 import { tlsOptions } from './tls-options.js';
 
 const options = z.object({
@@ -23,6 +24,7 @@ const options = z.object({
     .describe("name that the server's certificate must carry (default: host)"),
   root: z.string().default('/').describe('folder on the server; as a target it is made if it is missing'),
   timeout: duration().default(30_000).describe('silence after which the server counts as gone'),
+  max_files: maxFiles(),
 });
 export type FtpOptions = z.output<typeof options>;
 

@@ -21,6 +21,35 @@ export const uploadOptions = {
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
 };
 
+const status = () => z.int().min(100).max(599);
+
+/** `json`: values of an object, names of nested ones joined by dots; `pattern`: a regular expression. */
+const success = () =>
+  z
+    .strictObject({
+      status: z.union([status(), z.array(status()).min(1)]).optional(),
+      json: z.record(z.string().min(1), z.unknown()).optional(),
+      pattern: z
+        .string()
+        .min(1)
+        .transform((text, context) => patternOf(text) ?? refusePattern(context))
+        .optional(),
+    })
+    .meta({ title: 'status, json, pattern' });
+
+function patternOf(text: string): RegExp | undefined {
+  try {
+    return new RegExp(text, 'u');
+  } catch {
+    return undefined;
+  }
+}
+
+function refusePattern(context: z.RefinementCtx): never {
+  context.addIssue({ code: 'custom', message: 'is not a regular expression' });
+  return z.NEVER;
+}
+
 /** A web page to which a form uploads a file. */
 export const http = defineDevice({
   type: 'http',
@@ -30,6 +59,11 @@ export const http = defineDevice({
     method: z.enum(['POST', 'PUT']).default('POST').describe('how the form is sent'),
     file_field: z.string().min(1).default('file').describe("name of the form's file field"),
     fields: z.record(z.string().min(1), template()).default({}).describe('text fields of the form'),
+    success: success()
+      .optional()
+      .describe(
+        'how the page says that it has stored a file; all that is given must be true: { status: 201, json: { ok: true }, pattern: "stored" }. Without it: any 2xx, except a login page and a JSON answer that reports a failure',
+      ),
     ...uploadOptions,
   }),
   target: async (options, context) => {
@@ -44,6 +78,7 @@ export const http = defineDevice({
         tlsCa: options.tls_ca,
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
+        success: options.success,
       },
       context,
     );

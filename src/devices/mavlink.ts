@@ -11,6 +11,8 @@ const DEFAULT_COMPONENT = 194;
 /** Requests: twice the number that fills 8 Mbit/s at a round trip of 225 ms. */
 const DEFAULT_MAX_IN_FLIGHT = 2048;
 
+const DEFAULT_MAX_FILES = 1_000_000;
+
 const mavlinkId = () => z.int().min(1).max(255);
 
 const linkUrl = () =>
@@ -34,8 +36,10 @@ export const vehicleOptions = {
     .refine(path => !path.split('/').includes('..'), 'must not contain ".."')
     .transform(path => posix.join(path, '.').replace(/(?<=.)\/$/, ''))
     .meta({ title: 'path on the vehicle' })
-    .default('/fs/microsd/log')
-    .describe('folder on the vehicle; PX4: /fs/microsd/log, ArduPilot: /APM/LOGS'),
+    .optional()
+    .describe(
+      'folder on the vehicle (default: the log folder of its autopilot; PX4: /fs/microsd/log, ArduPilot: /APM/LOGS)',
+    ),
   system_id: mavlinkId()
     .optional()
     .describe("our own MAVLink system id (default: the vehicle's, as for a computer on board)"),
@@ -55,6 +59,11 @@ export const vehicleOptions = {
     .max(8192)
     .default(DEFAULT_MAX_IN_FLIGHT)
     .describe('read requests in flight at most; 1 requests one packet at a time'),
+  max_files: z
+    .int()
+    .min(1)
+    .default(DEFAULT_MAX_FILES)
+    .describe('files and folders that are listed at most; a listing that exceeds it is reported'),
 };
 
 const options = z.object({
@@ -74,6 +83,8 @@ export const mavlink = defineDevice({
   source: async (options, context) => {
     const { transportTo } = await import('../mavlink/transport.js');
     const { sourceOn } = await import('./mavlink/factory.js');
-    return sourceOn(transportTo(options.url, context.clock), options, context);
+    const { clock, logger } = context;
+    const transport = transportTo(options.url, { clock, logger, system: options.target_system });
+    return sourceOn(transport, options, context);
   },
 });

@@ -12,6 +12,8 @@ export interface Proxy {
   readonly title: string;
   /** Header Proxy-Authorization, if the address holds a user. */
   readonly authorization?: string;
+  /** What no message may contain. */
+  readonly secrets: readonly string[];
 }
 
 /** The server could not be reached through the proxy. `message` is a sentence's end after the server's name. */
@@ -49,9 +51,10 @@ function parse(text: string, variable: string): Proxy {
     throw new FileSyncError('config', message);
   }
   const title = `the proxy ${url.host} (from ${variable})`;
-  if (url.username === '') return { url, title };
-  const login = [url.username, url.password].map(unescaped).join(':');
-  return { url, title, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+  if (url.username === '') return { url, title, secrets: [] };
+  const password = unescaped(url.password);
+  const login = Buffer.from(`${unescaped(url.username)}:${password}`).toString('base64');
+  return { url, title, authorization: `Basic ${login}`, secrets: [login, password, url.password] };
 }
 
 /** A password with a `%` in it is often not escaped. */

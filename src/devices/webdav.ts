@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { duration, secret, webUrl } from '../config/options.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
+import { maxFiles } from './listing-gaps.js';
 import { tlsOptions } from './tls-options.js';
 import type { DavClient } from './webdav/client.js';
 
@@ -14,6 +15,7 @@ const options = z.object({
   password: secret().optional().describe('from a variable or a file: { env: NAME } or { file: PATH }'),
   ...tlsOptions,
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
+  max_files: maxFiles(),
 });
 type Options = z.output<typeof options>;
 
@@ -24,7 +26,7 @@ export const webdav = defineDevice({
   options,
   source: async (chosen, context) => {
     const { DavSource } = await import('./webdav/source.js');
-    return new DavSource(await clientOf(chosen, context), context.name);
+    return new DavSource(await clientOf(chosen, context), context.name, chosen.max_files);
   },
   target: async (chosen, context) => {
     const { DavTarget } = await import('./webdav/target.js');

@@ -6,7 +6,8 @@ import type { WhileArmed } from '../rules/rule.js';
 import type { DeviceRegistry } from './devices.js';
 import { newEntry, Queue, rankOf, type Entry } from './queue.js';
 import type { RetryPolicy } from '../system/back-off.js';
-import type { Step, StepKind } from './steps.js';
+import type { StepKind } from '../record/wait.js';
+import type { Step } from './steps.js';
 
 /** How many steps are queued, running or waiting for another attempt in this run. */
 export interface Pending {

@@ -1,5 +1,6 @@
 import { BehaviorSubject, EMPTY, map, merge, Subject, Subscription, type Observable } from 'rxjs';
 import type { Availability, Clock, Logger, Source, Target } from '../ports.js';
+import { UNKNOWN, worstOf } from '../system/availability.js';
 import { logDebug } from '../system/logger.js';
 import { after, soonAfter } from '../system/rx.js';
 import type { EndState } from './steps.js';
@@ -18,10 +19,9 @@ export interface Device {
 export interface DeviceStatus extends Availability {
   readonly name: string;
   readonly type: string;
+  /** Monotonic ms since which it has been available or offline, armed or disarmed. */
+  readonly since: number;
 }
-
-/** Before the first probe has answered. */
-export const UNKNOWN: Availability = { available: false, reason: 'not probed yet', armed: false };
 
 type End = EndState & Pick<Availability, 'misconfigured'>;
 
@@ -46,8 +46,9 @@ export class DeviceRegistry {
     this.#clock = clock;
     this.#logger = logger;
     for (const { name, source, target } of this.#devices.values()) {
-      if (source) this.#sources.set(name, UNKNOWN);
-      if (target) this.#targets.set(name, UNKNOWN);
+      const unknown = { ...UNKNOWN, since: clock.monotonic() };
+      if (source) this.#sources.set(name, unknown);
+      if (target) this.#targets.set(name, unknown);
     }
     this.#status = new BehaviorSubject(this.#statusNow());
   }
@@ -105,13 +106,13 @@ export class DeviceRegistry {
 
   /** Only an available vehicle counts as armed: one that was switched off while armed does not stay armed for ever. */
   #updateSource(name: string, now: Availability): void {
-    const before: End = this.#sources.get(name) ?? UNKNOWN;
-    const armed = now.armed && now.available;
-    const isDisarmed = before.armed && !armed;
-    const quietUntil = isDisarmed ? this.#clock.monotonic() + QUIET_AFTER_DISARMING_MS : before.quietUntil;
-    this.#sources.set(name, { ...now, armed, ...(quietUntil !== undefined && { quietUntil }) });
+    const before = this.#sources.get(name);
+    const end = this.#endAfter(before, { ...now, armed: now.armed && now.available });
+    const isDisarmed = before?.armed && !end.armed;
+    const quiet = isDisarmed && { quietUntil: this.#clock.monotonic() + QUIET_AFTER_DISARMING_MS };
+    this.#sources.set(name, { ...end, ...quiet });
     if (isDisarmed) this.#waitQuiet(name);
-    if (before.available && !now.available) this.wentOffline.next(name);
+    if (before?.available && !now.available) this.wentOffline.next(name);
     this.#changed(name, before, now);
   }
 
@@ -130,13 +131,19 @@ export class DeviceRegistry {
   }
 
   #updateTarget(name: string, now: Availability): void {
-    const before = this.#targets.get(name) ?? UNKNOWN;
-    this.#targets.set(name, now);
+    const before = this.#targets.get(name);
+    this.#targets.set(name, this.#endAfter(before, now));
     this.#changed(name, before, now);
   }
 
-  #changed(name: string, before: Availability, now: Availability): void {
-    const isNew = before === UNKNOWN || before.available !== now.available;
+  #endAfter({ quietUntil, ...before }: Partial<End> = {}, now: Availability): End {
+    const isSame = before.available === now.available && before.armed === now.armed;
+    const since = (isSame ? before.since : undefined) ?? this.#clock.monotonic();
+    return { ...now, since, ...(quietUntil !== undefined && { quietUntil }) };
+  }
+
+  #changed(name: string, before: Availability = UNKNOWN, now: Availability): void {
+    const isNew = before.reason === UNKNOWN.reason || before.available !== now.available;
     const message = () => `${name}: ${now.available ? 'available' : 'offline'}: ${now.reason}`;
     if (!before.armed && now.armed && now.available) this.#logger.log('debug', `${name}: armed`);
     if (isNew) this.#logger.log('info', message());
@@ -148,16 +155,10 @@ export class DeviceRegistry {
   #statusNow(): DeviceStatus[] {
     return [...this.#devices.values()].flatMap(({ name, type }) => {
       const ends = [this.#sources.get(name), this.#targets.get(name)].filter(end => end !== undefined);
-      return ends.length > 0 ? [{ name, type, ...worst(ends) }] : [];
+      const since = (ends.find(end => !end.available) ?? ends[0])?.since ?? 0;
+      return ends.length > 0 ? [{ name, type, since, ...worstOf(ends) }] : [];
     });
   }
-}
-
-/** A device with two ends is available if both are. */
-function worst(ends: readonly End[]): Availability {
-  const { available, reason, misconfigured } = ends.find(end => !end.available) ?? ends[0] ?? UNKNOWN;
-  const armed = ends.some(end => end.armed);
-  return { available, reason, armed, ...(misconfigured && { misconfigured }) };
 }
 
 /** Closes both ends of each device; errors are ignored. */

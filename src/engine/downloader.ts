@@ -75,8 +75,8 @@ export class Downloader implements StepWorker {
   /** The finished copy exists already: after a crash between the rename and its record, or for a record that was forgotten. */
   async #adopt(record: FileRecord): Promise<boolean> {
     const { local } = this.#parts;
-    if (record.sha256 === undefined || !(await local.stat(record.local))) return false;
-    if ((await local.checksum(record.local, 'sha256')).value !== record.sha256) return false;
+    const { sha256, size } = record;
+    if (sha256 === undefined || !(await local.sameAs(record.local, size, sha256))) return false;
     this.#finish(record);
     return true;
   }

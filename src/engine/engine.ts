@@ -4,7 +4,8 @@ import { toFileSyncError } from '../errors.js';
 import { LocalCopyCheck } from '../local/local-copy-check.js';
 import type { LocalStorage } from '../local/storage.js';
 import type { Change, Clock, FileRecord, Logger, Moment, Store } from '../ports.js';
-import { removalWaitOf, settlingOf, type Progress } from '../record/progress.js';
+import { removalWaitOf, settlingOf, type Progress, type Transfer } from '../record/progress.js';
+import type { StepWait } from '../record/wait.js';
 import type { Planner } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
 import type { TemplateContext } from '../rules/template-context.js';
@@ -20,7 +21,7 @@ import { Records } from '../record/records.js';
 import { isOver, Times } from '../record/times.js';
 import type { RetryPolicy } from '../system/back-off.js';
 import { hasLocalCopy, isDelivered, isUnfinished, openTargets } from '../record/state.js';
-import { scanStep, stepsFor, waitOf, type Wait, type World } from './steps.js';
+import { scanStep, stepsFor, waitOf, type World } from './steps.js';
 import { Streamer, type UseBoth } from './streamer.js';
 import { Uploader } from './uploader.js';
 
@@ -35,8 +36,7 @@ export interface EngineParts {
   readonly local: LocalStorage;
   readonly planner: Planner;
   readonly templates: TemplateContext;
-  /** Default: streams use both ends directly. */
-  readonly useBoth?: UseBoth;
+  readonly useBoth: UseBoth;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
@@ -98,7 +98,7 @@ export class Engine {
     this.records = new Records(parts.store, clock, logger);
     this.#times = new Times(this.records, clock, logger);
     const tools = {
-      ...{ ...parts, registry: this.#registry, records: this.records, useBoth: parts.useBoth ?? useDirectly },
+      ...{ ...parts, registry: this.#registry, records: this.records },
       invalidate: (device: string) => this.#finder.invalidate(device),
     };
     this.#finder = new Finder(tools);
@@ -151,9 +151,14 @@ export class Engine {
     for (const device of this.#registry.sourceNames()) this.#scanFully(device);
   }
 
-  /** Why nothing happens to a file, and until when; undefined if something does. */
-  explain(record: FileRecord): Wait | undefined {
-    return this.#queues.explain(record);
+  /** What each step of a file waits for, and until when; steps that are under way are left out. */
+  waits(record: FileRecord): readonly StepWait[] {
+    return this.#queues.waits(record);
+  }
+
+  /** The transfers that are under way. */
+  transfers(): readonly Transfer[] {
+    return this.#queues.transfers();
   }
 
   /** Stops or resumes all work; running transfers are interrupted and resumed later. */
@@ -388,5 +393,3 @@ export class Engine {
     };
   }
 }
-
-const useDirectly: UseBoth = (source, target, _signal, work) => work(source, target);

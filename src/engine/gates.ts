@@ -1,7 +1,7 @@
 import type { Logger } from '../ports.js';
 import { logDebug } from '../system/logger.js';
 import type { Entry } from './queue.js';
-import type { Wait } from './steps.js';
+import type { Wait } from '../record/wait.js';
 
 /** The gates that hold steps back, since when and why. Each change is logged at level debug. */
 export class ClosedGates {

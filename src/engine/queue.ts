@@ -55,6 +55,14 @@ export function newEntry(
   return { step, queue, owner, size, group, rank, mode: armed, waitingSince: now, requests: 0 };
 }
 
+/** A file up to this size takes only a part of a slot. */
+const SMALL_BYTES = 64 * 1024;
+export const SMALL_FILE_SLOTS = 1 / 4;
+
+/** The slots that a step takes of its queue: a small file occupies its source only briefly, then waits for our own disk. */
+export const slotsFor = ({ step, size }: Entry, { slots }: Queue): number =>
+  step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_FILE_SLOTS : 1;
+
 const KINDS: Readonly<Partial<Record<Step['kind'], number>>> = { scan: 0, remove: 2 };
 
 /** Scans before transfers, removals last; within a kind, by the rule's order. */

@@ -10,13 +10,15 @@ import { hasSameName } from '../record/identity.js';
 import { Backlog, type Pending } from './backlog.js';
 import type { DeviceRegistry } from './devices.js';
 import { ClosedGates } from './gates.js';
-import { rankOf, type Entry, type Queue, type Running } from './queue.js';
+import { rankOf, SMALL_FILE_SLOTS, slotsFor, type Entry, type Queue, type Running } from './queue.js';
 import type { Records } from '../record/records.js';
 import { interruptionOf } from '../record/progress.js';
 import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
-import { explain, gateOf, ownWait, scanStep, stepsFor } from './steps.js';
-import type { Step, StepKind, StepWorker, Wait, World } from './steps.js';
+import { progressOf, type Transfer } from '../record/progress.js';
+import type { StepKind, StepWait, Wait } from '../record/wait.js';
+import { gateOf, ownWait, scanStep, stepsFor, waitOf } from './steps.js';
+import type { Step, StepWorker, World } from './steps.js';
 
 export interface QueueParts {
   readonly records: Records;
@@ -36,9 +38,8 @@ export interface QueueParts {
 const PREEMPT_MIN_LEFT_MS = 30_000;
 /** A scan that waits longer for a transfer on its source interrupts that transfer. */
 const MAX_SCAN_WAIT_MS = 60_000;
-/** A file up to this size takes only a part of a slot. */
-const SMALL_BYTES = 64 * 1024;
-const SMALL_FILE_SLOTS = 1 / 4;
+const TRANSFERS: ReadonlySet<StepKind> = new Set(['fetch', 'deliver', 'stream']);
+const QUEUED: Wait = { code: 'queued', reason: 'waits for its turn' };
 /** `stop` waits no longer for the steps that it interrupts. */
 const STOP_TIMEOUT_MS = 4_000;
 
@@ -109,12 +110,25 @@ export class Queues {
     await firstValueFrom(this.pending.pipe(filter(({ total }) => total === 0)));
   }
 
-  /** Why nothing happens to a file; undefined if something does. */
-  explain(record: FileRecord): Wait | undefined {
-    const entries = this.#backlog.of(record.id);
-    if (entries.some(({ running }) => running)) return undefined;
-    const wait = explain(record, this.#parts.planner.planFor(record), this.#world());
-    return wait ?? (entries.length > 0 ? { reason: 'waits for its turn' } : undefined);
+  /** What each step of a file waits for; steps that are under way are left out. */
+  waits(record: FileRecord): StepWait[] {
+    const [plan, world] = [this.#parts.planner.planFor(record), this.#world()];
+    return stepsFor(record, plan).flatMap(step => {
+      if (this.#backlog.get(step.key)?.running) return [];
+      const wait = waitOf(step, record, plan, world) ?? QUEUED;
+      return [{ ...wait, stage: step.kind, ...(step.target !== undefined && { target: step.target }) }];
+    });
+  }
+
+  /** The transfers that are under way. */
+  transfers(): Transfer[] {
+    const now = this.#parts.clock.monotonic();
+    return [...this.#running.keys()].flatMap(({ step: { kind, id, target }, running }) => {
+      const record = this.#parts.records.get(id);
+      if (!record || !running || !TRANSFERS.has(kind)) return [];
+      const { position } = running.rate;
+      return [{ ...progressOf(record, position, target), bytesPerSecond: running.rate.bytesPerSecond(now) }];
+    });
   }
 
   /** Interrupts the running steps; resolves when they have ended, or after STOP_TIMEOUT_MS. */
@@ -316,20 +330,20 @@ export class Queues {
   }
 
   #progressed(entry: Entry, running: Running, position: number): void {
-    running.rate.progressed(position);
+    const now = this.#parts.clock.monotonic();
+    running.rate.progressed(position, now);
     entry.failures?.progressed(position);
-    if (entry.queue.contended && running.rate.isKnown(this.#parts.clock.monotonic()))
-      this.#backlog.touch(entry.queue);
+    if (entry.queue.contended && running.rate.isKnown(now)) this.#backlog.touch(entry.queue);
   }
 
   // ---- failures and preemption --------------------------------------------------------------------------
 
   #failed(entry: Entry, error: FileSyncError, interrupted: boolean): void {
-    const { policy, random, clock, workers } = this.#parts;
-    const { step } = entry;
+    const { policy, random, clock, workers, records, registry, logger } = this.#parts;
+    const { step, running } = entry;
     // A scan that failed, or was interrupted, is still asked for.
     entry.requests += 1;
-    if (interrupted) this.#reportInterruption(entry);
+    if (interrupted) logger.log(...interruptionOf(step, running, records.get(step.id), registry));
     if (interrupted) return workers[step.kind].failed(step, error, 'retry', false);
     const failures = (entry.failures ??= new Failures(policy, random, entry.running?.rate.position ?? 0));
     const now = clock.monotonic();
@@ -367,15 +381,6 @@ export class Queues {
     return entry.rank.descending && waits !== undefined && runs !== undefined && timeOf(waits) > timeOf(runs);
   }
 
-  #reportInterruption({ step, running }: Entry): void {
-    const { records, registry, logger } = this.#parts;
-    const resumes = step.target === undefined || registry.target(step.target)?.capabilities.resume === true;
-    const reason = toFileSyncError(running?.control.signal.reason).message;
-    const interrupted = { ...step, resumes, bytes: running?.rate.position, reason };
-    const message = interruptionOf(records.get(step.id), interrupted);
-    logger.log(message ? 'info' : 'debug', message ?? `${step.key}: interrupted: ${reason}`);
-  }
-
   #debug({ step, owner }: Entry, what: () => string): void {
     const path = () => this.#parts.records.get(step.id)?.path ?? '';
     logDebug(this.#parts.logger, () => `${step.key} (${owner}:${path()}): ${what()}`);
@@ -384,12 +389,8 @@ export class Queues {
   #world(): World {
     const world: World = this.#parts.world(key => {
       const { until = -Infinity, reason = '' } = this.#backlog.get(key)?.failures ?? {};
-      return until > world.now.up ? { reason, until } : undefined;
+      return until > world.now.up ? { code: 'failed', reason, until } : undefined;
     });
     return world;
   }
 }
-
-/** The slots that a step takes of its queue: a small file occupies its source only briefly, then waits for our own disk. */
-const slotsFor = ({ step, size }: Entry, { slots }: Queue): number =>
-  step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_FILE_SLOTS : 1;

@@ -4,14 +4,8 @@ import type { Outcome } from '../record/events.js';
 import type { Plan } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { isHeld } from '../record/other-bytes.js';
-import { hasLocalCopy, isDelivered, openTargets, reasonOf, stateName, stateOf } from '../record/state.js';
-
-/**
- * `scan` lists a source, `fetch` copies a file to local storage, `deliver` copies it from there to a target, `stream` copies it
- * from the source to a target, `recover` looks for a finished copy that a crash has kept out of the record, `remove` deletes the
- * file from the source, `evict` deletes the local copy.
- */
-export type StepKind = 'scan' | 'recover' | 'fetch' | 'deliver' | 'stream' | 'remove' | 'evict';
+import type { StepKind, Wait } from '../record/wait.js';
+import { hasLocalCopy, isDelivered, openTargets } from '../record/state.js';
 
 /** One act on one file (or, `scan`, on one source). Steps with the same key are the same step. */
 export interface Step {
@@ -34,22 +28,14 @@ export interface StepWorker {
   failed(step: Step, error: FileSyncError, outcome: Outcome, last: boolean): void;
 }
 
-/** Why a step does not begin now. */
-export interface Wait {
-  /** A sentence for a person. */
-  readonly reason: string;
-  /** Monotonic ms at which to ask again; absent: when something changes. */
-  readonly until?: number;
-  /** Running steps are interrupted too. */
-  readonly interrupts?: true;
-}
-
 /** One end of a device, as it is now. */
 export interface EndState {
   readonly available: boolean;
   readonly reason: string;
   /** An available vehicle reports that it is armed. */
   readonly armed: boolean;
+  /** Monotonic ms since which it has been available or offline, armed or disarmed. */
+  readonly since: number;
   /** Monotonic ms until which a vehicle that has just been disarmed is not used. */
   readonly quietUntil?: number;
 }
@@ -154,30 +140,34 @@ export function ownWait(
  */
 export function gateOf(step: Step, ruled: WhileArmed, world: World, owner?: string): Wait | undefined {
   if (step.kind === 'evict' || step.kind === 'recover') return undefined;
-  if (world.paused) return { reason: 'paused', interrupts: true };
+  if (world.paused) return { code: 'paused', reason: 'paused', interrupts: true };
   const mode = world.whileArmed ?? ruled;
   const atSource = step.source === undefined ? undefined : sourceGate(step.source, mode, world);
   return atSource ?? (step.target === undefined ? undefined : targetGate(step.target, mode, world, owner));
 }
 
-const ARMED: Wait = { reason: 'the vehicle is armed', interrupts: true };
+const UNKNOWN_DEVICE = 'unknown device';
+const ARMED = { code: 'armed', reason: 'the vehicle is armed', interrupts: true } as const;
+const offlineWait = ({ reason, since }: EndState): Wait => ({ code: 'offline', reason, since });
 
 function sourceGate(device: string, mode: WhileArmed, world: World): Wait | undefined {
   const end = world.source(device);
-  if (!end) return { reason: `${device} is not in the configuration` };
-  if (mode !== 'continue' && end.armed) return ARMED;
-  if (mode !== 'continue' && end.quietUntil !== undefined && end.quietUntil > world.now.up)
-    return { reason: 'the vehicle has just been disarmed', until: end.quietUntil, interrupts: true };
-  return end.available ? undefined : { reason: end.reason };
+  if (!end) return { code: UNKNOWN_DEVICE, reason: `${device} is not in the configuration` };
+  if (mode !== 'continue' && end.armed) return { ...ARMED, since: end.since };
+  if (mode !== 'continue' && end.quietUntil !== undefined && end.quietUntil > world.now.up) {
+    const reason = 'the vehicle has just been disarmed';
+    return { code: 'armed', reason, until: end.quietUntil, interrupts: true };
+  }
+  return end.available ? undefined : offlineWait(end);
 }
 
 function targetGate(device: string, mode: WhileArmed, world: World, owner?: string): Wait | undefined {
   const end = world.target(device);
-  if (!end) return { reason: `${device} is not in the configuration` };
+  if (!end) return { code: UNKNOWN_DEVICE, reason: `${device} is not in the configuration` };
   const vehicle = owner === undefined ? undefined : world.source(owner);
   const armed = world.whileArmed === 'pause' ? world.vehicleArmed : vehicle?.armed;
-  if (mode === 'pause' && armed) return ARMED;
-  return end.available ? undefined : { reason: end.reason };
+  if (mode === 'pause' && armed) return { ...ARMED, ...(vehicle && { since: vehicle.since }) };
+  return end.available ? undefined : offlineWait(end);
 }
 
 /** The file must have been listed unchanged `settle` after its delivery, and `deleteAfter` where its writers cannot be seen. */
@@ -187,15 +177,16 @@ function removalWait(
   world: World,
 ): Wait | undefined {
   if (after.source !== 'delete' && !world.spaceNeeded(record))
-    return { reason: 'stays on the source until its space is needed (keep_free)' };
+    return { code: 'kept', reason: 'stays on the source until its space is needed (keep_free)' };
   const sighting = world.sighting(record);
   const delay = sighting.writersSeen ? settle : Math.max(settle, deleteAfter);
   const rest = delay - (record.delivered ? world.age(record.delivered) : 0);
   const reason = 'waits to be removed from the source';
-  if (rest > 0) return { reason: `${reason} (delete_after, settle)`, until: world.now.up + rest };
+  const code = 'unsettled';
+  if (rest > 0) return { code, reason: `${reason} (delete_after, settle)`, until: world.now.up + rest };
   return isConfirmed(record, settle, sighting, world.now)
     ? undefined
-    : { reason: `${reason}: it will be listed once more` };
+    : { code, reason: `${reason}: it will be listed once more` };
 }
 
 function isConfirmed({ delivered }: FileRecord, settle: number, { at }: Sighting, now: Moment): boolean {
@@ -205,24 +196,10 @@ function isConfirmed({ delivered }: FileRecord, settle: number, { at }: Sighting
 
 function evictionWait(record: FileRecord, { after: { local } }: Plan, world: World): Wait | undefined {
   if (local.kind === 'size' && !world.exceedsLimit(record.id))
-    return { reason: 'the local copy stays while the limit of `local` is kept' };
+    return { code: 'kept', reason: 'the local copy stays while the limit of `local` is kept' };
   if (local.kind !== 'age') return undefined;
   const rest = local.ms - (record.delivered ? world.age(record.delivered) : 0);
   return rest > 0
-    ? { reason: 'the local copy stays for the time of `local`', until: world.now.up + rest }
+    ? { code: 'kept', reason: 'the local copy stays for the time of `local`', until: world.now.up + rest }
     : undefined;
-}
-
-/** The steps that can begin now. */
-export function nextSteps(record: FileRecord, plan: Plan | undefined, world: World): readonly Step[] {
-  return stepsFor(record, plan).filter(step => !waitOf(step, record, plan, world));
-}
-
-/** Why a file waits, and until when; undefined if one of its steps can begin. The queues decide in the same way. */
-export function explain(record: FileRecord, plan: Plan | undefined, world: World): Wait | undefined {
-  const steps = stepsFor(record, plan);
-  const waits = steps.map(step => waitOf(step, record, plan, world));
-  if (steps.length > 0) return waits.includes(undefined) ? undefined : waits[0];
-  const reason = reasonOf(record);
-  return reason === '' ? undefined : { reason: `${stateName(stateOf(record))}: ${reason}` };
 }

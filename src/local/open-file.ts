@@ -50,8 +50,9 @@ export class OpenFile implements FileAccess {
   #dirty = false;
   #closed = false;
 
-  private constructor(number: number) {
-    this.fd = number;
+  /** Takes over the file descriptor, of a file without bytes that are not on disk. */
+  constructor(fd: number) {
+    this.fd = fd;
   }
 
   static open(path: PathLike, flags: number, mode?: number): Promise<OpenFile> {
@@ -60,9 +61,9 @@ export class OpenFile implements FileAccess {
     );
   }
 
-  /** To read from, or to sync a folder whose names have just been used. */
-  static openSync(path: PathLike): OpenFile {
-    return new OpenFile(openSync(path, 'r'));
+  /** To read from, to sync a folder whose names have just been used, or to hold a folder. */
+  static openSync(path: PathLike, flags: number | string = 'r'): OpenFile {
+    return new OpenFile(openSync(path, flags));
   }
 
   read(

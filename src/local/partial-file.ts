@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Checkpoint, ChecksumAlgorithm } from '../ports.js';
 import { newDigest, type Digest } from './digest.js';
 import { diskError, onDisk, whileWriting } from './disk-error.js';
 import { fileBytes, setModified, writeAll } from './file-bytes.js';
-import { renameIfFree, syncFolder } from './folders.js';
+import type { Folders, HeldFolder } from './folders.js';
 import { OpenFile, type FileAccess } from './open-file.js';
 
 /** Bytes that may be buffered before `append` waits for the disk. */
@@ -18,9 +18,14 @@ const WRITING = { operation: 'write', origin: 'local' } as const;
 export type Digests = Readonly<Partial<Record<ChecksumAlgorithm, string>>> & { readonly sha256: string };
 
 export interface PartialFileOptions {
-  /** Absolute, of the unfinished file; it is made if it is not there. */
+  readonly folders: Folders;
+  /** Relative to the root of `folders`; it is made if it is not there. */
+  readonly folder: string;
+  /** The folder's absolute path, for messages. */
+  readonly place: string;
+  /** The name of the unfinished file; it is made if it is not there. */
   readonly part: string;
-  /** Absolute, in the same folder. */
+  /** The name of the finished file. */
   readonly final: string;
   /** The kernel's boot id; empty if it is unknown, and then only synced bytes are trusted. */
   readonly boot: string;
@@ -63,10 +68,11 @@ export class PartialFile {
   }
 
   static async begin(options: PartialFileOptions, signal: AbortSignal): Promise<PartialFile> {
-    return onWriting(options.part, async () => {
+    return onWriting(join(options.place, options.part), async () => {
       const { O_RDWR, O_CREAT, O_NOFOLLOW, O_TRUNC } = constants;
       const flags = O_RDWR | O_CREAT | O_NOFOLLOW | (options.checkpoint ? 0 : O_TRUNC);
-      const handle = await openPart(options, flags);
+      const opened = (at: HeldFolder) => openPart(at, options, flags);
+      const handle = await options.folders.in(options.folder, opened, { make: true });
       try {
         const trusted = options.checkpoint ? await cutToTrusted(handle, options) : 0;
         const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
@@ -77,6 +83,11 @@ export class PartialFile {
         throw error;
       }
     });
+  }
+
+  /** The absolute path of the unfinished file. */
+  get #path(): string {
+    return join(this.#options.place, this.#options.part);
   }
 
   /** Bytes of the file, buffered ones included: the offset from which the source is read. */
@@ -133,11 +144,12 @@ export class PartialFile {
    * the name is taken.
    */
   async commit(name?: string): Promise<void> {
-    const { part, local = false } = this.#options;
-    const final = name === undefined ? this.#options.final : join(dirname(this.#options.final), name);
+    const { part, final, folders, folder, place } = this.#options;
+    const path = join(place, name ?? final);
     if (!this.#isSynced) await this.fsync();
-    await onWriting(final, async () => {
-      if (!(await renameIfFree(part, final, local))) throw exists(final);
+    await onWriting(path, async () => {
+      const renamed = (at: HeldFolder) => at.renameIfFree(part, name ?? final);
+      if (!(await folders.in(folder, renamed))) throw exists(path);
     });
   }
 
@@ -186,14 +198,14 @@ export class PartialFile {
       await writing;
       this.#written += bytes.length;
     } catch (error) {
-      this.#failure = diskError(error, this.#options.part, WRITING);
+      this.#failure = diskError(error, this.#path, WRITING);
     }
   }
 
   /** An error is kept for the next call: a later sync would succeed without those bytes. */
   async #toDisk(sync: () => Promise<void>): Promise<void> {
     try {
-      await onWriting(this.#options.part, sync);
+      await onWriting(this.#path, sync);
     } catch (error) {
       this.#dropped = true;
       this.#failure = toFileSyncError(error);
@@ -204,8 +216,8 @@ export class PartialFile {
   /** The first sync includes the part's own name. */
   async #syncData(): Promise<void> {
     await this.#handle.datasync();
-    const { part, local } = this.#options;
-    if (this.#synced === 0) await syncFolder(dirname(part), local);
+    const { folders, folder } = this.#options;
+    if (this.#synced === 0) await folders.in(folder, at => at.sync());
   }
 
   #throwFailure(): void {
@@ -213,8 +225,10 @@ export class PartialFile {
   }
 }
 
-const openPart = ({ part, local }: PartialFileOptions, flags: number): Promise<FileAccess> =>
-  local ? OpenFile.open(part, flags, 0o666) : open(part, flags, 0o666);
+const openPart = (at: HeldFolder, { part, local }: PartialFileOptions, flags: number): Promise<FileAccess> =>
+  at.do<FileAccess>(entry =>
+    local ? OpenFile.open(entry(part), flags, 0o666) : open(entry(part), flags, 0o666),
+  );
 
 /** Cuts off the bytes that cannot be trusted; returns the number of the others. */
 async function cutToTrusted(handle: FileAccess, options: PartialFileOptions): Promise<number> {

@@ -1,18 +1,17 @@
 import { constants } from 'node:fs';
-import { open, rmdir, unlink } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { open, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { FileSyncError, type ErrorDetails } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
 import { bootId } from '../system/boot-id.js';
 import type { MinFree } from '../system/statfs.js';
 import type { ChunkPool } from './chunk-pool.js';
 import { checksumOf } from './digest.js';
-import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
+import { diskError, onDisk, unless } from './disk-error.js';
 import { fileBytes } from './file-bytes.js';
 import { filesBelow, type LocalFile } from './files-below.js';
-import { Folders, renameIfFree, syncFolder } from './folders.js';
+import { Folders, type HeldFolder } from './folders.js';
 import { corruptName, PART_SUFFIX } from './names.js';
-import { statIfThere } from './name-lookup.js';
 import { OpenFile, type FileAccess } from './open-file.js';
 import { PartialFile } from './partial-file.js';
 import { FreeSpace } from './free-space.js';
@@ -40,7 +39,14 @@ export class LocalStorage {
   constructor(root: string, { boot = bootId, minFree }: LocalStorageOptions = {}) {
     this.#root = root;
     this.#freeSpace = new FreeSpace(root, minFree);
-    this.#folders = new Folders(root, () => this.#freeSpace.local);
+    const freeSpace = this.#freeSpace;
+    const calls = {
+      get local() {
+        return freeSpace.local;
+      },
+      do: <Value>(work: () => Promise<Value>) => work(),
+    };
+    this.#folders = new Folders(root, { calls, root: 'with-parents' });
     this.#boot = boot;
   }
 
@@ -51,16 +57,12 @@ export class LocalStorage {
     signal: AbortSignal,
     algorithms: readonly ChecksumAlgorithm[] = [],
   ): Promise<PartialFile> {
-    const final = this.#absolute(local);
-    await onDisk(final, ours('write'), () => this.#makeFolder(dirname(final))).catch(
-      (error: FileSyncError) => {
-        throw whileWriting(error, final);
-      },
-    );
-    const part = final + PART_SUFFIX;
+    const path = this.#absolute(local);
+    const [folder, final] = [dirname(local), basename(local)];
+    const names = { folder, final, part: final + PART_SUFFIX, place: dirname(path) };
     const { local: isLocal } = this.#freeSpace;
     return PartialFile.begin(
-      { part, final, boot: this.#boot, checkpoint, algorithms, local: isLocal },
+      { folders: this.#folders, ...names, boot: this.#boot, checkpoint, algorithms, local: isLocal },
       signal,
     );
   }
@@ -75,7 +77,7 @@ export class LocalStorage {
   ): ByteStream {
     const path = this.#absolute(local);
     try {
-      await using file = await this.#open(path);
+      await using file = await this.#in(local, at => this.#open(at, basename(local)));
       yield* fileBytes(file, offset, signal, size, pool);
     } catch (error) {
       throw diskError(error, path, ours('read'));
@@ -90,7 +92,8 @@ export class LocalStorage {
   /** The entry of that name, of any kind; undefined if the name is free. */
   async stat(local: string): Promise<{ size: number } | undefined> {
     const path = this.#absolute(local);
-    const there = await onDisk(path, ours('stat'), () => statIfThere(path, this.#freeSpace.local));
+    const find = () => this.#in(local, at => at.find(basename(local)));
+    const there = await onDisk(path, ours('stat'), () => unless(GONE, find()));
     return there && { size: there.size };
   }
 
@@ -100,16 +103,26 @@ export class LocalStorage {
    */
   async sameAs(local: string, size: number, sha256: string, signal?: AbortSignal): Promise<boolean> {
     const path = this.#absolute(local);
-    return onDisk(path, ours('read'), async () => {
-      const there = await statIfThere(path, this.#freeSpace.local);
-      if (!there?.isFile() || there.size !== size) return false;
-      await using file = await this.#open(path);
-      const { value } = await checksumOf(fileBytes(file, 0, signal, size), 'sha256');
-      if (value !== sha256) return false;
-      await file.sync();
-      await syncFolder(dirname(path));
-      return true;
-    });
+    const compared = (at: HeldFolder) => this.#holds(at, basename(local), size, sha256, signal);
+    const comparing = () => this.#folders.in(dirname(local), compared, { durable: true });
+    return onDisk(path, ours('read'), async () => (await unless(GONE, comparing())) ?? false);
+  }
+
+  async #holds(
+    at: HeldFolder,
+    name: string,
+    size: number,
+    sha256: string,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    const there = await at.find(name);
+    if (!there?.isFile() || there.size !== size) return false;
+    await using file = await this.#open(at, name);
+    const { value } = await checksumOf(fileBytes(file, 0, signal, size), 'sha256');
+    if (value !== sha256) return false;
+    await file.sync();
+    await at.sync();
+    return true;
   }
 
   /** Every regular file below the root, unfinished copies and foreign files included; see `filesBelow`. */
@@ -124,15 +137,18 @@ export class LocalStorage {
   async remove(local: string): Promise<void> {
     const path = this.#absolute(local);
     await onDisk(path, ours('remove'), async () => {
-      await this.#unlink(path);
-      await this.#syncNearest(dirname(path));
+      const left = await this.#unlink(local);
+      await unless(
+        GONE,
+        this.#folders.in(left, at => at.sync()),
+      );
     });
   }
 
   /** Removes the unfinished copy, as `remove` does, but not durably. */
   async discard(local: string): Promise<void> {
     const path = this.#absolute(local) + PART_SUFFIX;
-    await onDisk(path, ours('remove'), () => this.#unlink(path));
+    await onDisk(path, ours('remove'), () => this.#unlink(local + PART_SUFFIX));
   }
 
   /**
@@ -141,12 +157,13 @@ export class LocalStorage {
    */
   async quarantine(local: string): Promise<string> {
     const path = this.#absolute(local);
-    return onDisk(path, ours('write'), async () => {
+    const renamed = async (at: HeldFolder) => {
       for (let count = 1; ; count++) {
-        const name = join(dirname(local), corruptName(basename(local), count));
-        if (await renameIfFree(path, this.#absolute(name), this.#freeSpace.local)) return name;
+        const name = corruptName(basename(local), count);
+        if (await at.renameIfFree(basename(local), name)) return join(dirname(local), name);
       }
-    });
+    };
+    return onDisk(path, ours('write'), () => this.#in(local, renamed));
   }
 
   /** Bytes that may still be fetched. */
@@ -164,46 +181,28 @@ export class LocalStorage {
     return this.#freeSpace.ensure(size);
   }
 
+  /** With a check that the name stays below the root. */
   #absolute(local: string): string {
-    const path = resolve(this.#root, local);
-    if (path.startsWith(withSeparator(this.#root)) && !local.includes('\0')) return path;
+    const isBelow = local.split('/').every(part => part !== '' && part !== '.' && part !== '..');
+    if (isBelow && !local.includes('\0')) return join(this.#root, local);
     throw new FileSyncError('bad-name', `${JSON.stringify(local)} is not below the local folder`);
   }
 
-  #open(path: string): Promise<FileAccess> {
-    return this.#freeSpace.local ? OpenFile.open(path, READ_FLAGS) : open(path, READ_FLAGS);
+  #in<Value>(local: string, use: (at: HeldFolder) => Promise<Value>): Promise<Value> {
+    return this.#folders.in(dirname(local), use);
   }
 
-  async #makeFolder(path: string): Promise<void> {
-    const folder = relative(this.#root, path);
-    if (await this.#folders.has(folder)) return;
-    await this.#folders.makeRoot({ recursive: true });
-    await this.#folders.make(folder);
-  }
-
-  async #unlink(path: string): Promise<void> {
-    await unless(GONE, unlink(path));
-    await this.#removeEmpty(dirname(path));
-  }
-
-  /** Syncs the folder, or the nearest one above it that exists. */
-  async #syncNearest(folder: string): Promise<void> {
-    const synced = await unless(
-      GONE,
-      syncFolder(folder).then(() => true),
+  #open(at: HeldFolder, name: string): Promise<FileAccess> {
+    const isLocal = this.#freeSpace.local;
+    return at.do<FileAccess>(entry =>
+      isLocal ? OpenFile.open(entry(name), READ_FLAGS) : open(entry(name), READ_FLAGS),
     );
-    if (!synced && folder !== this.#root) await this.#syncNearest(dirname(folder));
   }
 
-  /** Errors are ignored: an empty folder is harmless. */
-  async #removeEmpty(folder: string): Promise<void> {
-    if (folder === this.#root) return;
-    const removed = await rmdir(folder).then(
-      () => true,
-      () => false,
-    );
-    if (removed) await this.#removeEmpty(dirname(folder));
+  /** Returns the folder that is left. */
+  async #unlink(local: string): Promise<string> {
+    const unlinked = (at: HeldFolder) => at.do(entry => unlink(entry(basename(local))));
+    await unless(GONE, this.#in(local, unlinked));
+    return this.#folders.removeEmpty(dirname(local));
   }
 }
-
-const withSeparator = (folder: string): string => (folder.endsWith(sep) ? folder : folder + sep);

@@ -70,12 +70,22 @@ const NOTHING = new Uint8Array(0);
 const SKIP_ONE: Step = { consumed: 1 };
 
 /**
+ * Bytes of wrong checksums that each received byte pays for. A stray start byte costs the check of up to 300 bytes, and a
+ * stream made of start bytes would cost that for each of its bytes.
+ */
+const CHECKED_PER_BYTE = 2;
+/** Bytes of wrong checksums that are always paid for, such as garbage in front of the first frame. */
+const MAX_CREDIT_BYTES = 4096;
+
+/**
  * Finds the frames of known messages in a stream of bytes, however it is cut. Garbage and frames with a wrong checksum
  * are skipped; signatures are skipped without a check.
  */
 export class FrameDecoder {
   readonly #seen: (bytes: Uint8Array) => void;
   #rest: Uint8Array = NOTHING;
+  /** Bytes that may still be checked in vain. */
+  #credit = MAX_CREDIT_BYTES;
 
   /** `seen` gets the bytes of every frame, those of unknown messages too. */
   constructor(seen: (bytes: Uint8Array) => void = () => undefined) {
@@ -85,15 +95,36 @@ export class FrameDecoder {
   push(bytes: Uint8Array): Frame[] {
     const stream = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     const frames: Frame[] = [];
-    let start = 0;
+    this.#credit = Math.min(MAX_CREDIT_BYTES, this.#credit + CHECKED_PER_BYTE * bytes.length);
+    let start = nextMagic(stream, 0);
     for (let step = next(stream, start); step; step = next(stream, start)) {
       if (step.frame) frames.push(step.frame);
       if (step !== SKIP_ONE) this.#seen(stream.subarray(start, start + step.consumed));
-      start += step.consumed;
+      start = nextMagic(stream, start + (step === SKIP_ONE ? this.#skipped(stream, start) : step.consumed));
     }
-    this.#rest = start === stream.length ? NOTHING : stream.slice(start);
+    this.#rest = start >= stream.length ? NOTHING : stream.slice(start);
     return frames;
   }
+
+  /** Bytes to skip where a wrong checksum was found: one, or without credit all that looked like a frame. */
+  #skipped(stream: Uint8Array, start: number): number {
+    const length = lengthAt(stream, start);
+    if (length > this.#credit) return length;
+    this.#credit -= length;
+    return 1;
+  }
+}
+
+/** The place of the next byte that may begin a frame, or the end. */
+function nextMagic(stream: Uint8Array, start: number): number {
+  let at = start;
+  while (at < stream.length && stream[at] !== MAGIC_V1 && stream[at] !== MAGIC_V2) at++;
+  return at;
+}
+
+/** Bytes of the frame that seems to begin there. */
+function lengthAt(stream: Uint8Array, start: number): number {
+  return (versionAt(stream, start)?.headerLength ?? 0) + at(stream, start + 1) + CRC_LENGTH;
 }
 
 /** Undefined if more bytes are needed to decide. */

@@ -35,7 +35,7 @@ export interface Posted {
 }
 
 /** What the channel needs of a vehicle. */
-export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence'>;
+export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence' | 'othersHeardAt'>;
 
 /** A request without a reply yet. */
 interface Exchange {
@@ -81,6 +81,21 @@ export class FtpChannel {
   /** Aborted when no request will be answered any more. */
   get closed(): AbortSignal {
     return this.#vehicle.closed;
+  }
+
+  /** Monotonic ms. */
+  get now(): number {
+    return this.#clock.monotonic();
+  }
+
+  /** Monotonic ms of the last file transfer message to another client that was heard; -Infinity: none. */
+  get othersHeardAt(): number {
+    return this.#vehicle.othersHeardAt;
+  }
+
+  /** Resolves after `ms`; rejects with `cancelled` promptly after the abort or the vehicle's close. */
+  rest(ms: number, signal: AbortSignal): Promise<void> {
+    return this.#clock.sleep(ms, AbortSignal.any([signal, this.#vehicle.closed]));
   }
 
   /** Sends a request once. Every reply is handed over, doubled ones too, until `forget`. */
@@ -163,10 +178,17 @@ export class FtpChannel {
     };
   }
 
-  #receive(reply: FtpPayload): void {
-    if (this.#burst && isOfBurst(reply, this.#burst.request)) return this.#burst.answer(reply);
+  /** Whether it is the answer to a request. */
+  #receive(reply: FtpPayload): boolean {
+    const exchange =
+      this.#burst && isOfBurst(reply, this.#burst.request) ? this.#burst : this.#exchangeOf(reply);
+    exchange?.answer(reply);
+    return exchange !== undefined;
+  }
+
+  #exchangeOf(reply: FtpPayload): Exchange | undefined {
     const exchange = this.#exchanges.get(reply.sequence);
-    if (exchange && answers(reply, exchange.request)) exchange.answer(reply);
+    return exchange && answers(reply, exchange.request) ? exchange : undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { toFileSyncError } from '../errors.js';
+import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Logger } from '../ports.js';
 import type { Answer, FtpChannel, FtpRequest, Posted, Waiting } from './ftp-channel.js';
 import { acknowledged, FtpNak, isNak, protocolError, toFtpError } from './ftp-errors.js';
@@ -6,8 +6,15 @@ import { contentOf, FtpErrorCode, MAX_DATA, Opcode, opcodeName, type FtpPayload 
 
 /** ms without a reply after which a request fails. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** The same for the first listing with times, which a vehicle may not know and not answer. */
+const TRIAL_TIMEOUT_MS = 3_000;
 /** The same for the end of a session: closing must be quick. */
 const TERMINATE_TIMEOUT_MS = 1_000;
+/**
+ * ms without any request of ours after which a vehicle has closed a session that nobody uses, one after the other: PX4 10 s
+ * (30 s from 1.18), ArduPilot 20 s, and a margin. Each request of any client, a refused open too, begins the time again.
+ */
+const IDLE_LIMITS_MS = [10_500, 30_500] as const;
 /** Bytes a ms that a slow SD card reads while the vehicle computes a checksum. */
 const MIN_CARD_BYTES_PER_MS = 100;
 
@@ -52,6 +59,8 @@ export class FtpClient {
   readonly #logger: Logger;
   /** A session of this program may be open: left by a failed terminate, or by a former run that was killed. */
   #leftover = true;
+  /** The vehicle lists files with their times; undefined: that is not known yet. */
+  #listsTimes: boolean | undefined;
   /** The last open was sent more than once: a late copy may open the file again after the terminate. */
   #openRepeated = false;
 
@@ -60,25 +69,51 @@ export class FtpClient {
     this.#logger = logger;
   }
 
-  /** The entries of a folder from the `offset`th on, as many as fit into a packet; undefined at the end. */
+  /**
+   * The entries of a folder from the `offset`th on, as many as fit into a packet; undefined at the end. With times where the
+   * vehicle knows that command: one that refuses it, or does not answer it, and answers the plain one is not asked again.
+   */
   async list(path: string, offset: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { LIST_DIRECTORY, LIST_DIRECTORY_WITH_TIME } = Opcode;
+    if (this.#listsTimes === false) return this.#listed(named(LIST_DIRECTORY, path, offset), path, signal);
+    const trial = this.#listsTimes === undefined;
     try {
-      return contentOf(await this.#ask(named(Opcode.LIST_DIRECTORY, path, offset), signal));
+      const limit = trial ? TRIAL_TIMEOUT_MS : REQUEST_TIMEOUT_MS;
+      const entries = await this.#listed(named(LIST_DIRECTORY_WITH_TIME, path, offset), path, signal, limit);
+      this.#listsTimes = true;
+      return entries;
+    } catch (error) {
+      if (!mayBeUnknown(error, trial)) throw error;
+    }
+    const rest = REQUEST_TIMEOUT_MS - (trial ? TRIAL_TIMEOUT_MS : 0);
+    const entries = await this.#listed(named(LIST_DIRECTORY, path, offset), path, signal, rest);
+    this.#listsTimes = false;
+    return entries;
+  }
+
+  async #listed(
+    request: FtpRequest,
+    path: string,
+    signal: AbortSignal,
+    limit = REQUEST_TIMEOUT_MS,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      return contentOf(await this.#ask(request, signal, limit));
     } catch (error) {
       if (isNak(error, FtpErrorCode.EOF)) return undefined;
       throw toFtpError(error, path);
     }
   }
 
-  /** Opens for reading. A leftover session of this program is closed first; those of other programs are not touched. */
+  /**
+   * Opens for reading. While the vehicle has no session left, one of this program may be the reason: the vehicle gets the
+   * time to close that by itself. Only then, and once, all sessions are reset: a reset ends the transfers of other programs.
+   */
   async open(path: string, signal: AbortSignal): Promise<OpenedFile> {
     try {
       return await this.#open(path, signal).catch(async (error: unknown) => {
         if (!this.#leftover || !mayBeOccupied(error)) throw error;
-        await this.#ask({ opcode: Opcode.RESET_SESSIONS }, signal);
-        this.#debug('reset all sessions: ok');
-        this.#leftover = false;
-        return this.#open(path, signal);
+        return this.#openLater(path, error, signal);
       });
     } catch (error) {
       throw toFtpError(error, path);
@@ -91,6 +126,7 @@ export class FtpClient {
       return contentOf(await this.#ask({ opcode: Opcode.READ_FILE, session, offset, size }, signal));
     } catch (error) {
       if (isNak(error, FtpErrorCode.EOF)) return new Uint8Array(0);
+      if (isNak(error, ...SESSION_LOST)) this.#leftover = false;
       throw error;
     }
   }
@@ -150,6 +186,27 @@ export class FtpClient {
     }
   }
 
+  async #openLater(path: string, refused: unknown, signal: AbortSignal): Promise<OpenedFile> {
+    const begun = this.#channel.now;
+    for (const ms of IDLE_LIMITS_MS) {
+      this.#logger.log(
+        'info',
+        `the vehicle has no file transfer session left: waiting ${ms / 1000} s for one`,
+      );
+      await this.#channel.rest(ms, signal);
+      try {
+        return await this.#open(path, signal);
+      } catch (error) {
+        if (!mayBeOccupied(error)) throw error;
+      }
+    }
+    this.#leftover = false;
+    if (this.#channel.othersHeardAt >= begun) throw refused;
+    await this.#ask({ opcode: Opcode.RESET_SESSIONS }, signal);
+    this.#debug('reset all sessions: ok');
+    return this.#open(path, signal);
+  }
+
   async #open(path: string, signal: AbortSignal): Promise<OpenedFile> {
     const before = this.#leftover;
     this.#leftover = true;
@@ -185,12 +242,11 @@ export class FtpClient {
     }
   }
 
-  /** EOF is not logged: every listing ends with it. */
   async #acknowledged(request: FtpRequest, waiting: Waiting): Promise<Answer> {
     try {
       return acknowledged(await this.#channel.request(request, waiting));
     } catch (error) {
-      if (error instanceof FtpNak && error.code !== FtpErrorCode.EOF)
+      if (error instanceof FtpNak && !isExpected(error))
         this.#debug(`NAK ${opcodeName(request.opcode)} ${subjectOf(request)}: ${error.reason}`);
       throw error;
     }
@@ -206,6 +262,20 @@ export class FtpClient {
     await this.terminate(session);
   }
 }
+
+/** Every listing ends with EOF, and most vehicles do not know the listing with times: neither is logged. */
+const isExpected = ({ opcode, code }: FtpNak): boolean =>
+  code === FtpErrorCode.EOF || opcode === Opcode.LIST_DIRECTORY_WITH_TIME;
+
+/** ArduPilot answers an unknown command with FAIL, and others may not answer it at all. */
+function mayBeUnknown(error: unknown, trial: boolean): boolean {
+  if (!(error instanceof FileSyncError)) return false;
+  const { kind, cause } = error;
+  return kind === 'unsupported' || (trial && (kind === 'timeout' || cause instanceof FtpNak));
+}
+
+/** NAKs to a read that say that the session is not open any more; the second one is ArduPilot's. */
+export const SESSION_LOST = [FtpErrorCode.INVALID_SESSION, FtpErrorCode.FILE_NOT_FOUND] as const;
 
 /** ArduPilot sends FAIL or INVALID_SESSION where PX4 sends NO_SESSIONS_AVAILABLE. */
 function mayBeOccupied(error: unknown): boolean {

@@ -1,11 +1,17 @@
 import type { Observable } from 'rxjs';
-import type { Availability } from '../ports.js';
+import { FileSyncError } from '../errors.js';
+import type { Availability, Space } from '../ports.js';
+import { StorageInformation } from './messages.js';
 import type { FtpClient } from './ftp-client.js';
-import { endsAlike, listFolder, type Listing, type ListingEnd, type Skipped } from './listing.js';
+import { endsAlike, listFolder, type Listing, type ListingEnd, type ListingScope } from './listing.js';
 import type { ReadStrategy } from './read-strategy.js';
 import { RemoteFile } from './remote-file.js';
 import type { OpenFile, RemoteFiles } from './remote-source.js';
 import type { Vehicle } from './vehicle.js';
+
+/** MAVLink's STORAGE_STATUS_READY. */
+const STORAGE_READY = 2;
+const MIB = 1024 * 1024;
 
 export interface FtpFilesOptions {
   readonly vehicle: Vehicle;
@@ -27,12 +33,16 @@ export class FtpFiles implements RemoteFiles {
     this.availability = vehicle.availability;
   }
 
+  get autopilot(): string | undefined {
+    return this.#vehicle.autopilot;
+  }
+
   ready(signal: AbortSignal): Promise<void> {
     return this.#vehicle.ready(signal);
   }
 
-  list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing> {
-    return listFolder(this.#client, folder, skipped, signal);
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
+    return listFolder(this.#client, folder, scope, signal);
   }
 
   endsAlike(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean> {
@@ -54,6 +64,17 @@ export class FtpFiles implements RemoteFiles {
 
   remove(path: string, signal: AbortSignal): Promise<void> {
     return this.#client.remove(path, signal);
+  }
+
+  async space(signal: AbortSignal): Promise<Space> {
+    const storage = await this.#vehicle.query(StorageInformation, signal);
+    if (storage?.status === STORAGE_READY && storage.totalCapacity > 0)
+      return {
+        free: Math.floor(storage.availableCapacity * MIB),
+        total: Math.floor(storage.totalCapacity * MIB),
+      };
+    const message = 'the vehicle does not report the free space of its SD card (STORAGE_INFORMATION)';
+    throw new FileSyncError('unsupported', message);
   }
 
   close(): Promise<void> {

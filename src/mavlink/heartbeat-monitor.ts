@@ -1,5 +1,6 @@
 import type { FileSyncError } from '../errors.js';
 import type { Availability, Clock } from '../ports.js';
+import { ArmedTime } from './armed-time.js';
 import type { Frame } from './frame.js';
 import { Heartbeat } from './messages.js';
 
@@ -12,6 +13,12 @@ const AUTOPILOTS: Readonly<Record<number, string>> = { 3: 'ArduPilot', 12: 'PX4'
 
 /** ms without a heartbeat after which the vehicle counts as offline. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
+
+/** Whether a heartbeat is that of an autopilot, not of a ground station, a camera or another computer. */
+export function isAutopilot({ payload }: Frame): boolean {
+  const { type, autopilot } = Heartbeat.decode(payload);
+  return autopilot !== AUTOPILOT_INVALID && type !== TYPE_GCS;
+}
 
 /** The autopilot that gets the requests. */
 export interface Target {
@@ -34,7 +41,8 @@ export class HeartbeatMonitor {
   #otherSystem: number | undefined;
   /** A heartbeat has come since the link was connected. */
   #heard = false;
-  #armed = false;
+  readonly #armed: ArmedTime;
+  #version: string | undefined;
 
   /** `wanted` is the system id of the vehicle; without it, the first autopilot that sends a heartbeat is kept. */
   constructor(linkName: string, clock: Clock, wanted: number | undefined) {
@@ -42,6 +50,21 @@ export class HeartbeatMonitor {
     this.#clock = clock;
     this.#wanted = wanted;
     this.#since = clock.monotonic();
+    this.#armed = new ArmedTime(clock);
+  }
+
+  get armed(): boolean {
+    return this.#armed.armed;
+  }
+
+  /** The firmware and the board, for people. */
+  set version(version: string | undefined) {
+    this.#version = version;
+  }
+
+  /** MAV_AUTOPILOT's name, of those whose log folders are known. */
+  get autopilot(): string | undefined {
+    return AUTOPILOTS[this.#target?.autopilot ?? -1];
   }
 
   get target(): Target | undefined {
@@ -64,19 +87,31 @@ export class HeartbeatMonitor {
     this.#trouble = trouble;
   }
 
-  heartbeat({ payload, system, component }: Frame): void {
-    const { type, autopilot, baseMode } = Heartbeat.decode(payload);
-    if (autopilot === AUTOPILOT_INVALID || type === TYPE_GCS) return;
+  /** The target does not answer, and another one may be heard on the link. */
+  release(): void {
+    this.#target = undefined;
+    this.#version = undefined;
+  }
+
+  heartbeat(frame: Frame): void {
+    const { payload, system, component } = frame;
+    const { autopilot, baseMode } = Heartbeat.decode(payload);
+    if (!isAutopilot(frame)) return;
     if (!this.#isOurs(system, component)) return;
     this.#target = { system, component, autopilot };
     this.#since = this.#clock.monotonic();
     this.#heard = true;
-    this.#armed = (baseMode & MODE_FLAG_ARMED) !== 0;
+    this.#armed.set((baseMode & MODE_FLAG_ARMED) !== 0);
   }
 
   /** Undefined until a heartbeat has come or is overdue. */
   get state(): Availability | undefined {
-    const offline = (reason: string) => ({ available: false, reason, armed: this.#armed });
+    const { armed } = this.#armed;
+    const offline = (reason: string) => ({
+      available: false,
+      reason: reason + this.#armed.whileOffline,
+      armed,
+    });
     if (this.#trouble)
       return {
         ...offline(this.#trouble.message),
@@ -85,7 +120,9 @@ export class HeartbeatMonitor {
     const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_TIMEOUT_MS;
     if (silent) return offline(this.#silence());
     if (!this.#heard) return undefined;
-    return { available: true, reason: `${this.#name()} on ${this.#linkName}`, armed: this.#armed };
+    const version = this.#version === undefined ? '' : `, ${this.#version}`;
+    const reason = `${this.#name()} on ${this.#linkName}${version}${this.#armed.whileOnline}`;
+    return { available: true, reason, armed };
   }
 
   /** Another vehicle may share the link. The autopilot is component 1, a camera or gimbal is not. */

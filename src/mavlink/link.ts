@@ -15,6 +15,10 @@ export interface Transport {
 export interface Connection {
   /** Never throws; bytes that cannot be sent are lost, as on any link. */
   send(bytes: Uint8Array): void;
+  /** The other end has answered a request: it is the vehicle. Absent where the other end is certain. */
+  confirm?(): void;
+  /** The other end does not answer. True if another one takes its place. */
+  doubt?(): boolean;
   /** Resolves with the reason when the other end or the operating system closes the connection; never rejects. */
   readonly ended: Promise<FileSyncError>;
   /** A second call does nothing. */
@@ -59,6 +63,14 @@ export class Link {
   /** Lost while there is no connection. */
   send(bytes: Uint8Array): void {
     this.#connection?.send(bytes);
+  }
+
+  confirm(): void {
+    this.#connection?.confirm?.();
+  }
+
+  doubt(): boolean {
+    return this.#connection?.doubt?.() ?? false;
   }
 
   async close(): Promise<void> {

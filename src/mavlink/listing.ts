@@ -2,16 +2,26 @@ import { posix } from 'node:path';
 import { MAX_PATH, type FtpClient } from './ftp-client.js';
 import { protocolError } from './ftp-errors.js';
 import { MAX_DATA } from './ftp-payload.js';
+import type { UnreadableEntry } from '../system/unreadable-entries.js';
 
 export interface RemoteEntry {
   readonly kind: 'file' | 'folder';
   readonly name: string;
   /** Bytes; 0 for a folder. */
   readonly size: number;
+  /** Last change of a file, ms since the Unix epoch, if the vehicle knew the time. */
+  readonly modified?: number;
 }
 
-/** Called with a message for each entry that was left out of a listing. */
-export type Skipped = (why: string) => void;
+/** What the listing of a source has to report, and its limit. */
+export interface ListingScope {
+  /** Called with a message for each entry whose name cannot be requested: no listing can show that file. */
+  readonly skipped: (why: string) => void;
+  /** Called for each entry that cannot be understood: the listing is incomplete. */
+  unreadable(entry: UnreadableEntry): void;
+  /** Entries that may still be listed. A folder with more is returned with one more, and not read to its end. */
+  readonly entriesLeft: number;
+}
 
 /** How a listing ended: one request can compare the end of the folder with this. */
 export interface ListingEnd {
@@ -27,30 +37,41 @@ export interface Listing {
   readonly end?: ListingEnd;
 }
 
-/** Packets without an entry in a row after which a listing fails. */
-const MAX_EMPTY_PACKETS = 16;
+/** Packets without an entry, or without an entry that is new, in a row after which a listing fails. */
+const MAX_USELESS_PACKETS = 16;
+/** Seconds since the Unix epoch: 2010, before which there were no such vehicles, and the end of 32 bits. */
+const MIN_TIME_S = 1_262_304_000;
+const MAX_TIME_S = 2 ** 32 - 1;
 /** Bytes of free space in the last packet of a listing; with less, an entry that did not fit may follow. */
 const MIN_SPACE_BYTES = 128;
 
 /**
- * The files and folders directly in a folder. Names that cannot be requested are left out. Throws `protocol` if the
- * listing is invalid or has no end.
+ * The files and folders directly in a folder, without those that the scope is told of. Throws `protocol` if the listing has
+ * no end.
  */
 export async function listFolder(
   client: FtpClient,
   folder: string,
-  skipped: Skipped,
+  scope: ListingScope,
   signal: AbortSignal,
 ): Promise<Listing> {
   const entries = new Map<string, RemoteEntry>();
+  /** Every entry as it was sent, since a vehicle may repeat itself without end. */
+  const seen = new Set<string>();
   let count = 0;
   let last: Uint8Array | undefined;
-  for await (const packet of entryPackets(client, folder, skipped, signal)) {
+  let repeated = 0;
+  for await (const packet of entryPackets(client, folder, scope, signal)) {
+    const before = seen.size;
     for (const text of packet) {
-      const entry = parseEntry(text, folder, skipped);
+      seen.add(Buffer.from(text).toString('latin1'));
+      const entry = parseEntry(text, folder, scope);
       // An entry that is made or removed between two packets moves the others.
       if (entry && !entries.has(entry.name)) entries.set(entry.name, entry);
     }
+    repeated = packet.length > 0 && seen.size === before ? repeated + 1 : 0;
+    if (repeated === MAX_USELESS_PACKETS) throw protocolError(NO_END, folder);
+    if (seen.size > scope.entriesLeft) break;
     last = packet.at(-1);
     count += placesIn(packet);
   }
@@ -94,10 +115,10 @@ export const unfetchable = (folder: string, name: string, problem: string): stri
 async function* entryPackets(
   client: FtpClient,
   folder: string,
-  skipped: Skipped,
+  { skipped }: Pick<ListingScope, 'skipped'>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array[]> {
-  for (let offset = 0, empty = 0; empty < MAX_EMPTY_PACKETS;) {
+  for (let offset = 0, empty = 0; empty < MAX_USELESS_PACKETS;) {
     const packet = await client.list(folder, offset, signal);
     const texts = packet ? split(packet) : [];
     const isEmptyFolder = !packet && offset === 1;
@@ -107,8 +128,10 @@ async function* entryPackets(
     empty = texts.length > 0 ? 0 : empty + 1;
     offset += placesIn(texts);
   }
-  throw protocolError(`${MAX_EMPTY_PACKETS} packets of a listing without an entry`, folder);
+  throw protocolError(`${MAX_USELESS_PACKETS} packets of a listing without an entry`, folder);
 }
+
+const NO_END = `${MAX_USELESS_PACKETS} packets of a listing that repeat earlier entries`;
 
 /** An empty packet takes the place of one entry that did not fit. */
 const placesIn = (packet: readonly Uint8Array[]): number => Math.max(1, packet.length);
@@ -125,26 +148,42 @@ function split(packet: Uint8Array): Uint8Array[] {
   return texts;
 }
 
-/** `F<name>\t<size>` or `D<name>`; undefined for what is left out. */
-function parseEntry(bytes: Uint8Array, folder: string, skipped: Skipped): RemoteEntry | undefined {
+/** `F<name>\t<size>`, maybe with a time after that, or `D<name>`; undefined for what is left out. */
+function parseEntry(bytes: Uint8Array, folder: string, scope: ListingScope): RemoteEntry | undefined {
   const text = Buffer.from(bytes).toString();
   const entry = text.startsWith('F')
-    ? fileEntry(text, folder)
+    ? fileEntry(text, folder, scope)
     : text.startsWith('D')
       ? folderEntry(text)
       : undefined;
   if (!entry || entry.name === '.' || entry.name === '..') return undefined;
   const problem = Buffer.from(text).equals(bytes) ? pathProblem(folder, entry.name) : 'is not UTF-8';
   if (problem === undefined) return entry;
-  skipped(unfetchable(folder, entry.name, problem));
+  scope.skipped(unfetchable(folder, entry.name, problem));
   return undefined;
 }
 
-function fileEntry(text: string, folder: string): RemoteEntry {
-  const [, name, size] = /^F(.*)\t(\d{1,15})$/s.exec(text) ?? [];
-  if (name === undefined) throw protocolError(`a listed file without a size`, folder);
-  return { kind: 'file', name, size: Number(size) };
+/** A name may hold tabs: the fields are read from the end. */
+function fileEntry(text: string, folder: string, scope: ListingScope): RemoteEntry | undefined {
+  const [, name, size, seconds] = /^F([^]*?)\t(\d+)(?:\t(\d+))?$/.exec(text) ?? [];
+  if (name !== undefined && Number(size) <= Number.MAX_SAFE_INTEGER)
+    return { kind: 'file', name, size: Number(size), ...timeOf(Number(seconds)) };
+  const [plain = '', ...fields] = text.slice(1).split('\t');
+  scope.unreadable(withoutSize(folder, plain, fields.join(' ')));
+  return undefined;
 }
+
+/** A clock without a battery begins in 1970 or 1980 at each boot: such a time is none. */
+function timeOf(seconds: number): Pick<RemoteEntry, 'modified'> {
+  return seconds >= MIN_TIME_S && seconds <= MAX_TIME_S ? { modified: seconds * 1000 } : {};
+}
+
+/** A listed file whose size is no number of bytes. */
+export const withoutSize = (folder: string, name: string, size: string): UnreadableEntry => ({
+  path: posix.join(folder, name),
+  problem: `is listed without a valid size (${size === '' ? 'none' : size.slice(0, 40)})`,
+  remedy: 'check the SD card, and update the firmware if that stays so; the other files are fetched',
+});
 
 const folderEntry = (text: string): RemoteEntry => ({ kind: 'folder', name: text.slice(1), size: 0 });
 

@@ -35,7 +35,7 @@ interface Scalar {
 
 /** A number of one of the scalar types, or an array of that many bytes. */
 type FieldType = keyof typeof SCALARS | { readonly bytes: number };
-type Fields = Readonly<Record<string, FieldType>>;
+export type Fields = Readonly<Record<string, FieldType>>;
 
 /** The values of a message's fields. */
 export type Values<F extends Fields> = {
@@ -93,11 +93,44 @@ export const FileTransferProtocol = defineMessage('FILE_TRANSFER_PROTOCOL', 110,
   payload: { bytes: 251 },
 });
 
+export const AutopilotVersion = defineMessage('AUTOPILOT_VERSION', 148, 178, {
+  capabilities: { bytes: 8 },
+  uid: { bytes: 8 },
+  flightSwVersion: 'uint32',
+  middlewareSwVersion: 'uint32',
+  osSwVersion: 'uint32',
+  boardVersion: 'uint32',
+  vendorId: 'uint16',
+  productId: 'uint16',
+  flightCustomVersion: { bytes: 8 },
+  middlewareCustomVersion: { bytes: 8 },
+  osCustomVersion: { bytes: 8 },
+  uid2: { bytes: 18 },
+});
+
+/** Capacities in MiB. */
+export const StorageInformation = defineMessage('STORAGE_INFORMATION', 261, 179, {
+  timeBootMs: 'uint32',
+  totalCapacity: 'float',
+  usedCapacity: 'float',
+  availableCapacity: 'float',
+  readSpeed: 'float',
+  writeSpeed: 'float',
+  storageId: 'uint8',
+  storageCount: 'uint8',
+  status: 'uint8',
+  type: 'uint8',
+  name: { bytes: 32 },
+  storageUsage: 'uint8',
+});
+
 /** The properties of a message that the frame codec needs. */
 export type MessageLayout = Pick<MessageType, 'id' | 'crcExtra' | 'length'>;
 
 const LAYOUTS: ReadonlyMap<number, MessageLayout> = new Map(
-  [Heartbeat, CommandLong, CommandAck, FileTransferProtocol].map(type => [type.id, type]),
+  [Heartbeat, CommandLong, CommandAck, FileTransferProtocol, AutopilotVersion, StorageInformation].map(
+    type => [type.id, type],
+  ),
 );
 
 /** The layout of a known message; a frame of any other cannot be checked. */

@@ -1,7 +1,13 @@
 import { FileSyncError } from '../errors.js';
 import type { Posted } from './ftp-channel.js';
-import type { BurstPacket, FtpClient, OpenedFile, Receive } from './ftp-client.js';
-import { FtpNak, toFtpError } from './ftp-errors.js';
+import {
+  SESSION_LOST,
+  type BurstPacket,
+  type FtpClient,
+  type OpenedFile,
+  type Receive,
+} from './ftp-client.js';
+import { FtpNak, isNak, toFtpError } from './ftp-errors.js';
 
 /** Times that one read may lose its session: a late copy of an old request can close the first new one. */
 const MAX_RENEWALS = 2;
@@ -15,6 +21,8 @@ export class RemoteFile {
   readonly #path: string;
   readonly #size: number;
   #opened: OpenedFile;
+  /** The session may be open: on PX4, its number may be that of another client's session otherwise. */
+  #isOpen = true;
   #reopening: Promise<OpenedFile> | undefined;
 
   private constructor(client: FtpClient, path: string, opened: OpenedFile) {
@@ -43,7 +51,7 @@ export class RemoteFile {
       } catch (error) {
         if (!(error instanceof FtpNak)) throw error;
         if (renewals === MAX_RENEWALS) throw toFtpError(error, this.#path);
-        await this.#renewed(opened, signal);
+        await this.#renewed(opened, isNak(error, ...SESSION_LOST), signal);
       }
     }
   }
@@ -65,22 +73,31 @@ export class RemoteFile {
 
   /** Never rejects. */
   async close(): Promise<void> {
-    await this.#client.terminate(this.#opened.session);
+    if (this.#isOpen) await this.#client.terminate(this.#opened.session);
+    this.#isOpen = false;
   }
 
   /** Opens the file again, once for all reads that lost the same session. */
-  async #renewed(lost: OpenedFile, signal: AbortSignal): Promise<void> {
-    if (this.#opened !== lost) return;
-    this.#reopening ??= this.#client.open(this.#path, signal);
+  async #renewed(before: OpenedFile, lost: boolean, signal: AbortSignal): Promise<void> {
+    if (this.#opened !== before) return;
+    this.#reopening ??= this.#reopened(lost, signal);
     try {
       this.#opened = await this.#reopening;
     } finally {
       this.#reopening = undefined;
     }
   }
+
+  async #reopened(lost: boolean, signal: AbortSignal): Promise<OpenedFile> {
+    if (!lost) await this.close();
+    this.#isOpen = false;
+    const opened = await this.#client.open(this.#path, signal);
+    this.#isOpen = true;
+    return opened;
+  }
 }
 
-export const changed = (path: string) =>
-  new FileSyncError('changed', `${path} is not the file that was listed any more: its size is another`, {
+export const changed = (path: string, what: 'size' | 'time' = 'size') =>
+  new FileSyncError('changed', `${path} is not the file that was listed any more: its ${what} is another`, {
     path,
   });

@@ -1,7 +1,8 @@
+import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError } from '../errors.js';
-import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile } from '../ports.js';
-import type { Listing, ListingEnd, Skipped } from './listing.js';
+import type { Availability, ByteStream, Checksum, Logger, Source, SourceFile, Space } from '../ports.js';
+import type { Listing, ListingEnd, ListingScope } from './listing.js';
 import { Operations } from './operations.js';
 import { changed } from './remote-file.js';
 import { RemoteRoot } from './remote-root.js';
@@ -19,24 +20,30 @@ export interface OpenFile {
 /** The files of a vehicle over one protocol. Paths are the vehicle's; a missing file or folder rejects with `not-found`. */
 export interface RemoteFiles {
   readonly availability: Observable<Availability>;
+  /** The name of the autopilot, once that is known. */
+  readonly autopilot?: string | undefined;
   /** Resolves when the vehicle is online and rejects when it is offline. */
   ready(signal: AbortSignal): Promise<void>;
-  /** The entries directly in a folder. Names that cannot be requested are left out. */
-  list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing>;
+  /** The entries directly in a folder, without those that the scope is told of. */
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing>;
   /** Whether a folder still ends as it did, by one request. */
   endsAlike?(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
   open(path: string, signal: AbortSignal): Promise<OpenFile>;
   /** CRC-32 as CalcFileCRC32 defines it, of a file of `size` bytes. */
   checksum(path: string, size: number, signal: AbortSignal): Promise<number>;
   remove(path: string, signal: AbortSignal): Promise<void>;
+  /** Of its SD card. Rejects with `unsupported` if the vehicle does not report that. */
+  space?(signal: AbortSignal): Promise<Space>;
   close(): Promise<void>;
 }
 
 export interface RemoteSourceOptions {
   /** For messages. */
   readonly device: string;
-  /** Folder on the vehicle. */
-  readonly root: string;
+  /** Folder on the vehicle; undefined: the log folder of its autopilot. */
+  readonly root: string | undefined;
+  /** Files and folders that a listing may show at most. */
+  readonly maxFiles: number;
   readonly logger: Logger;
 }
 
@@ -49,6 +56,7 @@ export class RemoteSource implements Source {
     remove: true,
   } as const;
   readonly availability: Observable<Availability>;
+  readonly space?: NonNullable<Source['space']>;
   readonly #files: RemoteFiles;
   readonly #logger: Logger;
   readonly #operations: Operations;
@@ -56,13 +64,19 @@ export class RemoteSource implements Source {
   readonly #tree: RemoteTree;
   readonly #warned = new Set<string>();
 
-  constructor({ device, root, logger }: RemoteSourceOptions, files: RemoteFiles) {
+  constructor({ device, root, maxFiles, logger }: RemoteSourceOptions, files: RemoteFiles) {
     this.#files = files;
     this.#logger = logger;
-    this.#operations = new Operations(device, signal => files.ready(signal));
+    this.#operations = new Operations(device, signal => this.#ready(signal));
     this.#root = new RemoteRoot(root);
+    const space = files.space?.bind(files);
+    const online = new Operations(device, signal => files.ready(signal));
+    if (space) this.space = signal => online.run({ operation: 'stat' }, signal, () => space(signal));
     this.#tree = new RemoteTree({
-      list: (folder, asked) => this.#listed(folder, asked),
+      maxFiles,
+      skipped: this.#skipped,
+      shown: folder => this.#root.of(folder),
+      list: (folder, scope, asked) => this.#listed(folder, scope, asked),
       endsAlike: async (folder, end, asked) => files.endsAlike?.(this.#root.of(folder), end, asked) ?? false,
     });
     this.availability = files.availability;
@@ -92,6 +106,7 @@ export class RemoteSource implements Source {
   remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     return this.#operations.run({ operation: 'remove', path: file.path }, signal, async () => {
       const path = this.#root.ofFile(file);
+      await this.#checkTime(path, file.modified, signal);
       if (await this.#isThere(path, file.size, signal)) await this.#files.remove(path, signal);
       this.#tree.removed(file.path);
     });
@@ -101,11 +116,20 @@ export class RemoteSource implements Source {
     await this.#files.close();
   }
 
-  async #listed(folder: string, signal: AbortSignal): Promise<Listing> {
+  async #ready(signal: AbortSignal): Promise<void> {
+    await this.#files.ready(signal);
+    const scope = { skipped: () => undefined, unreadable: () => undefined, entriesLeft: 0 };
+    await this.#root.locate(this.#files.autopilot, async folder => {
+      const { entries } = await this.#files.list(folder, scope, signal);
+      return entries.length > 0;
+    });
+  }
+
+  async #listed(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
     try {
-      return await this.#files.list(this.#root.of(folder), this.#skipped, signal);
+      return await this.#files.list(this.#root.of(folder), scope, signal);
     } catch (error) {
-      throw isMissing(error) ? this.#root.missing(folder, error) : error;
+      throw isMissing(error) ? this.#root.missing(folder, error, this.#files.autopilot) : error;
     }
   }
 
@@ -121,6 +145,18 @@ export class RemoteSource implements Source {
     }
     // A vehicle ends a file where it ended at the open: only another open shows whether the file has grown.
     if (offset < size && !(await this.#isThere(path, size, signal))) throw changed(path);
+  }
+
+  /** Rejects with `changed` if the file is listed with another time: only a listing shows that. */
+  async #checkTime(path: string, modified: number | undefined, signal: AbortSignal): Promise<void> {
+    if (modified === undefined) return;
+    const { dir, base } = posix.parse(path);
+    const scope = { skipped: () => undefined, unreadable: () => undefined, entriesLeft: Infinity };
+    const listing = await this.#files.list(dir, scope, signal).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+    const now = listing?.entries.find(({ name }) => name === base)?.modified;
+    if (now !== undefined && now !== modified) throw changed(path, 'time');
   }
 
   /** False if the file does not exist. Rejects with `changed` if it has another size. */

@@ -1,20 +1,27 @@
 import { FileSyncError, throwIfAborted } from '../errors.js';
 import type { SourceFile } from '../ports.js';
 import { compareNaturally } from '../system/natural-order.js';
-import type { Listing, ListingEnd, RemoteEntry } from './listing.js';
+import type { Listing, ListingEnd, ListingScope, RemoteEntry } from './listing.js';
+import { ListingLimits } from './listing-limits.js';
 
 /** How folders are listed. Paths are relative to the source's root, which is ''. */
 export interface FolderReader {
+  /** Files and folders that a listing may show at most. */
+  readonly maxFiles: number;
+  /** The folder as the vehicle names it, for messages. */
+  readonly shown: (folder: string) => string;
+  /** Reports a name that cannot be requested. */
+  readonly skipped: (why: string) => void;
   /** All entries directly in the folder. */
-  list(folder: string, signal: AbortSignal): Promise<Listing>;
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing>;
   /** Whether a folder still ends as it did, by one request; if not, it is listed again. */
   endsAlike(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
 }
 
 /** A folder at its last listing. */
 interface Known {
-  /** Files by name, with their sizes; undefined for a folder. */
-  readonly sizes: Map<string, number | undefined>;
+  /** By name. */
+  readonly entries: Map<string, RemoteEntry>;
   readonly end: ListingEnd | undefined;
 }
 
@@ -40,13 +47,15 @@ export class RemoteTree {
     this.#reader = reader;
   }
 
-  /** Everything below the root. */
+  /** Everything below the root. What cannot be read is left out, and named by the error (`denied`) at the end. */
   async *files(signal: AbortSignal): AsyncGenerator<SourceFile, void> {
     this.#known = new Map();
     const found = new Map<string, Known>();
-    yield* this.#below('', found, signal);
+    const limits = this.#limits();
+    yield* this.#below('', found, limits, signal);
     this.#known = found;
     this.#stale.clear();
+    limits.unreadable.throwIfAny();
   }
 
   /**
@@ -59,8 +68,9 @@ export class RemoteTree {
     this.#known = new Map();
     const folders = await this.#changed(known, unsettled.map(folderOf), signal);
     const files: SourceFile[] = [];
+    const limits = this.#limits();
     for (const folder of folders) {
-      const now = await this.#listAgain(folder, known, signal);
+      const now = await this.#listAgain(folder, known, limits, signal);
       if (!now) return undefined;
       files.push(...now);
     }
@@ -71,23 +81,40 @@ export class RemoteTree {
   /** This program has removed the file. */
   removed(path: string): void {
     const folder = folderOf(path);
-    this.#known.get(folder)?.sizes.delete(nameOf(path));
+    this.#known.get(folder)?.entries.delete(nameOf(path));
     this.#stale.add(folder);
   }
 
   async *#below(
     folder: string,
     found: Map<string, Known>,
+    limits: ListingLimits,
     signal: AbortSignal,
   ): AsyncGenerator<SourceFile, void> {
-    const { entries, end } = await this.#reader.list(folder, signal);
-    found.set(folder, { sizes: new Map(entries.map(sizeByName)), end });
-    for (const { kind, name, size } of entries) {
+    const { entries, end } = await this.#list(folder, limits, signal);
+    found.set(folder, { entries: byName(entries), end });
+    for (const entry of entries) {
       throwIfAborted(signal);
-      if (kind === 'file') yield { path: below(folder, name), size };
+      if (entry.kind === 'file') yield fileOf(folder, entry);
     }
     for (const { kind, name } of entries)
-      if (kind === 'folder') yield* this.#below(below(folder, name), found, signal);
+      if (kind === 'folder' && !limits.exceeded)
+        yield* this.#below(below(folder, name), found, limits, signal);
+  }
+
+  #limits(): ListingLimits {
+    const { maxFiles, shown, skipped } = this.#reader;
+    return new ListingLimits({ maxFiles, shown, skipped });
+  }
+
+  /** The listing of a folder within the limits; empty for a folder that cannot be read, which is reported. */
+  async #list(folder: string, limits: ListingLimits, signal: AbortSignal): Promise<Listing> {
+    try {
+      return limits.taken(folder, await this.#reader.list(folder, limits.scope, signal));
+    } catch (error) {
+      if (folder === '' || !limits.isUnreadable(folder, error)) throw error;
+      return { entries: [] };
+    }
   }
 
   /** The folders that must be listed again, found with one request. */
@@ -107,9 +134,11 @@ export class RemoteTree {
 
   /** The folders in which new entries are expected. */
   #candidates(known: ReadonlyMap<string, Known>): string[] {
-    const parents = [...known].filter(([, { sizes }]) => foldersIn(sizes).length > 0).slice(0, MAX_PARENTS);
-    const newest = parents.flatMap(([path, { sizes }]) =>
-      newestOf(foldersIn(sizes)).map(name => below(path, name)),
+    const parents = [...known]
+      .filter(([, { entries }]) => foldersIn(entries).length > 0)
+      .slice(0, MAX_PARENTS);
+    const newest = parents.flatMap(([path, { entries }]) =>
+      newestOf(foldersIn(entries)).map(name => below(path, name)),
     );
     const recent = this.#recent.filter(folder => known.has(folder));
     return [...new Set(['', ...parents.map(([path]) => path), ...newest, ...recent])];
@@ -119,28 +148,27 @@ export class RemoteTree {
   async #listAgain(
     folder: string,
     known: Map<string, Known>,
+    limits: ListingLimits,
     signal: AbortSignal,
   ): Promise<SourceFile[] | undefined> {
-    const before = known.get(folder)?.sizes;
-    const listing = await orMissing(this.#reader.list(folder, signal), undefined);
+    const before = known.get(folder)?.entries;
+    const listing = await orMissing(this.#list(folder, limits, signal), undefined);
     if (!before || !listing) return undefined;
-    const now = new Map(listing.entries.map(sizeByName));
+    const now = byName(listing.entries);
     if ([...before.keys()].some(name => !now.has(name))) return undefined;
-    known.set(folder, { sizes: now, end: listing.end });
+    known.set(folder, { entries: now, end: listing.end });
     this.#stale.delete(folder);
     this.#note(folder, before, now);
     const files = listing.entries.filter(({ kind }) => kind === 'file');
     const added = foldersIn(now).filter(name => !before.has(name));
-    const inside = added.map(name => this.#below(below(folder, name), known, signal));
-    return [
-      ...files.map(({ name, size }) => ({ path: below(folder, name), size })),
-      ...(await gathered(inside)),
-    ];
+    const inside = added.map(name => this.#below(below(folder, name), known, limits, signal));
+    return [...files.map(entry => fileOf(folder, entry)), ...(await gathered(inside))];
   }
 
-  #note(folder: string, before: Known['sizes'], now: Known['sizes']): void {
-    const isSame = now.size === before.size && [...now].every(([name, size]) => before.get(name) === size);
-    if (isSame) return;
+  #note(folder: string, before: Known['entries'], now: Known['entries']): void {
+    const unchanged =
+      now.size === before.size && [...now].every(([name, entry]) => isSame(before.get(name), entry));
+    if (unchanged) return;
     this.#recent = [folder, ...this.#recent.filter(other => other !== folder)].slice(0, MAX_RECENT);
   }
 }
@@ -148,10 +176,19 @@ export class RemoteTree {
 const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const below = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
-const sizeByName = ({ kind, name, size }: RemoteEntry) => [name, kind === 'file' ? size : undefined] as const;
+const byName = (entries: readonly RemoteEntry[]) => new Map(entries.map(entry => [entry.name, entry]));
 
-const foldersIn = (sizes: Known['sizes']): string[] =>
-  [...sizes].flatMap(([name, size]) => (size === undefined ? [name] : []));
+const isSame = (one: RemoteEntry | undefined, other: RemoteEntry): boolean =>
+  one?.kind === other.kind && one.size === other.size && one.modified === other.modified;
+
+const fileOf = (folder: string, { name, size, modified }: RemoteEntry): SourceFile => ({
+  path: below(folder, name),
+  size,
+  ...(modified !== undefined && { modified }),
+});
+
+const foldersIn = (entries: Known['entries']): string[] =>
+  [...entries.values()].filter(({ kind }) => kind === 'folder').map(({ name }) => name);
 
 /** The last folder of the listing and the last one by name: counters and dates go up, file systems fill gaps. */
 function newestOf(names: readonly string[]): string[] {

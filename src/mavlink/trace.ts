@@ -75,6 +75,8 @@ export function tracedTransport(transport: Transport, trace: FrameTrace): Transp
       const connection = await transport.connect(receiveTraced, signal);
       return {
         ended: connection.ended,
+        confirm: () => connection.confirm?.(),
+        doubt: () => connection.doubt?.() ?? false,
         send: frame => {
           trace.add('client', frame);
           connection.send(frame);

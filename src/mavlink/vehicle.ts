@@ -12,7 +12,16 @@ import type { Availability, Clock } from '../ports.js';
 import { encodeFrame, FrameDecoder, type Frame } from './frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-payload.js';
 import { Link, type Transport } from './link.js';
-import { FileTransferProtocol, Heartbeat } from './messages.js';
+import {
+  AutopilotVersion,
+  FileTransferProtocol,
+  Heartbeat,
+  type Fields,
+  type MessageType,
+  type Values,
+} from './messages.js';
+import { MessageRequests } from './message-requests.js';
+import { versionText } from './version-text.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
 import { isSameAvailability } from '../system/availability.js';
 
@@ -24,6 +33,8 @@ const MAVLINK_VERSION = 3;
 
 /** ms between heartbeats of this program, and between two checks of the vehicle's. */
 const HEARTBEAT_INTERVAL_MS = 1_000;
+/** Requests without an answer after which another sender of heartbeats is tried, if there is one. */
+const MAX_UNANSWERED = 3;
 /** System id of this program until the vehicle's is known. */
 const DEFAULT_SYSTEM = 1;
 
@@ -48,9 +59,15 @@ export class Vehicle {
   readonly #decoder = new FrameDecoder();
   readonly #states = new ReplaySubject<Availability>(1);
   readonly #closing = new AbortController();
-  #ftpListener: (payload: FtpPayload) => void = () => undefined;
+  #othersHeardAt = -Infinity;
+  #ftpListener: (payload: FtpPayload) => boolean = () => false;
+  /** Requests without an answer since the other end of the link was chosen. */
+  #unanswered = 0;
+  readonly #requests: MessageRequests;
   #beating: Promise<void> | undefined;
   #sequence = 0;
+  /** The version has been asked for since the vehicle came online. */
+  #versionAsked = false;
 
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
@@ -59,6 +76,13 @@ export class Vehicle {
     this.#link = new Link(transport, clock, {
       receive: bytes => this.#receive(bytes),
       changed: trouble => this.#linkChanged(trouble),
+    });
+    this.#requests = new MessageRequests({
+      clock,
+      closed: this.#closing.signal,
+      armed: () => this.#monitor.armed,
+      target: () => this.#monitor.target,
+      send: (messageId, payload) => this.#send(messageId, payload),
     });
     const changes = this.#states.pipe(distinctUntilChanged(isSameAvailability));
     this.availability = new Observable(subscriber => {
@@ -93,8 +117,19 @@ export class Vehicle {
     if (this.absence) throw this.absence;
   }
 
+  /** Which autopilot it is, where its log folder is known. */
+  get autopilot(): string | undefined {
+    return this.#monitor.autopilot;
+  }
+
+  /** A message that the vehicle sends on request; undefined while it is armed, or if it does not send it. */
+  query<F extends Fields>(type: MessageType<F>, signal: AbortSignal): Promise<Values<F> | undefined> {
+    return this.#requests.request(type, signal);
+  }
+
   /** The payload is lost while the vehicle is not known. */
   sendFtp(payload: FtpPayload): void {
+    this.#doubt();
     const { target } = this.#monitor;
     if (!target) return;
     const message = FileTransferProtocol.encode({
@@ -106,9 +141,17 @@ export class Vehicle {
     this.#send(FileTransferProtocol.id, message);
   }
 
-  /** Sets the listener for the autopilot's file transfer messages to this program. */
-  onFtp(listener: (payload: FtpPayload) => void): void {
+  /**
+   * Sets the listener for the autopilot's file transfer messages to this program. It returns whether the message is the
+   * answer to a request: whoever answers is the vehicle.
+   */
+  onFtp(listener: (payload: FtpPayload) => boolean): void {
     this.#ftpListener = listener;
+  }
+
+  /** Monotonic ms of the last file transfer message of the vehicle to another client; -Infinity: none was heard. */
+  get othersHeardAt(): number {
+    return this.#othersHeardAt;
   }
 
   /** Ends everything; a second call does nothing. */
@@ -155,25 +198,56 @@ export class Vehicle {
     for (const frame of this.#decoder.push(bytes)) {
       if (frame.messageId === Heartbeat.id) this.#heartbeat(frame);
       else if (frame.messageId === FileTransferProtocol.id) this.#ftp(frame);
+      else this.#requests.receive(frame);
     }
   }
 
   #heartbeat(frame: Frame): void {
     this.#monitor.heartbeat(frame);
     this.#publish();
+    void this.#learnVersion();
   }
 
-  /** Replies to other clients on the same link are ignored. */
+  /** Asks once each time that the vehicle has come online, and never while it is armed. */
+  async #learnVersion(): Promise<void> {
+    if (!this.#monitor.state?.available || this.#monitor.armed || this.#versionAsked) return;
+    this.#versionAsked = true;
+    const version = await this.#requests.request(AutopilotVersion, this.closed).catch(() => undefined);
+    if (!version) return;
+    this.#monitor.version = versionText(version);
+    this.#publish();
+  }
+
+  /**
+   * Replies to other clients on the same link are ignored. The id 0 addresses all: PX4 before 1.11 sends every reply to
+   * component 0, and the channel finds its own by sequence number, opcode, session and offset.
+   */
   #ftp({ system, component, payload }: Frame): void {
     const { target } = this.#monitor;
     if (system !== target?.system || component !== target.component) return;
     const { targetSystem, targetComponent, payload: content } = FileTransferProtocol.decode(payload);
-    const ours = targetSystem === this.#system && targetComponent === this.#options.componentId;
-    if (ours) this.#ftpListener(decodeFtpPayload(content));
+    const ours = [0, this.#system].includes(targetSystem);
+    if (ours && [0, this.#options.componentId].includes(targetComponent))
+      this.#answered(this.#ftpListener(decodeFtpPayload(content)));
+    else this.#othersHeardAt = this.#options.clock.monotonic();
+  }
+
+  #answered(isAnswer: boolean): void {
+    if (!isAnswer) return;
+    if (this.#unanswered > 0) this.#link.confirm();
+    this.#unanswered = 0;
+  }
+
+  /** A heartbeat is easily forged: who sends one and answers nothing gives way to another sender. */
+  #doubt(): void {
+    if (++this.#unanswered <= MAX_UNANSWERED || !this.#link.doubt()) return;
+    this.#unanswered = 0;
+    this.#monitor.release();
   }
 
   #publish(): void {
     const { state } = this.#monitor;
+    if (state?.available === false) this.#versionAsked = false;
     if (state) this.#states.next(state);
   }
 }

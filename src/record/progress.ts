@@ -1,4 +1,5 @@
-import type { FileRecord } from '../ports.js';
+import { toFileSyncError } from '../errors.js';
+import type { FileRecord, LogLevel, Target } from '../ports.js';
 import { formatSize } from '../system/size.js';
 
 /** The progress of a running transfer. */
@@ -14,45 +15,58 @@ export interface Progress {
   readonly size: number;
 }
 
+/** A transfer that is under way. */
+export interface Transfer extends Progress {
+  /** In the last seconds; 0 while that is not known. */
+  readonly bytesPerSecond: number;
+}
+
 export function progressOf(record: FileRecord, bytes: number, target?: string): Progress {
   const { id, device, path, size } = record;
   return { id, device, path, bytes, size, ...(target !== undefined && { target }) };
 }
 
-/** A transfer that was interrupted. */
-export interface Interrupted {
-  /** Of its step. */
+/** A step as far as the log of its interruption depends on it. */
+interface InterruptedStep {
   readonly kind: string;
-  readonly target?: string | undefined;
-  /** Bytes that had been transferred; undefined or 0 if none had. */
-  readonly bytes?: number | undefined;
-  /** The next attempt begins where this one ended. */
-  readonly resumes: boolean;
-  /** `cancelled`: the program ends. */
-  readonly reason: string;
+  readonly key: string;
+  readonly target?: string;
+}
+
+interface InterruptedRun {
+  readonly control: AbortController;
+  readonly rate: { readonly position: number };
 }
 
 const TRANSFERS: Readonly<Record<string, string>> = {
   ...{ fetch: 'download', deliver: 'upload', stream: 'transfer' },
 };
+/** The reason for which steps are aborted when the program ends. */
+const ENDED = 'cancelled';
 
-/**
- * For the log: which transfer was interrupted, how much of it is kept, and when it goes on. Undefined if nothing was transferred.
- */
+/** For the log: which transfer was interrupted and why, how much of it is kept, and when it goes on. */
 export function interruptionOf(
+  { kind, key, target }: InterruptedStep,
+  { control, rate }: InterruptedRun = { control: new AbortController(), rate: { position: 0 } },
   record: FileRecord | undefined,
-  { kind, target, bytes = 0, resumes, reason }: Interrupted,
-): string | undefined {
-  const name = TRANSFERS[kind];
-  if (!record || name === undefined || bytes === 0) return undefined;
-  const { device, path, size } = record;
-  const what = `${device}:${path}${target === undefined ? '' : ` -> ${target}`}: ${name}`;
-  const how = reason === 'cancelled' ? 'stopped' : `interrupted (${reason})`;
-  const [who, when] = reason === 'cancelled' ? ['the next run', ''] : ['it', ' when that is over'];
-  const amount = `${formatSize(bytes)} of ${formatSize(size)}`;
-  return resumes
-    ? `${what} ${how}: kept ${amount}; ${who} resumes there${when}`
-    : `${what} ${how} at ${amount}; ${who} begins again${when}, since ${target} cannot resume`;
+  targets: { target(name: string): Target | undefined },
+): [LogLevel, string] {
+  const reason = toFileSyncError(control.signal.reason).message;
+  const act = TRANSFERS[kind];
+  if (!record || act === undefined || rate.position === 0) return ['debug', `${key}: interrupted: ${reason}`];
+  const refuses = target !== undefined && targets.target(target)?.capabilities.resume === false;
+  const to = target === undefined ? '' : ` -> ${target}`;
+  const how = reason === ENDED ? 'stopped' : `interrupted (${reason})`;
+  const kept = keptOf(rate.position, record.size, refuses ? target : undefined, reason === ENDED);
+  return ['info', `${record.device}:${record.path}${to}: ${act} ${how}${kept}`];
+}
+
+function keptOf(position: number, size: number, refusing: string | undefined, isEnd: boolean): string {
+  const amount = `${formatSize(position)} of ${formatSize(size)}`;
+  const [who, when] = isEnd ? ['the next run', ''] : ['it', ' when that is over'];
+  return refusing === undefined
+    ? `: kept ${amount}; ${who} resumes there${when}`
+    : ` at ${amount}; ${who} begins again${when}, since ${refusing} cannot resume`;
 }
 
 /** For the log: how many delivered files are listed once more before they are removed, and in how many ms. */

@@ -80,7 +80,10 @@ const CHANGES: Changes = {
   }),
   Checkpointed: (record, { checkpoint }) => ({ ...record, copy: { state: 'fetching', checkpoint } }),
   Hashed: (record, event) => ({ ...digested(record, event), local: event.local }),
-  Fetched: record => ({ ...without(record, 'reason', 'mismatches', 'givenUp'), copy: { state: 'whole' } }),
+  Fetched: (record, _event, { at: fetchedAt }) => ({
+    ...without(record, 'reason', 'mismatches', 'givenUp'),
+    ...{ copy: { state: 'whole' }, fetchedAt },
+  }),
   NotRecovered: notRecovered,
   FetchFailed: fetchFailed,
   Mismatched: mismatched,
@@ -89,15 +92,16 @@ const CHANGES: Changes = {
   Distinguished: record => without(record, 'like'),
   DeliveryBegan: (record, event) => withBegunDelivery(record, event, 'sending'),
   Committing: (record, event) => withBegunDelivery(record, event, 'committing'),
-  Delivered: (record, event) =>
+  Delivered: (record, event, { at }) =>
     withDelivery(digested(record, event), event.target, {
-      ...{ state: 'done', path: event.path, ...event.receipt },
+      ...{ state: 'done', path: event.path, ...event.receipt, at },
+      ...failuresOf(record.targets[event.target]),
     }),
   DeliveryFailed: deliveryFailed,
   // A file that a person asked for again meanwhile gets no other bytes from there.
-  Removed: record => ({
+  Removed: (record, _event, { at: removedAt }) => ({
     ...without(record, 'reason', 'removal'),
-    source: { state: isDelivered(record) ? 'removed' : 'gone' },
+    ...{ source: { state: isDelivered(record) ? 'removed' : 'gone' }, removedAt },
   }),
   RemovalFailed: (record, { reason, outcome }) => ({
     ...record,
@@ -189,7 +193,9 @@ function fetchFailed(
   record: FileRecord,
   { reason, outcome }: Extract<FileEvent, { type: 'FetchFailed' }>,
 ): FileRecord {
-  const changed = withOptional({ ...record, copy: copyAtRest(record) }, { reason: reason || undefined });
+  const failures = reason === '' ? record.failures : (record.failures ?? 0) + 1;
+  const rested = { ...record, copy: copyAtRest(record) };
+  const changed = withOptional(rested, { reason: reason || undefined, failures });
   if (outcome === 'gone') return { ...changed, source: { state: 'gone' } };
   return outcome === 'failed' ? { ...changed, givenUp: true } : changed;
 }
@@ -211,7 +217,8 @@ function notRecovered(record: FileRecord): FileRecord {
 
 function mismatched(record: FileRecord, { reason }: { readonly reason: string }): FileRecord {
   const mismatches = (record.mismatches ?? 0) + 1;
-  const changed: FileRecord = { ...dropUnheldHash(record), copy: { state: 'none' }, mismatches };
+  const failures = (record.failures ?? 0) + 1;
+  const changed: FileRecord = { ...dropUnheldHash(record), copy: { state: 'none' }, mismatches, failures };
   if (mismatches < MAX_MISMATCHES) return { ...changed, reason };
   const remedy = 'check the link and the card, then `filesync retry` fetches it again';
   return { ...changed, givenUp: true, reason: `${reason}, ${mismatches} times: ${remedy}` };
@@ -249,7 +256,8 @@ function withBegunDelivery(
   state: Delivery['state'],
 ): FileRecord {
   if (record.targets[target]?.state === 'done') return record;
-  return withDelivery(digested(record, event), target, { state, path, tried: true });
+  const failures = failuresOf(record.targets[target]);
+  return withDelivery(digested(record, event), target, { state, path, tried: true, ...failures });
 }
 
 function withDeliveries(record: FileRecord, change: (one: Delivery) => Delivery): FileRecord {
@@ -257,21 +265,27 @@ function withDeliveries(record: FileRecord, change: (one: Delivery) => Delivery)
   return { ...record, targets: Object.fromEntries(entries) };
 }
 
-const toPending = ({ path }: Delivery): Delivery => ({
+const toPending = (delivery: Delivery): Delivery => ({
   ...{ state: 'pending', tried: true },
-  ...(path !== undefined && { path }),
+  ...(delivery.path !== undefined && { path: delivery.path }),
+  ...failuresOf(delivery),
 });
+
+const failuresOf = (delivery: Delivery | undefined): Pick<Delivery, 'failures'> =>
+  delivery?.failures === undefined ? {} : { failures: delivery.failures };
 
 /** An attempt that had begun to commit and ended without an answer stays `committing`: the target may have the file. */
 function deliveryFailed(
   record: FileRecord,
   { target, reason, outcome, unanswered }: Extract<FileEvent, { type: 'DeliveryFailed' }>,
+  { at }: Moment,
 ): FileRecord {
   const delivery = record.targets[target];
   if (!delivery) return record;
   const doubtful = unanswered && delivery.state === 'committing' && outcome === 'retry';
   const state = outcome === 'failed' ? 'failed' : doubtful ? 'committing' : 'pending';
-  return withDelivery(record, target, { ...toPending(delivery), state, ...(reason && { reason }) });
+  const failed = reason && { reason, failures: (delivery.failures ?? 0) + 1, at };
+  return withDelivery(record, target, { ...toPending(delivery), state, ...failed });
 }
 
 // ---- events of people -----------------------------------------------------------------------------------
@@ -340,7 +354,11 @@ function clockSet(
 ): FileRecord {
   const moved = (at: number): number => (at >= since && at <= now.at - delta ? at + delta : at);
   const { delivered } = record;
-  const changed = { ...record, foundAt: moved(record.foundAt), updatedAt: moved(record.updatedAt) };
+  const entries = TIMES.flatMap(key => (record[key] === undefined ? [] : [[key, moved(record[key])]]));
+  const shifted = { ...record, ...(Object.fromEntries(entries) as Partial<FileRecord>) };
+  const changed = withDeliveries(shifted, one =>
+    one.at === undefined ? one : { ...one, at: moved(one.at) },
+  );
   if (!delivered || delivered.synced || !now.synced) return changed;
   const up = delivered.boot === now.boot ? delivered.up : 0;
   return { ...changed, delivered: { ...now, up, at: now.at - (now.up - up) } };
@@ -348,7 +366,9 @@ function clockSet(
 
 // ---- helpers --------------------------------------------------------------------------------------------
 
-type Optional = 'reason' | 'via' | 'skipped' | 'proof';
+const TIMES = ['foundAt', 'fetchedAt', 'removedAt', 'updatedAt'] as const;
+
+type Optional = 'reason' | 'via' | 'skipped' | 'proof' | 'failures';
 
 /** The record with these fields, and without those that are undefined. */
 function withOptional(record: FileRecord, fields: Partial<Record<Optional, unknown>>): FileRecord {

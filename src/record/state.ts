@@ -87,20 +87,3 @@ export function nextOf(isFinal: boolean, last: boolean): string {
 /** The checkpoint of an unfinished copy; undefined: it cannot be resumed. */
 export const checkpointOf = ({ copy }: FileRecord): Checkpoint | undefined =>
   'checkpoint' in copy ? copy.checkpoint : undefined;
-
-/** A record for people and programs: the facts, and what is derived from them. */
-export interface FileView extends FileRecord {
-  readonly state: FileState;
-  /** Whether the local copy is there. */
-  readonly kept: boolean;
-}
-
-export function viewOf(record: FileRecord): FileView {
-  const reason = reasonOf(record);
-  return {
-    ...record,
-    state: stateOf(record),
-    kept: hasLocalCopy(record),
-    ...(reason !== '' && { reason }),
-  };
-}

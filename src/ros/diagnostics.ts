@@ -1,5 +1,6 @@
 import { defer, repeat, Subscription } from 'rxjs';
-import { UNKNOWN, type DeviceStatus } from '../engine/devices.js';
+import type { DeviceStatus } from '../engine/devices.js';
+import { UNKNOWN } from '../system/availability.js';
 import type { Pending } from '../engine/backlog.js';
 import { stateName } from '../record/state.js';
 import { FileState } from '../ports.js';

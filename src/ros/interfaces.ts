@@ -15,6 +15,23 @@ export interface DeliveryMessage {
   readonly location: string;
   readonly verified: string;
   readonly reason: string;
+  readonly failed_attempts: number;
+  readonly updated_at: Time;
+}
+
+export interface WaitingMessage {
+  readonly stage: string;
+  readonly target: string;
+  readonly code: string;
+  readonly text: string;
+  readonly since: Time;
+  readonly until: Time;
+}
+
+export interface WaitingGroupMessage extends Omit<WaitingMessage, 'target'> {
+  readonly device: string;
+  readonly files: number;
+  readonly bytes: bigint;
 }
 
 export interface FileStateMessage {
@@ -25,14 +42,20 @@ export interface FileStateMessage {
   readonly modified: Time;
   readonly state: number;
   readonly deleted: boolean;
+  readonly on_source: boolean;
   readonly local: string;
   readonly kept: boolean;
   readonly sha256: string;
   readonly description: string;
   readonly reason: string;
   readonly targets: readonly DeliveryMessage[];
+  readonly failed_attempts: number;
   readonly found_at: Time;
+  readonly fetched_at: Time;
+  readonly delivered_at: Time;
+  readonly removed_at: Time;
   readonly updated_at: Time;
+  readonly waiting: readonly WaitingMessage[];
 }
 
 export interface FileStateArrayMessage {
@@ -48,6 +71,7 @@ export interface DeviceStateMessage {
   readonly available: boolean;
   readonly armed: boolean;
   readonly reason: string;
+  readonly since: Time;
 }
 
 export interface DeviceStateArrayMessage {
@@ -65,6 +89,23 @@ export interface ProgressMessage {
   readonly size: bigint;
   readonly percent: number;
   readonly bytes_per_second: number;
+  readonly seconds_left: number;
+}
+
+export interface StatusMessage {
+  readonly stamp: Time;
+  readonly code: number;
+  readonly text: string;
+  readonly seconds_left: number;
+  readonly version: string;
+  readonly running_since: Time;
+  readonly paused: boolean;
+  readonly devices: readonly DeviceStateMessage[];
+  readonly counts: FileStateArrayMessage['counts'];
+  readonly transfers: readonly ProgressMessage[];
+  readonly waiting: readonly WaitingGroupMessage[];
+  readonly disk_free: bigint;
+  readonly disk_total: bigint;
 }
 
 export interface DiagnosticStatusMessage {
@@ -126,6 +167,7 @@ export const topics = {
   fileState: message<FileStateMessage>('filesync/msg/FileState'),
   files: message<FileStateArrayMessage>('filesync/msg/FileStateArray'),
   devices: message<DeviceStateArrayMessage>('filesync/msg/DeviceStateArray'),
+  status: message<StatusMessage>('filesync/msg/Status'),
   progress: message<ProgressMessage>('filesync/msg/Progress'),
   diagnostics: message<DiagnosticArrayMessage>('diagnostic_msgs/msg/DiagnosticArray'),
 } as const;

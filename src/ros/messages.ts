@@ -1,16 +1,21 @@
-import type { DeviceStatus } from '../engine/devices.js';
-import { viewOf, type FileView } from '../record/state.js';
-import type { Delivery, FileRecord } from '../ports.js';
-import type { DeliveryMessage, DeviceStateMessage, FileStateMessage, Time } from './interfaces.js';
+import type { File, Status, TransferView } from '../api/schema.js';
+import { FileState } from '../ports.js';
+import type {
+  DeliveryMessage,
+  DeviceStateMessage,
+  FileStateMessage,
+  ProgressMessage,
+  StatusMessage,
+  Time,
+  WaitingGroupMessage,
+} from './interfaces.js';
 
 /** msg/Delivery.msg. */
-const DELIVERY_STATE: Readonly<Record<Delivery['state'], number>> = {
-  pending: 0,
-  sending: 1,
-  committing: 2,
-  done: 3,
-  failed: 4,
+const DELIVERY_STATE: Readonly<Record<File['targets'][number]['state'], number>> = {
+  ...{ PENDING: 0, SENDING: 1, COMMITTING: 2, DONE: 3, FAILED: 4 },
 };
+/** msg/Status.msg. */
+const VERDICT: Readonly<Record<Status['verdict']['code'], number>> = { SAFE: 0, WAIT: 1, ATTENTION: 2 };
 
 /** Seconds that builtin_interfaces/Time can hold, from 1901 to 2038. */
 const [EARLIEST, LATEST] = [-(2 ** 31), 2 ** 31 - 1];
@@ -24,27 +29,66 @@ export function toTime(ms = 0): Time {
   };
 }
 
-export function toFileState(record: FileRecord, deleted = false): FileStateMessage {
-  return viewToFileState(viewOf(record), deleted);
-}
+/** A time of the API, RFC 3339. */
+export const timeOf = (text: string | null): Time => toTime(text === null ? undefined : Date.parse(text));
 
-export function viewToFileState(view: FileView, deleted = false): FileStateMessage {
-  const { id, device, path, size, modified, state, local, sha256 = '', kept } = view;
-  const { description, reason = '', targets, foundAt, updatedAt } = view;
+export function toFileState(file: File, deleted = false): FileStateMessage {
+  const { id, device, path, size, on_source, local, kept, sha256, description, reason } = file;
   return {
-    ...{ id, device, path, size: BigInt(size), modified: toTime(modified), state, deleted },
-    ...{ local, kept, sha256, description, reason },
-    targets: Object.entries(targets).map(([target, delivery]) => toDelivery(target, delivery)),
-    found_at: toTime(foundAt),
-    updated_at: toTime(updatedAt),
+    ...{ id, device, path, size: BigInt(size), state: FileState[file.state], deleted },
+    ...{ on_source, local, kept, sha256, description, reason },
+    failed_attempts: file.failed_attempts,
+    modified: timeOf(file.modified),
+    targets: file.targets.map(toDelivery),
+    found_at: timeOf(file.found_at),
+    fetched_at: timeOf(file.fetched_at),
+    delivered_at: timeOf(file.delivered_at),
+    removed_at: timeOf(file.removed_at),
+    updated_at: timeOf(file.updated_at),
+    waiting: file.waiting.map(wait => ({ ...wait, since: timeOf(wait.since), until: timeOf(wait.until) })),
   };
 }
 
-function toDelivery(target: string, delivery: Delivery): DeliveryMessage {
-  const { state, path = '', location = '', verified = '', reason = '' } = delivery;
-  return { target, state: DELIVERY_STATE[state], path, location, verified, reason };
+function toDelivery(delivery: File['targets'][number]): DeliveryMessage {
+  return {
+    ...delivery,
+    state: DELIVERY_STATE[delivery.state],
+    updated_at: timeOf(delivery.updated_at),
+  };
 }
 
-export function toDeviceState({ name, type, available, armed, reason }: DeviceStatus): DeviceStateMessage {
-  return { name, type, available, armed, reason };
+export function toDeviceState(device: Status['devices'][number]): DeviceStateMessage {
+  return { ...device, since: timeOf(device.since) };
+}
+
+/** `now`: ms since the Unix epoch. */
+export function toStatus(status: Status, now: number): StatusMessage {
+  const { verdict, version, paused, devices, counts, transfers, waiting, disk } = status;
+  return {
+    ...{ stamp: toTime(now), version, paused, running_since: timeOf(status.running_since) },
+    ...{ code: VERDICT[verdict.code], text: verdict.text, seconds_left: verdict.seconds_left ?? -1 },
+    devices: devices.map(toDeviceState),
+    counts: Object.entries(counts).map(([state, count]) => {
+      return { state: FileState[state as File['state']], count };
+    }),
+    transfers: transfers.map(transfer => toProgress(transfer, now)),
+    waiting: waiting.map(toWaitingGroup),
+    disk_free: BigInt(disk?.free ?? 0),
+    disk_total: BigInt(disk?.total ?? 0),
+  };
+}
+
+export function toProgress(transfer: TransferView, now: number): ProgressMessage {
+  const { bytes, size, seconds_left } = transfer;
+  return {
+    ...transfer,
+    ...{ stamp: toTime(now), bytes: BigInt(bytes), size: BigInt(size), seconds_left: seconds_left ?? -1 },
+  };
+}
+
+function toWaitingGroup(group: Status['waiting'][number]): WaitingGroupMessage {
+  return {
+    ...group,
+    ...{ since: timeOf(group.since), until: timeOf(group.until), bytes: BigInt(group.bytes) },
+  };
 }

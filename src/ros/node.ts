@@ -1,4 +1,4 @@
-import type { StoreAdmin } from '../api/store-admin.js';
+import type { DatabaseApi } from '../api/database-api.js';
 import type { Engine } from '../engine/engine.js';
 import type { Clock } from '../ports.js';
 import type { WhileArmed } from '../rules/rule.js';
@@ -14,7 +14,7 @@ const MODES: readonly string[] = ['upload-only', 'pause', 'continue'] satisfies 
 export interface NodeParts {
   readonly graph: Graph;
   readonly engine: Engine;
-  readonly admin: StoreAdmin;
+  readonly api: DatabaseApi;
   /** What the configuration says, ms. */
   readonly interval: number;
   readonly clock: Clock;
@@ -30,12 +30,12 @@ export function declareConfig(graph: Graph): string | undefined {
 
 /** Shows the engine to the graph, and lets the graph steer it, until closed. */
 export function exposeEngine(parts: NodeParts): Closable {
-  const { graph, engine, admin, interval, hostname } = parts;
+  const { graph, engine, api, interval, hostname } = parts;
   declareInterval(graph, engine, interval);
   declareWhileArmed(graph, engine);
   const published = publishTopics(parts);
   published.add(publishDiagnostics(parts, hostname));
-  const served = serveDatabase(graph, engine, admin);
+  const served = serveDatabase(graph, engine, api);
   return {
     close() {
       published.unsubscribe();

@@ -59,8 +59,9 @@ export class PacedProgress {
   #message(key: string, { id, device, path, target = '', bytes, size }: Progress): ProgressMessage {
     const percent = size === 0 ? 100 : (100 * bytes) / size;
     const stamp = toTime(this.#clock.now());
-    const speed = { bytes_per_second: this.#speed(key, bytes) };
-    return { stamp, id, device, path, target, bytes: BigInt(bytes), size: BigInt(size), percent, ...speed };
+    const speed = this.#speed(key, bytes);
+    const left = { bytes_per_second: speed, seconds_left: speed > 0 ? (size - bytes) / speed : -1 };
+    return { stamp, id, device, path, target, bytes: BigInt(bytes), size: BigInt(size), percent, ...left };
   }
 
   /** Zero in the first message, and where a transfer began again. */

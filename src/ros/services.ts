@@ -1,10 +1,11 @@
-import type { EditResult } from '../api/admin.js';
-import type { StoreAdmin } from '../api/store-admin.js';
+import type { DatabaseApi } from '../api/database-api.js';
+import { fileState, type EditResult } from '../api/schema.js';
 import type { Edit } from '../record/events.js';
+import { fileView } from '../api/views.js';
 import { newRecord } from '../record/record.js';
 import type { Engine } from '../engine/engine.js';
 import { parseState } from '../record/state.js';
-import type { FileRecord } from '../ports.js';
+import { FileState, type FileRecord } from '../ports.js';
 import type { Closable, Graph } from './graph.js';
 import {
   services,
@@ -16,47 +17,52 @@ import {
   type RetryResponse,
   type SetFileRequest,
 } from './interfaces.js';
-import { toFileState, viewToFileState } from './messages.js';
+import { toFileState } from './messages.js';
 
 const DEFAULT_PAGE_SIZE = 100;
-const MAX_PAGE_SIZE = 1000;
 
 const DONE: Answer = { success: true, message: '' };
 const refused = (message: string): Answer => ({ success: false, message });
 
 /** Serves the database and the engine to other nodes until closed. */
-export function serveDatabase(graph: Graph, engine: Engine, admin: StoreAdmin): Closable {
+export function serveDatabase(graph: Graph, engine: Engine, api: DatabaseApi): Closable {
   const served = [
-    graph.serve(services.listFiles, '~/list_files', request => listFiles(admin, request)),
-    graph.serve(services.getFile, '~/get_file', ({ id }) => fileResponse(admin.look(id))),
-    graph.serve(services.setFile, '~/set_file', request => setFile(engine, admin, request)),
-    graph.serve(services.forgetFile, '~/forget_file', async ({ id }) => answerTo(await admin.forget([id]))),
-    graph.serve(services.retry, '~/retry', ({ id }) => retry(admin, id)),
-    graph.serve(services.fetchFile, '~/fetch_file', async ({ id }) => answerTo(await admin.fetch([id]))),
-    graph.serve(services.first, '~/first', async ({ ids }) => answerTo(await admin.first(ids))),
+    graph.serve(services.listFiles, '~/list_files', request => listFiles(api, request)),
+    graph.serve(services.getFile, '~/get_file', ({ id }) => fileResponse(api, api.look(id))),
+    graph.serve(services.setFile, '~/set_file', request => setFile(engine, api, request)),
+    graph.serve(services.forgetFile, '~/forget_file', async ({ id }) =>
+      answerTo(await api.forget({ ids: [id] })),
+    ),
+    graph.serve(services.retry, '~/retry', ({ id }) => retry(api, id)),
+    graph.serve(services.fetchFile, '~/fetch_file', async ({ id }) =>
+      answerTo(await api.fetch({ ids: [id] })),
+    ),
+    graph.serve(services.first, '~/first', async ({ ids }) => answerTo(await api.first({ ids }))),
     graph.serve(services.trigger, '~/rescan', () => rescan(engine)),
     graph.serve(services.setBool, '~/pause', ({ data }) => pause(engine, data)),
   ];
   return { close: () => served.forEach(one => one.close()) };
 }
 
-async function listFiles(admin: StoreAdmin, request: ListFilesRequest): Promise<ListFilesResponse> {
+async function listFiles(api: DatabaseApi, request: ListFilesRequest): Promise<ListFilesResponse> {
   const { device, offset, limit } = request;
   const states = new Set<number>(request.states);
   const unknown = [...states].find(state => parseState(String(state)) === undefined);
   if (unknown !== undefined) return { ...refused(`there is no state ${unknown}`), files: [], total: 0 };
-  const all = await admin.files(device === '' ? {} : { device });
-  const matching = states.size === 0 ? all : all.filter(record => states.has(record.state));
-  const end = offset + Math.min(limit || DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
-  const files = matching.slice(offset, end).map(record => viewToFileState(record));
-  return { ...DONE, files, total: matching.length };
+  const names = fileState.options.filter(name => states.has(FileState[name]));
+  const page = await api.files({
+    ...{ offset, limit: limit || DEFAULT_PAGE_SIZE },
+    ...(device !== '' && { device }),
+    ...(names.length > 0 && { state: names }),
+  });
+  return { ...DONE, files: page.files.map(file => toFileState(file)), total: page.total };
 }
 
-async function setFile(engine: Engine, admin: StoreAdmin, request: SetFileRequest): Promise<FileResponse> {
+async function setFile(engine: Engine, api: DatabaseApi, request: SetFileRequest): Promise<FileResponse> {
   const edit = editOf(request);
-  if (typeof edit === 'string') return refusedEdit(admin, request.id, edit);
-  const result = await admin.edit(request.id, edit, device => engine.isTarget(device));
-  return typeof result === 'string' ? refusedEdit(admin, request.id, result) : fileResponse(result);
+  if (typeof edit === 'string') return refusedEdit(api, request.id, edit);
+  const result = await api.edit(request.id, edit, device => engine.isTarget(device));
+  return typeof result === 'string' ? refusedEdit(api, request.id, result) : fileResponse(api, result);
 }
 
 /** What is asked for, or what is wrong with it. */
@@ -73,13 +79,13 @@ function editOf(request: SetFileRequest): Edit | string {
     : 'nothing to set: set_state, set_description and set_targets are all false';
 }
 
-function refusedEdit(admin: StoreAdmin, id: string, reason: string): FileResponse {
-  return { ...fileResponse(admin.look(id)), ...refused(reason) };
+function refusedEdit(api: DatabaseApi, id: string, reason: string): FileResponse {
+  return { ...fileResponse(api, api.look(id)), ...refused(reason) };
 }
 
-function fileResponse(found: FileRecord | string): FileResponse {
+function fileResponse(api: DatabaseApi, found: FileRecord | string): FileResponse {
   if (typeof found === 'string') return { ...refused(found), file: NO_FILE };
-  return { ...DONE, file: toFileState(found) };
+  return { ...DONE, file: toFileState(api.view(found)) };
 }
 
 /** What was refused; the others are done. */
@@ -87,8 +93,8 @@ function answerTo({ refused: not }: EditResult): Answer {
   return not[0] ? refused(not.map(({ id, reason }) => `${id}: ${reason}`).join('; ')) : DONE;
 }
 
-async function retry(admin: StoreAdmin, id: string): Promise<RetryResponse> {
-  const { changed, refused: not } = await admin.retry(id === '' ? 'failed' : [id]);
+async function retry(api: DatabaseApi, id: string): Promise<RetryResponse> {
+  const { changed, refused: not } = await api.retry(id === '' ? { all: true } : { ids: [id] });
   return { ...(not[0] ? refused(not[0].reason) : DONE), ids: changed };
 }
 
@@ -102,6 +108,7 @@ function pause(engine: Engine, on: boolean): Answer {
   return { ...DONE, message: on ? 'paused' : 'resumed' };
 }
 
+const NO_RECORD = { id: '', device: '', path: '', size: 0, local: '', description: '', foundAt: 0 };
 const NO_FILE: FileStateMessage = toFileState(
-  newRecord({ id: '', device: '', path: '', size: 0, local: '', description: '', foundAt: 0 }, {}),
+  fileView(newRecord(NO_RECORD, {}), [], { now: () => 0, monotonic: () => 0 }),
 );

@@ -1,12 +1,15 @@
 import { Subscription, throttle } from 'rxjs';
 import type { Engine } from '../engine/engine.js';
+import type { DatabaseApi } from '../api/database-api.js';
+import { statusFeed } from '../api/status-feed.js';
+import { deviceView } from '../api/views.js';
 import type { Records } from '../record/records.js';
 import { isUnfinished, stateOf } from '../record/state.js';
 import type { Clock, FileState } from '../ports.js';
 import { after } from '../system/rx.js';
 import { LATCHED, RELIABLE, type Graph } from './graph.js';
 import { topics, type FileStateArrayMessage } from './interfaces.js';
-import { toDeviceState, toFileState, toTime } from './messages.js';
+import { toDeviceState, toFileState, toStatus, toTime } from './messages.js';
 import { PacedProgress } from './paced-progress.js';
 
 /** ms between two summaries of the files. */
@@ -19,6 +22,7 @@ const CHANGES_DEPTH = 100;
 export interface Publishing {
   readonly graph: Graph;
   readonly engine: Engine;
+  readonly api: DatabaseApi;
   readonly clock: Clock;
 }
 
@@ -29,20 +33,21 @@ export function publishTopics(parts: Publishing): Subscription {
   all.add(publishSummary(parts));
   all.add(publishDevices(parts));
   all.add(publishProgress(parts));
+  all.add(publishStatus(parts));
   return all;
 }
 
-function publishChanges({ graph, engine: { records } }: Publishing): Subscription {
+function publishChanges({ graph, engine: { records }, api }: Publishing): Subscription {
   const publisher = graph.advertise(topics.fileState, '~/file_state', { ...RELIABLE, depth: CHANGES_DEPTH });
   return records.changes.subscribe(({ record, previous }) => {
-    if (record) publisher.publish(toFileState(record));
-    else if (previous) publisher.publish(toFileState(previous, true));
+    if (record) publisher.publish(toFileState(api.view(record)));
+    else if (previous) publisher.publish(toFileState(api.view(previous), true));
   });
 }
 
-function publishSummary({ graph, engine: { records }, clock }: Publishing): Subscription {
+function publishSummary({ graph, engine: { records }, api, clock }: Publishing): Subscription {
   const publisher = graph.advertise(topics.files, '~/files', LATCHED);
-  const publish = () => publisher.publish(summary(records, clock));
+  const publish = () => publisher.publish(summary(records, api, clock));
   publish();
   const paced = records.changes.pipe(
     throttle(() => after(clock, SUMMARY_INTERVAL_MS), { leading: true, trailing: true }),
@@ -50,10 +55,10 @@ function publishSummary({ graph, engine: { records }, clock }: Publishing): Subs
   return paced.subscribe(publish);
 }
 
-export function summary(records: Records, clock: Clock): FileStateArrayMessage {
+export function summary(records: Records, { view }: DatabaseApi, clock: Clock): FileStateArrayMessage {
   const unfinished = [...records.all()].filter(isUnfinished);
   const counts = [...countStates(records)].map(([state, count]) => ({ state, count }));
-  const files = unfinished.slice(0, MAX_SUMMARY_FILES).map(record => toFileState(record));
+  const files = unfinished.slice(0, MAX_SUMMARY_FILES).map(record => toFileState(view(record)));
   return { stamp: toTime(clock.now()), files, unfinished: unfinished.length, counts };
 }
 
@@ -66,9 +71,15 @@ export function countStates(records: Records): ReadonlyMap<FileState, number> {
 
 function publishDevices({ graph, engine, clock }: Publishing): Subscription {
   const publisher = graph.advertise(topics.devices, '~/devices', LATCHED);
-  return engine.devices.subscribe(devices =>
-    publisher.publish({ stamp: toTime(clock.now()), devices: devices.map(toDeviceState) }),
-  );
+  return engine.devices.subscribe(devices => {
+    const views = devices.map(device => toDeviceState(deviceView(device, clock)));
+    publisher.publish({ stamp: toTime(clock.now()), devices: views });
+  });
+}
+
+function publishStatus({ graph, engine, api, clock }: Publishing): Subscription {
+  const publisher = graph.advertise(topics.status, '~/status', LATCHED);
+  return statusFeed(api, engine, clock).subscribe(status => publisher.publish(toStatus(status, clock.now())));
 }
 
 function publishProgress({ graph, engine, clock }: Publishing): Subscription {

@@ -5,7 +5,8 @@ import type { Clock, Logger } from '../ports.js';
 import type { Requester } from './exchange.js';
 import type { Folder } from './folder.js';
 import { FtpServer } from './ftp-server.js';
-import { COMPONENT, SYSTEM, type Address, type Network, type Outgoing } from './network.js';
+import { requestedMessage } from './requested-messages.js';
+import { COMPONENT, type Address, type Network, type Outgoing } from './network.js';
 import type { Personality } from './personality.js';
 import type { FileTraffic } from './traffic.js';
 
@@ -48,6 +49,8 @@ export interface Sim {
   readonly address: Address;
   readonly stats: SimStats;
   readonly armed: boolean;
+  /** The MAV_CMD numbers of the commands that arrived. */
+  readonly commands: readonly number[];
   /** Sends a heartbeat at once. */
   arm(armed: boolean): void;
   toggleArmed(): void;
@@ -75,6 +78,8 @@ export class Autopilot implements Sim {
   readonly #personality: Personality;
   readonly #clock: Clock;
   readonly #server: FtpServer;
+  readonly #folder: Folder;
+  readonly #commands: number[] = [];
   /** By host and port. */
   readonly #peers = new Map<string, Peer>();
   /** By address, system and component. */
@@ -89,6 +94,7 @@ export class Autopilot implements Sim {
     this.#network = network;
     this.#personality = personality;
     this.#clock = options.clock;
+    this.#folder = folder;
     this.#server = new FtpServer(folder, personality, options.clock, options.logger);
     if (options.to) this.#peers.set(keyOf(options.to), { address: options.to, heard: Infinity });
     network.onFrame((frame, from) => this.#receive(frame, from));
@@ -102,6 +108,10 @@ export class Autopilot implements Sim {
 
   get armed(): boolean {
     return this.#armed;
+  }
+
+  get commands(): readonly number[] {
+    return this.#commands;
   }
 
   arm(armed: boolean): void {
@@ -177,7 +187,7 @@ export class Autopilot implements Sim {
 
   #receiveFtp(frame: Frame, from: Address): void {
     const message = FileTransferProtocol.decode(frame.payload);
-    if (!isForUs(message)) return;
+    if (!this.#isForUs(message)) return;
     this.#server.receive(decodeFtpPayload(message.payload), this.#requester(frame, from));
   }
 
@@ -185,7 +195,9 @@ export class Autopilot implements Sim {
     const id = `${keyOf(from)}/${system}/${component}`;
     const known = this.#requesters.get(id);
     if (known) return known;
-    const target = { targetNetwork: 0, targetSystem: system, targetComponent: component };
+    const { toAllComponents } = this.#personality.replies;
+    const targetComponent = toAllComponents ? 0 : component;
+    const target = { targetNetwork: 0, targetSystem: system, targetComponent };
     const requester = {
       id,
       send: (reply: FtpPayload) => this.#network.send(framed(reply, target), from),
@@ -204,16 +216,25 @@ export class Autopilot implements Sim {
     if (ahead > MAX_AHEAD_MS) await this.#clock.sleep(ahead, this.#closing.signal).catch(() => undefined);
   }
 
+  /** The id 0 addresses all. */
+  #isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
+    const { targetSystem, targetComponent } = target;
+    return [0, this.#network.system].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);
+  }
+
   #receiveCommand({ payload, system, component }: Frame, from: Address): void {
     const message = CommandLong.decode(payload);
-    if (!isForUs(message)) return;
+    if (!this.#isForUs(message)) return;
     const { command, param1 } = message;
-    const known = command === CMD_COMPONENT_ARM_DISARM;
-    if (known) this.arm(param1 >= 0.5);
-    const result = known ? RESULT_ACCEPTED : RESULT_UNSUPPORTED;
+    this.#commands.push(command);
+    const isArming = command === CMD_COMPONENT_ARM_DISARM;
+    if (isArming) this.arm(param1 >= 0.5);
+    const answer = isArming ? undefined : requestedMessage(message, this.#personality.commands);
+    const result = isArming || answer ? RESULT_ACCEPTED : RESULT_UNSUPPORTED;
     const target = { targetSystem: system, targetComponent: component };
     const ack = CommandAck.encode({ command, result, progress: 0, resultParam2: 0, ...target });
     this.#network.send({ messageId: CommandAck.id, payload: ack }, from);
+    void answer?.(this.#folder).then(reply => this.#network.send(reply, from));
   }
 }
 
@@ -226,9 +247,3 @@ function framed(
 }
 
 const keyOf = ({ host, port }: Address) => `${host}:${port}`;
-
-/** The id 0 addresses all. */
-function isForUs(target: { readonly targetSystem: number; readonly targetComponent: number }): boolean {
-  const { targetSystem, targetComponent } = target;
-  return [0, SYSTEM].includes(targetSystem) && [0, COMPONENT].includes(targetComponent);
-}

@@ -41,6 +41,7 @@ export class Bursts {
     const session = this.#sessions.find(from, request.session, 'read');
     const size = this.#personality.burst.size(request);
     const { sequence, offset } = request;
+    session.position = undefined;
     const burst = { session, from, size, sequence: (sequence + 1) & 0xffff, offset, packets: 0 };
     this.#current = burst;
     const over = this.#run(burst);
@@ -70,7 +71,10 @@ export class Bursts {
 
   async #read(burst: Burst): Promise<Uint8Array | Nak> {
     try {
-      return await readData(burst.session.file, this.#personality.files, burst.offset, burst.size);
+      const { session, offset, size } = burst;
+      const data = await readData(session.file, this.#personality.files, session.position ?? offset, size);
+      if (session.position !== undefined) session.position += data.length;
+      return data;
     } catch (error) {
       return error instanceof Nak ? error : new Nak(FtpErrorCode.FAIL_ERRNO, errnoOf(error));
     }

@@ -93,6 +93,12 @@ export class Folder {
     }
   }
 
+  /** Bytes of its file system: all, and those that are free. */
+  async space(): Promise<{ readonly total: number; readonly free: number }> {
+    const { blocks, bavail, bsize } = await fs.statfs(bytes(this.#root));
+    return { total: blocks * bsize, free: bavail * bsize };
+  }
+
   async makeFolder(path: string): Promise<void> {
     await fs.mkdir(bytes(await this.#beside(path)));
   }

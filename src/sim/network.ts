@@ -18,8 +18,8 @@ export interface Outgoing {
   readonly payload: Uint8Array;
 }
 
-/** The autopilot's MAVLink ids. */
-export const SYSTEM = 1;
+/** The autopilot's MAVLink component id, and its system id unless another one is chosen. */
+export const DEFAULT_SYSTEM = 1;
 export const COMPONENT = 1;
 
 /** Bytes, for clients with many requests in flight. */
@@ -29,6 +29,8 @@ const PACKETS_PER_TURN = 8;
 
 export interface NetworkOptions {
   readonly listen: Address;
+  /** MAVLink system id. */
+  readonly system: number;
   readonly impairments: Impairments;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -39,6 +41,8 @@ export type FrameListener = (frame: Frame, from: Address) => void;
 /** MAVLink over one UDP socket, with impairments. */
 export class Network {
   readonly address: Address;
+  /** MAVLink system id. */
+  readonly system: number;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #in: Impairment;
@@ -54,6 +58,7 @@ export class Network {
     const { impairments, clock, logger } = options;
     const { address, port } = socket.address();
     this.address = { host: address, port };
+    this.system = options.system;
     this.#socket = socket;
     this.#clock = clock;
     this.#in = new Impairment(impairments, clock, 0);
@@ -121,7 +126,7 @@ export class Network {
 
   #transmit(direction: Impairment, message: Outgoing, to: Address): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
-    const ids = { sequence: this.#sequence, system: SYSTEM, component: COMPONENT };
+    const ids = { sequence: this.#sequence, system: this.system, component: COMPONENT };
     const bytes = encodeFrame({ ...message, ...ids });
     direction.send(bytes.length, () => this.#put(bytes, to));
   }

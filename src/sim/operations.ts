@@ -94,10 +94,12 @@ export class Operations {
   }
 
   async #read({ session, offset, size }: FtpPayload, from: Requester): Promise<Answer | undefined> {
-    const { file } = this.#sessions.find(from, session, 'read');
+    const open = this.#sessions.find(from, session, 'read');
+    const { file } = open;
     if (this.#traffic.isHeld(file.path, offset, size)) return undefined;
     const data = await readData(file, this.#personality.files, offset, size);
     this.#traffic.count(file.path, offset, data.length);
+    this.#sessions.moved(open, from, offset + data.length);
     return { data };
   }
 

@@ -16,8 +16,19 @@ export interface HeartbeatFields {
   readonly systemStatus: number;
 }
 
+/** The messages that it sends on request. */
+export interface CommandRules {
+  /** MAV_CMD_REQUEST_MESSAGE is known; else only MAV_CMD_REQUEST_AUTOPILOT_CAPABILITIES, as in PX4 before 1.11. */
+  readonly requestMessage: boolean;
+  /** AUTOPILOT_VERSION: major, minor and patch of the firmware, and USB ids of the board. */
+  readonly version: readonly [number, number, number];
+  readonly board: { readonly vendor: number; readonly product: number };
+  /** STORAGE_INFORMATION is sent. */
+  readonly storage: boolean;
+}
+
 export interface SessionRules {
-  /** One table for the link, and the id is always 0; else each requester chooses its own ids. */
+  /** One table and one file position for the link, and the id is always 0; else each requester chooses its own ids. */
   readonly shared: boolean;
   readonly limit: number;
   /** ms without activity after which a session is closed. */
@@ -47,6 +58,8 @@ export interface ReplyRules {
   readonly stickyErrno: boolean;
   /** Whether an ACK (else a NAK) repeats the request's offset; else it carries 0. */
   repeatsOffset(opcode: number, acknowledged: boolean): boolean;
+  /** Replies go to component 0, which is all of them, as those of PX4 before 1.11. */
+  readonly toAllComponents?: boolean;
   readonly unknownCommand: FtpErrorCode;
   readonly unknown: ReadonlySet<number>;
 }
@@ -96,6 +109,7 @@ export interface BurstRules {
 
 export interface Personality {
   readonly heartbeat: HeartbeatFields;
+  readonly commands: CommandRules;
   readonly sessions: SessionRules;
   readonly replies: ReplyRules;
   readonly listing: ListingRules;
@@ -108,6 +122,12 @@ const isParent = (entry: FolderEntry) => entry.name === '.' || entry.name === '.
 
 export const PX4: Personality = {
   heartbeat: { customMode: 0x03040000, autopilot: 12, baseMode: 0x1d, systemStatus: 0 },
+  commands: {
+    requestMessage: true,
+    version: [1, 16, 0],
+    board: { vendor: 0x26ac, product: 0x0033 },
+    storage: true,
+  },
   sessions: {
     shared: true,
     limit: 1,
@@ -164,6 +184,12 @@ async function removeEither(folder: Folder, path: string): Promise<void> {
 
 export const ARDUPILOT: Personality = {
   heartbeat: { customMode: 0, autopilot: 3, baseMode: 0x51, systemStatus: 3 },
+  commands: {
+    requestMessage: true,
+    version: [4, 6, 1],
+    board: { vendor: 0x1209, product: 0x5740 },
+    storage: false,
+  },
   sessions: {
     shared: false,
     limit: 5,

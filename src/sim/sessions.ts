@@ -11,6 +11,8 @@ export interface Session {
   /** Monotonic ms of the last activity. */
   used: number;
   closed: boolean;
+  /** Where a burst continues after a read of another client has moved the file's position; undefined: where it was. */
+  position: number | undefined;
 }
 
 /** The open files and their owners. */
@@ -32,7 +34,8 @@ export class Sessions {
 
   add(from: Requester, id: number, file: OpenFile, mode: Session['mode']): Session {
     const used = this.#clock.monotonic();
-    const session = { id: this.#idFor(id), owner: from.id, file, mode, used, closed: false };
+    const own = this.#idFor(id);
+    const session = { id: own, owner: from.id, file, mode, used, closed: false, position: undefined };
     this.#open.set(this.#key(from, session.id), session);
     return session;
   }
@@ -62,6 +65,11 @@ export class Sessions {
   touch(from: Requester, id: number): void {
     const session = this.#open.get(this.#key(from, this.#idFor(id)));
     if (session) session.used = this.#clock.monotonic();
+  }
+
+  /** A read ended at the offset: where clients share the position, a burst of another one continues there. */
+  moved(session: Session, from: Requester, offset: number): void {
+    if (this.#rules.shared && session.owner !== from.id) session.position = offset;
   }
 
   touchedByBurst(session: Session): void {

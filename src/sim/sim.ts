@@ -3,7 +3,7 @@ import type { Clock, Logger } from '../ports.js';
 import { Autopilot, type Sim } from './autopilot.js';
 import { Folder } from './folder.js';
 import { UNIMPAIRED, type Impairments } from './impairment.js';
-import { Network, type Address } from './network.js';
+import { DEFAULT_SYSTEM, Network, type Address } from './network.js';
 import { PERSONALITIES, type Personality } from './personality.js';
 
 export type { Sim, SimStats } from './autopilot.js';
@@ -15,6 +15,8 @@ export interface SimOptions extends Partial<Impairments> {
   readonly listen: Address;
   /** Gets heartbeats from the start, without having sent a frame. */
   readonly to?: Address;
+  /** MAVLink system id; default 1. */
+  readonly system?: number;
   /** The autopilot whose behaviour is simulated, or a custom behaviour. */
   readonly like: keyof typeof PERSONALITIES | Personality;
   readonly clock: Clock;
@@ -26,8 +28,8 @@ export async function startSim(options: SimOptions): Promise<Sim> {
   const impairments = { ...UNIMPAIRED, ...options };
   checkNumbers(impairments);
   const folder = await Folder.at(options.folder, options.clock);
-  const { listen, to, like, clock, logger } = options;
-  const network = await Network.open({ listen, impairments, clock, logger });
+  const { listen, to, like, clock, logger, system = DEFAULT_SYSTEM } = options;
+  const network = await Network.open({ listen, system, impairments, clock, logger });
   const personality = typeof like === 'string' ? PERSONALITIES[like] : like;
   return new Autopilot(network, folder, personality, { to, clock, logger });
 }

@@ -10,10 +10,15 @@ import { systemClock } from '../../src/system/clock.js';
 import { MemoryStore } from '../fakes/memory-store.js';
 import { MemoryTarget } from '../fakes/memory-target.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
+import { useDirectly } from '../fakes/use-directly.js';
 import { rule } from '../unit/engine/bench.js';
 
 /** An engine that looks at the source once, and then only when it has a reason to. */
-export function engineOn(source: Source, folder: string): { engine: Engine; target: MemoryTarget } {
+export function engineOn(
+  source: Source,
+  folder: string,
+  store = new MemoryStore(),
+): { engine: Engine; target: MemoryTarget } {
   const logger = new RecordingLogger();
   const target = new MemoryTarget();
   const local = new LocalStorage(folder);
@@ -24,7 +29,13 @@ export function engineOn(source: Source, folder: string): { engine: Engine; targ
     { name: 'cam', type: 'vehicle', source },
     { name: 'ftp', type: 'memory', target },
   ];
-  const tools = { clock: systemClock, logger, random: Math.random, policy: daemonPolicy };
-  const parts = { ...tools, devices, store: new MemoryStore(), local, planner, templates };
+  const tools = {
+    clock: systemClock,
+    logger,
+    random: Math.random,
+    policy: daemonPolicy,
+    useBoth: useDirectly,
+  };
+  const parts = { ...tools, devices, store, local, planner, templates };
   return { engine: new Engine({ ...parts, interval: 3_600_000, keepRecords: Infinity }), target };
 }

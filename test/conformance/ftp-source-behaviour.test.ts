@@ -13,7 +13,7 @@ import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind, type Settings } from '../servers/ftp-servers.js';
 import { Events, never, outgoing } from '../servers/outgoing.js';
 import { scriptedFtp, type Script } from '../servers/scripted-ftp.js';
-import { collect, failsWith, listed, sample } from './support.js';
+import { collect, failsWith, listed, listedWithError, sample } from './support.js';
 
 type Connect = (more?: Record<string, unknown>) => Promise<Source>;
 
@@ -267,20 +267,110 @@ describe('ftp source on a scripted server', () => {
   }
 
   const short: [what: string, data: Script, script: Script][] = [
-    ['a line that cannot be parsed', { LIST: `${line('log.ulg')}what is this\r\n` }, {}],
     [
       'vsftpd without the right to read',
       { LIST: '' },
       { LIST: '226 Transfer done (but failed to open directory).' },
     ],
-    ['a file without a size', { MLSD: 'type=file;modify=20200105000000; log.ulg\r\n' }, { FEAT: MLST }],
-    ['an entry without a type', { MLSD: 'size=5; log.ulg\r\n' }, { FEAT: MLST }],
   ];
   for (const [what, data, script] of short) {
     it(`a listing with ${what} is an error`, async () => {
       await failsWith(async () => listed(await connect(data, script)), 'protocol');
     });
   }
+
+  const facts = (of: string, name: string) => `${of} ${name}\r\n`;
+  const good = facts('type=file;size=5;modify=20200105000000;', 'log.ulg');
+  const gaps: [what: string, data: Script, script: Script, gap: RegExp][] = [
+    ['a line that cannot be parsed', { LIST: `${line('log.ulg')}what is this\r\n` }, {}, /"what is this"/],
+    ['a line that is far too long', { LIST: `${line('log.ulg')}${line('x'.repeat(20_000))}` }, {}, /xxxx/],
+    ['a file without a size', { MLSD: good + facts('type=file;', 'b.ulg') }, { FEAT: MLST }, /b\.ulg/],
+    ['a file of size -2', { MLSD: good + facts('type=file;size=-2;', 'b.ulg') }, { FEAT: MLST }, /b\.ulg/],
+    ['an entry without a type', { MLSD: good + facts('size=5;', 'b.ulg') }, { FEAT: MLST }, /b\.ulg/],
+    [
+      'a time that is none',
+      { MLSD: good + facts('type=file;size=5;modify=yesterday;', 'b.ulg') },
+      { FEAT: MLST },
+      /b\.ulg/,
+    ],
+  ];
+  for (const [what, data, script, gap] of gaps) {
+    it(`${what} costs that entry only, is reported once, and the listing is incomplete`, async () => {
+      const made = await connect(data, script);
+      for (let round = 0; round < 2; round++) {
+        const { files, error } = await listedWithError(made);
+        assert.deepEqual(
+          files.map(({ path }) => path),
+          ['log.ulg'],
+        );
+        assert.equal(error?.kind, 'denied');
+        assert.match(error?.message ?? '', gap);
+      }
+      assert.equal(logger.messages('warn').filter(text => gap.test(text)).length, 1);
+    });
+  }
+
+  it('reads lists of SELinux, of macOS, without a count of links, and in EPLF', async () => {
+    const list = [
+      '-rw-r--r--. 1 u g 5 Jan 05 2020 selinux.ulg',
+      'drwxr-xr-x. 2 u g 4096 Jan 05 2020 .',
+      '-rw-r--r--@ 1 u g 5 Jan 05 2020 mac.ulg',
+      '-rw-r--r-- u g 5 Jan 05 2020 unlinked.ulg',
+      '+i8388621.29609,m824255902,r,s5,\teplf.ulg',
+    ].map(text => `${text}\r\n`);
+    const found = await paths(await connect({ LIST: list.join('') }));
+    assert.deepEqual(
+      found.map(({ path, size }) => `${path} ${size}`),
+      ['eplf.ulg 5', 'mac.ulg 5', 'selinux.ulg 5', 'unlinked.ulg 5'],
+    );
+  });
+
+  it('ends a listing of more files than max_files with an error that names it', async () => {
+    const made = await connect({ LIST: Array.from({ length: 5 }, (_, index) => line(`${index}`)).join('') });
+    await made.close();
+    server?.close();
+    const scripted = await scriptedFtp(
+      { USER: '331 password', PASS: '230 welcome', FEAT: '211 none', MDTM: '500 no' },
+      '220 ready',
+      { LIST: line('a') + line('b') + line('c') },
+    );
+    server = scripted.server;
+    source = await makeSource(ftp, { host: '127.0.0.1', port: scripted.port, user: 'u', max_files: 2 });
+    const error = await failsWith(() => listed(source as Source), 'protocol');
+    assert.match(error.message, /more than 2 files: raise max_files/);
+  });
+
+  it('asks for the times of many files together, and only once', async () => {
+    const list = Array.from({ length: 200 }, (_, index) => line(`${index}.ulg`)).join('');
+    const asked: string[][] = [];
+    const base = { USER: '331 password', PASS: '230 welcome', FEAT: '211 none', PWD: '257 "/"' };
+    const scripted = await scriptedFtp(
+      { ...base, MDTM: '213 20200105000000' },
+      '220 ready',
+      { LIST: list },
+      lines => (asked.push(lines.filter(text => text.startsWith('MDTM'))), lines),
+    );
+    server = scripted.server;
+    source = await makeSource(ftp, { host: '127.0.0.1', port: scripted.port, user: 'u' });
+    const found = await listed(source);
+    assert.ok(found.every(({ modified }) => modified === Date.UTC(2020, 0, 5)));
+    await listed(source);
+    assert.equal(asked.flat().length, 200);
+    assert.ok(asked.filter(({ length }) => length > 0).length < 50);
+  });
+
+  it('a folder that cannot be entered, or not be listed, does not hide the others', async () => {
+    const folders = ['closed', 'open'].map(name => `drwxr-xr-x   2 u   g   4096 Jan 05 2020 ${name}\r\n`);
+    const list = { 'LIST -a': folders.join('') + line('log.ulg') };
+    const closed = await connect(list, {
+      'CWD /closed': '550 no',
+      'CWD /open/closed': '550 no',
+      'CWD /open/open': '550 no',
+    });
+    const { files, error } = await listedWithError(closed);
+    assert.deepEqual(files.map(({ path }) => path).sort(), ['log.ulg', 'open/log.ulg']);
+    assert.match(error?.message ?? '', /cannot be entered: give the user the right to \(and 2 more\)/);
+  });
 
   it('a folder that is listed and cannot be entered is an error', async () => {
     const folder = 'drwxr-xr-x   2 u   g   4096 Jan 05 2020 sess001\r\n';
@@ -302,10 +392,11 @@ describe('ftp source on a scripted server', () => {
     await failsWith(() => collect(made.read({ ...file, path: 'b.ulg' }, 0, never)), 'not-found');
   });
 
-  it('too few bytes are a changed file', async () => {
+  it('too few bytes of a file that is as it was are a data connection that was cut', async () => {
     const made = await connect({ LIST: line('log.ulg'), RETR: 'byte' }, { SIZE: '213 5' });
     const file = await first(made);
-    await failsWith(() => collect(made.read(file, 0, never)), 'changed');
+    const error = await failsWith(() => collect(made.read(file, 0, never)), 'io');
+    assert.match(error.message, /ended after 4 of the 5 bytes/);
   });
 
   for (const [reply, kind] of [

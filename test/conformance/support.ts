@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { FileSyncError, type ErrorKind } from '../../src/errors.js';
+import { FileSyncError, toFileSyncError, type ErrorKind } from '../../src/errors.js';
 import type { ByteStream, Checksum, ChecksumAlgorithm, SourceFile, Source } from '../../src/ports.js';
 import { createHash } from 'node:crypto';
 
@@ -126,5 +126,18 @@ async function withBench<Bench extends { close(): Promise<void> }>(
     await run(bench);
   } finally {
     await bench.close();
+  }
+}
+
+/** The files that a source lists, and the error with which the listing ends. */
+export async function listedWithError(
+  source: Source,
+): Promise<{ readonly files: readonly SourceFile[]; readonly error: FileSyncError | undefined }> {
+  const files: SourceFile[] = [];
+  try {
+    for await (const file of source.list(new AbortController().signal)) files.push(file);
+    return { files, error: undefined };
+  } catch (error) {
+    return { files, error: toFileSyncError(error) };
   }
 }

@@ -10,7 +10,7 @@ import { davOptions, davSourceBench } from '../servers/dav-bench.js';
 import { startDavServer } from '../servers/dav-servers.js';
 import { makeSource, makeTarget } from '../servers/device.js';
 import { Events, never, outgoing } from '../servers/outgoing.js';
-import { failsWith, listed, sample } from './support.js';
+import { failsWith, listed, listedWithError, sample } from './support.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -72,24 +72,161 @@ describe('webdav: what a server lists', () => {
     '',
   ];
   for (const href of hostile) {
-    it(`is refused whole for ${JSON.stringify(href)}`, () =>
-      listThrough(listing('/dav/good', href), async list => {
-        await failsWith(list, 'protocol');
-      }));
+    it(`lacks ${JSON.stringify(href)} alone, which is reported once, and is incomplete`, async () => {
+      const logger = new RecordingLogger();
+      await withServer(listing('/dav/good', href), async url => {
+        const source = await makeSource(webdav, { url }, { logger });
+        for (let round = 0; round < 2; round++) {
+          const { files, error } = await listedWithError(source);
+          assert.deepEqual(
+            files.map(({ path }) => path),
+            ['good'],
+          );
+          assert.equal(error?.kind, 'denied');
+        }
+        await source.close();
+      });
+      assert.equal(logger.messages('warn').length, 1);
+    });
   }
 
-  it('is refused if it is a web page, or has no size', async () => {
+  const odd: [what: string, response: string][] = [
+    ['a size of -2', entry('/dav/odd', '', '<getcontentlength>-2</getcontentlength>')],
+    ['no size', entry('/dav/odd', '', '')],
+    [
+      'properties with the status 500',
+      '<response><href>/dav/odd</href><propstat><prop><getcontentlength/></prop><status>HTTP/1.1 500 no</status></propstat></response>',
+    ],
+    ['the status 403', '<response><href>/dav/odd</href><status>HTTP/1.1 403 Forbidden</status></response>'],
+    ['a name that is not escaped', entry('/dav/odd #:?3.ulg')],
+  ];
+  for (const [what, response] of odd) {
+    it(`lacks an entry with ${what} alone`, () =>
+      withServer(
+        (_request, answer) =>
+          void answer
+            .writeHead(207)
+            .end(
+              `<d:multistatus xmlns:d="DAV:">${entry('/dav/', '<collection/>')}${response}${entry('/dav/good')}</d:multistatus>`,
+            ),
+        async url => {
+          const source = await makeSource(webdav, { url });
+          const { files, error } = await listedWithError(source);
+          await source.close();
+          assert.deepEqual(
+            files.map(({ path }) => path),
+            ['good'],
+          );
+          assert.match(error?.message ?? '', /\/dav\/odd/);
+        },
+      ));
+  }
+
+  it('takes properties from every group with the status 200', () =>
+    listThrough(
+      (_request, answer) => {
+        const group = (prop: string, status: string) =>
+          `<D:propstat><D:prop>${prop}</D:prop><D:status>HTTP/1.1 ${status}</D:status></D:propstat>`;
+        const file =
+          group('<x:more xmlns:x="x"/>', '404 Not Found') +
+          group('<D:getcontentlength>7</D:getcontentlength>', '200 OK') +
+          group('<D:resourcetype/>', '200 OK');
+        const folder = group('<D:resourcetype><D:collection/></D:resourcetype>', '200 OK');
+        answer
+          .writeHead(207)
+          .end(
+            `\n<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"><D:response><D:href>/dav/</D:href>${folder}</D:response><D:response><D:href><![CDATA[/dav/a&b]]></D:href>${file}</D:response></D:multistatus>`,
+          );
+      },
+      async list => assert.deepEqual(await list(), ['a&b']),
+    ));
+
+  it('is an error when it ends early, or is no XML', async () => {
+    for (const body of [
+      `<multistatus>${entry('/dav/', '<collection/>')}`,
+      `<multistatus>${entry('/dav/a')}</other>`,
+      '<html></html>',
+      'nonsense',
+      '',
+      `<!DOCTYPE x [<!ENTITY a "aaaa">]><multistatus>${entry('/dav/&a;')}</multistatus>`,
+      `<multistatus><response>${'<href>'.repeat(100_000)}`,
+    ]) {
+      await listThrough(
+        (_, response) => void response.writeHead(207).end(body),
+        async list => void (await failsWith(list, 'protocol')),
+      );
+    }
+  });
+
+  it('is not read beyond max_files', () =>
+    withServer(listing('/dav/a', '/dav/b', '/dav/c'), async url => {
+      const source = await makeSource(webdav, { url, max_files: 2 });
+      assert.match(
+        (await failsWith(() => listed(source), 'protocol')).message,
+        /more than 2 files: raise max_files/,
+      );
+      await source.close();
+    }));
+
+  for (const status of [401, 403]) {
+    it(`one folder that is refused with ${status} does not hide the others`, () =>
+      withServer(
+        ({ url = '' }, response) => {
+          if (url.startsWith('/dav/closed')) return void response.writeHead(status).end();
+          const entries =
+            url === '/dav/'
+              ? [
+                  entry('/dav/', '<collection/>'),
+                  entry('/dav/closed/', '<collection/>'),
+                  entry('/dav/open/', '<collection/>'),
+                ]
+              : [entry('/dav/open/', '<collection/>'), entry('/dav/open/a.ulg')];
+          response.writeHead(207).end(`<multistatus xmlns="DAV:">${entries.join('')}</multistatus>`);
+        },
+        async url => {
+          const source = await makeSource(webdav, { url });
+          const { files, error } = await listedWithError(source);
+          await source.close();
+          assert.deepEqual(
+            files.map(({ path }) => path),
+            ['open/a.ulg'],
+          );
+          assert.match(error?.message ?? '', /\/closed is not listed/);
+        },
+      ));
+  }
+
+  for (const [what, spell] of [
+    ['in another Unicode form', (path: string) => path.normalize('NFD')],
+    ['in another case', (path: string) => path.replace('/dav', '/Dav')],
+  ] as const) {
+    it(`may spell the root ${what}`, () =>
+      withServer(
+        (request, response) => {
+          const asked = decodeURIComponent(request.url ?? '');
+          const at = (path: string) => encodeURI(spell(path));
+          const entries =
+            asked === '/dav/Flüge/'
+              ? [entry(at('/dav/Flüge/'), '<collection/>'), entry(at('/dav/Flüge/März/'), '<collection/>')]
+              : [entry(at('/dav/Flüge/März/'), '<collection/>'), entry(at('/dav/Flüge/März/a.ulg'))];
+          response.writeHead(207).end(`<multistatus xmlns="DAV:">${entries.join('')}</multistatus>`);
+        },
+        async url => {
+          const source = await makeSource(webdav, { url: `${url}/Fl%C3%BCge` });
+          const found = (await listed(source)).map(({ path }) => path.normalize('NFC'));
+          await source.close();
+          assert.deepEqual(found, ['März/a.ulg']);
+        },
+      ));
+  }
+
+  it('is refused if it is a web page', async () => {
     await listThrough(
       (_, response) => void response.end('<html>log in</html>'),
       async list => {
         assert.match((await failsWith(list, 'protocol')).message, /does not speak WebDAV/);
       },
     );
-    const sizeless: Answer = (_, response) =>
-      void response.writeHead(207).end(`<multistatus>${entry('/dav/a', '', '')}</multistatus>`);
-    await listThrough(sizeless, async list => {
-      await failsWith(list, 'protocol');
-    });
   });
 });
 

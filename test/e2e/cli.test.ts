@@ -5,6 +5,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '../conformance/support.js';
+import { jsonLines } from './parts.js';
 import { Place } from './program.js';
 
 const rule = { from: 'inbox', to: ['shelf'], settle: 0, path: '{file.path}' };
@@ -28,13 +29,13 @@ async function withFolders(
 interface Listed {
   readonly id: string;
   readonly path: string;
-  readonly state: number;
+  readonly state: string;
 }
 
 async function filesOf(place: Place, ...args: string[]): Promise<Listed[]> {
   const { code, stdout, stderr } = await place.run(['files', '-c', 'filesync.yaml', '--json', ...args]);
   assert.equal(code, 0, stderr);
-  return JSON.parse(stdout) as Listed[];
+  return jsonLines(stdout) as Listed[];
 }
 
 describe('filesync, the command line', function () {
@@ -152,7 +153,7 @@ describe('filesync, the command line', function () {
       await eventually(
         async () => (await readFile(place.path('shelf/a.txt'), 'utf8').catch(() => '')) === 'hello',
       );
-      await eventually(async () => (await filesOf(place)).every(({ state }) => state === 2));
+      await eventually(async () => (await filesOf(place)).every(({ state }) => state === 'UPLOADED'));
       const { stdout } = await place.run(['status', '-c', config]);
       assert.match(stdout, /daemon: running/);
       assert.match(stdout, /inbox +directory +available/);
@@ -169,7 +170,7 @@ describe('filesync, the command line', function () {
       for (const name of ['a.txt', 'b.txt']) {
         await writeFile(place.path('inbox', name), 'hello');
         await eventually(async () =>
-          (await filesOf(place)).some(({ path, state }) => path === name && state === 2),
+          (await filesOf(place)).some(({ path, state }) => path === name && state === 'UPLOADED'),
         );
       }
       assert.equal((await daemon.kill('SIGTERM')).code, 143);

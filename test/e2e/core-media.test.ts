@@ -83,7 +83,7 @@ describe('filesync, an erased card with a file of the same name and size', funct
       await eventually(async () => site.received.length === 1);
       await daemon.says(/-> outbox: delivered/);
       await rm(place.path('card', BIN));
-      const isGone = async () => (await records(place, config)).every(one => one.source.state === 'gone');
+      const isGone = async () => (await records(place, config)).every(one => !one.on_source);
       await eventually(isGone);
       await put(place.path('card', BIN), after);
       await eventually(async () => site.received.length === 2);

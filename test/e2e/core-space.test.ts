@@ -72,7 +72,7 @@ describe('filesync, on a small disk', function () {
       await sync(place, config);
       await sync(place, config);
       assert.deepEqual(await filesBelow(card), names);
-      for (const { state } of await records(place, config)) assert.equal(state, 2);
+      for (const { state } of await records(place, config)) assert.equal(state, 'UPLOADED');
       await place.configure(folders({ rule: rule('4.5MB'), devices }));
       await sync(place, config);
       await sync(place, config);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startReceiver, type Receiver } from '../../src/demo/receiver.js';
-import { FileState } from '../../src/ports.js';
 import { sample } from '../conformance/support.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer } from '../servers/ftp-servers.js';
@@ -72,13 +71,13 @@ async function assertPage({ place, config, page }: Ends, hashes: ReadonlyMap<str
   let held = 0;
   for (const { path, state, reason, targets } of files) {
     const count = page.received.filter(one => one.sha256 === hashes.get(path)).length;
-    if (targets['page']?.state === 'done') {
+    if (targets.find(({ target }) => target === 'page')?.state === 'DONE') {
       assert.equal(count, 1, `${path} is on the page ${count} times`);
-      assert.equal(state, FileState.UPLOADED, path);
+      assert.equal(state, 'UPLOADED', path);
       continue;
     }
     held += 1;
-    assert.equal(state, FileState.FAILED, `${path}: ${reason}`);
+    assert.equal(state, 'FAILED', `${path}: ${reason}`);
     assert.match(reason ?? '', LOST_ANSWER);
     assert.ok(count <= 1, `${path} is on the page ${count} times`);
   }

@@ -3,8 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ListedFile } from '../../src/api/admin.js';
-import { stateName } from '../../src/record/state.js';
+import { file, type File } from '../../src/api/schema.js';
 import type { Place, Program } from './program.js';
 
 const run = promisify(execFile);
@@ -44,16 +43,20 @@ export const folders = ({ rule = {}, top = {}, devices = {} }: FoldersOptions = 
 });
 
 /** What `filesync files` says. */
-export async function records(place: Place, config: string, ...options: string[]): Promise<ListedFile[]> {
-  const { stdout, stderr } = await place.run(['files', '-c', config, '--json', ...options]);
-  assert.notEqual(stdout, '', stderr);
-  return JSON.parse(stdout) as ListedFile[];
+export async function records(place: Place, config: string, ...options: string[]): Promise<File[]> {
+  const { code, stdout, stderr } = await place.run(['files', '-c', config, '--json', ...options]);
+  assert.equal(code, 0, stderr);
+  return jsonLines(stdout).map(line => file.parse(line));
 }
+
+/** Values of JSON lines. */
+export const jsonLines = (text: string): unknown[] =>
+  text.split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line) as unknown]));
 
 /** `path STATE` of each record, sorted. */
 export async function states(place: Place, config: string, ...options: string[]): Promise<string[]> {
   const files = await records(place, config, ...options);
-  return files.map(({ path, state }) => `${path} ${stateName(state)}`).sort();
+  return files.map(({ path, state }) => `${path} ${state}`).sort();
 }
 
 /** Runs one pass, which has to end with that code; gives all that it said. */

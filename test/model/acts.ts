@@ -321,18 +321,18 @@ type Asking = Extract<Act, { act: 'retry' | 'forget' | 'first' | 'fetch' | 'edit
 
 /** Every request goes through the daemon's own checks. */
 function ask(world: World, one: Asking): void {
-  const { admin, engine, referee, records } = world;
+  const { api, engine, referee, records } = world;
   const record: FileRecord | undefined = records[one.number % Math.max(1, records.length)];
-  if (!record || !admin || !engine) return;
+  if (!record || !api || !engine) return;
   const { id } = record;
   const isTarget = (name: string) => engine.isTarget(name);
   const requests: Readonly<Record<Asking['act'], () => Promise<unknown>>> = {
-    retry: () => admin.retry([id]),
-    forget: () => admin.forget([id]),
-    first: () => admin.first([id]),
-    fetch: () => admin.fetch([id]),
-    edit: () => admin.edit(id, one.act === 'edit' ? { state: one.state } : {}, isTarget),
-    retarget: () => admin.edit(id, one.act === 'retarget' ? { targets: one.targets } : {}, isTarget),
+    retry: () => api.retry({ ids: [id] }),
+    forget: () => api.forget({ ids: [id] }),
+    first: () => api.first({ ids: [id] }),
+    fetch: () => api.fetch({ ids: [id] }),
+    edit: () => api.edit(id, one.act === 'edit' ? { state: one.state } : {}, isTarget),
+    retarget: () => api.edit(id, one.act === 'retarget' ? { targets: one.targets } : {}, isTarget),
   };
   referee.editing = id;
   // What it changes is visible at once; nobody waits for the disk.

@@ -15,6 +15,7 @@ interface Change {
 
 export interface Inode {
   readonly kind: 'file';
+  readonly ino: number;
   /** What a reader sees. */
   content: Buffer;
   /** What is certainly on the medium. */
@@ -51,18 +52,20 @@ export class CrashFs {
 
   // ---- what happens to the machine
 
-  /** Of what was not synced, any part may be on the medium. */
+  /** Of what was not synced, any part may be on the medium: of the names as well, in the order of the changes or in none. */
   powerCut(random: Random): void {
     const names = new Map(this.#durableNames);
+    const inOrder = random() < 0.5;
     const folders = new Set(this.#nameChanges.map(({ folder }) => folder));
     for (const folder of folders) {
       const changes = this.#nameChanges.filter(one => one.folder === folder);
-      for (const { make } of changes.slice(0, Math.floor(random() * (changes.length + 1)))) make(names);
+      for (const { make } of inOrder ? firstOf(changes, random) : someOf(changes, random)) make(names);
     }
     const isReachable = (path: string): boolean =>
       path === '/' || (names.get(dirname(path))?.kind === 'folder' && isReachable(dirname(path)));
     const kept = [...names].filter(([path]) => isReachable(path));
-    this.#names = new Map(kept.map(([path, node]) => [path, surviving(node, random)]));
+    const nodes = new Map(kept.map(([, node]) => [node, surviving(node, random)]));
+    this.#names = new Map(kept.map(([path, node]) => [path, nodes.get(node) ?? node]));
     this.#durableNames = new Map(this.#names);
     this.#nameChanges = [];
   }
@@ -143,6 +146,13 @@ export class CrashFs {
     });
   }
 
+  link(from: string, to: string): void {
+    const node = this.find(from);
+    this.#mustHaveFolder(to);
+    if (this.#names.has(to)) throw systemError('EEXIST', to);
+    this.#change(to, names => names.set(to, node));
+  }
+
   unlink(path: string): void {
     this.find(path);
     this.onUnlink(path);
@@ -187,8 +197,11 @@ export function systemError(code: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code });
 }
 
+let inodes = 0;
+
 const newFile = (): Inode => ({
   kind: 'file',
+  ino: ++inodes,
   ...{ content: Buffer.alloc(0), durable: Buffer.alloc(0), unsynced: [] },
 });
 
@@ -204,9 +217,17 @@ function changed(content: Buffer, { bytes, at }: Change): Buffer {
   return result;
 }
 
+const firstOf = <Value>(all: readonly Value[], random: Random): readonly Value[] =>
+  all.slice(0, Math.floor(random() * (all.length + 1)));
+
+function someOf<Value>(all: readonly Value[], random: Random): readonly Value[] {
+  const chance = random();
+  return all.filter(() => random() < chance);
+}
+
 function surviving(node: Node, random: Random): Node {
   if (node.kind === 'folder') return node;
   const chance = Math.floor(random() * 3) / 2;
   const content = node.unsynced.filter(() => random() < chance).reduce(changed, node.durable);
-  return { kind: 'file', content, durable: content, unsynced: [] };
+  return { ...node, content, durable: content, unsynced: [] };
 }

@@ -66,8 +66,23 @@ interface Place {
   readonly turn: () => Promise<void>;
 }
 
+/** Paths of open files, by descriptor; the real ones are far below. */
+const opened = new Map<number, string>();
+const FIRST_DESCRIPTOR = 1_000_000;
+let descriptors = FIRST_DESCRIPTOR;
+
+/** The path behind `/proc/self/fd/<descriptor>`, if it is one of ours. */
+function throughDescriptor(text: string): string {
+  const [, number, rest = ''] = /^\/proc\/self\/fd\/(\d{7,})(.*)$/.exec(text) ?? [];
+  if (number === undefined) return text;
+  const path = opened.get(Number(number));
+  if (path === undefined) throw systemError('EBADF', text);
+  return path + rest;
+}
+
 function placeOf(path: unknown): Place | undefined {
-  const text = Buffer.isBuffer(path) ? path.toString('utf8') : path;
+  const given = Buffer.isBuffer(path) ? path.toString('utf8') : path;
+  const text = typeof given === 'string' ? throughDescriptor(given) : given;
   if (text === ROOT) return ABOVE;
   if (typeof text !== 'string' || !text.startsWith(`${ROOT}/`)) return undefined;
   const end = text.indexOf('/', ROOT.length + 1);
@@ -80,18 +95,20 @@ function placeOf(path: unknown): Place | undefined {
 
 const statOf = (node: { kind: 'folder' } | Inode, dev = 1) => ({
   dev,
+  ino: node.kind === 'file' ? node.ino : 0,
   size: node.kind === 'file' ? node.content.length : 0,
   isFile: () => node.kind === 'file',
   isDirectory: () => node.kind === 'folder',
 });
 
 const fakes = {
-  open: async ({ fs, path, turn }: Place, flags: number | string) => {
+  open: async ({ fs, path, folder, turn }: Place, flags: number | string) => {
     await turn();
     const bits = typeof flags === 'number' ? flags : 0;
     const has = (bit: number) => (bits & bit) !== 0;
     const node = fs.open(path, { create: has(constants.O_CREAT), truncate: has(constants.O_TRUNC) });
-    return handleOf({ fs, path, turn }, node);
+    if (has(constants.O_DIRECTORY) && node.kind === 'file') throw systemError('ENOTDIR', path);
+    return handleOf({ fs, path, folder, turn }, node);
   },
   lstat: async ({ fs, dev, path, turn }: Place) => {
     await turn();
@@ -127,6 +144,10 @@ const fakes = {
     await turn();
     fs.rename(path, placeOf(to)?.path ?? to);
   },
+  link: async ({ fs, path, turn }: Place, to: string) => {
+    await turn();
+    fs.link(path, placeOf(to)?.path ?? to);
+  },
   unlink: async ({ fs, path, turn }: Place) => {
     await turn();
     fs.unlink(path);
@@ -145,7 +166,13 @@ const fakes = {
   },
 } satisfies Record<string, Call>;
 
-function handleOf({ fs, path, turn }: Pick<Place, 'fs' | 'path' | 'turn'>, node: { kind: 'folder' } | Inode) {
+function handleOf({ fs, path, folder, turn }: Omit<Place, 'dev'>, node: { kind: 'folder' } | Inode) {
+  const fd = descriptors++;
+  opened.set(fd, path === '/' ? folder : folder + path);
+  const close = async () => {
+    await turn();
+    opened.delete(fd);
+  };
   const file = (): Inode => {
     if (node.kind === 'file') return node;
     throw systemError('EISDIR', path);
@@ -173,8 +200,8 @@ function handleOf({ fs, path, turn }: Pick<Place, 'fs' | 'path' | 'turn'>, node:
       fs.truncate(file(), size);
     },
     ...{ sync, datasync: sync },
+    ...{ fd, close },
     utimes: turn,
-    close: turn,
-    [Symbol.asyncDispose]: turn,
+    [Symbol.asyncDispose]: close,
   };
 }

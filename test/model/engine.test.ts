@@ -43,8 +43,8 @@ async function run(one: Setting, steps: readonly Step[]): Promise<void> {
 
 function check(world: World): void {
   for (const record of world.records) {
-    const wait = world.engine?.explain(record);
-    world.referee.demand(wait === undefined || wait.reason !== '', `${record.id} waits for nothing`);
+    for (const { stage, reason } of world.engine?.waits(record) ?? [])
+      world.referee.demand(reason !== '', `${stage} of ${record.id} waits for nothing`);
   }
   const { violations } = world.referee;
   if (violations.length === 0) return;

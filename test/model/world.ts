@@ -1,6 +1,8 @@
 import { Subscription } from 'rxjs';
 import { setImmediate } from 'node:timers/promises';
-import { StoreAdmin } from '../../src/api/store-admin.js';
+import { useDirectly } from '../fakes/use-directly.js';
+import type { DatabaseApi } from '../../src/api/database-api.js';
+import { databaseApi } from '../fakes/database-api.js';
 import { openStore } from '../../src/db/store.js';
 import { Engine } from '../../src/engine/engine.js';
 import { daemonPolicy } from '../../src/system/back-off.js';
@@ -53,7 +55,7 @@ interface Process {
   readonly life: ProcessLife;
   readonly folder: string;
   readonly engine: Engine;
-  readonly admin: StoreAdmin;
+  readonly api: DatabaseApi;
   readonly sources: ReadonlyMap<string, ModelSource>;
   readonly targets: ReadonlyMap<string, ModelTarget>;
   readonly release: () => void;
@@ -119,8 +121,8 @@ export class World {
     return this.#process?.engine;
   }
 
-  get admin(): StoreAdmin | undefined {
-    return this.#process?.admin;
+  get api(): DatabaseApi | undefined {
+    return this.#process?.api;
   }
 
   get records(): FileRecord[] {
@@ -153,8 +155,8 @@ export class World {
     const engine = this.#engine(folder, this.#watched(store), sources, targets);
     const watching = engine.records.changes.subscribe(change => this.referee.changed(change));
     const release = () => servers.forEach(server => server.close());
-    const admin = new StoreAdmin(engine.records, engine);
-    this.#process = { life, folder, engine, admin, sources, targets, release, watching };
+    const api = databaseApi(engine.records, engine, this.clock);
+    this.#process = { life, folder, engine, api, sources, targets, release, watching };
     await engine.start();
   }
 
@@ -237,7 +239,7 @@ export class World {
     const { clock, logger, random, planner } = this;
     const descriptionFile = new DescriptionFile(`${folder}/coex.conf`, logger);
     return new Engine({
-      ...{ clock, logger, random, planner, store },
+      ...{ clock, logger, random, planner, store, useBoth: useDirectly },
       local: new LocalStorage(`${folder}/local`, { boot: clock.boot }),
       templates: new TemplateContext({ descriptionFile, hostname: 'pi' }),
       policy: daemonPolicy,

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Subject } from 'rxjs';
-import { verdictOn } from '../../src/cli/daemon.js';
 import { reportToServiceManager } from '../../src/system/service-manager.js';
 import { eventually } from '../conformance/support.js';
 import { temporaryFolder } from '../conformance/temp-folder.js';
@@ -107,19 +106,5 @@ describe('service manager', () => {
   it('logs where systemd-notify is missing', async () => {
     using _reports = begin({ PATH: join(folder, 'nothing') });
     await eventually(async () => /install the package systemd/.test(logger.messages('debug').join()));
-  });
-});
-
-describe('verdict of the daemon', () => {
-  const device = { type: 'ftp', armed: false };
-
-  it('names the devices that are offline, in one line', () => {
-    const archive = { ...device, name: 'archive', available: true, reason: 'login ok' };
-    const camera = { ...device, name: 'camera', available: false, reason: 'no drive\nhas this UUID' };
-    assert.equal(
-      verdictOn([archive, camera]),
-      '1 of 2 devices available; camera: no drive\\x0ahas this UUID',
-    );
-    assert.equal(verdictOn([archive]), '1 of 1 devices available');
   });
 });

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import type { Graph, MessageType, ServiceType } from '../../src/ros/graph.js';
 import { LATCHED, RELIABLE, type Qos } from '../../src/ros/graph.js';
 import { topics } from '../../src/ros/interfaces.js';
+import { fileView } from '../../src/api/views.js';
+import type { StepWait } from '../../src/record/wait.js';
+import { systemClock } from '../../src/system/clock.js';
 import { toFileState } from '../../src/ros/messages.js';
 import { eventually, failsWith } from '../conformance/support.js';
 import { fileRecord } from '../fakes/file-record.js';
@@ -78,13 +81,13 @@ export const graphCases: Readonly<Record<string, (bench: GraphBench) => Promise<
   },
 
   'keeps every bit of a message with large numbers, times and lists': async ({ graph, peer }) => {
-    const state = toFileState(
-      fileRecord(1, {
-        size: Number.MAX_SAFE_INTEGER,
-        modified: 1_790_000_000_123,
-        targets: { ftp: { state: 'done', path: 'Ä b', verified: 'hash' }, web: { state: 'pending' } },
-      }),
-    );
+    const record = fileRecord(1, {
+      size: Number.MAX_SAFE_INTEGER,
+      modified: 1_790_000_000_123,
+      targets: { ftp: { state: 'done', path: 'Ä b', verified: 'hash' }, web: { state: 'pending' } },
+    });
+    const wait: StepWait = { stage: 'deliver', target: 'web', code: 'offline', reason: 'no route', since: 5 };
+    const state = toFileState(fileView(record, [wait], systemClock));
     const heard: unknown[] = [];
     peer.subscribe(topics.fileState, 'said', RELIABLE, message => heard.push(message));
     const publisher = graph.advertise(topics.fileState, '/said', RELIABLE);

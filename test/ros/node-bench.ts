@@ -1,4 +1,4 @@
-import { StoreAdmin } from '../../src/api/store-admin.js';
+import { databaseApi } from '../fakes/database-api.js';
 import { systemClock } from '../../src/system/clock.js';
 import { exposeEngine } from '../../src/ros/node.js';
 import { RELIABLE, LATCHED, type Message, type MessageType, type ServiceType } from '../../src/ros/graph.js';
@@ -18,8 +18,8 @@ export async function makeNodeBench(options: NodeBenchOptions = {}) {
   const { parameters = {} } = options;
   const graph = options.graph ?? new MemoryGraph({ network, namespace: '/d1', parameters });
   const peer = new MemoryGraph({ network, name: 'peer' });
-  const admin = new StoreAdmin(bench.engine.records, bench.engine);
-  const parts = { ...bench, graph, admin, clock: systemClock, interval: 5, hostname: 'pi' };
+  const api = databaseApi(bench.engine.records, bench.engine);
+  const parts = { ...bench, graph, api, clock: systemClock, interval: 5, hostname: 'pi' };
   const exposed = exposeEngine(parts);
   return {
     ...bench,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { FileSyncError } from '../../src/errors.js';
 import { stateOf } from '../../src/record/state.js';
+import * as schema from '../../src/api/schema.js';
 import { FileState } from '../../src/ports.js';
+import { fileJson, statusJson } from './message-json.js';
 import { services, topics, type FileStateMessage, type SetFileRequest } from '../../src/ros/interfaces.js';
 import { eventually, failsWith, sample } from '../conformance/support.js';
 import { fileRecord } from '../fakes/file-record.js';
@@ -97,6 +99,18 @@ describe('Node: topics', () => {
       );
     }));
 
+  it('publishes to late subscribers whether all is delivered, in the form of --json', () =>
+    onNode({}, async bench => {
+      const heard = bench.hear(topics.status, '/d1/filesync/status', true);
+      await eventually(async () => heard.length > 0);
+      await delivered(bench);
+      await eventually(async () => heard.at(-1)?.text === 'all delivered');
+      for (const message of heard) schema.status.parse(statusJson(message));
+      assert.deepEqual(heard.at(-1)?.counts, [{ state: FileState.UPLOADED, count: 1 }]);
+      bench.source.availability.next({ available: false, reason: 'no heartbeat', armed: false });
+      await eventually(async () => /offline: cam \(no heartbeat\)/.test(heard.at(-1)?.text ?? ''));
+    }));
+
   it('publishes the progress of downloads and uploads', () =>
     onNode({}, async bench => {
       const heard = bench.hear(topics.progress, '/d1/filesync/progress');
@@ -126,6 +140,14 @@ describe('Node: topics', () => {
 });
 
 describe('Node: services', () => {
+  it('returns a file in the form of --json', () =>
+    onNode({}, async bench => {
+      const id = await delivered(bench);
+      const { file } = await bench.call(services.getFile, 'get_file', { id });
+      const json = fileJson(file);
+      assert.deepEqual(schema.file.parse(json), json);
+    }));
+
   it('lists files a page at a time', () =>
     onNode({}, async bench => {
       for (const name of ['a', 'b', 'c']) bench.source.put(name, A);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { UNKNOWN } from '../../src/engine/devices.js';
+import { UNKNOWN } from '../../src/system/availability.js';
 import { OfflineTimes, deviceStatus, Level } from '../../src/ros/diagnostics.js';
 import type { ProgressMessage } from '../../src/ros/interfaces.js';
 import { PacedProgress } from '../../src/ros/paced-progress.js';
@@ -58,7 +58,7 @@ describe('Progress on a topic', () => {
 });
 
 describe('Diagnostics of a device', () => {
-  const there = { name: 'cam', type: 'mavlink', available: true, reason: 'udp', armed: false };
+  const there = { name: 'cam', type: 'mavlink', available: true, reason: 'udp', armed: false, since: 0 };
   const offline = { ...there, available: false, reason: 'no heartbeat' };
   const MINUTE = 60_000;
 

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../ports.js';
+import type { Transfer } from '../../record/progress.js';
 import { formatSize } from '../../system/size.js';
-import { keyOf, type RunningTransfer } from './transfers.js';
+import { secondsLeftOf } from './throughput.js';
 import { formatDuration } from './text.js';
 
 const POLL_INTERVAL_MS = 5_000;
@@ -12,7 +13,7 @@ const MAX_SILENCE_MS = 60_000;
 export interface ProgressLogParts {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly transfers: { list(): readonly RunningTransfer[] };
+  readonly engine: { transfers(): readonly Transfer[] };
 }
 
 interface Logged {
@@ -40,12 +41,12 @@ export class ProgressLog {
   async #poll(): Promise<never> {
     for (;;) {
       await this.#parts.clock.sleep(POLL_INTERVAL_MS, this.#stop.signal);
-      const running = this.#parts.transfers.list();
+      const running = this.#parts.engine.transfers();
       this.#logged = new Map(running.map(transfer => [keyOf(transfer), this.#look(transfer)]));
     }
   }
 
-  #look(transfer: RunningTransfer): Logged {
+  #look(transfer: Transfer): Logged {
     const { bytes, size } = transfer;
     const now = {
       at: this.#parts.clock.monotonic(),
@@ -61,11 +62,13 @@ export class ProgressLog {
   }
 }
 
-function describe(
-  { device, path, target, bytes, size, bytesPerSecond, secondsLeft }: RunningTransfer,
-  percent: number,
-) {
+const keyOf = ({ id, target = '' }: Transfer): string => `${id} ${target}`;
+
+function describe(transfer: Transfer, percent: number): string {
+  const { device, path, target, bytes, size, bytesPerSecond } = transfer;
   const name = `${device}:${path}${target === undefined ? '' : ` -> ${target}`}`;
-  const left = secondsLeft === undefined ? '' : `, ${formatDuration(secondsLeft)} left`;
-  return `${name}: ${percent}%, ${formatSize(bytes)} of ${formatSize(size)}, ${formatSize(Math.round(bytesPerSecond))}/s${left}`;
+  const rate = `${formatSize(Math.round(bytesPerSecond))}/s`;
+  const seconds = secondsLeftOf(transfer);
+  const left = seconds === undefined ? '' : `, ${formatDuration(seconds)} left`;
+  return `${name}: ${percent}%, ${formatSize(bytes)} of ${formatSize(size)}, ${rate}${left}`;
 }

@@ -1,21 +1,20 @@
 import { Subscription } from 'rxjs';
 import type { Engine } from '../../engine/engine.js';
 import type { Clock } from '../../ports.js';
+import type { Transfer } from '../../record/progress.js';
 import { plain } from '../print.js';
 import type { End } from './end.js';
 import { layOut, type Row } from './layout.js';
 import type { LiveLines } from './live-lines.js';
-import { Throughput } from './throughput.js';
+import { secondsLeftOf, Throughput } from './throughput.js';
 import { Totals } from './totals.js';
-import type { RunningTransfer } from './transfers.js';
 
 const REFRESH_INTERVAL_MS = 250;
 
 export interface ProgressViewParts {
   readonly live: LiveLines;
   readonly clock: Clock;
-  readonly engine: Pick<Engine, 'records' | 'devices' | 'pending' | 'progress'>;
-  readonly transfers: { list(): readonly RunningTransfer[] };
+  readonly engine: Pick<Engine, 'records' | 'devices' | 'pending' | 'progress' | 'transfers'>;
   /** The line of all work is there while nothing is transferred, too. */
   readonly always: boolean;
 }
@@ -57,8 +56,8 @@ export class ProgressView {
   }
 
   #draw(): void {
-    const { live, transfers, always } = this.#parts;
-    const running = transfers.list();
+    const { live, engine, always } = this.#parts;
+    const running = engine.transfers();
     const total = this.#total(running);
     if (running.length === 0 && !always) live.show([]);
     else if (this.#totals.files === 0) live.show(this.#scans > 0 ? ['scanning …'] : []);
@@ -74,7 +73,7 @@ export class ProgressView {
     return [...lines.slice(0, -1), ...rest, ...lines.slice(-1)];
   }
 
-  #total(running: readonly RunningTransfer[]): Row {
+  #total(running: readonly Transfer[]): Row {
     const { delivered, files, failed } = this.#totals;
     const name = `${delivered} of ${files} files${failed > 0 ? `, ${failed} failed` : ''}`;
     const [done, left] = [this.#totals.done(running), this.#totals.left(running)];
@@ -100,6 +99,11 @@ function timeLeft(left: ReadonlyMap<End, number>, rates: ReadonlyMap<End, number
   return seconds.length > 0 ? Math.max(...seconds) : undefined;
 }
 
-function rowOf({ device, path, target, ...numbers }: RunningTransfer): Row {
-  return { name: plain(target === undefined ? `${device}:${path}` : `${path} -> ${target}`), ...numbers };
+function rowOf(transfer: Transfer): Row {
+  const { device, path, target, bytes, size, bytesPerSecond } = transfer;
+  const name = plain(target === undefined ? `${device}:${path}` : `${path} -> ${target}`);
+  return {
+    ...{ name, bytes, size, secondsLeft: secondsLeftOf(transfer) },
+    bytesPerSecond: bytes > 0 ? bytesPerSecond : undefined,
+  };
 }

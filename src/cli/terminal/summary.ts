@@ -1,7 +1,6 @@
-import type { ListedFile } from '../../api/admin.js';
-import { FileState, type Change } from '../../ports.js';
+import type { File } from '../../api/schema.js';
+import type { Change } from '../../ports.js';
 import type { Records } from '../../record/records.js';
-import { isOpen, isUnfinished, stateName, viewOf, type FileView } from '../../record/state.js';
 import { formatSize } from '../../system/size.js';
 import { plain } from '../print.js';
 
@@ -38,7 +37,7 @@ export class DeliveryCounts {
 /** What one pass could and could not do. */
 export interface PassSummary {
   readonly delivered: readonly object[];
-  readonly unfinished: readonly ListedFile[];
+  readonly unfinished: readonly File[];
   readonly growing: readonly { readonly device: string; readonly path: string }[];
   readonly unreachable: readonly { readonly device: string; readonly reason: string }[];
 }
@@ -61,21 +60,21 @@ export function summaryLines(
 }
 
 /** Lines for a person when the pass was stopped: what each target got, and how much waits. */
-export function stoppedLines(records: Pick<Records, 'all'>, counts: DeliveryCounts): string[] {
-  const unfinished = [...records.all()].filter(isUnfinished).map(viewOf);
+export function stoppedLines(unfinished: readonly File[], counts: DeliveryCounts): string[] {
   return [
     ...targetLines(unfinished, counts),
     `stopped: ${unfinished.length} unfinished, the next run goes on with them`,
   ];
 }
 
-const reasonOf = ({ state, waits = 'waits for the next pass', reason = waits }: ListedFile): string =>
-  `${stateName(state)}: ${plain(reason)}`;
+/** The first of the things that a file waits for, where nothing has failed. */
+const reasonOf = ({ state, reason, waiting }: File): string =>
+  `${state}: ${plain(reason || (waiting[0]?.text ?? 'waits for the next pass'))}`;
 
 /** One line for each reason: `inbox:a.ulg: REASON`, or `12 files: REASON: inbox:a.ulg, inbox:b.ulg … and 9 more`. */
-function grouped<File extends { readonly device: string; readonly path: string }>(
-  files: readonly File[],
-  reason: (file: File) => string,
+function grouped<Named extends { readonly device: string; readonly path: string }>(
+  files: readonly Named[],
+  reason: (file: Named) => string,
 ): string[] {
   const groups = new Map<string, string[]>();
   for (const file of files) {
@@ -91,15 +90,13 @@ function grouped<File extends { readonly device: string; readonly path: string }
 }
 
 /** Such as `archive: 2 delivered (973.5 kB), 1 waiting, 1 failed`. */
-function targetLines(unfinished: readonly FileView[], counts: DeliveryCounts): string[] {
-  const targets = new Set([...unfinished.flatMap(file => Object.keys(file.targets)), ...counts.targets]);
-  return [...targets].map(target => {
+function targetLines(unfinished: readonly File[], counts: DeliveryCounts): string[] {
+  const named = unfinished.flatMap(file => file.targets.map(({ target }) => target));
+  return [...new Set([...named, ...counts.targets])].map(target => {
     const { files, bytes } = counts.of(target);
     const left = unfinished.flatMap(file => {
-      const delivery = file.targets[target];
-      return delivery && delivery.state !== 'done'
-        ? [file.state === FileState.FAILED || !isOpen(delivery)]
-        : [];
+      const delivery = file.targets.find(one => one.target === target && one.state !== 'DONE');
+      return delivery ? [file.state === 'FAILED' || delivery.state === 'FAILED'] : [];
     });
     const failed = left.filter(isFailed => isFailed).length;
     const waiting = left.length - failed;
@@ -112,7 +109,7 @@ function targetLines(unfinished: readonly FileView[], counts: DeliveryCounts): s
 }
 
 function helpLines({ unfinished, growing, unreachable }: PassSummary, option: string): string[] {
-  const failed = unfinished.filter(({ state }) => state === FileState.FAILED);
+  const failed = unfinished.filter(({ state }) => state === 'FAILED');
   const isWaiting = growing.length > 0 || unfinished.length > failed.length;
   const lines: [isUseful: boolean, purpose: string, command: string][] = [
     [failed.length > 0, 'Why the first of them failed', `show ${failed[0]?.id}`],

@@ -1,23 +1,14 @@
 import { Semaphore, type SemaphoreInterface } from 'async-mutex';
-import type { PathLike, Stats } from 'node:fs';
+import type { PathLike } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Subject, type Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
-import { statIfThere } from '../../local/name-lookup.js';
+import type { CallOptions, FileCalls, HeldFolder } from '../../local/folders.js';
 import { OpenFile, type FileAccess } from '../../local/open-file.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { withDeadline } from '../../system/deadline.js';
 import { isLocal } from '../../system/local-file-system.js';
 import { ANSWER_TIMEOUT_MS } from './timeouts.js';
-
-export interface CallOptions<Value> {
-  /** Its abort ends the wait, not the call. */
-  readonly signal?: AbortSignal;
-  /** The call writes bytes to the disk, so its timeout is longer. */
-  readonly flushes?: boolean;
-  /** Disposes of an answer that comes after the end of the wait. */
-  readonly discard?: (value: Value) => unknown;
-}
 
 interface Call {
   /** The call has been made. */
@@ -37,7 +28,7 @@ const allCalls = new Semaphore(3);
  * are in flight, and none is made while another one hangs. Calls to a file system of this machine's kernel pass
  * unguarded.
  */
-export class GuardedFileSystem {
+export class GuardedFileSystem implements FileCalls {
   readonly #path: string;
   readonly #device: string;
   readonly #clock: DeviceContext['clock'];
@@ -68,6 +59,11 @@ export class GuardedFileSystem {
     return this.#local === true;
   }
 
+  /** Whether it is certainly not one of this machine's kernel. */
+  get foreign(): boolean {
+    return this.#local === false;
+  }
+
   /** Rejects with `timeout` if no answer comes, with `unavailable` while another call has none. */
   async do<Value>(work: () => Promise<Value>, options: CallOptions<Value> = {}): Promise<Value> {
     if (this.#unanswered.size > 0) throw this.#hangError('unavailable');
@@ -92,16 +88,18 @@ export class GuardedFileSystem {
   }
 
   /** The file's `close` happens after its calls under way, and resolves without them if they hang. */
-  async open(path: string | Buffer, flags: number, signal: AbortSignal, mode?: number): Promise<FileAccess> {
+  async open(
+    at: HeldFolder,
+    name: string | Buffer,
+    flags: number,
+    signal: AbortSignal,
+    mode?: number,
+  ): Promise<FileAccess> {
     const discard = (file: FileAccess) => file.close();
-    const opened = () => (this.#local ? OpenFile.open(path, flags, mode) : open(path, flags, mode));
-    const file = await this.do<FileHandle | OpenFile>(opened, { signal, discard });
+    const opened = (path: PathLike): Promise<FileHandle | OpenFile> =>
+      this.#local ? OpenFile.open(path, flags, mode) : open(path, flags, mode);
+    const file = await at.do(entry => opened(entry(name)), { signal, discard });
     return file instanceof OpenFile ? file : this.#wrap(file, signal);
-  }
-
-  /** The entry of any kind at the path; undefined if there is none. */
-  found(path: PathLike, signal: AbortSignal): Promise<Stats | undefined> {
-    return this.do(() => statIfThere(path, this.local), { signal });
   }
 
   /** The handle with each of its methods guarded by `do`. */

@@ -63,7 +63,7 @@ export class Root {
   error(thrown: unknown, path: string, details: ErrorDetails): FileSyncError {
     const all = { device: this.#device, ...details };
     const code = codeOf(thrown) ?? '';
-    if (code === 'EIO' && this.#fileSystem?.local === false) return this.#unreachable(thrown, path, all);
+    if (code === 'EIO' && this.#fileSystem?.foreign === true) return this.#unreachable(thrown, path, all);
     const missing = ['ENOENT', 'ENOTDIR'].includes(code);
     if (!missing || path !== this.path) return diskError(thrown, path, all);
     const remedy = 'plug in or mount its drive, make the folder, or correct `path`';

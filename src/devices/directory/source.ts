@@ -6,7 +6,7 @@ import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.j
 import { checksumOf } from '../../local/digest.js';
 import { codeOf, unless } from '../../local/disk-error.js';
 import { fileBytes } from '../../local/file-bytes.js';
-import { syncFolder } from '../../local/folders.js';
+import { Folders, type HeldFolder } from '../../local/folders.js';
 import type { FileAccess } from '../../local/open-file.js';
 import type {
   Availability,
@@ -55,6 +55,7 @@ export class DirectorySource implements Source {
   };
   readonly availability: Observable<Availability>;
   readonly #root: Root;
+  readonly #folders: Folders;
   readonly #device: string;
   readonly changes: Observable<void>;
   readonly #fileSystem: GuardedFileSystem;
@@ -68,6 +69,7 @@ export class DirectorySource implements Source {
     this.#watches = watches ?? new FolderWatches(context, this.#closed.signal);
     this.changes = this.#watches.changes;
     this.#root = new Root(path, name, this.#fileSystem);
+    this.#folders = new Folders(path, { calls: this.#fileSystem, links: 'refused' });
     this.#device = name;
     const probe = () => this.#root.probe(constants.R_OK, false);
     this.availability = pollAvailability(probe, {
@@ -103,7 +105,7 @@ export class DirectorySource implements Source {
   async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
     throwIfAborted(signal, this.#detailsOf(file, 'read'));
     try {
-      await using handle = await this.#fileSystem.open(this.#absolute(file.path), READ_FLAGS, signal);
+      await using handle = await this.#open(file, signal);
       const before = await this.#checkSame(file, handle);
       let position = offset;
       for await (const chunk of fileBytes(handle, offset, signal, file.size)) {
@@ -113,7 +115,7 @@ export class DirectorySource implements Source {
       }
       const after = await this.#checkSame(file, handle);
       if (position !== file.size || wasTouched(before, after)) throw this.#changed(file, 'read');
-      const now = await this.#fileSystem.found(this.#absolute(file.path), signal);
+      const now = await this.#find(file.path, signal);
       if (now && wasReplaced(after, now)) throw this.#changed(file, 'read');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'read');
@@ -123,7 +125,7 @@ export class DirectorySource implements Source {
   async checksum(file: SourceFile, signal: AbortSignal): Promise<Checksum> {
     throwIfAborted(signal, this.#detailsOf(file, 'checksum'));
     try {
-      await using handle = await this.#fileSystem.open(this.#absolute(file.path), READ_FLAGS, signal);
+      await using handle = await this.#open(file, signal);
       return await checksumOf(fileBytes(handle, 0, signal), 'sha256');
     } catch (error) {
       throw await this.#root.fileError(error, file.path, 'checksum');
@@ -133,13 +135,16 @@ export class DirectorySource implements Source {
   /** Durable: a file that reappears after a power cut would be found as a new one. */
   async remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal, this.#detailsOf(file, 'remove'));
-    const path = this.#absolute(file.path);
-    try {
-      const found = await this.#fileSystem.do(() => lstat(path), { signal });
+    const { folder, name } = placeOf(file.path);
+    const removed = async (at: HeldFolder) => {
+      const found = await at.find(name, { signal });
+      if (!found) return;
       if (!isSame(file, found)) throw this.#changed(file, 'remove');
-      await this.#fileSystem.do(() => unlink(path), { signal });
-      const folder = path.subarray(0, path.lastIndexOf('/'));
-      await this.#fileSystem.do(() => syncFolder(folder), { signal, flushes: true });
+      await at.do(entry => unlink(entry(name)), { signal });
+      await at.sync(signal);
+    };
+    try {
+      await this.#folders.in(folder, removed, { signal });
     } catch (thrown) {
       const error = await this.#root.fileError(thrown, file.path, 'remove');
       if (error.kind !== 'not-found') throw error;
@@ -186,9 +191,10 @@ export class DirectorySource implements Source {
 
   /** A folder removed since its parent was listed has no entries. An error of a denied folder goes to `denied`. */
   async #entries(folder: string, signal: AbortSignal, denied: FileSyncError[]): Promise<Dirent<Buffer>[]> {
-    const asked = () => readdir(this.#absolute(folder), { withFileTypes: true, encoding: 'buffer' });
+    const options = { withFileTypes: true, encoding: 'buffer' } as const;
+    const listed = (at: HeldFolder) => at.do((_entry, path) => readdir(path, options), { signal });
     try {
-      return await this.#fileSystem.do(asked, { signal });
+      return await this.#folders.in(asName(folder), listed, { signal });
     } catch (error) {
       if (folder !== '' && GONE.includes(codeOf(error) ?? '')) return [];
       const failure = this.#root.error(error, join(this.#root.path, folder), { operation: 'list' });
@@ -198,29 +204,61 @@ export class DirectorySource implements Source {
     }
   }
 
+  /** The files among the paths, which are all of one folder. */
   async *#files(paths: readonly string[], signal: AbortSignal): AsyncIterable<SourceFile> {
-    const atOnce = this.#fileSystem.local ? MAX_STATS_IN_FLIGHT : 1;
-    for (let done = 0; done < paths.length; done += atOnce) {
-      const some = paths.slice(done, done + atOnce);
-      for (const file of await Promise.all(some.map(path => this.#describe(path, signal)))) {
+    for (let done = 0; done < paths.length; done += MAX_STATS_IN_FLIGHT) {
+      const some = paths.slice(done, done + MAX_STATS_IN_FLIGHT);
+      for (const file of await this.#describeAll(some, signal)) {
         throwIfAborted(signal, { device: this.#device, operation: 'list' });
         if (file) yield file;
       }
     }
   }
 
-  async #describe(path: string, signal: AbortSignal): Promise<SourceFile | undefined> {
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    if (isUnfinishedUpload(name)) return undefined;
+  async #describeAll(
+    paths: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly (SourceFile | undefined)[]> {
+    const [first = ''] = paths;
+    const described = async (at: HeldFolder) => {
+      if (this.#fileSystem.local) return Promise.all(paths.map(path => this.#describe(at, path, signal)));
+      const files: (SourceFile | undefined)[] = [];
+      for (const path of paths) files.push(await this.#describe(at, path, signal));
+      return files;
+    };
+    try {
+      return (await unless(GONE, this.#folders.in(placeOf(first).folder, described, { signal }))) ?? [];
+    } catch (error) {
+      throw this.#root.error(error, join(this.#root.path, first), { operation: 'list', path: first });
+    }
+  }
+
+  async #describe(at: HeldFolder, path: string, signal: AbortSignal): Promise<SourceFile | undefined> {
+    const { name } = placeOf(path);
+    if (isUnfinishedUpload(String(name))) return undefined;
     try {
       const found = await unless(
         GONE,
-        this.#fileSystem.do(() => lstat(this.#absolute(path)), { signal }),
+        at.do(entry => lstat(entry(name)), { signal }),
       );
       return found?.isFile() ? { path, size: found.size, modified: modifiedOf(found) } : undefined;
     } catch (error) {
       throw this.#root.error(error, join(this.#root.path, path), { operation: 'list', path });
     }
+  }
+
+  #open({ path }: SourceFile, signal: AbortSignal): Promise<FileAccess> {
+    const { folder, name } = placeOf(path);
+    const opened = (at: HeldFolder) => this.#fileSystem.open(at, name, READ_FLAGS, signal);
+    return this.#folders.in(folder, opened, { signal });
+  }
+
+  #find(path: string, signal: AbortSignal): Promise<Stats | undefined> {
+    const { folder, name } = placeOf(path);
+    return unless(
+      GONE,
+      this.#folders.in(folder, at => at.find(name, { signal }), { signal }),
+    );
   }
 
   async #checkSame(file: SourceFile, handle: FileAccess): Promise<Stats> {
@@ -245,6 +283,14 @@ export class DirectorySource implements Source {
   #detailsOf({ path }: SourceFile, operation: string) {
     return { device: this.#device, operation, path };
   }
+}
+
+/** Names that are not UTF-8 stay bytes. */
+const asName = (path: string): string | Buffer => (/\p{Cs}/u.test(path) ? pathToBytes(path) : path);
+
+function placeOf(path: string): { readonly folder: string | Buffer; readonly name: string | Buffer } {
+  const slash = path.lastIndexOf('/');
+  return { folder: asName(path.slice(0, Math.max(0, slash))), name: asName(path.slice(slash + 1)) };
 }
 
 /** Whole milliseconds: finer times are not stable on every file system. */

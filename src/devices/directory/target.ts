@@ -1,12 +1,13 @@
 import { constants } from 'node:fs';
 import { link, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
 import { checksumOf, newDigest, type Digest } from '../../local/digest.js';
 import { codeOf, unless, whileWriting } from '../../local/disk-error.js';
 import { fileBytes, setModified, writeAll } from '../../local/file-bytes.js';
-import { Folders, syncFolder } from '../../local/folders.js';
+import { Folders, type EntryPath, type HeldFolder } from '../../local/folders.js';
+import { NOT_OURS } from '../../local/sync-folder.js';
 import type { FileAccess } from '../../local/open-file.js';
 import type {
   Availability,
@@ -26,16 +27,20 @@ import { GuardedFileSystem } from './guarded-file-system.js';
 import { partName } from '../part-names.js';
 import { Root } from './root.js';
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+const GONE = ['ENOENT', 'ENOTDIR'];
 /** What file systems without hard links (FAT, exFAT, some shares) answer to one. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 /** One upload under way. */
 interface Upload {
   readonly file: Outgoing;
-  /** Absolute, of the finished file. */
+  /** Of both files, relative to the root. */
+  readonly folder: string;
+  /** Of the finished file. */
   readonly final: string;
-  /** Absolute, of the unfinished one. */
+  /** Of the unfinished one. */
   readonly part: string;
   readonly offset: number;
   readonly signal: AbortSignal;
@@ -64,7 +69,7 @@ export class DirectoryTarget implements Target {
     this.#fileSystem = new GuardedFileSystem(path, context, timeout);
     this.#root = new Root(path, name, this.#fileSystem);
     this.#device = name;
-    this.#folders = new Folders(path, () => this.#fileSystem.local);
+    this.#folders = new Folders(path, { calls: this.#fileSystem });
     const probe = () => this.#root.probe(constants.W_OK, true);
     this.availability = pollAvailability(probe, {
       clock,
@@ -73,31 +78,33 @@ export class DirectoryTarget implements Target {
     });
   }
 
+  /** A finished file that is reported is on disk: a crash may have come before it was synced. */
   async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
-    return this.#do('stat', path, signal, async final => {
-      const part = partName(final, token);
-      const [done, unfinished] = await Promise.all(
-        [final, part].map(name => this.#fileSystem.found(name, signal)),
-      );
+    const [name, part] = [basename(path), basename(partName(path, token))];
+    const asked = async (at: HeldFolder): Promise<TargetStat> => {
+      const [done, unfinished] = await Promise.all([name, part].map(one => at.find(one, { signal })));
+      if (!done) return { partial: unfinished?.size ?? 0 };
+      if (done.isFile()) await unless(NOT_OURS, this.#settle(at, name, signal));
       // A crash between link and unlink has left both names.
-      if (done && done.ino === unfinished?.ino) await this.#fileSystem.do(() => unlink(part), { signal });
-      if (done) return { size: done.size, partial: 0 };
-      return { partial: unfinished?.size ?? 0 };
-    });
+      if (done.ino === unfinished?.ino) await at.do(entry => unlink(entry(part)), { signal });
+      return { size: done.size, partial: 0 };
+    };
+    const inFolder = () => this.#folders.in(dirname(path), asked, { signal, durable: true });
+    return this.#do('stat', path, signal, async () => (await unless(GONE, inFolder())) ?? { partial: 0 });
   }
 
-  /** Syncs the file and its folder: it counts as delivered then, and a crash may have come before the sync. */
+  /** Syncs the file and its folders: it counts as delivered then, and a crash may have come before the sync. */
   async checksum(path: string, signal: AbortSignal): Promise<Checksum> {
-    return this.#do('checksum', path, signal, async final => {
-      await using handle = await this.#fileSystem.open(final, O_RDONLY | O_NOFOLLOW, signal);
+    const computed = async (at: HeldFolder) => {
+      await using handle = await this.#fileSystem.open(at, basename(path), READ_FLAGS, signal);
       const checksum = await checksumOf(fileBytes(handle, 0, signal), 'sha256');
       await handle.sync();
-      await this.#fileSystem.do(() => syncFolder(dirname(final), this.#fileSystem.local), {
-        signal,
-        flushes: true,
-      });
+      await at.sync(signal);
       return checksum;
-    });
+    };
+    return this.#do('checksum', path, signal, () =>
+      this.#folders.in(dirname(path), computed, { signal, durable: true }),
+    );
   }
 
   async write(
@@ -107,14 +114,13 @@ export class DirectoryTarget implements Target {
     signal: AbortSignal,
     events: WriteEvents,
   ): Promise<Receipt> {
-    return this.#do('write', path, signal, async final => {
-      const upload = { file, final, part: partName(final, file.token), offset, signal, events };
-      if (await this.#fileSystem.found(final, signal)) throw this.#exists(final);
-      await this.#makeFolders(path, signal);
+    const [folder, final, part] = [dirname(path), basename(path), basename(partName(path, file.token))];
+    const upload = { file, folder, final, part, offset, signal, events };
+    return this.#do('write', path, signal, async () => {
       await this.#fill(upload);
       await events.committing();
-      await this.#publish(upload);
-      return { location: final, verified: 'hash' };
+      await this.#in(upload, at => this.#publish(upload, at));
+      return { location: this.#absolute(upload, final), verified: 'hash' };
     });
   }
 
@@ -122,33 +128,49 @@ export class DirectoryTarget implements Target {
     this.#closed.abort();
   }
 
-  async #makeFolders(path: string, signal: AbortSignal): Promise<void> {
-    const makeRoot = () => this.#folders.makeRoot({ recursive: false });
-    await this.#fileSystem.do(makeRoot, { signal }).catch((error: unknown) => {
-      throw this.#root.error(error, this.#root.path, { operation: 'write', path });
-    });
-    await this.#fileSystem.do(() => this.#folders.make(dirname(path)), { signal, flushes: true });
+  async #settle(at: HeldFolder, name: string, signal: AbortSignal): Promise<void> {
+    await using handle = await this.#fileSystem.open(at, name, READ_FLAGS, signal);
+    await handle.sync();
+    await at.sync(signal);
+  }
+
+  #in<Value>({ folder, signal }: Upload, use: (at: HeldFolder) => Promise<Value>): Promise<Value> {
+    return this.#folders.in(folder, use, { signal });
   }
 
   /** Writes the whole file under the part's name, syncs it, and verifies that the bytes read back are those sent. */
   async #fill(upload: Upload): Promise<void> {
-    const { part, file, signal } = upload;
-    await using handle = await this.#fileSystem.open(part, O_RDWR | O_CREAT | O_NOFOLLOW, signal, 0o666);
+    const { file, signal } = upload;
+    await using handle = await this.#openPart(upload);
     const sent = await this.#receive(upload, handle);
     await setModified(handle, file.source.modified);
     await handle.sync().catch((error: unknown) => this.#discardDropped(upload, error));
     const { value } = await checksumOf(fileBytes(handle, 0, signal, file.source.size), 'sha256');
     if (value === (file.sha256 ?? sent.hex())) return;
-    await this.#fileSystem.do(() => unlink(part), { signal });
-    throw this.#error('corrupt', `${part}: its content differs from what was sent; it will be written again`);
+    await this.#discard(upload);
+    const message = `${this.#absolute(upload, upload.part)}: its content differs from what was sent; it will be written again`;
+    throw this.#error('corrupt', message);
+  }
+
+  /** Makes the folder where it is missing. */
+  #openPart({ folder, final, part, signal }: Upload): Promise<FileAccess> {
+    const opened = async (at: HeldFolder) => {
+      if (await at.find(final, { signal })) throw this.#exists(join(this.#root.path, folder, final));
+      return this.#fileSystem.open(at, part, WRITE_FLAGS, signal, 0o666);
+    };
+    return this.#folders.in(folder, opened, { signal, make: true });
+  }
+
+  #discard(upload: Upload): Promise<void> {
+    const { part, signal } = upload;
+    return this.#in(upload, at => at.do(entry => unlink(entry(part)), { signal }));
   }
 
   /**
    * After a failed sync the kernel drops the bytes, and a later sync would succeed without them: the part is removed.
    */
-  async #discardDropped({ part, signal }: Upload, error: unknown): Promise<never> {
-    if (codeOf(error) !== undefined)
-      await this.#fileSystem.do(() => unlink(part), { signal }).catch(() => undefined);
+  async #discardDropped(upload: Upload, error: unknown): Promise<never> {
+    if (codeOf(error) !== undefined) await this.#discard(upload).catch(() => undefined);
     throw error;
   }
 
@@ -171,44 +193,45 @@ export class DirectoryTarget implements Target {
   }
 
   /** Truncates the part to `offset`, and adds its bytes to the digest, if there is one. */
-  async #keep(
-    handle: FileAccess,
-    { part, offset, signal }: Upload,
-    digest: Digest | undefined,
-  ): Promise<void> {
+  async #keep(handle: FileAccess, upload: Upload, digest: Digest | undefined): Promise<void> {
+    const { offset, signal } = upload;
     const { size } = await handle.stat();
-    if (size < offset) throw this.#error('io', `${part} is shorter than it was: the file will be sent again`);
+    if (size < offset) {
+      const part = this.#absolute(upload, upload.part);
+      throw this.#error('io', `${part} is shorter than it was: the file will be sent again`);
+    }
     if (size > offset) await handle.truncate(offset);
     if (!digest || offset === 0) return;
     for await (const chunk of fileBytes(handle, 0, signal)) digest.update(chunk);
   }
 
   /** A hard link never replaces a file. Where links are unsupported, the name is checked right before the rename. */
-  async #publish({ part, final, signal }: Upload): Promise<void> {
-    const linked = await unless(
-      ['EEXIST', ...NO_LINKS],
-      this.#fileSystem.do(() => link(part, final).then(() => true), { signal }),
-    );
-    if (!linked && (await this.#fileSystem.found(final, signal))) throw this.#exists(final);
-    await this.#fileSystem.do(() => (linked ? unlink(part) : rename(part, final)), { signal });
-    await this.#fileSystem.do(() => syncFolder(dirname(final), this.#fileSystem.local), {
-      signal,
-      flushes: true,
-    });
+  async #publish(upload: Upload, at: HeldFolder): Promise<void> {
+    const { part, final, signal } = upload;
+    const linking = at.do(entry => link(entry(part), entry(final)).then(() => true), { signal });
+    const linked = await unless(['EEXIST', ...NO_LINKS], linking);
+    if (!linked && (await at.find(final, { signal }))) throw this.#exists(this.#absolute(upload, final));
+    const moved = (entry: EntryPath) => (linked ? unlink(entry(part)) : rename(entry(part), entry(final)));
+    await at.do(moved, { signal });
+    await at.sync(signal);
   }
 
-  /** `work` receives the absolute name; what it throws becomes a FileSyncError. */
+  #absolute({ folder }: Upload, name: string): string {
+    return join(this.#root.path, folder, name);
+  }
+
+  /** What the work throws becomes a FileSyncError. */
   async #do<Value>(
     operation: string,
     path: string,
     signal: AbortSignal,
-    work: (final: string) => Promise<Value>,
+    work: () => Promise<Value>,
   ): Promise<Value> {
     const details = { device: this.#device, operation, path };
     checkTargetPath(path, details);
     throwIfAborted(signal, details);
     try {
-      return await work(join(this.#root.path, path));
+      return await work();
     } catch (thrown) {
       const error = await this.#root.fileError(thrown, path, operation);
       throw operation === 'write' ? whileWriting(error, path) : error;

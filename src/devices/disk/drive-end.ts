@@ -1,13 +1,9 @@
 import { constants } from 'node:fs';
-import { realpath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { Subject, type Observable } from 'rxjs';
 import { FileSyncError, toFileSyncError, type ErrorDetails } from '../../errors.js';
-import { diskError, unless } from '../../local/disk-error.js';
 import type { Availability } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { pathToBytes } from '../byte-names.js';
 import { Root } from '../directory/root.js';
 import type { BlockDevice } from './block-devices.js';
 import type { Drive, Mount, Need } from './drive.js';
@@ -51,7 +47,6 @@ export class DriveEnd<Folder> {
     const details = { operation, path };
     const mount = await this.#mounted(need, signal, details);
     try {
-      await this.#drive.ask(mount.entry, () => checkInside(mount.path, path), signal);
       const value = await work(this.#folderOf(mount));
       await this.#drive.verify(mount, details);
       return value;
@@ -75,7 +70,6 @@ export class DriveEnd<Folder> {
     const details = { operation, path };
     const mount = await this.#mounted(this.#need, signal, details);
     try {
-      await this.#drive.ask(mount.entry, () => checkInside(mount.path, path), signal);
       yield* open(this.#folderOf(mount));
       await this.#drive.verify(mount, details);
     } catch (error) {
@@ -126,21 +120,4 @@ export class DriveEnd<Folder> {
       },
     );
   }
-}
-
-/** Throws `denied` if a folder on the way to the file is a link that leads out of the drive. */
-async function checkInside(root: string, path: string): Promise<void> {
-  const folder = dirname(path);
-  if (folder === '.') return;
-  const top = Buffer.from(root.endsWith('/') ? root : `${root}/`);
-  const absolute = Buffer.concat([top, pathToBytes(folder)]);
-  const real = await unless(
-    ['ENOENT', 'ENOTDIR', 'ERR_INVALID_ARG_VALUE'],
-    realpath(absolute, 'buffer'),
-  ).catch((error: unknown) => {
-    throw diskError(error, join(root, folder), { path });
-  });
-  if (!real || real.subarray(0, top.length).equals(top)) return;
-  const remedy = `${join(root, folder)} is a link that leads out of the drive: remove it`;
-  throw new FileSyncError('denied', remedy, { path });
 }

@@ -1,4 +1,4 @@
-import { Writable, type Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { Client, enterPassiveModeIPv6, FTPError, type FTPResponse } from 'basic-ftp';
 // Private modules: package.json pins the version, and a test checks their shape.
 import {
@@ -9,23 +9,21 @@ import {
   type TransferConfig,
   type UploadCommand,
 } from 'basic-ftp/dist/transfer.js';
+import { FileSyncError } from '../../errors.js';
+import type { Clock } from '../../ports.js';
+import { ControlPace } from './control-pace.js';
+import { LineSink } from './line-sink.js';
+import type { Listed } from './listing.js';
 import { ProtocolLog } from './protocol-log.js';
 
-/** Bytes of one folder's listing that are held; basic-ftp's own limit. */
-const MAX_LISTING_BYTES = 40 * 1024 * 1024;
+/** How long the reply may take that says why a data connection broke. */
+const MAX_WAIT_FOR_CAUSE_MS = 3000;
 /** The server closes the control connection: no other answer follows. */
 const SERVICE_CLOSING = 421;
 /** The answer to PWD alone (RFC 959 section 5.4). */
 const PATHNAME = 257;
 /** Facts that MLSD is asked for: the same as basic-ftp's. */
 const FACTS = 'type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname;';
-
-export interface Listing {
-  /** Each character is a byte. */
-  readonly text: string;
-  /** The reply that ended it. */
-  readonly reply: string;
-}
 
 /** What a server supports; all connections to it share this. */
 export interface ServerFeatures {
@@ -41,8 +39,11 @@ export class RawClient extends Client {
   readonly #features: ServerFeatures;
   #serverFeatures: ReadonlyMap<string, string> = new Map();
   readonly #debug: (line: string) => void;
+  readonly #pace: ControlPace;
   #probing = false;
+  readonly #closeWithError: (error: Error) => void;
   #hasDataConnection = false;
+  #transferring = false;
   /** Resolves to whether the connection is open. */
   #preopened: Promise<boolean> | undefined;
 
@@ -50,14 +51,26 @@ export class RawClient extends Client {
     super(timeout);
     this.#features = features;
     this.#debug = debug;
+    this.#pace = new ControlPace(this.ftp);
     this.ftp.encoding = 'latin1';
     const log = new ProtocolLog(debug);
     // basic-ftp also says QUIT on a socket that it has never connected.
     this.ftp.log = entry => {
       if (this.ftp.socket.remoteAddress !== undefined) log.add(entry);
     };
+    this.#closeWithError = this.ftp.closeWithError.bind(this.ftp);
+    // basic-ftp would close the control connection, too, and lose the reply that says why; the transfer fails by itself.
+    this.ftp.closeWithError = error => {
+      if (!this.#transferring || !isBrokenData(error)) this.#closeWithError(error);
+    };
     const handle = this.ftp.handle.bind(this.ftp);
-    this.ftp.handle = (...task) => withoutTrace(() => handle(...task));
+    this.ftp.handle = (command, answered) =>
+      withoutTrace(() => this.#pace.during(answered, counted => handle(command, counted)));
+  }
+
+  /** Limits from now on the time without an answer, or without a byte of a transfer; a login is limited as a whole. */
+  limitPace(clock: Clock): void {
+    this.#pace.start(clock);
   }
 
   /** Its reply to FEAT (RFC 2389) at the last login. */
@@ -90,19 +103,12 @@ export class RawClient extends Client {
     return replies;
   }
 
-  async listing(command: string): Promise<Listing> {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const sink = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        length += chunk.length;
-        chunks.push(chunk);
-        done(length > MAX_LISTING_BYTES ? new Error('the listing of one folder is too long') : null);
-      },
-    });
+  /** Calls `line` with each line of the answer, as it arrives. Each character is a byte. */
+  async listing(command: string, line: (text: string) => void): Promise<Listed> {
+    const lines = new LineSink(line);
     const transfer = { command, remotePath: '', type: 'list' } as const;
-    const { message } = await this.#transfer(transfer, config => downloadTo(sink, config));
-    return { text: Buffer.concat(chunks).toString('latin1'), reply: message };
+    const { message } = await this.#transfer(transfer, config => downloadTo(lines, config));
+    return { lines: lines.count, reply: message };
   }
 
   /** The bytes from `offset` on. */
@@ -151,6 +157,7 @@ export class RawClient extends Client {
   }
 
   override close(): void {
+    this.#pace.end();
     super.close();
     this.#dataClosed();
   }
@@ -165,11 +172,26 @@ export class RawClient extends Client {
     if (!this.#preopened) await this.prepareTransfer(ftp);
     this.#preopened = undefined;
     this.#dataOpened();
+    this.#transferring = true;
     try {
       return await run({ ...transfer, ftp, tracker });
+    } catch (error) {
+      throw await this.#causeOf(error);
     } finally {
+      this.#transferring = false;
       this.#dataClosed();
     }
+  }
+
+  /** When only the data connection has failed, the server says why in its reply to the transfer, a moment later. */
+  async #causeOf(error: unknown): Promise<unknown> {
+    if (error instanceof FTPError || error instanceof FileSyncError || this.closed) return error;
+    const late = setTimeout(() => this.#closeWithError(error as Error), MAX_WAIT_FOR_CAUSE_MS);
+    const reply = this.ftp.handle(undefined, (one, task) => {
+      if (one instanceof Error || one.code >= 200) task.resolve(one);
+    });
+    const cause: unknown = await reply.finally(() => clearTimeout(late));
+    return cause instanceof FTPError ? cause : error;
   }
 
   #dataOpened(): void {
@@ -237,6 +259,10 @@ export class RawClient extends Client {
     }
   }
 }
+
+/** A data connection that broke; silence on it is not among these. */
+const isBrokenData = ({ message }: Error): boolean =>
+  message.endsWith('(data socket)') && !message.startsWith('Timeout');
 
 /** basic-ftp records a stack trace for each command, which costs more than the command. */
 function withoutTrace<T>(work: () => T): T {

@@ -4,7 +4,7 @@ import type { AccessOptions } from 'basic-ftp';
 import type { DeviceContext } from '../../config/definition.js';
 import type { FtpOptions } from '../ftp.js';
 import { readCa } from '../network.js';
-import { masked } from '../server-words.js';
+import { masked, maskedMessage } from '../server-words.js';
 import { FtpConnections } from './connections.js';
 import { toWire } from './names.js';
 import { FtpSource } from './source.js';
@@ -18,11 +18,13 @@ const PROBE_INTERVAL_MS = 30_000;
 
 export function ftpSource(options: FtpOptions, context: DeviceContext): FtpSource {
   const { clock, logger } = context;
-  const connections = connect(options, context);
+  const secrets = new Set<string>();
+  const connections = connect(options, context, secrets);
   return new FtpSource(placeOf(options, context), connections, {
     clock,
-    logger,
+    logger: { log: (level, text) => logger.log(level, maskedMessage(text, secrets)) },
     interval: PROBE_INTERVAL_MS,
+    maxFiles: options.max_files,
   });
 }
 
@@ -41,9 +43,9 @@ function placeOf({ host, root, port, tls }: FtpOptions, { name }: DeviceContext)
   return { device: name, host, root: posix.resolve('/', root), url };
 }
 
-function connect(options: FtpOptions, context: DeviceContext): FtpConnections {
+function connect(options: FtpOptions, context: DeviceContext, secrets = new Set<string>()): FtpConnections {
   const { host, timeout, tls } = options;
-  const secrets = new Set<string>();
+  const { logger } = context;
   return new FtpConnections({
     device: context.name,
     host,
@@ -53,7 +55,9 @@ function connect(options: FtpOptions, context: DeviceContext): FtpConnections {
       timeout,
       clock: context.clock,
       features: { pipeline: true },
-      debug: line => context.logger.log('debug', masked(line, secrets)),
+      debug: line => {
+        if (logger.isEnabled?.('debug') ?? true) logger.log('debug', masked(line, secrets));
+      },
       access: () => accessOf(options, context, secrets),
     },
   });

@@ -2,7 +2,7 @@ import { FTPError } from 'basic-ftp';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import { connectionTrouble } from '../../system/connection-trouble.js';
 import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
-import { serverWords } from '../server-words.js';
+import { maskedMessage, serverWords } from '../server-words.js';
 import { wordsFromWire } from './names.js';
 
 /** A server, as error messages need it. */
@@ -31,7 +31,7 @@ const REPLIES: ErrorTable = {
     425: ['unavailable', 'no data connection: a firewall may block its passive ports'],
     426: ['io', 'the transfer was aborted'],
     450: ['busy', 'the file is in use there'],
-    451: ['io', 'it could not write'],
+    451: ['io', 'it could not write: check whether its disk or the quota is full'],
     452: FULL,
     500: ['unsupported', LACKING],
     501: ['bad-name', 'it cannot take that name'],
@@ -80,6 +80,8 @@ export function toFtpError(
   encryption: Encryption,
   details: ErrorDetails,
 ): FileSyncError {
+  // The messages quote the server.
+  if (thrown instanceof Error) thrown.message = maskedMessage(thrown.message, peer.secrets);
   if (thrown instanceof FileSyncError) return thrown;
   const all = { ...details, device: peer.device, cause: thrown };
   if (thrown instanceof FTPError) {
@@ -89,8 +91,18 @@ export function toFtpError(
     return new FileSyncError(kind, `${peer.host} answered "${quoted}": ${words}`, all);
   }
   const said = thrown instanceof Error ? thrown.message : String(thrown);
-  const trouble = connectionTrouble(thrown) ?? `connection failed (${serverWords(said, peer.secrets)})`;
+  const trouble =
+    connectionTrouble(thrown) ?? timeoutIn(said) ?? `connection failed (${serverWords(said, peer.secrets)})`;
   return new FileSyncError('unavailable', `${peer.host} ${trouble}`, all);
+}
+
+/** basic-ftp's words for silence. */
+function timeoutIn(said: string): string | undefined {
+  if (/^Timeout when trying to open data connection/.test(said))
+    return 'does not answer on its data ports: a firewall may block them (passive mode)';
+  if (/\bTimeout \(data socket\)/.test(said))
+    return 'stopped in the middle of a transfer and does not answer';
+  return /\bTimeout \(control socket\)/.test(said) ? 'does not answer' : undefined;
 }
 
 /** Where the words of a reply say more than its code. */

@@ -16,20 +16,20 @@ export class KnownTimes {
     return ++this.#round;
   }
 
-  async get(
-    path: string,
-    line: string,
-    round: number,
-    ask: () => Promise<number | undefined>,
-  ): Promise<number | undefined> {
+  /** Whether the time of the file with this line is known; undefined is a known answer, too. */
+  has(path: string, line: string): boolean {
+    return this.#known.get(path)?.line === line;
+  }
+
+  /** The time that is known for the path; it stays known until a whole listing does not have it. */
+  get(path: string, round: number): number | undefined {
     const known = this.#known.get(path);
-    if (known?.line === line) {
-      known.round = round;
-      return known.time;
-    }
-    const time = await ask();
+    if (known) known.round = round;
+    return known?.time;
+  }
+
+  set(path: string, line: string, round: number, time: number | undefined): void {
     this.#known.set(path, { line, time, round });
-    return time;
   }
 
   /** After the whole listing: forgets the files that were not in it. */

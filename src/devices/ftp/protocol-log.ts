@@ -1,5 +1,8 @@
 import { wordsFromWire } from './names.js';
 
+/** Bytes of a line that has not ended; the rest is left out. */
+const MAX_LINE_LENGTH = 8192;
+
 /** Makes lines for the log of what basic-ftp logs of one connection: `> ` a command, `< ` a reply, or a note. */
 export class ProtocolLog {
   readonly #write: (line: string) => void;
@@ -20,7 +23,7 @@ export class ProtocolLog {
   /** Only whole lines are written: a secret that is cut in two would not be recognised. */
   #addReply(piece: string): void {
     const lines = (this.#incomplete + piece).split(/\r?\n/);
-    this.#incomplete = lines.pop() ?? '';
+    this.#incomplete = (lines.pop() ?? '').slice(0, MAX_LINE_LENGTH);
     for (const line of lines) this.#write(`< ${wordsFromWire(line)}`);
   }
 }

@@ -15,10 +15,14 @@ export function sizeIn(reply: FTPResponse): number | undefined {
 }
 
 /** `YYYYMMDDhhmmss`, in UTC. */
-export function timeOf(stamp: string): number | undefined {
+function timeOf(stamp: string): number | undefined {
   const time = Date.parse(stamp.replace(/(....)(..)(..)(..)(..)(..)/, '$1-$2-$3T$4:$5:$6Z'));
   return Number.isNaN(time) ? undefined : time;
 }
+
+/** From the answer to MDTM, ms since the Unix epoch. */
+export const timeIn = (reply: FTPResponse | undefined): number | undefined =>
+  reply && /^213 \d{14}/.test(reply.message) ? timeOf(reply.message.slice(4, 18)) : undefined;
 
 /** Whether the server does not know the command, or not with that parameter. */
 export const isUnknownCommand = (error: unknown): boolean =>

@@ -5,14 +5,15 @@ import { posix } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { FTPError, type AccessOptions } from 'basic-ftp';
+import { FileSyncError } from '../../errors.js';
 import type { ByteStream, Checksum, Clock } from '../../ports.js';
 import { flushed } from '../send-queue.js';
 import { RawClient, type ServerFeatures } from './client.js';
 import { digestIn, digestOf, type ServerDigest } from './digests.js';
 import type { Encryption } from './errors.js';
-import { listFolder, parseListing, type Entry, type Skipped } from './listing.js';
+import { entryInMlst, listFolder, type AskForListing, type Entry, type ListingSink } from './listing.js';
 import { toWire } from './names.js';
-import { isRefusal, isUnknownCommand, NO_SUCH_FILE, sizeIn, timeOf, UNKNOWN_COMMAND } from './replies.js';
+import { isRefusal, isUnknownCommand, NO_SUCH_FILE, sizeIn, timeIn, UNKNOWN_COMMAND } from './replies.js';
 
 /** An upload that is not longer is sent, even on the slowest link, long before the timeout for the reply. */
 const MAX_UNFLUSHED_BYTES = 16 * 1024;
@@ -83,6 +84,7 @@ export class FtpSession {
     const access = await this.#login.access();
     await this.#logIn(access).catch((error: unknown) => this.#logInWithoutPipeline(access, error));
     this.#digest = digestOf(this.#client.serverFeatures);
+    this.#client.limitPace(this.#login.clock);
   }
 
   /** Whether the connection is still open on both sides (servers close idle connections). */
@@ -126,31 +128,42 @@ export class FtpSession {
   }
 
   /**
-   * Lists a folder; undefined if there is no such folder. The folder is entered first, since servers answer LIST of a
+   * Lists a folder; resolves to false if there is no such folder. The folder is entered first, since servers answer LIST of a
    * missing folder with an empty listing.
    */
-  async list(path: string, skipped: Skipped = ignore): Promise<Entry[] | undefined> {
-    if (!(await this.isFolder(path))) return undefined;
-    return listFolder(
-      command => this.#client.listing(command),
-      this.#client.serverFeatures.has('MLST'),
-      skipped,
-    );
+  async list(path: string, sink: ListingSink): Promise<boolean> {
+    if (!(await this.isFolder(path))) return false;
+    const ask: AskForListing = (command, line) => this.#client.listing(command, line);
+    await listFolder(ask, this.#client.serverFeatures.has('MLST'), sink);
+    return true;
   }
 
-  /** As `facts`, from the listing of the file's folder. */
+  /** As `facts`, from the listing of the file's folder. Rejects if the file may be in a line that cannot be parsed. */
   async listed(path: string): Promise<Facts | undefined> {
-    const entries = await this.list(posix.dirname(path));
-    const entry = entries?.find(({ name, kind }) => kind === 'file' && name === posix.basename(path));
-    return entry && factsOf(entry);
+    const name = posix.basename(path);
+    let found: Facts | undefined;
+    let gap: string | undefined;
+    await this.list(posix.dirname(path), {
+      entry: entry => {
+        if (entry.kind === 'file' && entry.name === name) found = factsOf(entry);
+      },
+      skipped: ignore,
+      unreadable: why => (gap ??= why),
+    });
+    if (found || gap === undefined) return found;
+    throw new FileSyncError('protocol', `listing incomplete: ${gap}`);
   }
 
-  /** Last change in ms since the Unix epoch (MDTM, RFC 3659 section 3); undefined if the server does not report it. */
-  async modified(path: string): Promise<number | undefined> {
-    if (!this.#supportsMdtm) return undefined;
-    const reply = await this.#client.sendIgnoringError(`MDTM ${toWire(path)}`);
-    if (UNKNOWN_COMMAND.includes(reply.code)) this.#supportsMdtm = false;
-    return /^213 \d{14}/.test(reply.message) ? timeOf(reply.message.slice(4, 18)) : undefined;
+  /** Last changes in ms since the Unix epoch (MDTM, RFC 3659 section 3); undefined where the server does not report one. */
+  async modified(paths: readonly string[]): Promise<(number | undefined)[]> {
+    const [first, ...rest] = paths;
+    if (!this.#supportsMdtm || first === undefined) return paths.map(() => undefined);
+    // The first one shows whether the server knows the command at all.
+    const replies = await this.#client.pipeline([`MDTM ${toWire(first)}`]);
+    this.#supportsMdtm = !replies.some(({ code }) => UNKNOWN_COMMAND.includes(code));
+    if (this.#supportsMdtm)
+      replies.push(...(await this.#client.pipeline(rest.map(path => `MDTM ${toWire(path)}`))));
+    return paths.map((_, index) => timeIn(replies[index]));
   }
 
   /** The bytes from `offset` to the end, as the server has them now. Without REST the bytes before are discarded. */
@@ -338,8 +351,7 @@ export class FtpSession {
   async #mlst(path: string): Promise<Facts | undefined> {
     const reply = await this.#unlessMissing(this.#client.send(`MLST ${toWire(path)}`));
     const line = reply?.message.split(/\r?\n/).find(one => /^\s*[^\s=]+=\S*; /.test(one));
-    const [entry] =
-      line === undefined ? [] : parseListing(line.trimStart().replace(/ .*$/s, ' file'), ignore);
+    const entry = line === undefined ? undefined : entryInMlst(line.trimStart());
     if (reply && !entry) return this.#sizeAndTime(path);
     return entry?.kind === 'file' ? factsOf(entry) : undefined;
   }
@@ -347,7 +359,7 @@ export class FtpSession {
   async #sizeAndTime(path: string): Promise<Facts | undefined> {
     const size = await this.size(path);
     if (size === undefined) return undefined;
-    const modified = await this.modified(path);
+    const [modified] = await this.modified([path]);
     return { size, ...(modified !== undefined && { modified }) };
   }
 

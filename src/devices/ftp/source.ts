@@ -12,12 +12,14 @@ import type {
   SourceFile,
 } from '../../ports.js';
 import { pollAvailability, type PollOptions } from '../availability.js';
+import { FileLimit, GapReporter, ListingGaps, MAX_FILES } from '../listing-gaps.js';
 import { isUnfinishedUpload } from '../part-names.js';
 import { isSameVersion } from '../same-version.js';
 import type { FtpConnections } from './connections.js';
-import type { Entry } from './listing.js';
-import { nameProblem } from './names.js';
+import { IncompleteListing, type Entry, type ListingSink } from './listing.js';
+import { nameProblem, wordsFromWire } from './names.js';
 import { KnownTimes } from './known-times.js';
+import { NO_SUCH_FILE } from './replies.js';
 import type { Facts, FtpSession } from './session.js';
 import type { FtpPlace } from './target.js';
 
@@ -29,7 +31,28 @@ const SERVICE_CLOSING = 421;
 const LOST_AND_FOUND = 'lost+found';
 
 export interface FtpSourceTools extends Pick<PollOptions, 'clock' | 'interval'> {
-  readonly logger: Logger;
+  readonly logger: Pick<Logger, 'log'>;
+  /** Files and folders of one listing. */
+  readonly maxFiles?: number;
+}
+
+/** Files whose times are asked for together. */
+const TIMES_AT_ONCE = 64;
+
+/** One listing in progress. */
+interface Walk {
+  readonly session: FtpSession;
+  /** Of the known times. */
+  readonly round: number;
+  readonly gaps: ListingGaps;
+  readonly limit: FileLimit;
+  /** Relative paths that are still to be listed, each with a slash at its end. */
+  readonly folders: string[];
+}
+
+interface Listed {
+  readonly path: string;
+  readonly entry: Entry;
 }
 
 /**
@@ -40,17 +63,18 @@ export class FtpSource implements Source {
   readonly availability: Observable<Availability>;
   readonly #place: Omit<FtpPlace, 'url'>;
   readonly #connections: FtpConnections;
-  readonly #logger: Logger;
   readonly #closed = new AbortController();
   readonly #times = new KnownTimes();
-  readonly #reported = new Set<string>();
+  readonly #reporter: GapReporter;
+  readonly #maxFiles: number;
   /** The server's algorithm: undefined before the first login, and false from its first failure on. */
   #checksum: 'sha256' | 'md5' | false | undefined;
 
   constructor(place: Omit<FtpPlace, 'url'>, connections: FtpConnections, tools: FtpSourceTools) {
     this.#place = place;
     this.#connections = connections;
-    this.#logger = tools.logger;
+    this.#reporter = new GapReporter(tools.logger);
+    this.#maxFiles = tools.maxFiles ?? MAX_FILES;
     const { clock, interval } = tools;
     const polling = { clock, until: this.#closed.signal, ...(interval !== undefined && { interval }) };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
@@ -110,40 +134,86 @@ export class FtpSource implements Source {
   async *#walk(session: FtpSession): AsyncGenerator<SourceFile> {
     this.#learnChecksum(session);
     const round = this.#times.begin();
-    const folders = [''];
-    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      for (const entry of await this.#entries(session, folder)) {
-        const path = folder + entry.name;
-        if (entry.kind === 'folder' && path !== LOST_AND_FOUND) folders.push(this.#withinDepth(`${path}/`));
-        if (entry.kind !== 'file' || isUnfinishedUpload(entry.name)) continue;
-        const modified = entry.modified ?? (await this.#timeOf(session, path, entry, round));
-        yield { path, size: entry.size, ...(modified !== undefined && { modified }) };
-      }
-    }
+    const details = { device: this.#place.device, operation: 'list' };
+    const walk: Walk = {
+      session,
+      round,
+      gaps: new ListingGaps(this.#reporter),
+      limit: new FileLimit(this.#maxFiles, details),
+      folders: [''],
+    };
+    for (let folder = walk.folders.pop(); folder !== undefined; folder = walk.folders.pop())
+      yield* this.#content(walk, folder);
+    walk.gaps.throwIfAny(what => this.#error('denied', what));
     this.#times.end(round);
   }
 
-  /** The time in LIST changes its form: MDTM is sent once for each file, and again when its line changes. */
-  async #timeOf(session: FtpSession, path: string, entry: Entry, round: number): Promise<number | undefined> {
-    const line = `${entry.size} ${entry.time}`;
-    return this.#times.get(path, line, round, () => session.modified(this.#absolute(path)));
+  async *#content(walk: Walk, folder: string): AsyncGenerator<SourceFile> {
+    const files: Listed[] = [];
+    for (const entry of await this.#entries(walk, folder)) {
+      const path = folder + entry.name;
+      if (entry.kind === 'folder' && path !== LOST_AND_FOUND)
+        walk.folders.push(this.#withinDepth(`${path}/`));
+      if (entry.kind === 'file' && !isUnfinishedUpload(entry.name)) files.push({ path, entry });
+    }
+    for (let at = 0; at < files.length; at += TIMES_AT_ONCE) {
+      const some = files.slice(at, at + TIMES_AT_ONCE);
+      await this.#learnTimes(walk, some);
+      for (const { path, entry } of some) {
+        const modified = entry.modified ?? this.#times.get(path, walk.round);
+        yield { path, size: entry.size, ...(modified !== undefined && { modified }) };
+      }
+    }
   }
 
-  async #entries(session: FtpSession, folder: string): Promise<readonly Entry[]> {
+  /** The time in LIST changes its form: MDTM is sent once for each file, and again when its line changes. */
+  async #learnTimes({ session, round }: Walk, files: readonly Listed[]): Promise<void> {
+    const unknown = files.filter(
+      ({ path, entry }) => entry.modified === undefined && !this.#times.has(path, lineOf(entry)),
+    );
+    const times = await session.modified(unknown.map(({ path }) => this.#absolute(path)));
+    unknown.forEach(({ path, entry }, index) => this.#times.set(path, lineOf(entry), round, times[index]));
+  }
+
+  async #entries(walk: Walk, folder: string): Promise<readonly Entry[]> {
     const absolute = this.#absolute(folder.replace(/\/$/, ''));
-    const found = await session.list(absolute, why => this.#warnOnce(`in ${absolute} ${why}`));
-    if (found) return found;
+    const entries: Entry[] = [];
+    const wasListed = await this.#listInto(walk, absolute, {
+      entry: entry => {
+        if (entry.kind !== 'other') walk.limit.add();
+        entries.push(entry);
+      },
+      skipped: why => this.#reporter.report(`in ${absolute} ${why}`),
+      unreadable: why => walk.gaps.add(`in ${absolute} ${why}`),
+    });
+    if (wasListed || entries.length > 0) return entries;
     if (folder === '') throw this.#rootMissing();
-    return this.#withoutGone(session, folder);
+    return this.#withoutGone(walk, folder);
+  }
+
+  /** A folder that may be entered and not be listed does not hide the others. */
+  async #listInto({ session, gaps }: Walk, folder: string, sink: ListingSink): Promise<boolean> {
+    try {
+      return await session.list(folder, sink);
+    } catch (error) {
+      const isClosed = error instanceof FTPError && error.code === NO_SUCH_FILE;
+      if ((!isClosed && !(error instanceof IncompleteListing)) || folder === this.#place.root) throw error;
+      gaps.add(`${folder} cannot be listed: give the user the right to (${wordsFromWire(error.message)})`);
+      return true;
+    }
   }
 
   /** A folder that was removed after its parent was listed has no files; one that cannot be entered may have some. */
-  async #withoutGone(session: FtpSession, folder: string): Promise<readonly Entry[]> {
-    const [, parent = '', own = ''] = /^(.*\/)?([^/]+)\/$/s.exec(folder) ?? [];
-    const siblings = await this.#entries(session, parent);
-    const isThere = siblings.some(({ kind, name }) => kind === 'folder' && name === own);
-    if (!isThere) return [];
-    throw this.#error('denied', `${this.#absolute(folder)} cannot be entered: give the user the right to`);
+  async #withoutGone({ session, gaps }: Walk, folder: string): Promise<readonly Entry[]> {
+    const absolute = this.#absolute(folder.replace(/\/$/, ''));
+    let isThere = false;
+    await session.list(posix.dirname(absolute), {
+      entry: ({ kind, name }) => (isThere ||= kind === 'folder' && name === posix.basename(absolute)),
+      skipped: ignore,
+      unreadable: ignore,
+    });
+    if (isThere) gaps.add(`${absolute} cannot be entered: give the user the right to`);
+    return [];
   }
 
   #withinDepth(folder: string): string {
@@ -166,8 +236,10 @@ export class FtpSource implements Source {
       if (position > file.size) throw this.#changed(file);
       yield chunk;
     }
-    if (position !== file.size) throw this.#changed(file);
     await this.#checkSame(session, file, path);
+    if (position === file.size) return;
+    const what = `the data connection ended after ${position} of the ${file.size} bytes of ${path}`;
+    throw this.#error('io', `${what}: a firewall or a server's limit may have cut it`);
   }
 
   /** When the server aborts a transfer, the file was often changed or removed meanwhile. */
@@ -247,13 +319,6 @@ export class FtpSource implements Source {
     return new FileSyncError(kind, `on ${this.#place.host} ${what}`, { device: this.#place.device });
   }
 
-  /** Each warning is logged once: listings are repeated. */
-  #warnOnce(why: string): void {
-    if (this.#reported.has(why)) return;
-    this.#reported.add(why);
-    this.#logger.log('warn', why);
-  }
-
   #detailsOf({ path }: SourceFile, operation: string): ErrorDetails {
     return { device: this.#place.device, operation, path };
   }
@@ -262,3 +327,8 @@ export class FtpSource implements Source {
 function unlessGone(error: unknown): undefined {
   if (!(error instanceof FileSyncError) || error.kind !== 'not-found') throw error;
 }
+
+/** Changes with the file, as far as LIST shows that. */
+const lineOf = ({ size, time }: Entry): string => `${size} ${time}`;
+
+function ignore(): void {}

@@ -1,10 +1,10 @@
-import { isIP } from 'node:net';
-import * as z from 'zod';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import { formatSize } from '../../system/size.js';
 import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
-import { bareHost } from '../proxy.js';
+import { serverWords } from '../server-words.js';
+import { isLoginPage, isResultRedirect, isSameSite, locationOf, storedNothing } from './location.js';
 import { PROXY_REFUSED, refusalError } from './refusal.js';
+import { findingOf, type Success } from './success.js';
 
 /** A server's answer to an upload. */
 export interface Answer {
@@ -28,10 +28,17 @@ export interface Upload {
   readonly secrets: Iterable<string>;
   /** ms since the Unix epoch. */
   readonly now: number;
+  /** How the site says that it has stored a file. */
+  readonly success?: Success | undefined;
 }
 
 const BUSY: Meaning = ['busy', 'cannot take it now'];
 const LOGIN: Meaning = ['denied', 'refused the login: check headers, and the rights there'];
+const LOGIN_IN_BETWEEN: Meaning = [
+  'denied',
+  'cannot be reached, or wants a login: a login page answered; log in to the network in between, or check headers',
+];
+const NOT_STORED: Meaning = ['rejected', 'did not store the file, although the status is one of success'];
 
 /** RFC 9110 section 15 and RFC 6585. The words follow the server's name. */
 const STATUS: ErrorTable = {
@@ -60,59 +67,68 @@ const STATUS: ErrorTable = {
 };
 
 /**
- * The file's location, if the server reports one: `url` or `location` in a JSON body, or the Location header, made
- * absolute. No redirect is followed; with one that only moves the upload (for example to https) no file was stored.
- * Throws unless the file was stored.
+ * The 5xx that say clearly that nothing was stored; those from 520 on are Cloudflare's, for a server that it could not
+ * connect to. After any other one the file may have been stored: programs fail after that, and gateways lose answers.
+ */
+const CLEAR_REFUSALS = new Set([501, 503, 505, 507, 508, 510, 511, 521, 523, 525, 526, 530]);
+
+/**
+ * The file's location, if the server reports one. No redirect is followed; with one that only moves the upload (for example to
+ * https) no file was stored. Throws unless the file was stored.
  */
 export function locationIn(answer: Answer, upload: Upload): URL | undefined {
   const location = locationOf(answer, upload.url);
-  if (!isSuccess(answer.status, location, upload.url)) throw refusal(answer, upload, location);
-  if (upload.complete) return location;
-  const message = `${upload.url.host} answered ${answer.status} before the whole file was sent: is there a login page in between?`;
-  throw new FileSyncError('protocol', message, upload.details);
+  if (!isSuccess(answer.status, location, upload)) throw refusal(answer, upload, location);
+  if (!upload.complete) {
+    const message = `${upload.url.host} answered ${answer.status} before the whole file was sent: is there a login page in between?`;
+    throw new FileSyncError('protocol', message, upload.details);
+  }
+  const finding = findingOf(answer, upload.success);
+  if (finding === 'stored') return location;
+  throw refused(finding === 'login' ? LOGIN_IN_BETWEEN : NOT_STORED, answer, upload, undefined);
 }
 
 /**
- * Why it is unknown whether the file was stored: a gateway timed out (504), or the answer redirects to another site, which
- * may show the file, but may also be the login page of a network in between.
+ * Why it is unknown whether the file was stored: a status that is no clear refusal, or a redirect to another site, which may
+ * show the file, but may also be the login page of a network in between.
  */
 export function unknownOutcome(answer: Answer, upload: Upload): string | undefined {
+  const { status, body } = answer;
   if (!upload.complete) return undefined;
-  if (answer.status === 504) return 'timed out (504)';
+  if (status >= 500 && !CLEAR_REFUSALS.has(status)) return unclear(status, body, upload.secrets);
   const location = locationOf(answer, upload.url);
-  if (!isResultRedirect(answer.status) || !location || storedNothing(location, upload.url)) return undefined;
-  return isSameSite(location, upload.url) ? undefined : `redirected to ${location.host} (${answer.status})`;
+  if (!isResultRedirect(status) || !location || storedNothing(location, upload.url)) return undefined;
+  return isSameSite(location, upload.url) ? undefined : `redirected to ${location.host} (${status})`;
 }
 
-/** Redirects by which pages show the result of a form (RFC 9110 sections 15.4.3 and 15.4.4). */
-const isResultRedirect = (status: number): boolean => status === 302 || status === 303;
-
-/** Paths of pages that require a login: a redirect to one means that the login failed. */
-const LOGIN_PAGE = /\/(log|sign)[-_]?in\b/i;
-
-/** Whether a redirect only moves the upload (for example to https), or requires a login first. */
-const storedNothing = ({ pathname }: URL, requested: URL): boolean =>
-  pathname === requested.pathname || LOGIN_PAGE.test(pathname);
-
-function isSameSite(one: URL, other: URL): boolean {
-  const [a, b] = [bareHost(one), bareHost(other)];
-  const domain = (host: string): string => host.split('.').slice(-2).join('.');
-  return a === b || (!isIP(a) && !isIP(b) && domain(a) === domain(b));
+function unclear(status: number, body: string, secrets: Iterable<string>): string {
+  if (status === 504) return 'timed out (504)';
+  const said = serverWords(body, secrets);
+  return `answered ${status}${said && ` "${said}"`}`;
 }
 
-function isSuccess(status: number, location: URL | undefined, requested: URL): boolean {
+function isSuccess(status: number, location: URL | undefined, { url, success }: Upload): boolean {
+  if (success?.status !== undefined && [success.status].flat().includes(status)) return true;
   if (!isResultRedirect(status)) return status >= 200 && status < 300;
-  return location !== undefined && !storedNothing(location, requested);
+  return location !== undefined && !storedNothing(location, url);
 }
 
 function refusal(answer: Answer, upload: Upload, location: URL | undefined): FileSyncError {
-  const { status, body, limit, retryAfter } = answer;
-  const toLogin = status < 400 && location !== undefined && LOGIN_PAGE.test(location.pathname);
-  const [kind, words] = toLogin ? LOGIN : meaningOf(status, STATUS);
+  const { status } = answer;
+  const toLogin = status < 400 && location !== undefined && isLoginPage(location);
+  return refused(toLogin ? LOGIN : meaningOf(status, STATUS), answer, upload, location);
+}
+
+function refused(
+  [kind, words]: Meaning,
+  { status, body, limit, retryAfter }: Answer,
+  upload: Upload,
+  location: URL | undefined,
+): FileSyncError {
   const size = kind === 'too-large' ? sizes(upload.size, limit) : '';
   const server = { host: upload.url.host, secrets: upload.secrets, now: upload.now };
-  const refused = { status, said: location?.href ?? body, retryAfter };
-  return refusalError(refused, [kind, words + size], server, upload.details);
+  const refusal = { status, said: location?.href ?? body, retryAfter };
+  return refusalError(refusal, [kind, words + size], server, upload.details);
 }
 
 /** The size of the file, and the server's limit if a header has it (often the body does). */
@@ -120,20 +136,4 @@ function sizes(size: number, header: string | undefined): string {
   const limit = /^(?:.*\bmax-size=)?(\d+)\b/.exec(header ?? '')?.[1];
   const known = limit === undefined ? '' : `, the limit is ${formatSize(Number(limit))}`;
   return ` (the file has ${formatSize(size)}${known})`;
-}
-
-function locationOf({ body, location }: Answer, base: URL): URL | undefined {
-  const text = jsonLocation(body) ?? location;
-  return text !== undefined && URL.canParse(text, base.href) ? new URL(text, base) : undefined;
-}
-
-const jsonAnswer = z.object({ url: z.string(), location: z.string() }).partial();
-
-function jsonLocation(body: string): string | undefined {
-  try {
-    const { url, location } = jsonAnswer.parse(JSON.parse(body));
-    return url ?? location;
-  } catch {
-    return undefined;
-  }
 }

@@ -9,10 +9,13 @@ import { request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosResponse } from 'axios';
+import type { Clock } from '../../ports.js';
+import { withinTime } from '../../system/deadline.js';
 import type { Proxy } from '../proxy.js';
+import { closeWhenIdle } from '../send-queue.js';
 import { logged, type RequestLog } from './request-log.js';
 
-/** One HTTP request. It has no timeout: the caller closes a connection that is idle. */
+/** One HTTP request. */
 export interface Exchange {
   readonly url: URL;
   readonly method: string;
@@ -24,8 +27,8 @@ export interface Exchange {
   readonly proxy: Proxy | undefined;
   readonly signal: AbortSignal;
   readonly log: RequestLog;
-  /** Called with the connection of the request. */
-  onSocket?(socket: Socket): void;
+  /** ms within which the request must get on, and, once it was sent, the answer must begin. */
+  readonly timeout: number;
 }
 
 export interface Reply {
@@ -44,12 +47,24 @@ const MAX_ANSWER_LENGTH = 65_536;
  * is decompressed. Rejects with the error of axios, which holds the headers with their secrets: never pass it on.
  */
 export async function exchange(sent: Exchange): Promise<Reply> {
-  const { status, headers, data: body } = await logged(sent, sent.log, () => send(sent));
-  const header = (name: string): string | undefined => textOf(headers[name]);
-  return { status, header, body };
+  const ended = new AbortController();
+  const watch = (socket: Socket): void =>
+    void closeWhenIdle(socket, sent.timeout, sent.log.clock, ended.signal).catch(ignore);
+  try {
+    const { status, headers, data: body } = await logged(sent, sent.log, () => send(sent, watch));
+    return { status, header: name => textOf(headers[name]), body };
+  } finally {
+    ended.abort();
+  }
 }
 
-function send({ url, method, headers, body, signal, ...route }: Exchange): Promise<AxiosResponse<Readable>> {
+/** Of a watch that has ended. */
+function ignore(): void {}
+
+function send(
+  { url, method, headers, body, signal, ...route }: Exchange,
+  onSocket: (socket: Socket) => void,
+): Promise<AxiosResponse<Readable>> {
   return axios.request<Readable>({
     url: url.href,
     method,
@@ -57,7 +72,7 @@ function send({ url, method, headers, body, signal, ...route }: Exchange): Promi
     data: body,
     signal,
     proxy: false,
-    transport: transportFor(url, route),
+    transport: transportFor(url, { ...route, onSocket }),
     maxRedirects: 0,
     decompress: false,
     responseType: 'stream',
@@ -67,7 +82,10 @@ function send({ url, method, headers, body, signal, ...route }: Exchange): Promi
 
 const textOf = (header: unknown): string | undefined => (typeof header === 'string' ? header : undefined);
 
-type Route = Pick<Exchange, 'agent' | 'proxy' | 'onSocket'>;
+interface Route extends Pick<Exchange, 'agent' | 'proxy'> {
+  /** Called with the connection of the request. */
+  readonly onSocket: (socket: Socket) => void;
+}
 
 /** With a proxy, plain http requests have the absolute form (RFC 9112 section 3.2.2); https uses a tunnel. */
 function transportFor(url: URL, { agent, proxy, onSocket }: Route) {
@@ -80,21 +98,23 @@ function transportFor(url: URL, { agent, proxy, onSocket }: Route) {
       const path = usedProxy ? url.href.replace(url.hash, '') : options.path;
       const all = { ...options, agent, path, headers };
       const sent = secure ? requestHttps(all, answered) : requestHttp(all, answered);
-      return onSocket ? sent.once('socket', onSocket) : sent;
+      return sent.once('socket', onSocket);
     },
   };
 }
 
-/** The beginning of a body. An answer whose body is incomplete still counts: its status is known. */
-export async function beginningOf(body: Readable): Promise<string> {
+/**
+ * The beginning of a body, as much as comes within `ms`. An answer whose body is incomplete still counts: its status is known.
+ */
+export async function beginningOf(body: Readable, clock: Clock, ms: number): Promise<string> {
   let text = '';
-  try {
+  const read = async (): Promise<void> => {
     for await (const piece of body.setEncoding('utf8') as AsyncIterable<string>) {
       text += piece;
       if (text.length > MAX_ANSWER_LENGTH) break;
     }
-    return text;
-  } catch {
-    return text;
-  }
+  };
+  await withinTime(read(), { clock, ms }).catch(ignore);
+  body.destroy();
+  return text;
 }

@@ -12,8 +12,13 @@ export interface FormPlan {
   /** Text fields, which come before the file. */
   readonly fields: Readonly<Record<string, string>>;
   readonly events: WriteEvents;
-  /** Resolves when the server has the bytes that were sent so far, so that only the last ones remain. */
-  flushed(): Promise<void>;
+  /**
+   * Resolves when the server has the bytes that were sent so far, so that only the last ones remain. Rejects when the connection
+   * is closed.
+   */
+  readonly flushed: () => Promise<void>;
+  /** Throws when the connection is closed. */
+  readonly throwIfClosed: () => void;
 }
 
 /** A multipart/form-data body of known length that streams the file and ends only after `committing()`. */
@@ -22,7 +27,11 @@ export class UploadForm {
   readonly #plan: FormPlan;
   #stream: Readable | undefined;
   #failure: unknown;
+  /** The error of the connection that ended before the last bytes were handed to it. */
+  #broken: unknown;
   #committed = false;
+  #closed = false;
+  #committing: Promise<void> | undefined;
 
   constructor(plan: FormPlan) {
     this.#plan = plan;
@@ -45,8 +54,11 @@ export class UploadForm {
     return { ...this.data.getHeaders(), 'content-length': String(this.data.getLengthSync()) };
   }
 
-  close(): void {
+  /** Resolves when no event of the attempt can follow. */
+  async close(): Promise<void> {
+    this.#closed = true;
     this.#stream?.destroy();
+    await this.#committing?.catch(() => undefined);
   }
 
   /** The stream is made by a function when it is needed: form-data fails to measure a stream without bytes. */
@@ -54,7 +66,9 @@ export class UploadForm {
     const { file, fileName, fileField } = this.#plan;
     const open = (next: (stream: Readable) => void): void => {
       this.#stream = Readable.from(this.#bytes(), { objectMode: false });
-      this.#stream.on('error', error => (this.#failure = error));
+      this.#stream.on('error', error => {
+        if (error !== this.#broken) this.#failure = error;
+      });
       next(this.#stream);
     };
     this.data.append(fileField, open, {
@@ -69,11 +83,27 @@ export class UploadForm {
     return outgoingBytes(file, 0, {
       device,
       progress: sent => events.progress(sent),
-      beforeLast: async () => {
-        await this.#plan.flushed();
-        await events.committing();
-        this.#committed = true;
-      },
+      beforeLast: () => (this.#committing = this.#commit()),
     });
+  }
+
+  /** An attempt that has failed meanwhile does not report a commit: the server lacks the last bytes for ever. */
+  async #commit(): Promise<void> {
+    const { flushed, throwIfClosed, events } = this.#plan;
+    await this.#whileConnected(flushed);
+    await this.#whileConnected(throwIfClosed);
+    if (this.#closed) return;
+    await events.committing();
+    await this.#whileConnected(throwIfClosed);
+    this.#committed = true;
+  }
+
+  async #whileConnected(work: () => unknown): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#broken = error;
+      throw error;
+    }
   }
 }

@@ -17,11 +17,13 @@ export interface UploadRequest {
   readonly proxy: Proxy | undefined;
   readonly signal: AbortSignal;
   readonly log: RequestLog;
+  /** ms. */
+  readonly timeout: number;
 }
 
-/** Sends a form and returns the answer, whatever its status. No timeout: the caller closes an idle connection. */
+/** Sends a form and returns the answer, whatever its status. */
 export async function post(upload: UploadRequest): Promise<Answer> {
-  const { url, method, headers, form, socket, proxy, signal, log } = upload;
+  const { url, method, headers, form, socket, proxy, signal, log, timeout } = upload;
   const agent = agentFor(url, socket);
   const all = { ...headers, ...form.headers() };
   const { status, header, body } = await exchange({
@@ -33,6 +35,7 @@ export async function post(upload: UploadRequest): Promise<Answer> {
     proxy,
     signal,
     log,
+    timeout,
   });
   const limit = header('upload-limit') ?? header('tus-max-size');
   return {
@@ -40,7 +43,7 @@ export async function post(upload: UploadRequest): Promise<Answer> {
     location: header('location'),
     retryAfter: header('retry-after'),
     limit,
-    body: await beginningOf(body),
+    body: await beginningOf(body, log.clock, timeout),
   };
 }
 

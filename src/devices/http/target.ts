@@ -18,16 +18,25 @@ import type { DeviceContext } from '../../config/definition.js';
 import { CONNECTION_RESET } from '../../system/connection-trouble.js';
 import { pollAvailability } from '../availability.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
-import { closeWhenIdle, flushed } from '../send-queue.js';
+import { flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
 import { unknownOutcome, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
 import { post } from './post.js';
-import { proxyFor } from '../proxy.js';
+import { bareHost, isLoopback, proxyFor } from '../proxy.js';
+import { masked, secretFields } from '../server-words.js';
+import type { Success } from './success.js';
 
 const PROBE_INTERVAL_MS = 15_000;
 
+/** After the name of a server that is reached by plain http. */
+const OPEN =
+  ', but http:// is not encrypted, and a login page of a network in between could answer in its place: use https://, or set success';
+
 const PROBE_TIMEOUT_MS = 10_000;
+
+/** A shorter value of a query is no secret, and would be found in any text. */
+const MIN_SECRET_LENGTH = 6;
 
 /** A server to which each file is uploaded by one multipart/form-data request. */
 export interface UploadSite {
@@ -41,6 +50,8 @@ export interface UploadSite {
   /** ms without a byte moving. */
   readonly timeout: number;
   readonly onLostAnswer: 'resend' | 'hold';
+  /** How the site says that it has stored a file; absent: by the status. */
+  readonly success?: Success | undefined;
   /** A success always has such a location of the file; an answer without one is not the server's. */
   readonly isFile?: (location: URL) => boolean;
   /** Throws for a file that the server would refuse, before anything is sent. */
@@ -96,8 +107,8 @@ export class HttpTarget implements Target {
     } catch (error) {
       throw this.#explain(error, form, details, signal);
     } finally {
-      form.close();
       socket.destroy();
+      await form.close();
     }
   }
 
@@ -111,7 +122,9 @@ export class HttpTarget implements Target {
     const details: ErrorDetails = { device: this.#context.name, operation: 'probe' };
     const socket = await this.#connect(details, signal, Math.min(this.#site.timeout, PROBE_TIMEOUT_MS));
     socket.destroy();
-    return { available: true, reason: `${this.#site.url.host} accepts connections`, armed: false };
+    const { url } = this.#site;
+    const isOpen = url.protocol === 'http:' && !isLoopback(bareHost(url));
+    return { available: true, reason: `${url.host} accepts connections${isOpen ? OPEN : ''}`, armed: false };
   }
 
   get #proxy() {
@@ -146,7 +159,6 @@ export class HttpTarget implements Target {
   ): UploadForm {
     const { name: device, clock } = this.#context;
     const { fileField, timeout } = this.#site;
-    const sent = (): Promise<void> => flushed(socket, timeout, clock);
     return new UploadForm({
       device,
       file,
@@ -154,7 +166,8 @@ export class HttpTarget implements Target {
       fileField,
       fields,
       events,
-      flushed: sent,
+      flushed: () => flushed(socket, timeout, clock),
+      throwIfClosed: () => throwIfDestroyed(socket),
     });
   }
 
@@ -165,39 +178,40 @@ export class HttpTarget implements Target {
     details: ErrorDetails,
     signal: AbortSignal,
   ): Promise<string> {
-    const { url, method, isFile } = this.#site;
+    const { url, method, isFile, success } = this.#site;
     const headers = this.#headers();
     const proxy = this.#proxy;
-    const secrets = Object.values(headers).flatMap(value => [value, ...value.split(' ')]);
+    const secrets = this.#secrets(headers);
     const { logger, clock } = this.#context;
     const log = { logger, clock, secrets };
-    const request = { url, method, headers, form, socket, proxy, signal, log };
-    const answer = await this.#watched(socket, () => post(request));
+    const request = { url, method, headers, form, socket, proxy, signal, log, timeout: this.#site.timeout };
+    const answer = await post(request);
     const size = file.source.size;
     const now = clock.now();
-    const upload = { details, url, size, complete: form.committed, secrets, now };
+    const upload = { details, url, size, complete: form.committed, secrets, now, success };
     const outcome = unknownOutcome(answer, upload);
-    if (outcome !== undefined) throw this.#lost(outcome, details);
+    if (outcome !== undefined) throw this.#lost(masked(outcome, secrets), details);
     const location = locationIn(answer, upload);
-    if (!isFile || (location && isFile(location))) return location?.href ?? url.origin + url.pathname;
+    if (!isFile || (location && isFile(location)))
+      return masked(location?.href ?? url.origin + url.pathname, secrets);
     throw this.#lost(`answered ${answer.status} without the file's location`, details);
-  }
-
-  /** The timeout of axios is one for the whole request, and would end every long upload. */
-  async #watched<T>(socket: Socket, work: () => Promise<T>): Promise<T> {
-    const ended = new AbortController();
-    const watch = closeWhenIdle(socket, this.#site.timeout, this.#context.clock, ended.signal);
-    try {
-      return await work();
-    } finally {
-      ended.abort();
-      await watch.catch(() => undefined);
-    }
   }
 
   #headers(): Record<string, string> {
     const headers = Object.entries(this.#site.headers);
     return Object.fromEntries(headers.map(([name, ref]) => [name, this.#context.secret(ref)]));
+  }
+
+  /** Of the headers, the constant fields, the address and the proxy: what a server may repeat. */
+  #secrets(headers: Readonly<Record<string, string>>): string[] {
+    const { url, fields } = this.#site;
+    const constant = Object.entries(fields).filter(([, template]) => !template.includes('{'));
+    return [
+      ...Object.values(headers).flatMap(value => [value, ...value.split(' ')]),
+      ...secretFields(Object.fromEntries(constant)),
+      ...[...url.searchParams.values()].filter(({ length }) => length >= MIN_SECRET_LENGTH),
+      ...(this.#proxy?.secrets ?? []),
+    ];
   }
 
   #explain(error: unknown, form: UploadForm, details: ErrorDetails, signal: AbortSignal): FileSyncError {
@@ -226,6 +240,10 @@ export class HttpTarget implements Target {
     const message = `${this.#site.url.host} supports uploads of whole files, and no queries about them`;
     return new FileSyncError('unsupported', message, { device: this.#context.name, operation, path });
   }
+}
+
+function throwIfDestroyed({ destroyed, errored }: Socket): void {
+  if (destroyed) throw errored ?? Object.assign(new Error('connection reset'), { code: 'ECONNRESET' });
 }
 
 /** How a connection ended after the whole file had been sent. */

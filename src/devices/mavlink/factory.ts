@@ -24,7 +24,8 @@ export function sourceOn(transport: Transport, options: VehicleOptions, context:
   const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)), logger);
   const strategy = new AdaptiveRead({ clock, logger, limits: limitsOf(options) });
   const files = new FtpFiles({ vehicle, client, strategy });
-  return new RemoteSource({ device: name, root: options.root, logger }, files);
+  const { root, max_files: maxFiles } = options;
+  return new RemoteSource({ device: name, root, maxFiles, logger }, files);
 }
 
 /** `FILESYNC_TRACE=mavlink:FILE` has every frame appended to the file. */

@@ -53,6 +53,12 @@ function isSameHost(authority: string, { hostname }: URL): boolean {
 }
 
 function suspicious(text: string): FileSyncError {
-  const message = `the server lists ${JSON.stringify(text.slice(0, 100))}, which is not a file of that folder`;
+  const message = `the server lists ${JSON.stringify(text)}, which is not a file of that folder`;
   return new FileSyncError('protocol', message);
 }
+
+/** Whether two paths are the same on a server that may change the Unicode form or the letter case of names. */
+export const isSamePath = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((name, index) => folded(name) === folded(other[index] ?? ''));
+
+const folded = (name: string): string => name.normalize('NFC').toLowerCase();

@@ -1,6 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import type { ByteStream, Clock, Outgoing, WriteEvents } from '../../ports.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
+import { MIN_BYTES_PER_LIMIT, untilTooSlow } from '../pace.js';
 import { timeoutError } from '../send-queue.js';
 
 interface Watching {
@@ -12,26 +13,26 @@ interface Watching {
 
 /** Of the reader of a body. */
 interface ReadProgress {
-  /** Chunks that were read. */
-  number: number;
+  /** Bytes that were read. */
+  bytes: number;
   /** The reader waits for the server. */
   waiting: boolean;
 }
 
 /**
- * The bytes of an answer. Destroys the body when the reader waited for `limit` ms (noticed within twice that time); a
+ * The bytes of an answer. Destroys the body when the server sends too little (see `untilTooSlow`) while the reader waits; a
  * slow reader does not count as silence of the server.
  */
 export async function* watchedBytes(body: Readable, watching: Watching): ByteStream {
-  const progress: ReadProgress = { number: 0, waiting: true };
+  const progress: ReadProgress = { bytes: 0, waiting: true };
   const ended = new AbortController();
   addAbortSignal(watching.signal, body);
   destroyWhenSilent(body, progress, watching, ended.signal).catch(ignore);
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       progress.waiting = false;
+      progress.bytes += chunk.length;
       yield chunk;
-      progress.number++;
       progress.waiting = true;
     }
   } finally {
@@ -46,11 +47,14 @@ async function destroyWhenSilent(
   { clock, limit }: Watching,
   end: AbortSignal,
 ): Promise<void> {
-  for (;;) {
-    const before = { ...progress };
-    await clock.sleep(limit, end);
-    if (progress.waiting && before.waiting && progress.number === before.number) body.destroy(timeoutError());
-  }
+  let credit = 0;
+  const bytes = (): number => {
+    // While the reader works, the server has no chance to send.
+    if (!progress.waiting) credit += MIN_BYTES_PER_LIMIT;
+    return progress.bytes + credit;
+  };
+  await untilTooSlow(bytes, limit, clock, end);
+  body.destroy(timeoutError());
 }
 
 /** Of a watch that has been aborted. */

@@ -7,10 +7,12 @@ import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.j
 import type { Clock } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
-import { bareHost, isLoopback, proxyFor } from '../proxy.js';
+import { bareHost, isLoopback, proxyFor, type Proxy } from '../proxy.js';
+import { maskedMessage } from '../server-words.js';
 import { connectTo, readCa, webTrouble } from '../network.js';
-import { closeWhenIdle } from '../send-queue.js';
-import { encodeName, namesIn } from './address.js';
+import { GapReporter, ListingGaps } from '../listing-gaps.js';
+import { watchedBytes } from './body.js';
+import { encodeName, isSamePath, namesIn } from './address.js';
 import { Credentials, type Login } from './credentials.js';
 import { toDavError } from './errors.js';
 
@@ -45,16 +47,13 @@ export interface DavRequest {
 export interface DavReply {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
-  /** The whole body, or the beginning of that of a refusal; empty if the body is streamed. */
+  /** The beginning of the body; empty if the body is streamed. */
   readonly text: string;
   readonly stream: Readable;
 }
 
 /** How long a connection is kept for the next request: shorter than servers do, which would reset it during one. */
 const KEEP_ALIVE_MS = 4_000;
-
-/** Characters of one answer; more than 100,000 files in one folder. */
-const MAX_TEXT_LENGTH = 64 * 1024 * 1024;
 
 /** HTTP with one WebDAV server: keeps connections, logs in, and rejects with FileSyncError only. */
 export class DavClient {
@@ -65,9 +64,14 @@ export class DavClient {
   readonly #closed = new AbortController();
   readonly #secrets = new Set<string>();
   #credentials: Credentials | undefined;
+  readonly #reporter: GapReporter;
   #warned = false;
 
   constructor(site: DavSite, context: DeviceContext) {
+    this.#reporter = new GapReporter({
+      log: (level, text) =>
+        context.logger.log(level, `${site.url.host}: ${maskedMessage(text, this.#secrets)}`),
+    });
     this.#site = site;
     this.#context = context;
     this.#root = namesIn(site.url.pathname);
@@ -90,9 +94,8 @@ export class DavClient {
 
   /** Converts names from the server's root into names below the device's root; undefined if they are not below. */
   below(names: readonly string[]): readonly string[] | undefined {
-    return this.#root.every((name, index) => name === names[index])
-      ? names.slice(this.#root.length)
-      : undefined;
+    const { length } = this.#root;
+    return isSamePath(names.slice(0, length), this.#root) ? names.slice(length) : undefined;
   }
 
   urlOf(names: readonly string[], folder = false): URL {
@@ -135,6 +138,20 @@ export class DavClient {
     return second;
   }
 
+  /** The text of a streamed answer, as it arrives. */
+  async *textOf({ stream }: DavReply, { signal }: Pick<DavRequest, 'signal'>): AsyncGenerator<string, void> {
+    const decoder = new TextDecoder();
+    const { clock, timeout: limit } = this;
+    for await (const chunk of watchedBytes(stream, { limit, clock, signal }))
+      yield decoder.decode(chunk, { stream: true });
+    yield decoder.decode();
+  }
+
+  /** What one listing cannot show is logged there, without secrets. */
+  newGaps(): ListingGaps {
+    return new ListingGaps(this.#reporter);
+  }
+
   #readCredentials(): Credentials {
     const credentials = new Credentials(this.#site.login());
     for (const secret of credentials.secrets) this.#secrets.add(secret);
@@ -151,7 +168,8 @@ export class DavClient {
   }
 
   error(kind: FileSyncError['kind'], what: string, details: ErrorDetails): FileSyncError {
-    return new FileSyncError(kind, `${this.url.host} ${what}`, this.#detailed(details));
+    const words = maskedMessage(what, this.#secrets);
+    return new FileSyncError(kind, `${this.url.host} ${words}`, this.#detailed(details));
   }
 
   /** Translates the error of a request. */
@@ -181,13 +199,18 @@ export class DavClient {
   async #connect(): Promise<Socket> {
     const { url, timeout, tlsCa } = this.#site;
     const ca = await readCa(tlsCa, this.#context);
-    const proxy = proxyFor(url, this.#context.env);
+    const proxy = this.#proxy;
     return connectTo(url, { ca, timeout, proxy, signal: this.#closed.signal });
+  }
+
+  get #proxy(): Proxy | undefined {
+    const proxy = proxyFor(this.url, this.#context.env);
+    for (const secret of proxy?.secrets ?? []) this.#secrets.add(secret);
+    return proxy;
   }
 
   async #exchange(url: URL, request: DavRequest, authorization: string | undefined): Promise<DavReply> {
     const { method, headers, body, details } = request;
-    const ended = new AbortController();
     // `close` destroys the connections: AbortSignal.any with its signal would leak memory for each request (Node 20).
     throwIfAborted(this.#closed.signal, this.#detailed(details));
     throwIfAborted(request.signal, this.#detailed(details));
@@ -198,21 +221,15 @@ export class DavClient {
         headers: { ...headers, ...(authorization !== undefined && { Authorization: authorization }) },
         ...(body !== undefined && { body }),
         agent: this.#agent,
-        proxy: proxyFor(url, this.#context.env),
+        proxy: this.#proxy,
         signal: request.signal,
         log: { logger: this.#context.logger, clock: this.clock, secrets: this.#secrets },
-        onSocket: socket => this.#watch(socket, ended.signal),
+        timeout: this.timeout,
       });
-      return await received(reply, request.streamed === true);
+      return await this.#received(reply, request.streamed === true);
     } catch (error) {
       throw this.explain(error, request.signal, details);
-    } finally {
-      ended.abort();
     }
-  }
-
-  #watch(socket: Socket, ended: AbortSignal): void {
-    closeWhenIdle(socket, this.timeout, this.clock, ended).catch(() => undefined);
   }
 
   #warnIfPlaintext({ isPlaintext }: Credentials): void {
@@ -223,25 +240,13 @@ export class DavClient {
     this.#context.logger.log('warn', message);
   }
 
+  async #received({ status, header, body }: Reply, streamed: boolean): Promise<DavReply> {
+    const isSuccess = status >= 200 && status < 300;
+    const text = streamed && isSuccess ? '' : await beginningOf(body, this.clock, this.timeout);
+    return { status, header, text, stream: body };
+  }
+
   #detailed(details: ErrorDetails): ErrorDetails {
     return { ...details, device: this.#context.name };
   }
-}
-
-/** The body of a success must be complete; the beginning of a refusal's is enough. */
-async function received({ status, header, body }: Reply, streamed: boolean): Promise<DavReply> {
-  if (status < 200 || status >= 300) return { status, header, text: await beginningOf(body), stream: body };
-  const text = streamed ? '' : await textOf(body);
-  return { status, header, text, stream: body };
-}
-
-async function textOf(body: Readable): Promise<string> {
-  const pieces: string[] = [];
-  let length = 0;
-  for await (const piece of body.setEncoding('utf8') as AsyncIterable<string>) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length > MAX_TEXT_LENGTH) throw new FileSyncError('protocol', 'the answer of the server is too long');
-  }
-  return pieces.join('');
 }

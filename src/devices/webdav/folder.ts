@@ -1,7 +1,8 @@
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import type { Space } from '../../ports.js';
+import { isSamePath } from './address.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
-import { PROPERTIES, QUOTA, readMultistatus, readQuota, type Entry } from './multistatus.js';
+import { PROPERTIES, QUOTA, readMultistatus, readQuota, type Entry, type Unreadable } from './multistatus.js';
 
 /** A file or folder below the root. */
 export interface Resource extends Entry {
@@ -26,6 +27,7 @@ const propfind = (
   folder: depth === 1,
   headers: { 'Content-Type': 'application/xml; charset=utf-8', Depth: String(depth) },
   body,
+  streamed: true,
   ...scope,
 });
 
@@ -39,25 +41,58 @@ export async function statOf(
   if (reply.status === 404) return undefined;
   if (redirectsToSlash(reply, client.urlOf(names)))
     return { names, folder: true, size: 0, hasWeakEtag: false };
-  const [found] = await entriesIn(client, reply, scope.details);
-  return found;
+  let found: Entry | Unreadable | undefined;
+  for await (const entry of entriesIn(client, reply, scope)) found ??= entry;
+  if (found && 'why' in found)
+    throw client.error('protocol', `sent an invalid list: ${found.why}`, scope.details);
+  return found && { ...found, names };
 }
 
-/** Lists a folder; undefined if there is none. Each folder is requested separately: many servers deny more depth. */
+/**
+ * Lists a folder; undefined if there is none. Each folder is requested separately: many servers deny more depth. Entries arrive as the
+ * server sends them.
+ */
 export async function contentOf(
   client: DavClient,
   names: readonly string[],
   scope: RequestScope,
-): Promise<Resource[] | undefined> {
+): Promise<AsyncGenerator<Resource | Unreadable, void> | undefined> {
   const reply = await client.ask(propfind(names, 1, scope));
-  if (reply.status === 404) return undefined;
-  const { details } = scope;
-  const found = await entriesIn(client, reply, details);
-  const self = found.find(entry => entry.names.length === names.length);
-  if (self && !self.folder) throw client.error('not-found', 'has a file where a folder should be', details);
-  const children = found.filter(entry => entry !== self);
-  if (children.every(entry => isChild(entry.names, names))) return children;
-  throw client.error('protocol', `lists files that are not in ${client.urlOf(names).pathname}`, details);
+  return reply.status === 404 ? undefined : children(client, names, reply, scope);
+}
+
+async function* children(
+  client: DavClient,
+  folder: readonly string[],
+  reply: DavReply,
+  scope: RequestScope,
+): AsyncGenerator<Resource | Unreadable, void> {
+  for await (const entry of entriesIn(client, reply, scope)) {
+    if ('why' in entry) yield entry;
+    else {
+      const below = client.below(entry.names);
+      if (below && isSamePath(below, folder)) throwUnlessFolder(client, entry, scope);
+      else yield childOf(folder, below, entry, client);
+    }
+  }
+}
+
+function throwUnlessFolder(client: DavClient, { folder }: Entry, { details }: RequestScope): void {
+  if (!folder) throw client.error('not-found', 'has a file where a folder should be', details);
+}
+
+/** The folder keeps the names by which it was requested: a server may spell them differently in its answer. */
+function childOf(
+  folder: readonly string[],
+  below: readonly string[] | undefined,
+  entry: Entry,
+  { url }: DavClient,
+): Resource | Unreadable {
+  const name = below?.at(-1);
+  if (below && name !== undefined && isSamePath(below.slice(0, -1), folder))
+    return { ...entry, names: [...folder, name] };
+  const listed = JSON.stringify(`/${entry.names.join('/')}`);
+  return { why: `${listed} is not listed: it is not in /${folder.join('/')} below ${url.pathname}` };
 }
 
 /** The space of the root folder, `unknown` if the server does not report it; undefined if there is no such folder. */
@@ -67,48 +102,39 @@ export async function quotaOf(
 ): Promise<Space | 'unknown' | undefined> {
   const reply = await client.ask(propfind([], 0, scope, QUOTA));
   if (reply.status === 404) return undefined;
-  return (await parsed(client, reply, scope.details, readQuota)) ?? 'unknown';
-}
-
-function entriesIn(client: DavClient, reply: DavReply, details: ErrorDetails): Promise<Resource[]> {
-  return parsed(client, reply, details, async text => {
-    const entries = await readMultistatus(text, client.url);
-    return entries.map(entry => ({ ...entry, names: belowRoot(client, entry, details) }));
-  });
-}
-
-async function parsed<Value>(
-  client: DavClient,
-  reply: DavReply,
-  details: ErrorDetails,
-  read: (text: string) => Promise<Value>,
-): Promise<Value> {
-  if (reply.status !== 207) throw notWebDav(client, reply, details);
+  throwUnlessListing(client, reply, scope.details);
   try {
-    return await read(reply.text);
+    return (await readQuota(client.textOf(reply, scope))) ?? 'unknown';
   } catch (error) {
-    if (!(error instanceof FileSyncError) || error.device !== undefined) throw error;
-    throw client.error(error.kind, `sent an invalid list: ${error.message}`, details);
+    throw invalid(client, error, scope);
   }
 }
 
-function notWebDav(client: DavClient, reply: DavReply, details: ErrorDetails): FileSyncError {
-  if (reply.status >= 300) return client.refusal(reply, details);
-  return client.error('protocol', 'does not speak WebDAV there: check url', details);
+async function* entriesIn(
+  client: DavClient,
+  reply: DavReply,
+  scope: RequestScope,
+): AsyncGenerator<Entry | Unreadable, void> {
+  throwUnlessListing(client, reply, scope.details);
+  try {
+    yield* readMultistatus(client.textOf(reply, scope), client.url);
+  } catch (error) {
+    throw invalid(client, error, scope);
+  }
 }
 
-function belowRoot(client: DavClient, { names }: Entry, details: ErrorDetails): readonly string[] {
-  const below = client.below(names);
-  if (below) return below;
-  throw client.error(
-    'protocol',
-    `lists /${names.join('/')}, which is not below ${client.url.pathname}`,
-    details,
-  );
+function invalid(client: DavClient, error: unknown, { signal, details }: RequestScope): FileSyncError {
+  if (!(error instanceof FileSyncError) || error.device !== undefined)
+    return client.explain(error, signal, details);
+  return client.error(error.kind, `sent an invalid list: ${error.message}`, details);
 }
 
-const isChild = (names: readonly string[], folder: readonly string[]): boolean =>
-  names.length === folder.length + 1 && folder.every((name, index) => name === names[index]);
+function throwUnlessListing(client: DavClient, reply: DavReply, details: ErrorDetails): void {
+  if (reply.status === 207) return;
+  reply.stream.destroy();
+  if (reply.status >= 300) throw client.refusal(reply, details);
+  throw client.error('protocol', 'does not speak WebDAV there: check url', details);
+}
 
 /** Whether the server redirects to the name with a slash, as some do for a folder. */
 function redirectsToSlash(reply: DavReply, url: URL): boolean {

@@ -1,7 +1,7 @@
-import { parseXML } from 'webdav';
-import * as z from 'zod';
+import { SaxesParser } from 'saxes';
 import { FileSyncError } from '../../errors.js';
 import type { Space } from '../../ports.js';
+import { Slices } from '../slices.js';
 import { namesInHref } from './address.js';
 
 /** A file or folder as the server reports it (RFC 4918 section 15). */
@@ -18,6 +18,11 @@ export interface Entry {
   readonly hasWeakEtag: boolean;
 }
 
+/** An entry that cannot be used: a sentence that names it and says why. */
+export interface Unreadable {
+  readonly why: string;
+}
+
 /** Requests the properties of `Entry`. */
 export const PROPERTIES =
   '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/>' +
@@ -28,72 +33,192 @@ export const QUOTA =
   '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><quota-available-bytes/><quota-used-bytes/>' +
   '</prop></propfind>';
 
-const text = z.coerce.string();
-const property = z.object({
-  resourcetype: z.unknown(),
-  getcontentlength: z.union([z.literal(''), text]).optional(),
-  getlastmodified: text.optional(),
-  getetag: text.optional(),
-});
-const response = z.object({
-  href: text,
-  status: text.default(''),
-  propstat: z.object({ prop: property, status: text }).optional(),
-});
-type Response = z.output<typeof response>;
+/** Characters of one entry. */
+const MAX_ENTRY_LENGTH = 256 * 1024;
+/** Characters that are parsed between two looks at the time. */
+const PIECE_LENGTH = 16 * 1024;
 
-const quota = z.object({ 'quota-available-bytes': text.default(''), 'quota-used-bytes': text.default('') });
-const quotaResponse = z.object({
-  propstat: z.object({ prop: z.union([quota, z.literal('')]), status: text }).optional(),
-});
-
-/** The library parses 1e5 as a number, also in a name. */
-const AS_TEXT = { attributeNamePrefix: '@', attributeParsers: [], tagParsers: [(): void => undefined] };
-
-/** Throws `protocol` for an invalid answer, or one with files of another place. */
-export async function readMultistatus(xml: string, server: URL): Promise<Entry[]> {
-  const responses = await responsesIn(xml, response);
-  return responses.flatMap(each => entryOf(each, server) ?? []);
+/** One `response` of the answer. */
+interface Response {
+  href: string;
+  /** Of the whole response, where it has no properties. */
+  status: string;
+  /** Texts of the properties that the server has, by name. */
+  readonly properties: Map<string, string>;
+  /** The status of properties that it could not determine. */
+  failed: string;
+  isCollection: boolean;
 }
 
-/** Undefined if unknown (Nextcloud: a negative number). Throws `protocol` for an invalid answer. */
-export async function readQuota(xml: string): Promise<Space | undefined> {
-  const [root] = await responsesIn(xml, quotaResponse);
-  const { prop, status = '' } = root?.propstat ?? {};
-  if (!prop || codeIn(status) !== 200) return undefined;
-  const { 'quota-available-bytes': available, 'quota-used-bytes': used } = prop;
-  if (![available, used].every(bytes => /^\d+$/.test(bytes))) return undefined;
-  return { free: Number(available), total: Number(available) + Number(used) };
-}
+/** Parses an answer piece by piece. */
+class MultistatusParser {
+  readonly #parser = new SaxesParser({ position: false });
+  readonly #path: string[] = [];
+  readonly #found: Response[] = [];
+  #response: Response | undefined;
+  #properties = new Map<string, string>();
+  #hasCollection = false;
+  #propstat = '';
+  #text = '';
+  #sinceEntry = 0;
+  #isWhole = false;
 
-async function responsesIn<Kind extends z.ZodType>(xml: string, kind: Kind): Promise<z.output<Kind>[]> {
-  const answer = z.object({ multistatus: z.object({ response: z.array(kind) }) });
-  try {
-    return answer.parse(await parseXML(xml, AS_TEXT)).multistatus.response;
-  } catch (cause) {
-    throw new FileSyncError('protocol', 'the answer is not a WebDAV listing', { cause });
+  constructor() {
+    const parser = this.#parser;
+    parser.on('opentag', ({ name }) => this.#opened(localName(name)));
+    parser.on('closetag', ({ name }) => this.#closed(localName(name)));
+    parser.on('text', text => (this.#text += text));
+    parser.on('cdata', text => (this.#text += text));
+    parser.on('error', cause => {
+      throw notAListing(cause);
+    });
+  }
+
+  /** The responses that end in this piece. */
+  add(piece: string): Response[] {
+    this.#parser.write(piece);
+    this.#sinceEntry += piece.length;
+    if (this.#found.length > 0) this.#sinceEntry = 0;
+    if (this.#sinceEntry > MAX_ENTRY_LENGTH) throw notAListing('an entry is too long');
+    return this.#found.splice(0);
+  }
+
+  /** Throws if the answer is not complete. */
+  end(): void {
+    this.#parser.close();
+    if (!this.#isWhole) throw notAListing('it has no multistatus');
+  }
+
+  #opened(local: string): void {
+    const depth = this.#path.push(local);
+    this.#text = '';
+    if (depth === 1 && local !== 'multistatus') throw notAListing(`it is <${local.slice(0, 50)}>`);
+    if (depth === 2 && local === 'response') this.#response = newResponse();
+    if (depth === 3 && local === 'propstat') {
+      this.#properties = new Map();
+      this.#hasCollection = false;
+      this.#propstat = '';
+    }
+    if (this.#isAt('propstat', 'prop', 'resourcetype', 'collection')) this.#hasCollection = true;
+  }
+
+  #closed(local: string): void {
+    if (this.#response) this.#closedIn(this.#response, local, this.#text.trim());
+    if (this.#path.length === 1) this.#isWhole = true;
+    this.#path.pop();
+    this.#text = '';
+  }
+
+  #closedIn(response: Response, local: string, text: string): void {
+    if (this.#isAt('href')) response.href = text;
+    else if (this.#isAt('status')) response.status = text;
+    else if (this.#isAt('propstat', 'status')) this.#propstat = text;
+    else if (this.#isAt('propstat', 'prop', local)) this.#properties.set(local, text);
+    else if (this.#isAt('propstat')) this.#endProperties(response);
+    else if (this.#isAt()) {
+      this.#found.push(response);
+      this.#response = undefined;
+    }
+  }
+
+  /** Whether the parser is at this path below a response. */
+  #isAt(...below: readonly string[]): boolean {
+    const { length } = this.#path;
+    return length === below.length + 2 && below.every((name, index) => this.#path[index + 2] === name);
+  }
+
+  #endProperties(response: Response): void {
+    const code = codeIn(this.#propstat);
+    if (code === 200) {
+      for (const [name, text] of this.#properties) response.properties.set(name, text);
+      response.isCollection ||= this.#hasCollection;
+    } else if (code !== 404 || response.failed === '') response.failed = this.#propstat;
   }
 }
 
-/** Undefined for a file that was removed while the server wrote the list. */
-function entryOf({ href, status, propstat }: Response, server: URL): Entry | undefined {
-  const names = namesInHref(href, server);
-  const code = codeIn(propstat?.status ?? status);
-  if (code === 404 && !propstat) return undefined;
-  if (code !== 200 || !propstat)
-    throw new FileSyncError('protocol', `the server reports no properties of ${href}`);
-  const { resourcetype, getcontentlength: length = '', getlastmodified, getetag } = propstat.prop;
-  const folder = isCollection(resourcetype);
-  if (!folder && !/^\d+$/.test(length))
-    throw new FileSyncError('protocol', `the server reports no size of ${href}`);
-  return { names, folder, size: Number(length), ...versionOf(getlastmodified, getetag) };
+/** Without the prefix of a namespace, which is of no meaning, and which some servers do not declare. */
+const localName = (name: string): string => name.slice(name.indexOf(':') + 1);
+
+const newResponse = (): Response => ({
+  href: '',
+  status: '',
+  properties: new Map(),
+  failed: '',
+  isCollection: false,
+});
+
+const notAListing = (cause: unknown): FileSyncError =>
+  new FileSyncError('protocol', 'the answer is not a WebDAV listing', { cause });
+
+/** The responses of an answer as they arrive. Throws `protocol` if it is no listing, or ends early. */
+async function* responsesIn(chunks: AsyncIterable<string>): AsyncGenerator<Response> {
+  const parser = new MultistatusParser();
+  const slices = new Slices();
+  let isFirst = true;
+  for await (const text of chunks) {
+    // Some servers begin with an empty line, which XML does not allow.
+    const chunk: string = isFirst ? text.trimStart() : text;
+    isFirst &&= chunk === '';
+    for (let at = 0; at < chunk.length; at += PIECE_LENGTH) {
+      yield* parser.add(chunk.slice(at, at + PIECE_LENGTH));
+      await slices.pause();
+    }
+  }
+  parser.end();
 }
 
-const isCollection = (type: unknown): boolean =>
-  typeof type === 'object' && type !== null && 'collection' in type;
+/** Throws `protocol` for an invalid answer. */
+export async function* readMultistatus(
+  chunks: AsyncIterable<string>,
+  server: URL,
+): AsyncGenerator<Entry | Unreadable> {
+  for await (const response of responsesIn(chunks)) {
+    const entry = entryOf(response, server);
+    if (entry) yield entry;
+  }
+}
 
-function versionOf(time = '', etag = ''): Pick<Entry, 'modified' | 'strongEtag' | 'hasWeakEtag'> {
-  const modified = Date.parse(time);
+/** Undefined if unknown (Nextcloud: a negative number). Throws `protocol` for an invalid answer. */
+export async function readQuota(chunks: AsyncIterable<string>): Promise<Space | undefined> {
+  let first: Response | undefined;
+  for await (const response of responsesIn(chunks)) first ??= response;
+  const [available, used] = ['quota-available-bytes', 'quota-used-bytes'].map(name =>
+    first?.properties.get(name),
+  );
+  if (![available, used].every(bytes => /^\d+$/.test(bytes ?? ''))) return undefined;
+  return { free: Number(available), total: Number(available) + Number(used) };
+}
+
+/** Undefined for a file that was removed while the server wrote the list. */
+function entryOf(response: Response, server: URL): Entry | Unreadable | undefined {
+  const { href, status, properties, failed } = response;
+  if (properties.size === 0) {
+    if (codeIn(status) === 404 && failed === '') return undefined;
+    return unreadable(href, `the server reports no properties of it (${failed || status || 'no status'})`);
+  }
+  try {
+    return readable(response, namesInHref(href, server));
+  } catch (error) {
+    if (!(error instanceof FileSyncError)) throw error;
+    return { why: error.message };
+  }
+}
+
+function readable({ href, properties, isCollection: folder }: Response, names: string[]): Entry | Unreadable {
+  const length = properties.get('getcontentlength') ?? '';
+  if (!folder && !/^\d{1,15}$/.test(length)) return unreadable(href, 'the server reports no size of it');
+  return { names, folder, size: Number(length), ...versionOf(properties) };
+}
+
+const unreadable = (href: string, why: string): Unreadable => ({
+  why: `${JSON.stringify(href.slice(0, 1000))} is not listed: ${why}`,
+});
+
+function versionOf(
+  properties: ReadonlyMap<string, string>,
+): Pick<Entry, 'modified' | 'strongEtag' | 'hasWeakEtag'> {
+  const modified = Date.parse(properties.get('getlastmodified') ?? '');
+  const etag = properties.get('getetag') ?? '';
   return {
     ...(Number.isFinite(modified) && { modified }),
     ...(isStrongEtag(etag) && { strongEtag: etag }),

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { throwIfAborted, type ErrorDetails, type FileSyncError } from '../../errors.js';
+import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
 import type {
   Availability,
   ByteStream,
@@ -11,6 +11,7 @@ import type {
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
 import { isUnfinishedUpload } from '../part-names.js';
+import { FileLimit, MAX_FILES, type ListingGaps } from '../listing-gaps.js';
 import { isSameVersion } from '../same-version.js';
 import { watchedBytes } from './body.js';
 import type { DavClient, DavReply } from './client.js';
@@ -34,10 +35,12 @@ export class DavSource implements Source {
   readonly availability: Observable<Availability>;
   readonly #client: DavClient;
   readonly #device: string;
+  readonly #maxFiles: number;
   readonly #closed = new AbortController();
 
-  constructor(client: DavClient, device: string) {
+  constructor(client: DavClient, device: string, maxFiles = MAX_FILES) {
     this.#client = client;
+    this.#maxFiles = maxFiles;
     this.#device = device;
     const polling = { clock: client.clock, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
@@ -46,15 +49,19 @@ export class DavSource implements Source {
   async *list(signal: AbortSignal): AsyncIterable<SourceFile> {
     const details = this.#details('list');
     throwIfAborted(signal, details);
+    const gaps = this.#client.newGaps();
+    const limit = new FileLimit(this.#maxFiles, details);
     const folders: (readonly string[])[] = [[]];
     for (let folder = folders.pop(); folder; folder = folders.pop()) {
       if (folder.length > MAX_DEPTH) throw this.#client.error('protocol', 'has a loop of folders', details);
-      for (const found of await this.#content(folder, signal, details)) {
+      for await (const found of this.#content(folder, gaps, signal, details)) {
         throwIfAborted(signal, details);
+        limit.add();
         if (found.folder) folders.push(found.names);
         else if (!isUnfinishedUpload(found.names.at(-1) ?? '')) yield fileOf(found);
       }
     }
+    gaps.throwIfAny(what => this.#client.error('denied', what, details));
   }
 
   async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
@@ -121,11 +128,25 @@ export class DavSource implements Source {
     return statOf(this.#client, names, scope);
   }
 
-  /** A folder that was removed after it was listed has no files. */
-  async #content(folder: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<Resource[]> {
-    const found = await contentOf(this.#client, folder, { signal, details });
-    if (!found && folder.length === 0) throw this.#noRoot(details);
-    return found ?? [];
+  /** A folder that was removed after it was listed has no files. One that may not be listed does not hide the others. */
+  async *#content(
+    folder: readonly string[],
+    gaps: ListingGaps,
+    signal: AbortSignal,
+    details: ErrorDetails,
+  ): AsyncGenerator<Resource, void> {
+    try {
+      const found = await contentOf(this.#client, folder, { signal, details });
+      if (!found && folder.length === 0) throw this.#noRoot(details);
+      for await (const entry of found ?? []) {
+        if ('why' in entry) gaps.add(entry.why);
+        else yield entry;
+      }
+    } catch (error) {
+      const isClosed = error instanceof FileSyncError && error.kind === 'denied';
+      if (!isClosed || folder.length === 0) throw error;
+      gaps.add(`/${folder.join('/')} is not listed: ${error.message}`);
+    }
   }
 
   async *#readFrom(file: SourceFile, offset: number, signal: AbortSignal, details: ErrorDetails): ByteStream {

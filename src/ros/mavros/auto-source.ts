@@ -18,7 +18,16 @@ import {
   type Observable,
 } from 'rxjs';
 import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorKind } from '../../errors.js';
-import type { Availability, ByteStream, Checksum, Clock, Logger, Source, SourceFile } from '../../ports.js';
+import type {
+  Availability,
+  ByteStream,
+  Checksum,
+  Clock,
+  Logger,
+  Source,
+  SourceFile,
+  Space,
+} from '../../ports.js';
 import { aborted, after } from '../../system/rx.js';
 
 /** ms that an endpoint may need to come up once the vehicle is on MAVROS: its link probes every 5 s. */
@@ -106,6 +115,13 @@ export class AutoSource implements Source {
 
   remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     return this.#run(signal, source => source.remove(file, signal));
+  }
+
+  space(signal: AbortSignal): Promise<Space> {
+    return this.#run(signal, async source => {
+      if (source.space) return source.space(signal);
+      throw new FileSyncError('unsupported', 'MAVROS does not report the free space of the vehicle');
+    });
   }
 
   /** Reports that the services cannot do the work. Returns whether an endpoint is tried again in their place. */

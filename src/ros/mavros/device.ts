@@ -84,13 +84,13 @@ function autoSource(
 function servicesSource(
   graph: Graph,
   services: FtpServices,
-  { namespace, root }: MavrosOptions,
+  { namespace, root, max_files }: MavrosOptions,
   { name, clock, logger }: DeviceContext,
   unable: (why: string) => void,
 ): Source {
   const state = new MavrosState(graph, namespace, clock);
   const files = new ServicesFiles({ services, state, clock, unable });
-  return new RemoteSource({ device: name, root, logger }, files);
+  return new RemoteSource({ device: name, root, maxFiles: max_files, logger }, files);
 }
 
 /** The sources that the returned function makes, one after the other, share one endpoint. */

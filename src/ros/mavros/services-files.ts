@@ -1,7 +1,13 @@
 import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError } from '../../errors.js';
-import { nameProblem, unfetchable, type Listing, type Skipped } from '../../mavlink/listing.js';
+import {
+  nameProblem,
+  unfetchable,
+  withoutSize,
+  type Listing,
+  type ListingScope,
+} from '../../mavlink/listing.js';
 import { changed } from '../../mavlink/remote-file.js';
 import type { OpenFile, RemoteFiles } from '../../mavlink/remote-source.js';
 import type { Availability, ByteStream, Clock } from '../../ports.js';
@@ -43,10 +49,10 @@ export class ServicesFiles implements RemoteFiles {
     return this.#options.state.ready(signal);
   }
 
-  async list(folder: string, skipped: Skipped, signal: AbortSignal): Promise<Listing> {
+  async list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
     try {
       const entries = await this.#listed(folder, signal);
-      return { entries: entries.filter(({ name }) => isFetchable(folder, name, skipped)) };
+      return { entries: entries.filter(entry => isFetchable(folder, entry, scope)) };
     } catch (error) {
       throw error instanceof FtpRefusal ? notFound(folder, error) : error;
     }
@@ -175,11 +181,13 @@ export class ServicesFiles implements RemoteFiles {
 
 export const REMEDY = 'install a newer MAVROS, or set transport: endpoint, which needs its router';
 
-function isFetchable(folder: string, name: string, skipped: Skipped): boolean {
+function isFetchable(folder: string, { name, size }: Entry, scope: ListingScope): boolean {
   if (name === '.' || name === '..') return false;
   const problem = nameProblem(name);
-  if (problem !== undefined) skipped(unfetchable(folder, name, problem));
-  return problem === undefined;
+  if (problem !== undefined) scope.skipped(unfetchable(folder, name, problem));
+  const hasSize = Number.isSafeInteger(size);
+  if (!hasSize) scope.unreadable(withoutSize(folder, name, String(size)));
+  return hasSize && problem === undefined;
 }
 
 const notFound = (path: string, cause: FtpRefusal) =>

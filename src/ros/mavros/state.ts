@@ -87,7 +87,8 @@ export class MavrosState {
 
   /** An armed vehicle counts as armed while nothing else is known. */
   #silent(ms: number, armed: boolean): Observable<Availability> {
-    const reason = `no message on ${this.#topic}: start MAVROS or correct namespace`;
+    const stillArmed = armed ? '; the vehicle counts as armed until it is heard again (while_armed)' : '';
+    const reason = `no message on ${this.#topic}: start MAVROS or correct namespace${stillArmed}`;
     return after(this.#clock, ms).pipe(map(() => ({ ...offline(reason), armed })));
   }
 }

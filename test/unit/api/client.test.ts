@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
-import { RemoteAdmin } from '../../../src/api/client.js';
+import { RemoteApi } from '../../../src/api/client.js';
 import { serveControl } from '../../../src/api/server.js';
-import { StoreAdmin } from '../../../src/api/store-admin.js';
+import { DatabaseApi } from '../../../src/api/database-api.js';
 import { Records } from '../../../src/record/records.js';
 import { stateOf } from '../../../src/record/state.js';
 import { FileSyncError } from '../../../src/errors.js';
@@ -15,7 +15,7 @@ import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { fileRecord } from '../../fakes/file-record.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
 
-class FullAdmin extends StoreAdmin {
+class FullApi extends DatabaseApi {
   override retry(): Promise<never> {
     return Promise.reject(new FileSyncError('no-space', 'the disk is full: free some space on it'));
   }
@@ -28,7 +28,7 @@ const FAILED = fileRecord(3, { targets: TARGETS, givenUp: true, reason: 'the car
 const OLD = fileRecord(4, { targets: { ftp: { state: 'done' } }, source: { state: 'removed' } });
 
 interface Reached {
-  readonly admin: RemoteAdmin;
+  readonly api: RemoteApi;
   readonly socket: string;
   readonly get: (record: FileRecord) => FileRecord | undefined;
 }
@@ -36,17 +36,20 @@ interface Reached {
 /** A daemon's socket before a database with a file that is found, one skipped, one failed and one archived. */
 async function atDaemon(
   test: (reached: Reached) => Promise<void>,
-  Served: typeof StoreAdmin = StoreAdmin,
+  Served: typeof DatabaseApi = DatabaseApi,
 ): Promise<void> {
   const folder = await temporaryFolder();
   const socket = join(folder.path, 'db.sock');
   const store = new MemoryStore([FOUND, SKIPPED, FAILED, OLD]);
   await store.archive([OLD.id]);
-  const control = await serveControl(socket, new Served(new Records(store, systemClock)));
+  const control = await serveControl(
+    socket,
+    new Served({ records: new Records(store, systemClock), clock: systemClock, local: '/' }),
+  );
   try {
-    const admin = await RemoteAdmin.connect(socket);
-    assert.ok(admin);
-    await test({ admin, socket, get: ({ id }) => store.get(id) });
+    const api = await RemoteApi.connect(socket);
+    assert.ok(api);
+    await test({ api, socket, get: ({ id }) => store.get(id) });
   } finally {
     await control[Symbol.asyncDispose]();
     await folder.remove();
@@ -68,35 +71,35 @@ async function answer(
 
 describe('a command at a running daemon', () => {
   it('hears why the daemon could not do it', () =>
-    atDaemon(async ({ admin }) => {
-      const error = await failsWith(() => admin.retry('failed'));
+    atDaemon(async ({ api }) => {
+      const error = await failsWith(() => api.retry({ all: true }));
       assert.match(error.message, /the disk is full/);
-    }, FullAdmin));
+    }, FullApi));
 
   it('is undefined where no daemon listens', async () => {
     const folder = await temporaryFolder();
-    assert.equal(await RemoteAdmin.connect(join(folder.path, 'db.sock')), undefined);
+    assert.equal(await RemoteApi.connect(join(folder.path, 'db.sock')), undefined);
     await folder.remove();
   });
 
   it('lists files by all filters', () =>
-    atDaemon(async ({ admin }) => {
-      const ids = async (filter: Parameters<RemoteAdmin['files']>[0]) =>
-        (await admin.files(filter)).map(({ id }) => id).sort();
+    atDaemon(async ({ api }) => {
+      const ids = async (filter: Parameters<RemoteApi['files']>[0]) =>
+        (await api.files(filter)).files.map(({ id }) => id).sort();
       assert.deepEqual(await ids({}), [FOUND.id, SKIPPED.id, FAILED.id]);
-      assert.deepEqual(await ids({ all: true }), [FOUND.id, SKIPPED.id, FAILED.id, OLD.id]);
-      assert.deepEqual(await ids({ all: false, device: 'cam' }), [SKIPPED.id]);
-      assert.deepEqual(await ids({ all: true, state: FileState.REMOVED }), [OLD.id]);
+      assert.deepEqual(await ids({ archive: true }), [FOUND.id, SKIPPED.id, FAILED.id, OLD.id]);
+      assert.deepEqual(await ids({ archive: false, device: 'cam' }), [SKIPPED.id]);
+      assert.deepEqual(await ids({ archive: true, state: ['REMOVED'] }), [OLD.id]);
     }));
 
   it('gets the counts by state', () =>
-    atDaemon(async ({ admin }) => {
-      assert.deepEqual((await admin.status()).counts, { FOUND: 1, SKIPPED: 1, FAILED: 1 });
+    atDaemon(async ({ api }) => {
+      assert.deepEqual((await api.status()).counts, { FOUND: 1, SKIPPED: 1, FAILED: 1 });
     }));
 
   it('moves files to the front', () =>
-    atDaemon(async ({ admin, get }) => {
-      const { changed, refused } = await admin.first([FOUND.id, SKIPPED.id]);
+    atDaemon(async ({ api, get }) => {
+      const { changed, refused } = await api.first({ ids: [FOUND.id, SKIPPED.id] });
       assert.deepEqual(changed, [FOUND.id]);
       assert.deepEqual(refused, [
         { id: SKIPPED.id, reason: 'it is SKIPPED; nothing of it waits in a queue' },
@@ -105,25 +108,25 @@ describe('a command at a running daemon', () => {
     }));
 
   it('fetches what is only listed', () =>
-    atDaemon(async ({ admin, get }) => {
-      const { changed, refused } = await admin.fetch([SKIPPED.id, 'zz']);
+    atDaemon(async ({ api, get }) => {
+      const { changed, refused } = await api.fetch({ ids: [SKIPPED.id, 'zz'] });
       assert.deepEqual([changed, refused.map(({ id }) => id)], [[SKIPPED.id], ['zz']]);
       assert.equal(get(SKIPPED)?.asked, true);
     }));
 
   it('retries and forgets', () =>
-    atDaemon(async ({ admin, get }) => {
-      assert.deepEqual(await admin.retry('failed'), { changed: [FAILED.id], refused: [] });
+    atDaemon(async ({ api, get }) => {
+      assert.deepEqual(await api.retry({ all: true }), { changed: [FAILED.id], refused: [] });
       const retried = get(FAILED);
       assert.equal(retried && stateOf(retried), FileState.FOUND);
-      assert.deepEqual(await admin.forget([FAILED.id]), { changed: [FAILED.id], refused: [] });
+      assert.deepEqual(await api.forget({ ids: [FAILED.id] }), { changed: [FAILED.id], refused: [] });
       assert.equal(get(FAILED), undefined);
     }));
 
-  for (const path of ['/retry', '/forget', '/first', '/fetch'])
+  for (const path of ['/files/retry', '/files/forget', '/files/first', '/files/fetch'])
     it(`is refused at ${path} when it names no list of ids, and nothing is changed`, () =>
       atDaemon(async ({ socket, get }) => {
-        for (const body of ['', '"all"', '{}', '[1]', '[']) {
+        for (const body of ['', '"all"', '{}', '[]', '{"ids":[1]}', '{"all":false}', '[']) {
           const [status, said] = await answer(socket, 'POST', path, body);
           assert.equal(status, 400, `${body}: ${said}`);
           assert.equal(typeof (JSON.parse(said) as { message: unknown }).message, 'string');
@@ -133,10 +136,10 @@ describe('a command at a running daemon', () => {
 
   it('is refused an unknown request', () =>
     atDaemon(async ({ socket }) => {
-      assert.deepEqual(await answer(socket, 'POST', '/frist', '[]'), [
+      assert.deepEqual(await answer(socket, 'POST', '/files/frist', '{}'), [
         404,
-        '{"message":"no POST /frist here"}',
+        '{"message":"no POST /files/frist here"}',
       ]);
-      assert.equal((await answer(socket, 'GET', '/first'))[0], 404);
+      assert.equal((await answer(socket, 'GET', '/nothing/here'))[0], 404);
     }));
 });

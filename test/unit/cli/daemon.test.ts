@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workUntilStopped } from '../../../src/cli/daemon.js';
-import { StoreAdmin } from '../../../src/api/store-admin.js';
+import { databaseApi } from '../../fakes/database-api.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { failsWith } from '../../conformance/support.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
@@ -24,10 +24,10 @@ async function refusal(prepare: (bench: Bench) => { readonly database?: string }
   const { engine, folder, logger, remove } = bench;
   const { database = join(folder, 'filesync.json') } = prepare(bench);
   const config = { file: 'filesync.yaml', database };
-  const admin = new StoreAdmin(engine.records, engine);
+  const api = databaseApi(engine.records, engine);
   const stopped = new AbortController().signal;
   const shell = { env: {}, clock: systemClock, stopped };
-  const error = await workUntilStopped({ ...shell, engine, config, admin, logger }).then(
+  const error = await workUntilStopped({ ...shell, engine, config, api, logger }).then(
     () => assert.fail('the daemon has ended without an error'),
     (thrown: Error) => thrown,
   );

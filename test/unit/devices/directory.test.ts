@@ -220,6 +220,47 @@ describe('directory', () => {
       assert.equal((await stat(join(root, 'log.ulg'))).size, bytes.length);
     });
 
+    it('a folder that became a link since it was listed leads to no other files', async () => {
+      const outside = join(home, 'outside');
+      for (const folder of [join(root, 'a/b'), join(outside, 'b')]) {
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, 'log.ulg'), bytes);
+        await utimes(join(folder, 'log.ulg'), 1_700_000_000, 1_700_000_000);
+      }
+      const [file] = await listed(source);
+      assert.ok(file);
+      await rename(join(root, 'a'), join(home, 'moved'));
+      await symlink(outside, join(root, 'a'));
+      await failsWith(() => collect(source.read(file, 0, never)), 'denied');
+      await failsWith(() => source.checksum(file, never), 'denied');
+      await failsWith(() => source.remove(file, never), 'denied');
+      assert.ok((await readFile(join(outside, 'b/log.ulg'))).equals(bytes));
+      assert.deepEqual(await listed(source), []);
+    });
+
+    it('a folder that becomes a link while it is listed shows no other files', async () => {
+      const outside = join(home, 'outside');
+      await mkdir(outside);
+      for (const folder of ['a', 'b']) {
+        await mkdir(join(root, folder));
+        for (let index = 0; index < 3; index++) await writeFile(join(root, folder, `${index}.ulg`), 'x');
+      }
+      await writeFile(join(outside, 'secret.ulg'), 'secret');
+      const found: string[] = [];
+      const listing = async () => {
+        for await (const { path } of source.list(never)) {
+          found.push(path);
+          const other = path.startsWith('a') ? 'b' : 'a';
+          if (found.length > 1) continue;
+          await rename(join(root, other), join(home, 'moved'));
+          await symlink(outside, join(root, other));
+        }
+      };
+      await failsWith(listing, 'denied');
+      assert.equal(found.length, 3);
+      assert.ok(!found.some(path => path.includes('secret')));
+    });
+
     it('does not follow a link, wait for a pipe or read a folder in the place of a file', async () => {
       const file = { path: 'log.ulg', size: 4 };
       await writeFile(join(home, 'secret'), 'abcd');
@@ -366,7 +407,42 @@ describe('directory', () => {
       const asked = async () =>
         assert.deepEqual(await target.checksum('a/log.ulg', never), checksumOf('sha256', bytes));
       await whileRecordingSyncs(asked, path => synced.push(path));
-      assert.deepEqual(synced, [join(root, 'a/log.ulg'), join(root, 'a')]);
+      assert.deepEqual(synced.slice(-2), [join(root, 'a/log.ulg'), join(root, 'a')]);
+      assert.ok(
+        synced.includes(home) && synced.includes(root),
+        'the names of its folders are on disk as well',
+      );
+    });
+
+    it('what it reports to be there is on disk, too', async () => {
+      await mkdir(join(root, 'a'), { recursive: true });
+      await writeFile(join(root, 'a/log.ulg'), bytes);
+      const synced: string[] = [];
+      const asked = async () =>
+        assert.deepEqual(await target.stat('a/log.ulg', TOKEN, never), { size: bytes.length, partial: 0 });
+      await whileRecordingSyncs(asked, path => synced.push(path));
+      assert.deepEqual(synced.slice(-2), [join(root, 'a/log.ulg'), join(root, 'a')]);
+      assert.ok(synced.includes(home) && synced.includes(root));
+    });
+
+    it('a folder that becomes a link that leads out, at any time, leads nothing out', async () => {
+      const outside = join(home, 'outside');
+      await write(parcel(), 'a/b/log.ulg');
+      await mkdir(join(outside, 'b'), { recursive: true });
+      await writeFile(join(outside, 'b/log.ulg'), bytes);
+      const part = join(outside, `b/next.ulg.${TOKEN}.part`);
+      const swap = async (): Promise<void> => {
+        await rename(join(root, 'a'), join(home, 'moved'));
+        await symlink(outside, join(root, 'a'));
+      };
+      await writeFile(part, 'theirs');
+      await failsWith(() => write(parcel(), 'a/b/next.ulg', 0, { ...quiet, committing: swap }), 'denied');
+      assert.deepEqual((await readdir(join(outside, 'b'))).sort(), ['log.ulg', `next.ulg.${TOKEN}.part`]);
+      await failsWith(() => target.stat('a/b/log.ulg', TOKEN, never), 'denied');
+      await failsWith(() => target.checksum('a/b/log.ulg', never), 'denied');
+      const { sha256 } = { sha256: checksumOf('sha256', sample(bytes.length, 2)).value };
+      await failsWith(() => write(parcel({ sha256 }), 'a/b/next.ulg'), 'denied');
+      assert.equal(await readFile(part, 'utf8'), 'theirs');
     });
 
     it('bytes that are not those that were announced are thrown away', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Server } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { ftp } from '../../../src/devices/ftp.js';
 import type { ErrorKind } from '../../../src/errors.js';
 import type { Target } from '../../../src/ports.js';
@@ -80,6 +81,27 @@ describe('ftp target', () => {
     const error = await failsWith(() => write(made), 'unavailable');
     assert.match(error.message, /transfer strategies/);
   });
+
+  const refusals: [reply: string, kind: ErrorKind, words: RegExp][] = [
+    ['552 Quota exceeded', 'no-space', /Quota exceeded.*free space/],
+    ['451 Failure writing to local file.', 'io', /Failure writing to local file.*disk or the quota is full/],
+    ['426 Failure reading network stream.', 'io', /aborted/],
+  ];
+  for (const [reply, kind, words] of refusals) {
+    it(`names the cause of a data connection that breaks: "${reply}"`, async () => {
+      const scripted = await breakingFtp(reply);
+      server = scripted;
+      const { port } = scripted.address() as AddressInfo;
+      target = await makeTarget(ftp, { host: '127.0.0.1', port });
+      const events = new Events();
+      const error = await failsWith(
+        () => (target as Target).write(outgoing(sample(8_000_000)), 'log.ulg', 0, never, events),
+        kind,
+      );
+      assert.match(error.message, words);
+      assert.equal(events.commits, 0);
+    });
+  }
 
   it('a server that is offline is unavailable, with the reason', async () => {
     target = await makeTarget(ftp, { host: '127.0.0.1', port: await freePort() });
@@ -201,3 +223,49 @@ describe('ftp target', () => {
     assert.match(parsed.error?.issues[0]?.message ?? '', /without ftp:\/\//);
   });
 });
+
+/** An FTP server that resets the data connection of each upload, and then replies so. */
+async function breakingFtp(reply: string): Promise<Server> {
+  const server = createServer({ noDelay: true }, control => {
+    control
+      .on('error', () => undefined)
+      .setEncoding('latin1')
+      .write('220 ready\r\n');
+    let data: Promise<Socket> | undefined;
+    const answers: Readonly<Record<string, () => Promise<string>>> = {
+      USER: () => Promise.resolve('331 password'),
+      PASS: () => Promise.resolve('230 welcome'),
+      SIZE: () => Promise.resolve('550 no'),
+      PWD: () => Promise.resolve('257 "/"'),
+      EPSV: async () => {
+        const passive = createServer().listen(0, '127.0.0.1');
+        await once(passive, 'listening');
+        data = once(passive, 'connection').then(([socket]: Socket[]) => {
+          passive.close();
+          assert.ok(socket);
+          return socket.on('error', () => undefined);
+        });
+        return `229 entered (|||${(passive.address() as AddressInfo).port}|)`;
+      },
+      STOR: async () => {
+        control.write('150 go on\r\n');
+        const socket = await data;
+        assert.ok(socket);
+        await once(socket, 'data');
+        const closed = once(socket, 'close');
+        socket.resetAndDestroy();
+        await closed;
+        return reply;
+      },
+    };
+    let last = Promise.resolve();
+    control.on('data', (text: string) => {
+      for (const line of text.split('\r\n').filter(Boolean)) {
+        const answer = answers[line.split(' ')[0] ?? ''] ?? (() => Promise.resolve('200 ok'));
+        last = last.then(async () => void control.write(`${await answer()}\r\n`));
+      }
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { Client, FTPError } from 'basic-ftp';
+import { parseLine as parseDos } from 'basic-ftp/dist/parseListDOS.js';
+import { parseLine as parseFacts } from 'basic-ftp/dist/parseListMLSD.js';
+import { parseLine as parseUnix } from 'basic-ftp/dist/parseListUnix.js';
 import {
   connectForPassiveTransfer,
   downloadTo,
@@ -33,6 +36,9 @@ describe('private modules of packages', () => {
       [connectForPassiveTransfer, downloadTo, uploadFrom].map(({ length }) => length),
       [3, 2, 2],
     );
+    const lines = ['-rw-r--r-- 1 u g 5 Jan 05 2020 a', '01-05-20  03:05PM 5 a', 'type=file;size=5; a'];
+    const parsers = [parseUnix, parseDos, parseFacts];
+    for (const [index, parse] of parsers.entries()) assert.equal(parse(lines[index] ?? '')?.size, 5);
     const client = new Client(1000);
     const { ftp } = client;
     for (const method of ['log', 'handle', 'send', 'closeWithError'] as const)

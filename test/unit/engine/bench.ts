@@ -9,6 +9,7 @@ import { DescriptionFile } from '../../../src/config/description-file.js';
 import { Planner } from '../../../src/rules/plan.js';
 import { TemplateContext } from '../../../src/rules/template-context.js';
 import type { Rule } from '../../../src/rules/rule.js';
+import { useDirectly } from '../../fakes/use-directly.js';
 import { rule as ruleWithDefaults } from '../rules/rule.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { MemorySource, type MemorySourceOptions } from '../../fakes/memory-source.js';
@@ -54,7 +55,13 @@ export async function makeBench(options: BenchOptions = {}) {
   const ends = [...targets].map(([name, target]) => ({ name, type: 'memory', target }));
   const devices = [{ name: 'cam', type: 'memory', source: options.cam ?? source }, ...ends];
   const { clock = systemClock, interval = 5 } = options;
-  const tools = { clock, logger, random: () => 0.5, policy: { ...POLICY, ...options.policy } };
+  const tools = {
+    clock,
+    logger,
+    useBoth: useDirectly,
+    random: () => 0.5,
+    policy: { ...POLICY, ...options.policy },
+  };
   const keepRecords = options.keepRecords ?? Infinity;
   const engine = new Engine({ ...tools, devices, store, local, planner, templates, interval, keepRecords });
   return {

@@ -72,7 +72,7 @@ describe('The local copy', () => {
     again.source.put('a', A, 1000);
     again.source.availability.next(ARMED);
     await again.engine.start();
-    await eventually(async () => again.engine.explain(recordOf(again, 'a')) !== undefined);
+    await eventually(async () => again.engine.waits(recordOf(again, 'a')).length > 0);
     assert.equal(recordOf(again, 'a').copy.state, 'whole');
     again.source.availability.next(DISARMED);
     await eventually(async () => recordOf(again, 'a').copy.state === 'evicted');

@@ -343,10 +343,8 @@ describe('a gate', () => {
     await scene.clock.advance(1000);
     await scene.queues.idle();
     assert.equal(scene.clock.monotonic(), 1000);
-    assert.equal(
-      scene.queues.explain(scene.records.get('000000000001') as FileRecord)?.reason,
-      'no heartbeat',
-    );
+    const [wait] = scene.queues.waits(scene.records.get('000000000001') as FileRecord);
+    assert.deepEqual([wait?.stage, wait?.code, wait?.reason], ['fetch', 'offline', 'no heartbeat']);
   });
 
   it('is gone through again for what has come, not for everything that waits', async () => {

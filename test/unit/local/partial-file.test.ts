@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Folders } from '../../../src/local/folders.js';
 import { LocalStorage } from '../../../src/local/storage.js';
 import { PartialFile } from '../../../src/local/partial-file.js';
 import type { Checkpoint } from '../../../src/ports.js';
@@ -190,7 +191,8 @@ describe('PartialFile', () => {
 
   it('says that the disk is full, at the next call at the latest, and again', async () => {
     const { signal } = new AbortController();
-    const file = await PartialFile.begin({ part: '/dev/full', final, boot: 'boot-1' }, signal);
+    const place = { folders: new Folders('/dev'), folder: '', place: '/dev' };
+    const file = await PartialFile.begin({ ...place, part: 'full', final: 'x', boot: 'boot-1' }, signal);
     const fill = async (): Promise<void> => {
       for (;;) await file.append(bytes);
     };

@@ -33,16 +33,17 @@ describe('The debug log of MAVLink FTP', () => {
     assert.deepEqual(logged(), ['FTP NAK OPEN_FILE_RO /log/b.ulg: FILE_NOT_FOUND']);
   });
 
-  it('holds the reset that frees the session of a killed predecessor', async () => {
+  it('holds the wait for the session of a program that has ended without closing it', async () => {
     const other = await mavlinkBench({}, {}, 0, async () => bench.sim.address.port);
     try {
       const reading = bench.source.read(FILE, 0, never)[Symbol.asyncIterator]();
       await reading.next();
       await collect(other.source.read(FILE, 0, never));
       await reading.return?.();
-      const [nak, reset] = other.logger.messages('debug');
+      const [nak, open] = other.logger.messages('debug');
       assert.equal(nak, 'FTP NAK OPEN_FILE_RO /log/a.ulg: NO_SESSIONS_AVAILABLE');
-      assert.equal(reset, 'FTP reset all sessions: ok');
+      assert.equal(open, `FTP open /log/a.ulg: session 0, ${LOG.length} bytes`);
+      assert.match(other.logger.messages('info').join(), /no file transfer session left: waiting 10\.5 s/);
     } finally {
       await other.close();
     }

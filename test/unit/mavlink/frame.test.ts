@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { frameCrc } from '../../../src/mavlink/crc.js';
 import { encodeFrame, FrameDecoder, type Frame } from '../../../src/mavlink/frame.js';
 import { FileTransferProtocol, Heartbeat } from '../../../src/mavlink/messages.js';
+import { sample } from '../../conformance/support.js';
 import { captured, recordings } from './captures.js';
 
 const byte = fc.integer({ min: 0, max: 255 });
@@ -104,6 +105,20 @@ describe('MAVLink frames', () => {
     }
   });
 
+  it('spends no more time on a stream that was made to cost time than on frames', () => {
+    const valid = Buffer.concat(Array.from({ length: 800 }, () => encodeFrame(fullFrame())));
+    const starts = [
+      [0xfe, 255, 0, 0, 0, 0],
+      [0xfd, 255, 0, 0, 0, 0, 0, 110, 0, 0],
+    ];
+    const ratios = starts.map(start => {
+      const crafted = Buffer.alloc(valid.length, Uint8Array.from(start));
+      const rounds = [1, 2, 3, 4, 5].map(() => cpuTime(crafted) / cpuTime(valid));
+      return Math.min(...rounds);
+    });
+    assert.ok(Math.max(...ratios) < 6, `${ratios.join(', ')} times as much`);
+  });
+
   it('skips a signature', () => {
     const payload = heartbeat(0).payload;
     const header = [0xfd, payload.length, 1, 0, 7, 1, 1, 0, 0, 0];
@@ -143,4 +158,19 @@ describe('MAVLink frames', () => {
 function split(stream: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const edges = [0, ...[...cuts].sort((a, b) => a - b), stream.length];
   return edges.slice(1).map((end, index) => stream.subarray(edges[index], end));
+}
+
+function fullFrame(): Parameters<typeof encodeFrame>[0] {
+  const content = { targetNetwork: 0, targetSystem: 1, targetComponent: 1, payload: sample(251) };
+  const payload = FileTransferProtocol.encode(content);
+  return { sequence: 0, system: 1, component: 1, messageId: FileTransferProtocol.id, payload };
+}
+
+/** Microseconds of CPU that decoding takes, in datagrams of 1,400 bytes. */
+function cpuTime(bytes: Uint8Array): number {
+  const decoder = new FrameDecoder();
+  const before = process.cpuUsage();
+  for (let at = 0; at < bytes.length; at += 1_400) decoder.push(bytes.subarray(at, at + 1_400));
+  const { user, system } = process.cpuUsage(before);
+  return Math.max(1, user + system);
 }

@@ -8,12 +8,21 @@ import { serialTransport } from '../../../src/mavlink/serial.js';
 import { tcpTransport } from '../../../src/mavlink/tcp.js';
 import { udpTransport } from '../../../src/mavlink/udp.js';
 import { systemClock } from '../../../src/system/clock.js';
+import { encodeFrame } from '../../../src/mavlink/frame.js';
+import { Heartbeat } from '../../../src/mavlink/messages.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { eventually, failsWith } from '../../conformance/support.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 const never = new AbortController().signal;
 const ignore = () => undefined;
 const HELLO = Uint8Array.from(Buffer.from('hello'));
+
+function beat({ system = 1, autopilot = 12 } = {}): Uint8Array {
+  const values = { customMode: 0, type: 2, autopilot, baseMode: 0, systemStatus: 3, mavlinkVersion: 3 };
+  const payload = Heartbeat.encode(values);
+  return encodeFrame({ sequence: 0, system, component: 1, messageId: Heartbeat.id, payload });
+}
 
 async function udpSocket(host = '127.0.0.1', port = 0): Promise<Socket> {
   const socket = createSocket('udp4');
@@ -54,25 +63,92 @@ describe('A UDP link', () => {
     return { connection, heard };
   };
 
-  it('answers the first sender, and another one when that is silent', async () => {
+  it('answers the first sender of a heartbeat, and another one when that is silent', async () => {
     const clock = new VirtualClock();
     const bind = { host: '127.0.0.1', port: await freePort() };
     const { connection, heard } = await connect(udpTransport({ bind, clock }));
     const [first, second] = [await peer(), await peer()];
     connection.send(HELLO);
-    await say(first.socket, 'one', bind.port);
-    await say(second.socket, 'two', bind.port);
+    await say(second.socket, 'no heartbeat', bind.port);
+    await say(second.socket, beat({ autopilot: 8 }), bind.port);
+    await say(first.socket, beat(), bind.port);
+    await say(second.socket, beat(), bind.port);
     await say(first.socket, 'three', bind.port);
     await eventually(async () => heard.includes('three'));
-    assert.deepEqual(heard, ['one', 'three']);
+    assert.equal(heard.length, 2);
     connection.send(HELLO);
     await eventually(async () => first.heard.length === 1);
     await clock.advance(5_000);
+    await say(second.socket, 'no heartbeat', bind.port);
+    await say(second.socket, beat(), bind.port);
     await say(second.socket, 'four', bind.port);
     await eventually(async () => heard.includes('four'));
+    assert.equal(heard.length, 4);
     connection.send(HELLO);
     await eventually(async () => second.heard.length === 1);
     assert.equal(first.heard.length, 1);
+  });
+
+  it('keeps whoever has answered, and gives one that does not answer up for another', async () => {
+    const bind = { host: '127.0.0.1', port: await freePort() };
+    const logger = new RecordingLogger();
+    const { connection, heard } = await connect(udpTransport({ bind, clock: systemClock, logger }));
+    const [forger, vehicle] = [await peer(), await peer()];
+    await say(forger.socket, beat(), bind.port);
+    await eventually(async () => heard.length === 1);
+    assert.equal(connection.doubt?.(), false);
+    await say(vehicle.socket, beat(), bind.port);
+    await eventually(async () => connection.doubt?.() === true);
+    connection.send(HELLO);
+    await eventually(async () => vehicle.heard.length === 1);
+    connection.confirm?.();
+    for (let round = 0; round < 2; round++) await say(forger.socket, beat(), bind.port);
+    await eventually(async () => logger.messages('warn').length > 0);
+    assert.equal(connection.doubt?.(), false);
+    assert.equal(logger.messages('warn').length, 1);
+    assert.match(
+      logger.messages('warn')[0] ?? '',
+      new RegExp(`127.0.0.1:${forger.port} also sends heartbeats of vehicle 1`),
+    );
+  });
+
+  it('shares the port with others, each of which hears its own vehicle', async () => {
+    const bind = { host: '127.0.0.1', port: await freePort() };
+    const [one, two] = await Promise.all(
+      [1, 2].map(system => connect(udpTransport({ bind, clock: systemClock, system }))),
+    );
+    assert.ok(one && two);
+    const vehicles = [await peer(), await peer()];
+    for (const [index, { socket }] of vehicles.entries()) {
+      await say(socket, beat({ system: index + 1 }), bind.port);
+      await say(socket, `of ${index + 1}`, bind.port);
+    }
+    await eventually(async () => one.heard.includes('of 1') && two.heard.includes('of 2'));
+    assert.deepEqual([one.heard.length, two.heard.length], [2, 2]);
+    await one.connection.close();
+    two.connection.send(HELLO);
+    await eventually(async () => vehicles[1]?.heard.length === 1);
+    await two.connection.close();
+    sockets.push(await udpSocket('127.0.0.1', bind.port));
+  });
+
+  it('is not shared by devices that do not say which vehicle is theirs', async () => {
+    const bind = { host: '127.0.0.1', port: await freePort() };
+    await connect(udpTransport({ bind, clock: systemClock, system: 1 }));
+    const error = await failsWith(() => connect(udpTransport({ bind, clock: systemClock })), 'config');
+    assert.match(error.message, /several devices use UDP port \d+ .*set target_system/);
+  });
+
+  it('reports a heartbeat of the vehicle that does not come from the configured host', async () => {
+    const [vehicle, other] = [await peer(), await peer('127.0.0.2')];
+    const bind = { host: '127.0.0.1', port: await freePort() };
+    const remote = { host: '127.0.0.1', port: vehicle.port };
+    const logger = new RecordingLogger();
+    const { heard } = await connect(udpTransport({ bind, remote, clock: systemClock, logger }));
+    await say(other.socket, beat(), bind.port);
+    await eventually(async () => logger.messages('warn').length === 1);
+    assert.match(logger.messages('warn')[0] ?? '', /127.0.0.2:\d+ also sends heartbeats of vehicle 1/);
+    assert.deepEqual(heard, []);
   });
 
   it('sends to the configured host only, and ignores others', async () => {
@@ -268,7 +344,7 @@ describe('A link that stays connected', () => {
 });
 
 /** Resolves when the datagram is on its way. */
-function say(socket: Socket, text: string, port: number): Promise<void> {
+function say(socket: Socket, text: string | Uint8Array, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.send(text, port, '127.0.0.1', error => (error ? reject(error) : resolve()));
   });

@@ -51,6 +51,7 @@ export const LOG = '/log';
 export class MemoryVehicle implements FtpPort {
   readonly closed = new AbortController().signal;
   readonly absence = undefined;
+  othersHeardAt = -Infinity;
   readonly requests: FtpPayload[] = [];
   bytes: Uint8Array;
   session: number | undefined;

@@ -21,6 +21,7 @@ interface Exchange {
 export class ReplayedVehicle implements FtpPort {
   readonly closed = new AbortController().signal;
   readonly absence = undefined;
+  readonly othersHeardAt = -Infinity;
   readonly #clock: Clock;
   /** By what is asked. */
   readonly #exchanges = new Map<string, Exchange[]>();

@@ -45,6 +45,15 @@ describe('File transfer with a vehicle that misbehaves', () => {
       (request.opcode === opcode ? script(request, count++) : undefined) ?? [good];
   };
 
+  /** The files that come before the error with which the listing ends. */
+  const listedWithError = async () => {
+    const files: SourceFile[] = [];
+    const error = await failsWith(async () => {
+      for await (const file of source.list(never)) files.push(file);
+    });
+    return { files, error };
+  };
+
   it('requests each block once where nothing is lost', async () => {
     assert.deepEqual(await read(), Buffer.from(LOG));
     assert.equal(requestsOf(Opcode.READ_FILE).length, COUNT);
@@ -143,25 +152,6 @@ describe('File transfer with a vehicle that misbehaves', () => {
       return [nak(request, FtpErrorCode.INVALID_SESSION)];
     });
     await failsWith(() => read(), 'changed');
-  });
-
-  it('frees the session that a killed predecessor left, once', async () => {
-    vehicle.opened = '/log/old.ulg';
-    assert.deepEqual(await read(), Buffer.from(LOG));
-    assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 1);
-  });
-
-  it('frees the session that it opened itself when the answer to that was lost', async () => {
-    await read();
-    vehicle.keepsReply = false;
-    const sequences = new Set<number>();
-    misbehave(Opcode.OPEN_FILE_RO, ({ sequence }) => {
-      const isLost = sequences.size === 0;
-      sequences.add(sequence);
-      return isLost ? [] : undefined;
-    });
-    assert.deepEqual(await read(), Buffer.from(LOG));
-    assert.equal(requestsOf(Opcode.RESET_SESSIONS).length, 1);
   });
 
   it('does not close the sessions of others', async () => {
@@ -341,11 +331,77 @@ describe('File transfer with a vehicle that misbehaves', () => {
       assert.ok(vehicle.requests.every(request => nameIn(request) === '/log'));
     });
 
-    it('is an error when an entry is invalid', async () => {
-      for (const packet of ['Fname\0', 'Fname\t\0', 'Fname\t-1\0', 'Fname\t1e9\0']) {
-        serve({ 0: packet });
-        await failsWith(() => listed(source), 'protocol');
+    it('lists everything but an entry that is invalid, and then reports that by name', async () => {
+      const sizes = ['', '\t', '\t-1', '\t1e9', '\t9007199254740993', '\t3\tnow', '\t1.5'];
+      for (const size of sizes) {
+        serve({ 0: `Fgood\t3\0Fname${size}\0Flast\t4\0` });
+        const { files, error } = await listedWithError();
+        assert.deepEqual(files, [
+          { path: 'good', size: 3 },
+          { path: 'last', size: 4 },
+        ]);
+        assert.equal(error.kind, 'denied');
+        assert.match(error.message, /^\/log\/name is listed without a valid size \(.+\): check the SD card/);
       }
+    });
+
+    it('reads the size of an entry that has a third field with a time', async () => {
+      serve({ 0: 'Fa.ulg\t3\t1765000000\0Fwith\ttab\t4\0' });
+      assert.deepEqual(await listed(source), [
+        { path: 'a.ulg', size: 3, modified: 1_765_000_000_000 },
+        { path: 'with\ttab', size: 4 },
+      ]);
+    });
+
+    it('lists everything but a folder that cannot be listed, and then reports that', async () => {
+      misbehave(Opcode.LIST_DIRECTORY, request => {
+        if (nameIn(request) === '/log/bad') return [nak(request, FtpErrorCode.FAIL_ERRNO, 5)];
+        const texts: Record<string, string> = { '/log': 'Dbad\0Dgood\0', '/log/good': 'Fa\t1\0' };
+        const text = request.offset === 0 ? texts[nameIn(request)] : undefined;
+        return text === undefined ? [nak(request, FtpErrorCode.EOF)] : [ack(request, Buffer.from(text))];
+      });
+      const { files, error } = await listedWithError();
+      assert.deepEqual(files, [{ path: 'good/a', size: 1 }]);
+      assert.match(error.message, /^\/log\/bad cannot be listed .*: check the SD card/);
+      assert.deepEqual(await source.listChanges?.([], never), []);
+    });
+
+    it('ends where a vehicle repeats the same entries without end', async () => {
+      misbehave(Opcode.LIST_DIRECTORY, request => [ack(request, Buffer.from('Fa\t1\0Fb\t2\0'))]);
+      const error = await failsWith(() => listed(source), 'protocol');
+      assert.match(error.message, /repeat earlier entries/);
+      assert.ok(vehicle.requests.length < 50);
+    });
+
+    it('ends at max_files where a vehicle has new entries without end', async () => {
+      await source.close();
+      source = await mavlinkSource({ url: vehicle.url, root: '/log', max_files: 10 }, logger);
+      misbehave(Opcode.LIST_DIRECTORY, request => [
+        ack(request, Buffer.from([0, 1, 2].map(add => `Fn${request.offset + add}\t1\0`).join(''))),
+      ]);
+      const { files, error } = await listedWithError();
+      assert.equal(files.length, 10);
+      assert.match(error.message, /^\/log exceeds the limit of 10 files and folders: .*raise max_files/);
+      assert.ok(vehicle.requests.length < 50);
+    });
+
+    it('ends where a folder is one of its own parents', async () => {
+      const files = 'Fa\t1\0Dsub\0';
+      misbehave(Opcode.LIST_DIRECTORY, request => [
+        request.offset === 0 ? ack(request, Buffer.from(files)) : nak(request, FtpErrorCode.EOF),
+      ]);
+      const withFile = await listedWithError();
+      assert.deepEqual(withFile.files, [{ path: 'a', size: 1 }]);
+      assert.match(withFile.error.message, /^\/log\/sub leads back to one of its own parents/);
+    });
+
+    it('ends where folders of folders are their own parents', async () => {
+      misbehave(Opcode.LIST_DIRECTORY, request => [
+        request.offset === 0 ? ack(request, Buffer.from('Done\0Dtwo\0')) : nak(request, FtpErrorCode.EOF),
+      ]);
+      const error = await failsWith(() => listed(source), 'denied');
+      assert.match(error.message, /leads back to one of its own parents/);
+      assert.ok(vehicle.requests.length < 100);
     });
 
     it('skips unknown kinds of entries', async () => {

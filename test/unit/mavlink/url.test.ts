@@ -78,9 +78,9 @@ describe('The options of a mavlink device', () => {
   it('need no more than an address', () => {
     assert.deepEqual(mavlink.options.parse({ url: 'tcp://sim' }), {
       url: { kind: 'tcp', host: 'sim', port: 5760 },
-      root: '/fs/microsd/log',
       component_id: 194,
       max_in_flight: 2048,
+      max_files: 1_000_000,
     });
   });
 

@@ -159,6 +159,32 @@ describe('A vehicle', () => {
     await vehicle.ready(never);
   });
 
+  it('says since when it has been armed, and what to set, once that is long', async () => {
+    await watch();
+    for (let second = 0; second < 3_600; second++) {
+      wire.hear({ baseMode: 0x80 });
+      await wire.clock.advance(1_000);
+    }
+    wire.hear({ baseMode: 0x80 });
+    assert.match(
+      states.at(-1)?.reason ?? '',
+      /^PX4 1 on the wire, armed since 2026-01-01 00:00 UTC: disarm it, or set while_armed/,
+    );
+    assert.equal(states.length, 2);
+    wire.hear();
+    assert.equal(states.at(-1)?.reason, 'PX4 1 on the wire');
+  });
+
+  it('says that it counts as armed when it was switched off while armed', async () => {
+    await watch();
+    wire.hear({ baseMode: 0x80 });
+    await wire.clock.advance(6_000);
+    assert.match(
+      states.at(-1)?.reason ?? '',
+      /; it counts as armed since 2026-01-01 00:00 UTC, .*set while_armed of its rules$/,
+    );
+  });
+
   it('is offline when no heartbeat comes', async () => {
     await watch();
     await wire.clock.advance(6_000);

@@ -27,6 +27,21 @@ describe('simulated PX4', () => {
     );
 
     it(
+      'share one file position: after a read of another client, a burst sends the wrong bytes',
+      onServer(PX4, FILES, async ({ asker, another }) => {
+        await asker.open(A);
+        asker.pause();
+        asker.post(Opcode.BURST_READ_FILE);
+        await asker.next();
+        await another('second').read(40_000);
+        asker.resume();
+        const { offset, data } = await asker.next();
+        assert.equal(offset, 239);
+        assert.deepEqual(Buffer.from(data), Buffer.from(LOG.subarray(40_239, 40_478)));
+      }),
+    );
+
+    it(
       'end after 10 s without a request, and the reply that was kept with them',
       onServer(PX4, FILES, async ({ asker, clock }) => {
         await asker.open(A);

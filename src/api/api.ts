@@ -1,0 +1,38 @@
+import type { EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+
+/** Files in a page at most. */
+export const MAX_PAGE_SIZE = 1000;
+
+/**
+ * Queries and edits, the same for commands, the socket and ROS services, with and without a daemon. `ids` may be unique
+ * beginnings. Calls reject with FileSyncError: `config` if the question is wrong, `not-found` if there is no such file.
+ */
+export interface Api {
+  status(): Promise<Status>;
+  /** A page of at most MAX_PAGE_SIZE; `limit` may make it smaller. */
+  files(query: FileQuery): Promise<FilePage>;
+  file(id: string): Promise<File>;
+  /** Brings FAILED files back. */
+  retry(which: Selection): Promise<EditResult>;
+  /** Deletes records. Files stay where they are; files that are still on a source are found again. */
+  forget(which: Selection): Promise<EditResult>;
+  /** Moves files to the front of their queues, the first named first. */
+  first(which: Selection): Promise<EditResult>;
+  /** Fetches and delivers files that rules only list (SKIPPED). */
+  fetch(which: Selection): Promise<EditResult>;
+  close(): Promise<void>;
+}
+
+/** All matching files, page by page; `limit` is the number of them in all. */
+export async function* allFiles(api: Api, query: FileQuery): AsyncGenerator<File> {
+  const { limit = Infinity } = query;
+  let left = limit;
+  let cursor: string | null | undefined;
+  do {
+    const size = Math.min(left, MAX_PAGE_SIZE);
+    const page = await api.files({ ...query, limit: size, ...(cursor && { cursor }) });
+    yield* page.files;
+    left -= page.files.length;
+    cursor = page.cursor;
+  } while (cursor && left > 0);
+}

@@ -1,0 +1,77 @@
+import { plain } from './print.js';
+
+/** A column of a table on a terminal. */
+export interface Column {
+  readonly heading: string;
+  /** Its cells are shortened in the middle where the table is wider than the terminal. */
+  readonly shrinks?: true;
+  readonly right?: true;
+}
+
+/** Narrower than this, a shortened cell would name nothing. */
+const MIN_SHRUNK_WIDTH = 16;
+const GAP = '  ';
+
+/**
+ * Rows as aligned columns below their headings. Where `width` is given, cells of the columns that shrink are shortened in the
+ * middle, so that each line fits if that is possible. Cells may hold foreign text.
+ */
+export function fitted(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width = Infinity,
+): string[] {
+  const cells = [columns.map(({ heading }) => heading), ...rows.map(row => row.map(plain))];
+  const widths = columns.map((_, index) => Math.max(...cells.map(row => row[index]?.length ?? 0)));
+  const all = widths.reduce((sum, one) => sum + one, 0) + GAP.length * (columns.length - 1);
+  const shrunk = columns.findIndex(({ shrinks }) => shrinks);
+  if (all > width && shrunk >= 0)
+    widths[shrunk] = Math.max(MIN_SHRUNK_WIDTH, (widths[shrunk] ?? 0) - (all - width));
+  return cells.map(row => line(row, columns, widths));
+}
+
+/**
+ * Rows of which the last cell is a text that may be long: it is continued below itself where the line is wider than `width`.
+ * Cells may hold foreign text.
+ */
+export function wrapped(rows: readonly (readonly string[])[], width = Infinity): string[] {
+  const cells = rows.map(row => row.map(plain));
+  const heads = cells.map(row => row.slice(0, -1));
+  const widths = (heads[0] ?? []).map((_, index) => Math.max(...heads.map(row => row[index]?.length ?? 0)));
+  const indent = widths.reduce((sum, one) => sum + one + GAP.length, 0);
+  return cells.flatMap((row, index) => {
+    const head = (heads[index] ?? []).map((cell, column) => cell.padEnd(widths[column] ?? 0) + GAP).join('');
+    const room = Math.max(MIN_SHRUNK_WIDTH, width - indent);
+    const [first = '', ...more] = wrap(row.at(-1) ?? '', room);
+    return [(head + first).trimEnd(), ...more.map(text => ' '.repeat(indent) + text)];
+  });
+}
+
+/** Breaks at spaces where there are any. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width);
+    const end = space > 0 ? space : width;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
+}
+
+function line(row: readonly string[], columns: readonly Column[], widths: readonly number[]): string {
+  const padded = row.map((cell, index) => {
+    const width = widths[index] ?? 0;
+    const text = middle(cell, width);
+    return columns[index]?.right ? text.padStart(width) : text.padEnd(width);
+  });
+  return padded.join(GAP).trimEnd();
+}
+
+/** The text shortened in the middle to that many characters: the beginning and the end of a name tell most. */
+export function middle(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const tail = Math.floor((width - 1) / 2);
+  return `${text.slice(0, width - 1 - tail)}…${text.slice(text.length - tail)}`;
+}
