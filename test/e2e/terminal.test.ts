@@ -167,7 +167,7 @@ describe('sync on a terminal', function () {
       assert.match(program.text, /^\d\d:\d\d:\d\d INFO +inbox:a\.bin -> outbox: delivered/m);
     }));
 
-  it('shows as many transfers as there are rows, and counts the others', () =>
+  it('shows the line of all work where there are rows for nothing else', () =>
     Place.with(async place => {
       const { config } = await slowVehicle(place, 'a.ulg');
       const program = TerminalProgram.start(place, `sync -c ${config}`, { columns: 80, rows: 2 });

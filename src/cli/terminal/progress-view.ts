@@ -7,14 +7,14 @@ import type { End } from './end.js';
 import { layOut, type Row } from './layout.js';
 import type { LiveLines } from './live-lines.js';
 import { secondsLeftOf, Throughput } from './throughput.js';
-import { Totals } from './totals.js';
+import { Totals, type TotalsSource } from './totals.js';
 
 const REFRESH_INTERVAL_MS = 250;
 
 export interface ProgressViewParts {
   readonly live: LiveLines;
   readonly clock: Clock;
-  readonly engine: Pick<Engine, 'records' | 'devices' | 'pending' | 'progress' | 'transfers'>;
+  readonly engine: TotalsSource & Pick<Engine, 'pending' | 'progress' | 'transfers'>;
   /** The line of all work is there while nothing is transferred, too. */
   readonly always: boolean;
 }
@@ -64,13 +64,13 @@ export class ProgressView {
     else live.show(this.#lines(running.map(rowOf), total));
   }
 
-  /** What does not fit the screen is counted. */
+  /** Transfers for which the screen has no rows are counted. */
   #lines(rows: readonly Row[], total: Row): string[] {
     const { columns, maxLines } = this.#parts.live;
     const fits = rows.length < maxLines ? rows.length : Math.max(0, maxLines - 2);
     const lines = layOut([...rows.slice(0, fits), total], columns);
-    const rest = fits < rows.length ? [`… and ${rows.length - fits} more transfers`] : [];
-    return [...lines.slice(0, -1), ...rest, ...lines.slice(-1)];
+    const rest = fits < rows.length ? [`… and ${rows.length - fits} more`] : [];
+    return [...lines.slice(0, -1), ...rest, ...lines.slice(-1)].slice(-maxLines);
   }
 
   #total(running: readonly Transfer[]): Row {
