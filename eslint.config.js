@@ -35,6 +35,7 @@ const ROOMS = [
   ['mavlink', ['congestion'], 'The protocol knows the ports, not the devices that speak it.'],
   ['devices', ['mavlink', 'local', 'config'], 'A device knows the ports, not the engine.'],
   ['engine', ['record', 'local', 'rules'], 'The engine knows the ports, not what stands behind them.'],
+  ['preview', ['record', 'rules'], 'What would be done is told from rules, listings and records alone.'],
   ['sim', ['mavlink'], 'The simulated autopilot shares only the wire format with the client.'],
   ['api', ['engine', 'record', 'db', 'config'], 'Queries and edits work without ROS.'],
   [

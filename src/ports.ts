@@ -336,6 +336,8 @@ export interface Target {
     signal: AbortSignal,
     events: WriteEvents,
   ): Promise<Receipt>;
+  /** Writes, renames and removes a file of its own; rejects as `probeByWriting` does. Absent where it would leave something. */
+  probe?(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,108 +1,106 @@
-import { firstValueFrom, takeUntil, timer, type Observable } from 'rxjs';
-import { makeDevices, memoryWarnings, type ComposeContext } from '../compose.js';
-import { toFileSyncError } from '../errors.js';
-import { closeDevices, type Device } from '../engine/devices.js';
-import { UNKNOWN } from '../system/availability.js';
-import type { Availability, Source } from '../ports.js';
+import { makeDevices, memoryWarnings } from '../compose.js';
+import type { Status } from '../api/schema.js';
+import { readStore } from '../db/read-only.js';
+import { closeDevices } from '../engine/devices.js';
+import type { Logger } from '../ports.js';
+import type { Preview } from '../preview/preview.js';
+import { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
+import type { Config } from '../config/config.js';
+import { withReachableDevices, type Reachable } from './check/held.js';
+import { ruleLines } from './check/lines.js';
+import { listingOf } from './check/listing.js';
+import { outlookOn } from './check/outlook.js';
+import { probe, type Probed } from './check/probe.js';
 import { common, defineCommand } from './command.js';
-import { withMavrosDevices, type OnGraph } from './on-graph.js';
 import { plain, table } from './print.js';
-import { configFor, loggerFor } from './setup.js';
+import { configFor, inJson, loggerFor } from './setup.js';
 import { ExitCode, report, type Shell } from './shell.js';
-
-/** Longer than any device takes to report that it is offline. */
-const PROBE_TIMEOUT_MS = 12_000;
-
-interface Verdict {
-  readonly ok: boolean;
-  /** How the device is reached, or the problem and its remedy. */
-  readonly message: string;
-  readonly misconfigured?: boolean;
-}
-
-interface ProbeResult extends Verdict {
-  readonly device: string;
-  readonly type: string;
-  readonly misconfigured: boolean;
-}
 
 export const check = defineCommand({
   options: {
     config: common.config,
     json: common.json,
+    write: {
+      type: 'boolean' as const,
+      default: true,
+      describe: 'write, rename and delete a small file on each target; --no-write leaves that out',
+    },
     'log-level': { ...common.logLevel, default: 'error' as const },
     'log-format': common.logFormat,
   },
   async run(args, shell) {
-    const config = await configFor(shell, args.config);
     const logger = loggerFor(shell, args.logLevel);
-    const results = await withMavrosDevices(config, shell, found => probeAll(found, { ...shell, logger }));
-    if (args.json) shell.print(JSON.stringify(results));
-    else for (const line of lines(config.file, results)) shell.print(line);
-    for (const warning of await memoryWarnings(config)) report(shell, 'warn', warning);
-    if (results.some(result => result.misconfigured)) return ExitCode.USAGE;
-    return results.every(result => result.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
+    const context = { shell, logger, write: args.write };
+    return inJson(shell, args.json, async () => {
+      const config = await configFor(shell, args.config);
+      const results = await withReachableDevices(config, shell, found => probeAll(found, context));
+      const { rules } = await outlookFrom(config, results, context);
+      if (args.json) shell.print(JSON.stringify(results.map(result => asJson(result, rules))));
+      else for (const line of lines(config.file, results, rules)) shell.print(line);
+      for (const warning of await memoryWarnings(config)) report(shell, 'warn', warning);
+      if (results.some(result => result.misconfigured)) return ExitCode.USAGE;
+      return results.every(result => result.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
+    });
   },
 });
 
-type ProbeContext = ComposeContext & Pick<Shell, 'stopped'>;
-
-/** Rejects with `cancelled` when the program is stopped. The devices are closed in any case: a drive may have been mounted. */
-async function probeAll({ config, running }: OnGraph, context: ProbeContext): Promise<ProbeResult[]> {
-  const devices = await makeDevices(config, context, 'to probe');
-  const probes = (over: AbortSignal) => Promise.all(devices.map(device => probe(device, over)));
-  const probing = withDeadline(probes, { signal: context.stopped });
-  const results = await probing.finally(() => closeDevices(devices));
-  const seen = running.map(({ name, type, available, reason }) => {
-    return {
-      device: name,
-      type,
-      ok: available,
-      message: `${reason} (reported by the running node)`,
-      misconfigured: false,
-    };
-  });
-  return [...results, ...seen];
+interface CheckContext {
+  readonly shell: Shell;
+  readonly logger: Logger;
+  readonly write: boolean;
 }
 
-function lines(file: string, results: readonly ProbeResult[]): string[] {
+/** Rejects with `cancelled` when the program is stopped. The devices are closed in any case: a drive may have been mounted. */
+async function probeAll(
+  { config, held }: Reachable,
+  { shell, logger, write }: CheckContext,
+): Promise<Probed[]> {
+  const devices = await makeDevices(config, { ...shell, logger }, 'to probe');
+  const sources = new Set(config.rules.map(({ from }) => from));
+  const options = { clock: shell.clock, planner: new Planner(config.rules), sources, write };
+  const probes = (over: AbortSignal) =>
+    Promise.all(devices.map(device => probe(device, { ...options, over })));
+  const probing = withDeadline(probes, { signal: shell.stopped });
+  const results = await probing.finally(() => closeDevices(devices));
+  return [...results, ...held.map(reported)];
+}
+
+const reported = ({ name, type, available, reason }: Status['devices'][number]): Probed => ({
+  ...{ device: name, type, ok: available, misconfigured: false },
+  message: `${reason} (reported by the running daemon)`,
+});
+
+/** What the rules would do with the files that were listed, and with those in the records of a daemon that holds the source. */
+async function outlookFrom(
+  config: Config,
+  results: readonly Probed[],
+  { shell, logger }: CheckContext,
+): Promise<Preview> {
+  const known = await readStore(config.database);
+  const listings = new Map(
+    results.flatMap(({ device, ok, listing, message }) => {
+      if (listing) return [[device, listing] as const];
+      const held = ok
+        ? listingOf(device, known)
+        : { files: [], from: 'source' as const, incomplete: message };
+      return [[device, held] as const];
+    }),
+  );
+  return outlookOn(config, known, listings, { ...shell, logger });
+}
+
+function asJson({ listing: _listing, ...result }: Probed, rules: Preview['rules']): object {
+  const own = rules.filter(({ from }) => from === result.device);
+  return own.length > 0 ? { ...result, rules: own } : result;
+}
+
+function lines(file: string, results: readonly Probed[], rules: Preview['rules']): string[] {
   const rows = results.map(({ ok, device, type, message }) => [
     ok ? 'ok' : 'FAIL',
     device,
     type,
     plain(message),
   ]);
-  return [`ok    ${file}: valid`, ...table(rows)];
-}
-
-/** Stays subscribed to the availability meanwhile, so that the device is probed once. */
-async function probe(device: Device, over: AbortSignal): Promise<ProbeResult> {
-  const watching = device.source?.availability.subscribe();
-  const verdict = await verdictOn(device, over).catch((thrown: unknown) => ({
-    ok: false,
-    message: toFileSyncError(thrown).message,
-  }));
-  watching?.unsubscribe();
-  return { device: device.name, type: device.type, misconfigured: false, ...verdict };
-}
-
-async function verdictOn({ source, target }: Device, over: AbortSignal): Promise<Verdict> {
-  const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
-  const offline = ends.find(end => !end.available);
-  if (offline) return { ok: false, message: offline.reason, misconfigured: offline.misconfigured ?? false };
-  if (source) await firstListed(source, over);
-  // After a listing the source may report more of how it is reached.
-  const now = source ? await settled(source.availability) : ends[0];
-  return { ok: true, message: now?.reason ?? 'nothing to probe' };
-}
-
-/** The first availability that a device reports, which it knows by then; UNKNOWN after the time limit. */
-function settled(availability: Observable<Availability>): Promise<Availability> {
-  return firstValueFrom(availability.pipe(takeUntil(timer(PROBE_TIMEOUT_MS))), { defaultValue: UNKNOWN });
-}
-
-/** A device may be reachable and still refuse to list its folder. */
-async function firstListed(source: Source, over: AbortSignal): Promise<void> {
-  for await (const _file of source.list(over)) break;
+  return [`ok    ${file}: valid`, ...table(rows), ...rules.flatMap(ruleLines)];
 }

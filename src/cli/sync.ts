@@ -17,8 +17,15 @@ import { DeliveryCounts, stoppedLines, summaryLines, type PassSummary } from './
 
 export const sync = defineCommand({
   endsCleanly: true,
-  options: { config: common.config, json: common.json, ...logging },
+  options: {
+    config: common.config,
+    json: common.json,
+    'dry-run': { type: 'boolean', default: false, describe: 'only say what would be done; change nothing' },
+    ...logging,
+  },
   async run(args, shell) {
+    if (args.dryRun)
+      return (await import('./dry-run.js')).dryRun(args, shell, loggerFor(shell, args.logLevel));
     const config = await configFor(shell, args.config);
     const logger = loggerFor(shell, args.logLevel);
     const engine = await compose(config, { ...shell, logger }, passPolicy);

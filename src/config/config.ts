@@ -11,6 +11,8 @@ export interface Config {
   readonly local: string;
   /** Absolute. */
   readonly database: string;
+  /** Absolute; where earlier versions kept the records of a configuration that names no database, if that was another place. */
+  readonly formerDatabase?: string;
   /** Absolute. */
   readonly descriptionFile: string;
   readonly devices: ReadonlyMap<string, DeviceConfig>;

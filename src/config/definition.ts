@@ -31,6 +31,10 @@ export interface DeviceType<Options = unknown> {
   readonly options: z.ZodType<Options> & { readonly shape: Readonly<Record<string, z.ZodType>> };
   /** Whether its sources can report free space (`Source.space`); absent: known only at run time. */
   readonly tellsSpace?: boolean;
+  /** Only one process at a time may use such a device: it has a port, or a session on the vehicle. */
+  readonly exclusive?: true;
+  /** The address of a target that anybody can read. */
+  publicPage?(options: Options): string | undefined;
   source?(options: Options, context: DeviceContext): Source | Promise<Source>;
   target?(options: Options, context: DeviceContext): Target | Promise<Target>;
 }

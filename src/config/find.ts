@@ -21,6 +21,6 @@ export async function findConfig({ explicit, env, home, exists }: FindConfigOpti
   for (const path of usual) if (await exists(path)) return path;
   throw new FileSyncError(
     'config',
-    `no configuration: $FILESYNC_CONFIG is not set, and there is neither ${usual.join(' nor ')}; name one with -c FILE`,
+    `no configuration: $FILESYNC_CONFIG is not set, and there is neither ${usual.join(' nor ')}; name one with -c FILE, or make one: filesync init`,
   );
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import { FileSyncError } from '../errors.js';
@@ -8,7 +8,7 @@ import { checkDevices, typesByName } from './devices.js';
 import { ConfigDocument } from './document.js';
 import { ConfigIssues } from './issues.js';
 import { isRecord } from './introspect.js';
-import { type Environment, resolvePath } from './paths.js';
+import { DATABASE_NAME, DEFAULT_LOCAL, type Environment, resolvePath } from './paths.js';
 import { checkRules } from './rules.js';
 import { topSchema } from './schema.js';
 import { validate } from './validate.js';
@@ -50,11 +50,12 @@ function assemble(
   env: Environment,
 ): Omit<Config, 'warnings'> {
   const folder = dirname(resolve(file));
+  const local = resolvePath(folder, top.local, env);
   return {
     file,
     folder,
-    local: resolvePath(folder, top.local, env),
-    database: resolvePath(folder, top.database, env),
+    local,
+    ...databaseOf(folder, local, top.database, env),
     descriptionFile: resolvePath(folder, top.description_file, env),
     devices,
     rules,
@@ -62,6 +63,19 @@ function assemble(
     minFree: top.min_free,
     keepRecords: top.keep_records,
   };
+}
+
+/** Two configurations of one folder that differ in `local` share no database. */
+function databaseOf(
+  folder: string,
+  local: string,
+  named: string | undefined,
+  env: Environment,
+): Pick<Config, 'database' | 'formerDatabase'> {
+  if (named !== undefined) return { database: resolvePath(folder, named, env) };
+  const database = join(local, DATABASE_NAME);
+  const formerDatabase = join(folder, DEFAULT_LOCAL, DATABASE_NAME);
+  return { database, ...(formerDatabase !== database && { formerDatabase }) };
 }
 
 async function readText(file: string, read: (path: string) => Promise<string>): Promise<string> {

@@ -7,3 +7,8 @@ export function resolvePath(folder: string, path: string, env: Environment): str
   const home = env.HOME;
   return home !== undefined && /^~(\/|$)/.test(path) ? join(home, path.slice(1)) : resolve(folder, path);
 }
+
+export const DEFAULT_LOCAL = './data';
+
+/** The database in `local`, of a configuration that names none. */
+export const DATABASE_NAME = 'filesync.json';

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Rule } from '../rules/rule.js';
 import { isRecord } from './introspect.js';
+import { DATABASE_NAME, DEFAULT_LOCAL } from './paths.js';
 import { begin, duration, glob, minFree, retention, size, template } from './options.js';
 
 const KEEP = 'keep';
@@ -12,10 +13,16 @@ const path = (fallback: string) => z.string().min(1).default(fallback);
 
 /** The top level. Devices and rules are checked one by one, so that each error is reported with its position. */
 export const topSchema = z.strictObject({
-  local: path('./data').describe('local storage; holds `<device>/<path as on the source>`'),
-  database: path('./data/filesync.json').describe(
-    'records of all files; its journal and backup are beside it',
+  local: path(DEFAULT_LOCAL).describe(
+    'local storage; holds `<device>/<path as on the source>`, and the database unless that is named',
   ),
+  database: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      `records of all files; its journal and backup are beside it (default: \`${DATABASE_NAME}\` in \`local\`)`,
+    ),
   description_file: path('/etc/coex.conf').describe(
     'lines of `key=value` for the placeholders `{coex.KEY}`; it may be missing',
   ),

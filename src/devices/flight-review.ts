@@ -9,6 +9,9 @@ import { uploadOptions } from './http.js';
 /** The first bytes of every ULog file (PX4 ULog file format, "Header Section"); the eighth is the version. */
 const ULOG_MAGIC = Buffer.from('554c6f67011235', 'hex');
 
+/** The pages of the PX4 project, where everybody can search and read all logs. */
+const PUBLIC_HOST = /(^|\.)px4\.io$/;
+
 /** The server refuses a longer text field. */
 const MAX_FIELD_BYTES = 10 * 1024;
 
@@ -28,6 +31,10 @@ export const flightReview = defineDevice({
       .describe('larger logs are not sent: the server would refuse them'),
     ...uploadOptions,
   }),
+  publicPage: ({ url }) => {
+    const { hostname } = new URL(url);
+    return PUBLIC_HOST.test(hostname) ? hostname : undefined;
+  },
   target: async (options, context) => {
     const { HttpTarget } = await import('./http/target.js');
     return new HttpTarget(

@@ -54,6 +54,7 @@ export function guardTarget(target: Target, limits: Limits): Target & Guarded<Ta
     checksum: (path, signal) => whileHeld(limits, signal, () => target.checksum(path, signal)),
     write: (file, path, offset, signal, events) =>
       whileHeld(limits, signal, () => target.write(file, path, offset, signal, events)),
+    ...(target.probe && { probe: probeWhileHeld(target, limits) }),
     close: () => target.close(),
   };
 }
@@ -62,6 +63,11 @@ const changesWhileHeld =
   (source: Source, limits: Limits): NonNullable<Source['listChanges']> =>
   (unsettled, signal) =>
     whileHeld(limits, signal, async () => source.listChanges?.(unsettled, signal));
+
+const probeWhileHeld =
+  (target: Target, limits: Limits): NonNullable<Target['probe']> =>
+  signal =>
+    whileHeld(limits, signal, async () => target.probe?.(signal));
 
 /** Queries that the kernel of this machine answers need no slot: writers, medium and, of a source with these, the space. */
 function queriesOf(source: Source, limits: Limits): Pick<Source, 'writers' | 'volume' | 'space'> {

@@ -80,6 +80,7 @@ export const mavlink = defineDevice({
   summary:
     'Source: log files of an autopilot (PX4, ArduPilot), by MAVLink FTP over UDP, TCP or a serial port',
   options,
+  exclusive: true,
   source: async (options, context) => {
     const { transportTo } = await import('../mavlink/transport.js');
     const { sourceOn } = await import('./mavlink/factory.js');

@@ -35,6 +35,7 @@ export const mavros = defineDevice({
   summary:
     'Source: log files of an autopilot (PX4, ArduPilot), through a running MAVROS (ROS 2; `filesync node`)',
   options: mavrosOptions,
+  exclusive: true,
   source: (_options, { name }) => {
     throw new FileSyncError(
       'config',

@@ -43,14 +43,13 @@ export class Cleaner implements StepWorker {
 
   failed({ kind, id }: Step, error: FileSyncError, outcome: Outcome): void {
     if (error.kind === 'cancelled') return;
-    const { records, logger, invalidate } = this.#parts;
+    const { records, invalidate } = this.#parts;
     const reason = error.message;
     const isLocal = kind === 'evict';
     const record = isLocal ? records.get(id) : records.apply(id, { type: 'RemovalFailed', reason, outcome });
     if (!record) return;
     if (!isLocal && error.kind === 'changed') invalidate(record.device);
-    const what = isLocal ? 'the local copy cannot be removed' : 'not removed from the source';
-    logger.log('warn', `${record.device}:${record.path}: ${what}: ${reason}`);
+    records.failures.report(isLocal ? 'evict' : 'remove', record.device, record, { reason });
   }
 
   // ---- local copies -------------------------------------------------------------------------------------

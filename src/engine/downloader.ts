@@ -60,16 +60,17 @@ export class Downloader implements StepWorker {
   }
 
   failed({ id }: Step, error: FileSyncError, outcome: Outcome, last: boolean): void {
+    const { records, invalidate } = this.#parts;
     const reason = reasonFor(error);
     const gone = error.kind === 'not-found';
     const failed = { type: 'FetchFailed', reason, outcome: gone ? 'gone' : outcome } as const;
     const event = error.kind === 'corrupt' ? ({ type: 'Mismatched', reason } as const) : failed;
-    const record = this.#parts.records.apply(id, event);
+    const record = records.apply(id, event);
     if (!record || error.kind === 'cancelled') return;
-    if (error.kind === 'changed' || gone) this.#parts.invalidate(record.device);
-    const { givenUp, device, path } = record;
-    const next = gone ? 'vanished' : nextOf(givenUp === true, last);
-    this.#parts.logger.log(givenUp ? 'error' : 'warn', `${device}:${path}: ${error.message} (${next})`);
+    if (error.kind === 'changed' || gone) invalidate(record.device);
+    const { device, givenUp: isFinal = false } = record;
+    const next = gone ? 'vanished' : nextOf(isFinal, last);
+    records.failures.report('fetch', device, record, { reason: error.message, next, isFinal });
   }
 
   /** The finished copy exists already: after a crash between the rename and its record, or for a record that was forgotten. */

@@ -4,6 +4,7 @@ import { localName, TakenNames } from '../local/names.js';
 import type { LocalStorage } from '../local/storage.js';
 import type { Clock, FileRecord, Logger, Source, SourceFile } from '../ports.js';
 import { companionOf, mainOf } from '../rules/companion.js';
+import { beginFirstScan } from '../rules/first-contact.js';
 import type { Plan, Planner } from '../rules/plan.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import type { DeviceRegistry } from './devices.js';
@@ -49,6 +50,7 @@ interface Listing {
   /** Monotonic ms. What was learned of a file after that takes precedence. */
   readonly began: number;
   readonly files: readonly SourceFile[];
+  readonly seen?: number;
   /** Paths that were asked for; undefined if everything was listed. Only these can be recorded as gone. */
   readonly asked?: readonly string[];
   /** Why not everything could be listed. The files that were listed are fetched all the same. */
@@ -83,7 +85,7 @@ export class Finder implements StepWorker {
     const memory = this.#memoryOf(device);
     const isFull = !listing.asked && !listing.denied;
     if (isFull) await this.#checkMedium(device, source, listing, signal);
-    if (isFull && !this.#isKnown(device)) memory.firstScan ??= listing.began;
+    if (isFull && !this.#isKnown(device)) beginFirstScan({ ...this.#parts, ...listing, device, memory });
     const scan = await this.#take(device, source, listing, signal);
     memory.growing = scan.growing;
     await this.#endFirstScan(device, memory);
@@ -140,7 +142,7 @@ export class Finder implements StepWorker {
         seen++;
         if (this.#isWanted(device, file.path)) files.push(file);
       }
-      return { began, files };
+      return { began, files, seen };
     } catch (thrown) {
       const denied = toFileSyncError(thrown);
       if (denied.kind !== 'denied' || seen === 0) throw denied;

@@ -73,14 +73,14 @@ export class Uploader implements StepWorker {
   }
 
   failed({ id, target: name = '' }: Step, error: FileSyncError, outcome: Outcome, last: boolean): void {
-    const { records, logger } = this.#parts;
+    const { records } = this.#parts;
     const unanswered = error.kind === 'cancelled';
     const reason = reasonFor(error);
     const changed = records.apply(id, { type: 'DeliveryFailed', target: name, reason, outcome, unanswered });
     if (!changed || unanswered || changed.targets[name]?.state === 'done') return;
     const isFinal = outcome === 'failed';
-    const what = `${changed.device}:${changed.path} -> ${name}: ${error.message}`;
-    logger.log(isFinal ? 'error' : 'warn', `${what} (${nextOf(isFinal, last)})`);
+    const failure = { reason: error.message, next: nextOf(isFinal, last), isFinal };
+    records.failures.report('deliver', name, changed, failure);
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Change, Clock, FileRecord, Logger, SourceRecord, Store } from '../
 import { logDebug } from '../system/logger.js';
 import { momentOf } from '../system/moment.js';
 import type { FileEvent } from './events.js';
+import { FailureLog } from './failure-log.js';
 import { apply } from './record.js';
 import { stateName, stateOf } from './state.js';
 
@@ -39,6 +40,8 @@ export class Records {
   /** Ids of records with a request of a person. */
   readonly requests = new Subject<string>();
   readonly changes: Observable<Change>;
+  /** Where the failures of files are logged, those of one cause together. */
+  readonly failures: FailureLog;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #logger: Logger | undefined;
@@ -51,6 +54,7 @@ export class Records {
     this.#clock = clock;
     this.#logger = logger;
     this.changes = store.changes;
+    this.failures = new FailureLog(store.changes, clock, logger);
   }
 
   get(id: string): FileRecord | undefined {

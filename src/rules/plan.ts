@@ -49,7 +49,7 @@ export class Planner {
     this.keepsFree = rules.some(({ after }) => typeof after.source === 'object');
     for (const rule of rules) {
       const ofDevice = this.#rules.get(rule.from) ?? [];
-      ofDevice.push({ rule, matches: matcher(rule) });
+      ofDevice.push({ rule, matches: matcherOf(rule) });
       this.#rules.set(rule.from, ofDevice);
     }
   }
@@ -89,7 +89,7 @@ export class Planner {
     const known = this.#known.get(key);
     if (known) return known;
     if (this.#known.size >= MAX_CACHED_PATHS) this.#known.clear();
-    const rules = isPartial(path) ? [] : (this.#rules.get(device) ?? []);
+    const rules = this.#rules.get(device) ?? [];
     const matching = rules.filter(({ matches }) => matches(path)).map(({ rule }) => rule);
     this.#known.set(key, matching);
     return matching;
@@ -101,13 +101,16 @@ function isPartial(path: string): boolean {
   return /\.part$/i.test(path);
 }
 
-/** A rule that takes a database takes its companions as well: without them the database is not complete. */
-function matcher(rule: Rule): Matcher {
+/**
+ * Whether include and exclude take a path. A rule that takes a database takes its companions as well: without them the database is
+ * not complete.
+ */
+export function matcherOf(rule: Pick<Rule, 'include' | 'exclude'>): Matcher {
   // `s`: a folder's name may hold a line break.
   const included = picomatch([...rule.include], { flags: 'is' });
   const excluded = picomatch([...rule.exclude], { flags: 'is', dot: true });
   const takes: Matcher = path => included(path) && !excluded(path);
-  return path => takes(path) || (!excluded(path) && takesMain(path, takes));
+  return path => !isPartial(path) && (takes(path) || (!excluded(path) && takesMain(path, takes)));
 }
 
 function takesMain(path: string, takes: Matcher): boolean {

@@ -383,6 +383,32 @@ const cases = {
       assert.notEqual(reason, '');
     }
   },
+  'a probe leaves nothing, and everything as it was': async (bench: TargetBench) => {
+    const { target } = bench;
+    // Without one, a write would leave something that nobody can find again.
+    if (!target.probe) return assert.equal(target.capabilities.stat, false);
+    const empty = await bench.listAll();
+    // A root that does not exist yet may not be probed.
+    await target
+      .probe(never)
+      .catch((error: FileSyncError) => assert.equal(error.kind, 'not-found', error.message));
+    assert.deepEqual(await bench.listAll(), empty);
+    const bytes = content(bench, 5000);
+    await send(bench, parcel(bytes));
+    const before = await bench.listAll();
+    await target.probe(never);
+    await Promise.all([target.probe(never), target.probe(never)]);
+    assert.deepEqual(await bench.listAll(), before);
+    await holds(bench, bytes);
+  },
+  'a probe under an aborted signal does nothing': async (bench: TargetBench) => {
+    const { target } = bench;
+    if (!target.probe) return assert.equal(target.capabilities.stat, false);
+    await send(bench, parcel(content(bench, 500)));
+    const before = await bench.listAll();
+    await failsWith(() => target.probe?.(AbortSignal.abort()) ?? Promise.resolve(), 'cancelled');
+    assert.deepEqual(await bench.listAll(), before);
+  },
   'a second close does nothing': async (bench: TargetBench) => {
     await send(bench, parcel(content(bench, 500)));
     await bench.target.close();

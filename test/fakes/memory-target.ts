@@ -13,7 +13,7 @@ import type {
 } from '../../src/ports.js';
 import { checksumOf } from '../conformance/support.js';
 
-export type TargetOperation = 'stat' | 'checksum' | 'write' | 'commit';
+export type TargetOperation = 'stat' | 'checksum' | 'write' | 'commit' | 'probe';
 
 export interface MemoryTargetOptions {
   readonly capabilities?: Partial<TargetCapabilities>;
@@ -90,6 +90,10 @@ export class MemoryTarget implements Target {
     this.files.set(path, bytes);
     this.#parts.delete(partName(path, file.token));
     return { location: path, verified };
+  }
+
+  async probe(signal: AbortSignal): Promise<void> {
+    await this.#enter('probe', '.filesync-probe', signal);
   }
 
   async close(): Promise<void> {

@@ -46,7 +46,7 @@ export class ModelSource implements Source {
   }
 
   /** What is known of the device has changed. */
-  probe(): void {
+  refreshAvailability(): void {
     this.availability.next(this.#state());
   }
 

@@ -59,7 +59,7 @@ export class ModelTarget implements Target {
     this.availability = new BehaviorSubject(this.#state());
   }
 
-  probe(): void {
+  refreshAvailability(): void {
     this.availability.next(this.#state());
   }
 

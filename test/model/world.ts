@@ -224,8 +224,8 @@ export class World {
 
   /** The devices' states have changed. */
   probe(): void {
-    for (const source of this.#process?.sources.values() ?? []) source.probe();
-    for (const target of this.#process?.targets.values() ?? []) target.probe();
+    for (const source of this.#process?.sources.values() ?? []) source.refreshAvailability();
+    for (const target of this.#process?.targets.values() ?? []) target.refreshAvailability();
   }
 
   // ---- parts

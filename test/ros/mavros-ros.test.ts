@@ -199,7 +199,7 @@ describe('mavros source on the real MAVROS', () => {
     const seen = (await check()).output;
     assert.match(
       seen,
-      /^ok +autopilot +mavros .*transport auto.*router offers.*reported by the running node/m,
+      /^ok +autopilot +mavros .*transport auto.*router offers.*reported by the running daemon/m,
     );
     node.signal('SIGINT');
     assert.equal((await node.ended).code, 0);

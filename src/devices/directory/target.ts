@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { link, rename, unlink } from 'node:fs/promises';
+import { link, mkdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
@@ -25,10 +25,12 @@ import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import { GuardedFileSystem } from './guarded-file-system.js';
 import { partName } from '../part-names.js';
+import { PROBE_TEXT, probeByWriting, type ProbeActs } from '../write-probe.js';
 import { Root } from './root.js';
 
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+const NEW_FLAGS = WRITE_FLAGS | constants.O_EXCL;
 const GONE = ['ENOENT', 'ENOTDIR'];
 /** What file systems without hard links (FAT, exFAT, some shares) answer to one. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
@@ -59,6 +61,7 @@ export class DirectoryTarget implements Target {
   readonly availability: Observable<Availability>;
   readonly #root: Root;
   readonly #device: string;
+  readonly #clock: DeviceContext['clock'];
   readonly #folders: Folders;
   readonly #fileSystem: GuardedFileSystem;
   readonly #closed = new AbortController();
@@ -69,6 +72,7 @@ export class DirectoryTarget implements Target {
     this.#fileSystem = new GuardedFileSystem(path, context, timeout);
     this.#root = new Root(path, name, this.#fileSystem);
     this.#device = name;
+    this.#clock = clock;
     this.#folders = new Folders(path, { calls: this.#fileSystem });
     const probe = () => this.#root.probe(constants.W_OK, true);
     this.availability = pollAvailability(probe, {
@@ -124,8 +128,48 @@ export class DirectoryTarget implements Target {
     });
   }
 
+  /** A root that is missing is made, and removed again unless somebody has put a file into it. */
+  async probe(signal: AbortSignal): Promise<void> {
+    const { path: root } = this.#root;
+    const place = { device: this.#device, root, option: 'path', clock: this.#clock };
+    const inRoot = <Value>(name: string, over: AbortSignal, use: (at: HeldFolder) => Promise<Value>) =>
+      this.#do('probe', name, over, () => this.#folders.in('.', use, { signal: over }));
+    const act = (name: string, over: AbortSignal, work: (entry: EntryPath) => Promise<void>) =>
+      inRoot(name, over, at => at.do(work, { signal: over }));
+    let made = false;
+    const acts: ProbeActs = {
+      write: async (name, over) => {
+        made = await this.#makeMissingRoot(over);
+        await inRoot(name, over, at => this.#writeProbe(at, name, over));
+      },
+      rename: (from, to, over) => act(from, over, entry => rename(entry(from), entry(to))),
+      remove: (name, over) => act(name, over, entry => unlink(entry(name))),
+    };
+    try {
+      await probeByWriting(acts, place, signal);
+    } finally {
+      if (made) await this.#fileSystem.do(() => rmdir(root)).catch(() => undefined);
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
+  }
+
+  /** Whether it was missing. */
+  async #makeMissingRoot(signal: AbortSignal): Promise<boolean> {
+    const { path } = this.#root;
+    const making = this.#fileSystem.do(() => mkdir(path).then(() => true), { signal });
+    const made = await unless(['EEXIST'], making).catch((error: unknown) => {
+      throw this.#root.error(error, path, { operation: 'write' });
+    });
+    return made ?? false;
+  }
+
+  async #writeProbe(at: HeldFolder, name: string, signal: AbortSignal): Promise<void> {
+    await using handle = await this.#fileSystem.open(at, name, NEW_FLAGS, signal, 0o666);
+    await writeAll(handle, Buffer.from(PROBE_TEXT), 0);
+    await handle.sync();
   }
 
   async #settle(at: HeldFolder, name: string, signal: AbortSignal): Promise<void> {

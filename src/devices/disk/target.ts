@@ -48,6 +48,10 @@ export class DiskTarget implements Target {
     return this.#do('write', path, signal, folder => folder.write(file, path, offset, signal, events));
   }
 
+  probe(signal: AbortSignal): Promise<void> {
+    return this.#end.do(folder => folder.probe(signal), '.', signal, 'probe');
+  }
+
   close(): Promise<void> {
     return this.#end.close();
   }

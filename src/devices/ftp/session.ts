@@ -186,13 +186,20 @@ export class FtpSession {
 
   /**
    * Makes a folder and those above it, unless they exist. The existence is not tested before: some servers delay the
-   * answer to each failed CWD more than the one before.
+   * answer to each failed CWD more than the one before. Returns the folders that were made.
    */
-  async makeFolder(path: string): Promise<void> {
+  async makeFolder(path: string): Promise<readonly string[]> {
     const parts = path.split('/').slice(1);
     const folders = path === '/' ? [] : parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
-    const reply = (await this.#client.pipeline(folders.map(folder => `MKD ${toWire(folder)}`))).at(-1);
+    const replies = await this.#client.pipeline(folders.map(folder => `MKD ${toWire(folder)}`));
+    const reply = replies.at(-1);
     if (reply && reply.code >= 400 && !(await this.isFolder(path))) throw new FTPError(reply);
+    return folders.filter((_, index) => (replies[index]?.code ?? NO_SUCH_FILE) < 400);
+  }
+
+  /** Removes empty folders, in that order; those that cannot be removed stay. */
+  async removeFolders(paths: readonly string[]): Promise<void> {
+    await this.#client.pipeline(paths.map(path => `RMD ${toWire(path)}`));
   }
 
   /** Appends to the file if `offset` is not 0, else replaces it. Calls `done` with each chunk that is no longer needed. */

@@ -22,6 +22,7 @@ import { checkTargetPath } from '../target-path.js';
 import type { FtpConnections } from './connections.js';
 import { toUrlPath, wordsFromWire } from './names.js';
 import type { FtpSession } from './session.js';
+import { PROBE_TEXT, probeByWriting } from '../write-probe.js';
 
 export interface FtpPlace {
   readonly device: string;
@@ -60,6 +61,7 @@ export class FtpTarget implements Target {
   readonly #place: FtpPlace;
   readonly #connections: FtpConnections;
   readonly #closed = new AbortController();
+  readonly #clock: PollOptions['clock'];
   readonly #folders = new Set<string>();
   /** False after the server failed to compute a digest (too slow for a large file). */
   #digests = true;
@@ -73,6 +75,7 @@ export class FtpTarget implements Target {
   ) {
     this.#place = place;
     this.#connections = connections;
+    this.#clock = polling.clock;
     const until = this.#closed.signal;
     this.availability = pollAvailability(signal => this.#probe(signal), { ...polling, until });
   }
@@ -114,9 +117,43 @@ export class FtpTarget implements Target {
     });
   }
 
+  /** Folders that are missing are made, and removed again unless somebody has put a file into them. */
+  async probe(signal: AbortSignal): Promise<void> {
+    const { device, root } = this.#place;
+    let made: readonly string[] = [];
+    const act = (
+      name: string,
+      over: AbortSignal,
+      work: (session: FtpSession, path: string) => Promise<void>,
+    ) => this.#use('probe', name, over, session => work(session, this.#absolute(name)));
+    const acts = {
+      write: (name: string, over: AbortSignal) =>
+        act(name, over, async (session, path) => {
+          made = await session.makeFolder(root);
+          await session.store(probeBytes(), path, 0);
+        }),
+      rename: (from: string, to: string, over: AbortSignal) =>
+        act(from, over, (session, path) => session.rename(path, this.#absolute(to))),
+      remove: (name: string, over: AbortSignal) => act(name, over, (session, path) => session.remove(path)),
+    };
+    try {
+      await probeByWriting(acts, { device, root, option: 'root', clock: this.#clock }, signal);
+    } finally {
+      if (made.length > 0) await this.#removeFolders([...made].reverse());
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     this.#connections.close();
+  }
+
+  async #removeFolders(folders: readonly string[]): Promise<void> {
+    const details = { device: this.#place.device, operation: 'probe' };
+    const { signal } = this.#closed;
+    await this.#connections
+      .use(details, signal, session => session.removeFolders(folders))
+      .catch(() => undefined);
   }
 
   /** No probe while an operation is in progress: the server may allow few connections. */
@@ -265,6 +302,10 @@ export class FtpTarget implements Target {
 
 /** For a file that is not larger, the existence of the final name is checked only once, right before the rename. */
 const MAX_SMALL_BYTES = 256 * 1024;
+
+async function* probeBytes(): ByteStream {
+  yield Buffer.from(PROBE_TEXT);
+}
 
 async function* hashing(bytes: ByteStream, hash: Hash): ByteStream {
   for await (const chunk of bytes) {

@@ -20,6 +20,7 @@ import { UploadBody, watchedBytes } from './body.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
 import { statOf } from './folder.js';
 import { supportsRanges } from './ranges.js';
+import { PROBE_TEXT, probeByWriting } from '../write-probe.js';
 
 const PROBE_INTERVAL_MS = 15_000;
 
@@ -95,9 +96,42 @@ export class DavTarget implements Target {
     return { location: this.#client.urlOf(upload.final).href, verified };
   }
 
+  /** A missing root is not made: WebDAV cannot remove a folder only if it is empty. */
+  async probe(signal: AbortSignal): Promise<void> {
+    const details = { device: this.#device, operation: 'probe' };
+    const { clock, url } = this.#client;
+    throwIfAborted(signal, details);
+    if (!(await statOf(this.#client, [], { signal, details })))
+      throw this.#client.error(
+        'not-found',
+        'has no such folder yet; it is made with the first file',
+        details,
+      );
+    const place = { device: this.#device, root: url.pathname, option: 'url', clock };
+    await probeByWriting(
+      {
+        write: (name, over) => this.#putProbe(name, over, details),
+        rename: (from, to, over) => this.#move([from], [to], over, details),
+        remove: (name, over) => this.#deleteProbe(name, over, details),
+      },
+      place,
+      signal,
+    );
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     this.#client.close();
+  }
+
+  async #putProbe(name: string, signal: AbortSignal, details: ErrorDetails): Promise<void> {
+    const headers = { ...TYPE, 'Content-Length': String(PROBE_TEXT.length) };
+    await this.#client.send({ method: 'PUT', names: [name], headers, body: PROBE_TEXT, signal, details });
+  }
+
+  async #deleteProbe(name: string, signal: AbortSignal, details: ErrorDetails): Promise<void> {
+    const reply = await this.#client.ask({ method: 'DELETE', names: [name], signal, details });
+    if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
   }
 
   async #probe(signal: AbortSignal): Promise<Availability> {
@@ -193,6 +227,15 @@ export class DavTarget implements Target {
   }
 
   async #rename({ final, part, signal, details }: Upload): Promise<void> {
+    await this.#move(part, final, signal, details);
+  }
+
+  async #move(
+    part: readonly string[],
+    final: readonly string[],
+    signal: AbortSignal,
+    details: ErrorDetails,
+  ): Promise<void> {
     const headers = { Destination: this.#client.urlOf(final).href, Overwrite: 'F' };
     const reply = await this.#client.ask({ method: 'MOVE', names: part, headers, signal, details });
     if (reply.status === 412) throw this.#exists(final, details);

@@ -26,7 +26,7 @@ describe('findConfig', () => {
   it('names the places that were searched', async () => {
     await assert.rejects(find([]), {
       kind: 'config',
-      message: `no configuration: $FILESYNC_CONFIG is not set, and there is neither ${USER} nor ${MACHINE}; name one with -c FILE`,
+      message: `no configuration: $FILESYNC_CONFIG is not set, and there is neither ${USER} nor ${MACHINE}; name one with -c FILE, or make one: filesync init`,
     });
   });
 });
