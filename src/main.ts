@@ -4,6 +4,8 @@ import { homedir, hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { cli } from './cli/cli.js';
+import { plain } from './cli/print.js';
+import { LiveLines } from './cli/terminal/live-lines.js';
 import { killChildren } from './system/child.js';
 import { systemClock } from './system/clock.js';
 import { GatheredLines } from './system/gathered-lines.js';
@@ -36,7 +38,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 // The work does not depend on a reader of the log.
 process.stderr.on('error', () => undefined);
 const errorLines = new GatheredLines(text => void process.stderr.write(text));
-process.on('exit', () => errorLines.flush()).on('exit', killChildren);
+/** A terminal of the type `dumb` knows no control functions. */
+const live =
+  process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveLines(process.stderr) : undefined;
+process.on('exit', flush).on('exit', killChildren);
 
 process.exitCode = await cli({
   argv: process.argv.slice(2),
@@ -44,7 +49,6 @@ process.exitCode = await cli({
   home: homedir(),
   hostname: hostname(),
   clock: systemClock,
-  interactive: process.stderr.isTTY,
   columns: process.stdout.columns || 100,
   outputColumns: process.stdout.isTTY ? process.stdout.columns : undefined,
   print: line => {
@@ -52,8 +56,8 @@ process.exitCode = await cli({
     process.stdout.write(`${line}\n`);
   },
   printError,
-  logFormat: { json: false, journal },
-  terminal: process.stderr,
+  logFormat: { json: false, journal, terminal: process.stderr.isTTY },
+  live,
   conversation: () =>
     process.stdin.isTTY && process.stdout.isTTY
       ? { input: process.stdin, output: process.stdout, interrupt: () => stopped(130) }
@@ -113,13 +117,21 @@ function isBlockedBy(calls: RegExp): boolean {
 function endBySignal(): void {
   const signal = stop.signal.reason === 130 ? 'SIGINT' : 'SIGTERM';
   killChildren();
-  errorLines.flush();
+  flush();
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 
-/** On a terminal a line is written at once, since progress bars are drawn there as well. */
-function printError(line: string): void {
-  errorLines.add(line);
-  if (process.stderr.isTTY) errorLines.flush();
+/** What a terminal shows is written at once, and nothing in it acts on the terminal. */
+function printError(text: string): void {
+  if (!process.stderr.isTTY) return errorLines.add(text);
+  const shown = text.split('\n').map(plain).join('\n');
+  if (live) live.print(shown);
+  else process.stderr.write(`${shown}\n`);
+}
+
+/** Nothing is left to be written, and no line is left that only a running program keeps true. */
+function flush(): void {
+  errorLines.flush();
+  live?.show([]);
 }

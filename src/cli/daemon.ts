@@ -11,6 +11,8 @@ import { oneLine } from '../system/logger.js';
 import { reportToServiceManager } from '../system/service-manager.js';
 import { misconfiguration } from './misconfiguration.js';
 import type { Shell } from './shell.js';
+import type { LiveLines } from './terminal/live-lines.js';
+import { showProgress } from './terminal/progress.js';
 
 export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   readonly engine: Engine;
@@ -18,6 +20,8 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   /** Serves commands over the socket. */
   readonly api: Api;
   readonly logger: Logger;
+  /** Progress is shown there; without it, it is logged. */
+  readonly live?: LiveLines | undefined;
 }
 
 /**
@@ -29,11 +33,13 @@ export async function workUntilStopped({
   config,
   api,
   logger,
+  live,
   ...shell
 }: DaemonParts): Promise<void> {
   try {
     await using _control = await serveControl(controlSocket(config.database), api);
     logger.log('info', `working with ${config.file}`);
+    using _shown = showProgress({ ...shell, engine, live, logger, isPass: false });
     await engine.start();
     const verdicts = statusFeed(api, engine, shell.clock).pipe(map(({ verdict }) => oneLine(verdict.text)));
     using _reports = reportToServiceManager({ ...shell, logger, verdicts });

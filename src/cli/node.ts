@@ -56,7 +56,8 @@ async function serve({ graph, shell, config, engine, logger }: Parts): Promise<v
   const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
   const exposed = exposeEngine({ ...shell, engine, graph, api, interval: config.interval });
   try {
-    await workUntilStopped({ ...shell, engine, config, api, logger });
+    // The log of ROS is written around the lines of a terminal.
+    await workUntilStopped({ ...shell, live: undefined, engine, config, api, logger });
   } finally {
     exposed.close();
   }

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Clock, LogLevel } from '../ports.js';
 import { logLine, type LogFormat } from '../system/logger.js';
+import type { LiveLines } from './terminal/live-lines.js';
 
 /** A person at a terminal. */
 export interface Conversation {
@@ -17,8 +18,6 @@ export interface Shell {
   readonly home: string;
   readonly hostname: string;
   readonly clock: Clock;
-  /** Standard error is a terminal: bars instead of lines. */
-  readonly interactive: boolean;
   /** Columns of the terminal. */
   readonly columns: number;
   /** Columns of standard output where that is a terminal. */
@@ -28,8 +27,8 @@ export interface Shell {
   /** Writes a warning, an error or a line of the log to standard error: a whole line without its end. */
   printError(line: string): void;
   readonly logFormat: LogFormat;
-  /** Progress bars are drawn here. */
-  readonly terminal: NodeJS.WritableStream;
+  /** Lines that show progress, at the end of standard error; undefined where it is no terminal that can redraw them. */
+  readonly live: LiveLines | undefined;
   /** Undefined unless both standard input and output are a terminal. */
   conversation(): Conversation | undefined;
   /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */

@@ -2,15 +2,18 @@ import { compose } from '../compose.js';
 import { DatabaseApi } from '../api/database-api.js';
 import { serveControl } from '../api/server.js';
 import { controlSocket } from '../api/socket.js';
-import type { PassReport } from '../engine/engine.js';
+import type { Config } from '../config/config.js';
+import type { Engine, PassReport } from '../engine/engine.js';
+import type { Logger } from '../ports.js';
+import { isUnfinished } from '../record/state.js';
 import { passPolicy } from '../system/back-off.js';
 import { untilAborted } from '../system/deadline.js';
-import { TransferBars } from './bars.js';
 import { common, defineCommand, logging } from './command.js';
-import { plain } from './print.js';
 import { misconfiguration } from './misconfiguration.js';
 import { configFor, loggerFor } from './setup.js';
 import { ExitCode, signalExitCode, type Shell } from './shell.js';
+import { showProgress } from './terminal/progress.js';
+import { DeliveryCounts, stoppedLines, summaryLines, type PassSummary } from './terminal/summary.js';
 
 export const sync = defineCommand({
   endsCleanly: true,
@@ -24,54 +27,49 @@ export const sync = defineCommand({
     if (args.dryRun)
       return (await import('./dry-run.js')).dryRun(args, shell, loggerFor(shell, args.logLevel));
     const config = await configFor(shell, args.config);
-    const bars = shell.interactive ? new TransferBars(shell) : undefined;
-    const logger = loggerFor(
-      bars ? { ...shell, printError: line => bars.above(line) } : shell,
-      args.logLevel,
-    );
+    const logger = loggerFor(shell, args.logLevel);
     const engine = await compose(config, { ...shell, logger }, passPolicy);
     const { records } = engine;
     const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
-    bars?.watch(engine.progress);
-    try {
-      await using _control = await serveControl(controlSocket(config.database), api);
-      const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
-      const report = await untilAborted(shell.stopped, pass);
-      return report ? printReport(shell, api, report, args.json) : signalExitCode(shell.stopped);
-    } finally {
-      bars?.stop();
-      await engine.stop();
+    const counts = new DeliveryCounts(records);
+    const result = await passOf({ engine, config, api, shell, logger });
+    if (!result) {
+      const unfinished = [...records.all()].filter(isUnfinished).map(api.view);
+      if (!args.json) for (const line of stoppedLines(unfinished, counts)) shell.print(line);
+      return signalExitCode(shell.stopped);
     }
+    if (args.json) shell.print(JSON.stringify(result));
+    else for (const line of summaryLines(result, counts, args.config)) shell.print(line);
+    const { unreachable, unfinished } = result;
+    return unreachable.length > 0 || unfinished.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
   },
 });
 
-function printReport(shell: Shell, api: DatabaseApi, report: PassReport, json: boolean): number {
-  const result = summary(api, report);
-  if (json) shell.print(JSON.stringify(result));
-  else for (const line of lines(result)) shell.print(line);
-  const failed = report.scans.some(scan => scan.error);
-  return failed || report.unfinished.length > 0 ? ExitCode.INCOMPLETE : ExitCode.DONE;
+interface PassParts {
+  readonly engine: Engine;
+  readonly config: Config;
+  readonly api: DatabaseApi;
+  readonly shell: Shell;
+  readonly logger: Logger;
 }
 
-function summary({ view }: DatabaseApi, { scans, delivered, unfinished }: PassReport) {
+/** Makes one pass, shows its progress, and stops the engine. Undefined if the program was stopped before its end. */
+async function passOf({ engine, config, api, shell, logger }: PassParts): Promise<PassSummary | undefined> {
+  try {
+    await using _control = await serveControl(controlSocket(config.database), api);
+    using _shown = showProgress({ ...shell, engine, logger, isPass: true });
+    const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
+    const report = await untilAborted(shell.stopped, pass);
+    return report && summary(api, report);
+  } finally {
+    await engine.stop();
+  }
+}
+
+function summary({ view }: DatabaseApi, { scans, delivered, unfinished }: PassReport): PassSummary {
   const unreachable = scans.flatMap(({ device, error }) =>
     error ? [{ device, reason: error.message }] : [],
   );
   const growing = scans.flatMap(scan => scan.growing.map(path => ({ device: scan.device, path })));
   return { delivered: delivered.map(view), unfinished: unfinished.map(view), growing, unreachable };
-}
-
-function lines({ delivered, unfinished, growing, unreachable }: ReturnType<typeof summary>): string[] {
-  return [
-    ...unreachable.map(({ device, reason }) => `${device}: could not be listed: ${plain(reason)}`),
-    ...growing.map(
-      ({ device, path }) => `${device}:${plain(path)}: may still be growing, left for the next pass`,
-    ),
-    ...unfinished.map(record => {
-      const { device, path, state, waiting, reason } = record;
-      const why = reason || (waiting[0]?.text ?? 'waits for the next pass');
-      return `${device}:${plain(path)}: ${state}: ${plain(why)}`;
-    }),
-    `${delivered.length} delivered, ${unfinished.length} unfinished`,
-  ];
 }

@@ -4,7 +4,7 @@ import { toFileSyncError } from '../errors.js';
 import { LocalCopyCheck } from '../local/local-copy-check.js';
 import type { LocalStorage } from '../local/storage.js';
 import type { Change, Clock, FileRecord, Logger, Moment, Store } from '../ports.js';
-import type { Progress, Transfer } from '../record/progress.js';
+import { removalWaitOf, settlingOf, type Progress, type Transfer } from '../record/progress.js';
 import type { StepWait } from '../record/wait.js';
 import type { Planner } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
@@ -222,10 +222,7 @@ export class Engine {
     const scans: Scan[] = [];
     const watching = this.#finder.scans.subscribe(scan => scans.push(scan));
     await Promise.all(this.#registry.sourceNames().map(step));
-    const growing = scans.filter(scan => scan.growing.length > 0);
-    if (growing.length > 0)
-      await this.#parts.clock.sleep(Math.max(...growing.map(scan => scan.settledIn)), signal);
-    await Promise.all(growing.map(({ device }) => step(device)));
+    await Promise.all((await this.#untilSettled(scans, signal)).map(step));
     watching.unsubscribe();
   }
 
@@ -270,11 +267,8 @@ export class Engine {
       ? plan.skip
       : `include, exclude: no rule takes files like this from ${record.device} any more`;
     const via = plan?.via === 'stream' ? plan.via : undefined;
-    this.records.apply(id, {
-      ...{ type: 'Planned', paths },
-      ...(via && { via }),
-      ...(skipped !== undefined && { skipped }),
-    });
+    const options = { ...(via && { via }), ...(skipped !== undefined && { skipped }) };
+    this.records.apply(id, { type: 'Planned', paths, ...options });
   }
 
   #changed({ record, previous }: Change): void {
@@ -315,16 +309,23 @@ export class Engine {
 
   /** A second scan, when the first files can have settled, shows which files are still growing. */
   async #scanGrowing(scans: readonly Scan[]): Promise<void> {
-    const growing = scans.filter(scan => scan.growing.length > 0);
-    if (growing.length === 0) return;
-    await this.#parts.clock.sleep(Math.max(...growing.map(scan => scan.settledIn)));
-    for (const scan of growing) this.#queues.scan(scan.device);
+    for (const device of await this.#untilSettled(scans)) this.#queues.scan(device);
     await this.#queues.scanned();
+  }
+
+  /** Waits until the first of the growing files can have settled. Returns the sources that hold them. */
+  async #untilSettled(scans: readonly Scan[], signal?: AbortSignal): Promise<string[]> {
+    const growing = scans.filter(scan => scan.growing.length > 0);
+    if (growing.length === 0) return [];
+    const ms = Math.max(...growing.map(scan => scan.settledIn));
+    this.#parts.logger.log('info', settlingOf(growing, ms));
+    await this.#parts.clock.sleep(ms, signal);
+    return growing.map(({ device }) => device);
   }
 
   /** Delivered files are listed once more before they are removed, if that can be soon. */
   async #scanForRemoval(): Promise<void> {
-    const { clock, policy, planner } = this.#parts;
+    const { clock, logger, policy, planner } = this.#parts;
     const now = clock.monotonic();
     const world = this.#world(() => undefined);
     const due = [...this.records.all()].flatMap(record => {
@@ -337,7 +338,9 @@ export class Engine {
         : [];
     });
     if (due.length === 0) return;
-    await clock.sleep(Math.max(...due.map(({ delay }) => delay)));
+    const ms = Math.max(...due.map(({ delay }) => delay));
+    logger.log('info', removalWaitOf(due.length, ms));
+    await clock.sleep(ms);
     for (const device of new Set(due.map(one => one.device))) this.#queues.scan(device);
     await this.#queues.idle();
   }

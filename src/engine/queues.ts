@@ -12,6 +12,7 @@ import type { DeviceRegistry } from './devices.js';
 import { ClosedGates } from './gates.js';
 import { rankOf, SMALL_FILE_SLOTS, slotsFor, type Entry, type Queue, type Running } from './queue.js';
 import type { Records } from '../record/records.js';
+import { interruptionOf } from '../record/progress.js';
 import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
 import { progressOf, type Transfer } from '../record/progress.js';
@@ -338,11 +339,11 @@ export class Queues {
   // ---- failures and preemption --------------------------------------------------------------------------
 
   #failed(entry: Entry, error: FileSyncError, interrupted: boolean): void {
-    const { policy, random, clock, workers } = this.#parts;
-    const { step } = entry;
+    const { policy, random, clock, workers, records, registry, logger } = this.#parts;
+    const { step, running } = entry;
     // A scan that failed, or was interrupted, is still asked for.
     entry.requests += 1;
-    if (interrupted) this.#debug(entry, () => `interrupted: ${error.message}`);
+    if (interrupted) logger.log(...interruptionOf(step, running, records.get(step.id), registry));
     if (interrupted) return workers[step.kind].failed(step, error, 'retry', false);
     const failures = (entry.failures ??= new Failures(policy, random, entry.running?.rate.position ?? 0));
     const now = clock.monotonic();
@@ -365,10 +366,7 @@ export class Queues {
     const transfers = [...this.#running.keys()].filter(
       ({ step }) => step.source === entry.step.source && (step.kind === 'fetch' || step.kind === 'stream'),
     );
-    const last = transfers.reduce<Entry | undefined>(
-      (a, b) => (a && compareRanks(a.rank, b.rank) >= 0 ? a : b),
-      undefined,
-    );
+    const [last] = transfers.sort((a, b) => compareRanks(b.rank, a.rank));
     if (!last?.running || last.running.control.signal.aborted || !this.#outranks(entry, last, now)) return;
     if (last.running.rate.timeLeft(last.size, now) <= PREEMPT_MIN_LEFT_MS) return;
     const reason = entry.step.kind === 'scan' ? 'a scan of its source is due' : 'a newer file goes first';

@@ -178,13 +178,8 @@ export class Uploader implements StepWorker {
     if (size !== record.size || target.capabilities.checksum !== 'sha256') return false;
     const there = await fromOrigin('target', target.checksum(path, signal));
     if (there.value !== (await transfer.sha256())) return false;
-    await this.#delivered(
-      record,
-      name,
-      path,
-      { location: path, verified: 'hash' },
-      await transfer.finalHash(),
-    );
+    const receipt = { location: path, verified: 'hash' } as const;
+    await this.#delivered(record, name, path, receipt, await transfer.finalHash());
     return true;
   }
 

@@ -1,4 +1,6 @@
-import type { FileRecord } from '../ports.js';
+import { toFileSyncError } from '../errors.js';
+import type { FileRecord, LogLevel, Target } from '../ports.js';
+import { formatSize } from '../system/size.js';
 
 /** The progress of a running transfer. */
 export interface Progress {
@@ -22,4 +24,60 @@ export interface Transfer extends Progress {
 export function progressOf(record: FileRecord, bytes: number, target?: string): Progress {
   const { id, device, path, size } = record;
   return { id, device, path, bytes, size, ...(target !== undefined && { target }) };
+}
+
+/** A step as far as the log of its interruption depends on it. */
+interface InterruptedStep {
+  readonly kind: string;
+  readonly key: string;
+  readonly target?: string;
+}
+
+interface InterruptedRun {
+  readonly control: AbortController;
+  readonly rate: { readonly position: number };
+}
+
+const TRANSFERS: Readonly<Record<string, string>> = {
+  ...{ fetch: 'download', deliver: 'upload', stream: 'transfer' },
+};
+/** The reason for which steps are aborted when the program ends. */
+const ENDED = 'cancelled';
+
+/** For the log: which transfer was interrupted and why, how much of it is kept, and when it goes on. */
+export function interruptionOf(
+  { kind, key, target }: InterruptedStep,
+  { control, rate }: InterruptedRun = { control: new AbortController(), rate: { position: 0 } },
+  record: FileRecord | undefined,
+  targets: { target(name: string): Target | undefined },
+): [LogLevel, string] {
+  const reason = toFileSyncError(control.signal.reason).message;
+  const act = TRANSFERS[kind];
+  if (!record || act === undefined || rate.position === 0) return ['debug', `${key}: interrupted: ${reason}`];
+  const refuses = target !== undefined && targets.target(target)?.capabilities.resume === false;
+  const to = target === undefined ? '' : ` -> ${target}`;
+  const how = reason === ENDED ? 'stopped' : `interrupted (${reason})`;
+  const kept = keptOf(rate.position, record.size, refuses ? target : undefined, reason === ENDED);
+  return ['info', `${record.device}:${record.path}${to}: ${act} ${how}${kept}`];
+}
+
+function keptOf(position: number, size: number, refusing: string | undefined, isEnd: boolean): string {
+  const amount = `${formatSize(position)} of ${formatSize(size)}`;
+  const [who, when] = isEnd ? ['the next run', ''] : ['it', ' when that is over'];
+  return refusing === undefined
+    ? `: kept ${amount}; ${who} resumes there${when}`
+    : ` at ${amount}; ${who} begins again${when}, since ${refusing} cannot resume`;
+}
+
+/** For the log: how many delivered files are listed once more before they are removed, and in how many ms. */
+export const removalWaitOf = (files: number, ms: number): string =>
+  `${files} delivered files are listed once more before they are removed from their source: waiting ${Math.ceil(ms / 1000)} s`;
+
+/** For the log: how many files may still be growing, where, and for how many ms they are waited for. */
+export function settlingOf(
+  scans: readonly { readonly device: string; readonly growing: readonly string[] }[],
+  ms: number,
+): string {
+  const where = scans.map(({ device, growing }) => `${growing.length} of ${device}`).join(', ');
+  return `files that may still be growing: ${where}; waiting ${Math.ceil(ms / 1000)} s until they have settled`;
 }

@@ -10,6 +10,8 @@ export interface LogFormat {
   readonly json: boolean;
   /** systemd's journal reads the lines: they begin with `<N>`, the priority, and text has no time, which the journal adds. */
   readonly journal: boolean;
+  /** A person reads the lines on a terminal: they begin with the time of day, and the program's own name is left out. */
+  readonly terminal?: boolean;
 }
 
 export interface LogEntry {
@@ -52,8 +54,24 @@ export function logLine(entry: LogEntry, now: number, format?: LogFormat): strin
   const time = new Date(now).toISOString();
   const prefix = format?.journal ? `<${PRIORITY[entry.level]}>` : '';
   if (format?.json) return prefix + jsonLine({ time, ...entry });
-  const text = `${entry.logger}: ${oneLine(entry.message)}`;
-  return prefix === '' ? `${time} ${entry.level.toUpperCase().padEnd(5)} ${text}` : prefix + text;
+  const message = oneLine(entry.message);
+  const level = entry.level.toUpperCase().padEnd(5);
+  if (format?.terminal) return `${timeOfDay(now)} ${level} ${withoutProgram(entry.logger)}${message}`;
+  const text = `${entry.logger}: ${message}`;
+  return prefix === '' ? `${time} ${level} ${text}` : prefix + text;
+}
+
+/** Such as `12:31:04`, local time. */
+function timeOfDay(now: number): string {
+  const date = new Date(now);
+  const parts = [date.getHours(), date.getMinutes(), date.getSeconds()];
+  return parts.map(part => String(part).padStart(2, '0')).join(':');
+}
+
+/** `database: ` for the logger `filesync.database`; empty for the logger of the program itself. */
+function withoutProgram(logger: string): string {
+  const [, ...names] = logger.split('.');
+  return names.length > 0 ? `${names.join('.')}: ` : '';
 }
 
 /** The value of JOURNAL_STREAM, sd-daemon(3), names this file: device and inode, decimal. */

@@ -7,7 +7,7 @@ import { deviceTypes } from '../../src/devices/registry.js';
 import { sample } from '../conformance/support.js';
 import { sync } from './parts.js';
 import { Place } from './program.js';
-import { Terminal } from './terminal.js';
+import { Conversation } from './conversation.js';
 
 const LOG = Buffer.from(sample(20_000, 7));
 
@@ -38,8 +38,8 @@ async function withVehicle(place: Place, logs: number, ...options: string[]): Pr
   return port;
 }
 
-const initAt = (place: Place, args: readonly string[], env: Record<string, string> = {}): Terminal =>
-  place.use(new Terminal(['init', ...args], { cwd: place.folder, env }));
+const initAt = (place: Place, args: readonly string[], env: Record<string, string> = {}): Conversation =>
+  place.use(new Conversation(['init', ...args], { cwd: place.folder, env }));
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 const load = (file: string) => loadConfig(file, { env: {}, deviceTypes });

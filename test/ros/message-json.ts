@@ -34,7 +34,9 @@ export function statusJson(message: StatusMessage): unknown {
     running: true,
     verdict: { code: VERDICTS[code], text, seconds_left: unlessUnknown(seconds_left) },
     devices: message.devices.map(times),
-    counts: Object.fromEntries(message.counts.map(({ state, count }) => [STATES.get(state), count])) as object,
+    counts: Object.fromEntries(
+      message.counts.map(({ state, count }) => [STATES.get(state), count]),
+    ) as object,
     transfers: message.transfers.map(({ stamp: _now, ...transfer }) => ({
       ...transfer,
       bytes: Number(transfer.bytes),

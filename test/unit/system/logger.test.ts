@@ -55,6 +55,14 @@ describe('logger', () => {
     ]);
   });
 
+  it('on a terminal, a line begins with the time of day, and the name of the program is left out', () => {
+    const logger = loggerAt('info', { json: false, journal: false, terminal: true });
+    logger.log('info', 'a\nb');
+    logger.child('database').log('warn', 'c');
+    const time = new Date(Date.UTC(2026, 10, 22, 16)).toTimeString().slice(0, 8);
+    assert.deepEqual(lines, [`${time} INFO  a\\x0ab\n`, `${time} WARN  database: c\n`]);
+  });
+
   it('as JSON, an entry is an object on one line, with the message as it is', () => {
     const logger = loggerAt('info', { json: true, journal: false }).child('archive');
     const message = 'a\nb\u001b[2J\u0085\u2028 "ж"';

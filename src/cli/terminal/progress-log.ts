@@ -1,0 +1,74 @@
+import type { Clock, Logger } from '../../ports.js';
+import type { Transfer } from '../../record/progress.js';
+import { formatSize } from '../../system/size.js';
+import { secondsLeftOf } from './throughput.js';
+import { formatDuration } from './text.js';
+
+const POLL_INTERVAL_MS = 5_000;
+/** A transfer is logged again when it is that much further and this time has passed, or when it has been silent for long. */
+const MIN_PERCENT = 10;
+const MIN_INTERVAL_MS = 10_000;
+const MAX_SILENCE_MS = 60_000;
+
+export interface ProgressLogParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly engine: { transfers(): readonly Transfer[] };
+}
+
+interface Logged {
+  /** Monotonic ms. */
+  readonly at: number;
+  readonly percent: number;
+}
+
+/** Logs now and then how far long transfers are, where no terminal shows it, until it is disposed of. */
+export class ProgressLog {
+  readonly #parts: ProgressLogParts;
+  readonly #stop = new AbortController();
+  #logged = new Map<string, Logged>();
+
+  constructor(parts: ProgressLogParts) {
+    this.#parts = parts;
+    void this.#poll().catch(() => undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+  }
+
+  /** Rejects when it is disposed of. */
+  async #poll(): Promise<never> {
+    for (;;) {
+      await this.#parts.clock.sleep(POLL_INTERVAL_MS, this.#stop.signal);
+      const running = this.#parts.engine.transfers();
+      this.#logged = new Map(running.map(transfer => [keyOf(transfer), this.#look(transfer)]));
+    }
+  }
+
+  #look(transfer: Transfer): Logged {
+    const { bytes, size } = transfer;
+    const now = {
+      at: this.#parts.clock.monotonic(),
+      percent: size > 0 ? Math.floor((100 * bytes) / size) : 100,
+    };
+    const last = this.#logged.get(keyOf(transfer));
+    if (!last) return now;
+    const ms = now.at - last.at;
+    const isDue = ms >= MIN_INTERVAL_MS && now.percent >= last.percent + MIN_PERCENT;
+    if (!isDue && ms < MAX_SILENCE_MS) return last;
+    this.#parts.logger.log('info', describe(transfer, now.percent));
+    return now;
+  }
+}
+
+const keyOf = ({ id, target = '' }: Transfer): string => `${id} ${target}`;
+
+function describe(transfer: Transfer, percent: number): string {
+  const { device, path, target, bytes, size, bytesPerSecond } = transfer;
+  const name = `${device}:${path}${target === undefined ? '' : ` -> ${target}`}`;
+  const rate = `${formatSize(Math.round(bytesPerSecond))}/s`;
+  const seconds = secondsLeftOf(transfer);
+  const left = seconds === undefined ? '' : `, ${formatDuration(seconds)} left`;
+  return `${name}: ${percent}%, ${formatSize(bytes)} of ${formatSize(size)}, ${rate}${left}`;
+}

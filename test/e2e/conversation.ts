@@ -1,0 +1,61 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { MAIN } from './program.js';
+
+const MAX_WAIT_MS = 60_000;
+
+/** The program at a terminal of its own (`script` of util-linux), with a person who types. */
+export class Conversation {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<number>;
+  /** All that was seen on it. */
+  seen = '';
+  #read = 0;
+
+  constructor(args: readonly string[], { cwd, env = {} }: { cwd: string; env?: Record<string, string> }) {
+    const command = [process.execPath, MAIN, ...args].map(word => `'${word}'`).join(' ');
+    this.#child = spawn('script', ['-qefc', command, '/dev/null'], {
+      cwd,
+      env: { PATH: process.env['PATH'], HOME: cwd, SHELL: '/bin/sh', TERM: 'dumb', ...env },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#child.stdout?.on('data', (data: Buffer) => (this.seen += data.toString()));
+    this.#ended = once(this.#child, 'close').then(([code]) => code as number);
+  }
+
+  /** Resolves when the text is seen behind the last one that was waited for. */
+  async sees(text: string): Promise<void> {
+    const until = AbortSignal.timeout(MAX_WAIT_MS);
+    for (;;) {
+      const at = this.seen.indexOf(text, this.#read);
+      if (at >= 0) return void (this.#read = at + text.length);
+      if (this.#child.exitCode !== null) throw new Error(`ended without ${text}: ${this.seen}`);
+      const event = once(this.#child.stdout!, 'data', { signal: until });
+      await Promise.race([event, this.#ended]).catch(() => {
+        throw new Error(`does not say ${text}: ${this.seen}`);
+      });
+    }
+  }
+
+  type(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Answers each question when it is asked. */
+  async answer(dialogue: readonly (readonly [question: string, answer: string])[]): Promise<void> {
+    for (const [question, answer] of dialogue) {
+      await this.sees(question);
+      this.type(`${answer}\r`);
+    }
+  }
+
+  /** The exit code. */
+  get ended(): Promise<number> {
+    return this.#ended;
+  }
+
+  async close(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+}
