@@ -10,6 +10,7 @@ import {
 } from 'basic-ftp/dist/transfer.js';
 import { FileSyncError } from '../../errors.js';
 import type { Clock } from '../../ports.js';
+import { patientSocket } from '../network.js';
 import { ControlPace } from './control-pace.js';
 import { LineSink } from './line-sink.js';
 import type { Listed } from './listing.js';
@@ -53,6 +54,7 @@ export class RawClient extends Client {
     this.#debug = debug;
     this.#pace = new ControlPace(this.ftp);
     this.ftp.encoding = 'latin1';
+    Object.assign(this.ftp, { _newSocket: patientSocket });
     const log = new ProtocolLog(debug);
     // basic-ftp also says QUIT on a socket that it has never connected.
     this.ftp.log = entry => {
