@@ -21,6 +21,13 @@ export const uploadOptions = {
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
 };
 
+/** A web address whose part behind the host is a template. */
+const addressTemplate = () =>
+  webUrl()
+    .pipe(template())
+    .refine(text => !/^https?:\/\/[^/?#]*[{}]/i.test(text), 'must have no placeholder in the host')
+    .meta({ title: 'web address with placeholders' });
+
 const status = () => z.int().min(100).max(599);
 
 /** `json`: values of an object, names of nested ones joined by dots; `pattern`: a regular expression. */
@@ -55,8 +62,14 @@ export const http = defineDevice({
   type: 'http',
   summary: 'Target: any web page that takes files by a form (multipart/form-data)',
   options: z.object({
-    url: webUrl().describe('address that the form is sent to'),
-    method: z.enum(['POST', 'PUT']).default('POST').describe('how the form is sent'),
+    url: addressTemplate().describe(
+      'address that the form or the file is sent to; behind the host it may have placeholders: https://example.org/logs/{file.path}',
+    ),
+    method: z.enum(['POST', 'PUT']).default('POST').describe('how the form or the file is sent'),
+    body: z
+      .enum(['form', 'raw'])
+      .default('form')
+      .describe('form: multipart/form-data with fields and the file; raw: the bytes of the file alone'),
     file_field: z.string().min(1).default('file').describe("name of the form's file field"),
     fields: z.record(z.string().min(1), template()).default({}).describe('text fields of the form'),
     success: success()
@@ -71,6 +84,8 @@ export const http = defineDevice({
     return new HttpTarget(
       {
         url: new URL(options.url),
+        ...(/[{}]/.test(options.url) && { address: options.url }),
+        body: options.body,
         method: options.method,
         fileField: options.file_field,
         fields: options.fields,

@@ -1,12 +1,27 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { FileSyncError } from '../errors.js';
 import { CONNECTION_RESET, connectionTrouble } from '../system/connection-trouble.js';
 import type { DeviceContext } from '../config/definition.js';
-import { bareHost, openTunnel, portOf, ProxyError, type Proxy } from './proxy.js';
+import { bareHost, openSocks, openTunnel, ProxyError, proxyPort, type Proxy } from './proxy.js';
 import { timeoutError } from './send-queue.js';
+
+/**
+ * ms for each address of a host that has several. Node's 250 ms are too short for a handshake over a modem: without a route for
+ * the other kind of address the server could never be reached.
+ */
+const autoSelectFamilyAttemptTimeout = 5000;
+
+/** A new connection that waits long enough for each address of its host. */
+export function patientSocket(): Socket {
+  const socket = new Socket();
+  const connect = socket.connect.bind(socket) as (options: object, connected?: () => void) => Socket;
+  const patiently = (options: object, connected?: () => void): Socket =>
+    connect({ ...options, autoSelectFamilyAttemptTimeout }, connected);
+  return Object.assign(socket, { connect: patiently });
+}
 
 /** The content of the `tls_ca` file, PEM. Throws `config` if it cannot be read. */
 export async function readCa(file: string | undefined, context: DeviceContext): Promise<string | undefined> {
@@ -37,6 +52,12 @@ export async function connectTo(url: URL, options: ConnectOptions): Promise<Sock
   const { ca, proxy } = options;
   if (!proxy) return dial(url, options, ca);
   const socket = await dialProxy(proxy, options);
+  if (proxy.socks !== undefined) {
+    const tunnel = await limited(socket, options.timeout, () =>
+      openSocks(socket, url, proxy, options.timeout),
+    );
+    return url.protocol === 'https:' ? encrypted(tunnel, url, options, ca) : tunnel;
+  }
   if (url.protocol !== 'https:') return socket;
   const tunnel = await limited(socket, options.timeout, () => openTunnel(socket, url, proxy, options.signal));
   return encrypted(tunnel, url, options, ca);
@@ -52,7 +73,7 @@ async function dialProxy(proxy: Proxy, options: ConnectOptions): Promise<Socket>
 }
 
 async function dial(url: URL, options: ConnectOptions, ca: string | undefined): Promise<Socket> {
-  const plain = connectTcp({ host: bareHost(url), port: portOf(url) });
+  const plain = connectTcp({ host: bareHost(url), port: proxyPort(url), autoSelectFamilyAttemptTimeout });
   const { timeout, signal } = options;
   const socket = await limited(plain, timeout, () => opened(plain, 'connect', signal));
   return url.protocol === 'https:' ? encrypted(socket, url, options, ca) : socket;

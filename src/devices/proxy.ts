@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4, type Socket } from 'node:net';
-import { FileSyncError } from '../errors.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** An HTTP proxy. */
+/** An HTTP or SOCKS proxy. */
 export interface Proxy {
   readonly url: URL;
+  /** The version of SOCKS; absent: it is an HTTP proxy. */
+  readonly socks?: 4 | 5;
   /** Host and environment variable, for messages: never the whole address, which may hold a password. */
   readonly title: string;
   /** Header Proxy-Authorization, if the address holds a user. */
@@ -22,7 +23,7 @@ export class ProxyError extends Error {}
 /**
  * The proxy that the environment names for that address: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, except for hosts in
  * NO_PROXY; lower-case names come first. As in Go, connections to this machine never use a proxy.
- * Throws `config` if the variable is not the URL of an HTTP proxy.
+ * Throws a `ProxyError` if the variable is not the URL of a proxy.
  */
 export function proxyFor(target: URL, env: Environment): Proxy | undefined {
   const host = bareHost(target);
@@ -43,18 +44,30 @@ function valueOf(name: string, env: Environment): Variable | undefined {
   return found === undefined ? undefined : { name: found, text: env[found] ?? '' };
 }
 
+/** By the protocol of the URL. */
+const KINDS: Readonly<Record<string, Pick<Proxy, 'socks'>>> = {
+  'http:': {},
+  'https:': {},
+  'socks:': { socks: 5 },
+  'socks4:': { socks: 4 },
+  'socks4a:': { socks: 4 },
+  'socks5:': { socks: 5 },
+  'socks5h:': { socks: 5 },
+};
+
 function parse(text: string, variable: string): Proxy {
   const full = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    const message = `the environment variable ${variable} is not the URL of an HTTP proxy; set it to one like http://proxy.example.org:3128, or unset it`;
-    throw new FileSyncError('config', message);
+  const kind = url && KINDS[url.protocol];
+  if (!url || !kind) {
+    const message = `cannot be reached: the environment variable ${variable} is not the URL of a proxy; set it to one like http://proxy.example.org:3128 or socks5h://127.0.0.1:1080, or unset it`;
+    throw new ProxyError(message);
   }
   const title = `the proxy ${url.host} (from ${variable})`;
-  if (url.username === '') return { url, title, secrets: [] };
+  if (url.username === '') return { url, title, secrets: [], ...kind };
   const password = unescaped(url.password);
   const login = Buffer.from(`${unescaped(url.username)}:${password}`).toString('base64');
-  return { url, title, authorization: `Basic ${login}`, secrets: [login, password, url.password] };
+  return { url, title, authorization: `Basic ${login}`, secrets: [login, password, url.password], ...kind };
 }
 
 /** A password with a `%` in it is often not escaped. */
@@ -133,6 +146,32 @@ export async function openTunnel(
   if (head.length > 0) tunnel.unshift(head);
   return tunnel;
 }
+
+const SOCKS_PORT = 1080;
+
+/** Asks the SOCKS proxy at the other end of `socket` for a connection to the target, whose name it looks up. */
+export async function openSocks(socket: Socket, target: URL, proxy: Proxy, timeout: number): Promise<Socket> {
+  const { url, socks = 5, title } = proxy;
+  const { SocksClient } = await import('socks');
+  const login = url.username && { userId: unescaped(url.username), password: unescaped(url.password) };
+  try {
+    const { socket: tunnel } = await SocksClient.createConnection({
+      proxy: { host: bareHost(url), port: proxyPort(url), type: socks, ...login },
+      command: 'connect',
+      destination: { host: bareHost(target), port: portOf(target) },
+      existing_socket: socket,
+      timeout,
+    });
+    return tunnel;
+  } catch (error) {
+    const said = error instanceof Error ? error.message.slice(0, 100) : '';
+    throw new ProxyError(`cannot be reached: ${title} answered "${said}"; ${UNREACHABLE}`);
+  }
+}
+
+/** Of the proxy itself. */
+export const proxyPort = (url: URL): number =>
+  Number(url.port) || (url.protocol.startsWith('socks') ? SOCKS_PORT : portOf(url));
 
 async function connected(
   connecting: ClientRequest,

@@ -11,7 +11,7 @@ const options = z.object({
     .string()
     .min(1)
     .optional()
-    .describe('name to log in with, as the server asks for: digest (MD5) or basic'),
+    .describe('name to log in with, as the server asks for: digest (SHA-256, MD5) or basic'),
   password: secret().optional().describe('from a variable or a file: { env: NAME } or { file: PATH }'),
   ...tlsOptions,
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),

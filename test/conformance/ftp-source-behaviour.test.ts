@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { ftp } from '../../src/devices/ftp.js';
 import type { Source } from '../../src/ports.js';
+import { deviceContext } from '../fakes/device-context.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
 import { makeSource, makeTarget } from '../servers/device.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
@@ -131,6 +132,30 @@ it('ftp source: an idle connection that the server closes is opened again silent
       assert.equal((await collect(source.read(file, 0, never))).length, 10);
     },
     { settings: { idle_session_timeout: 1 } },
+  ));
+
+it('ftp: both ends of a device, and devices of one lock, get by with the one connection that a server accepts', () =>
+  on(
+    'vsftpd',
+    async server => {
+      await writeFile(join(server.folder, 'log.ulg'), sample(10));
+      const ends = await Promise.all(
+        [deviceContext(), deviceContext()].map(async context => ({
+          source: await ftp.source?.(ftp.options.parse(ftpOptions(server)), context),
+          target: await ftp.target?.(ftp.options.parse(ftpOptions(server)), context),
+        })),
+      );
+      for (const [index, { source, target }] of [...ends, ...ends].entries()) {
+        assert.ok(source && target);
+        const { available, reason } = await firstValueFrom(source.availability);
+        assert.ok(available, reason);
+        assert.ok((await listed(source)).length > 0);
+        await target.write(outgoing(sample(10)), `up/${index}.ulg`, 0, never, new Events());
+        assert.ok((await firstValueFrom(target.availability)).available);
+      }
+      for (const { source, target } of ends) await Promise.all([source?.close(), target?.close()]);
+    },
+    { settings: { max_per_ip: 1 } },
   ));
 
 for (const denied of ['SIZE', 'MDTM', 'REST', 'SIZE,MDTM,REST']) {

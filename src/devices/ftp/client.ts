@@ -1,8 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
-import { Client, enterPassiveModeIPv6, FTPError, type FTPResponse } from 'basic-ftp';
+import { Client, FTPError, type FTPResponse } from 'basic-ftp';
 // Private modules: package.json pins the version, and a test checks their shape.
 import {
-  connectForPassiveTransfer,
   downloadTo,
   parseEpsvResponse,
   uploadFrom,
@@ -11,9 +10,11 @@ import {
 } from 'basic-ftp/dist/transfer.js';
 import { FileSyncError } from '../../errors.js';
 import type { Clock } from '../../ports.js';
+import { patientSocket } from '../network.js';
 import { ControlPace } from './control-pace.js';
 import { LineSink } from './line-sink.js';
 import type { Listed } from './listing.js';
+import { connectData, enterPassiveMode, MAX_PREOPEN_MS, type PassiveMode } from './passive-mode.js';
 import { ProtocolLog } from './protocol-log.js';
 
 /** How long the reply may take that says why a data connection broke. */
@@ -26,7 +27,7 @@ const PATHNAME = 257;
 const FACTS = 'type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname;';
 
 /** What a server supports; all connections to it share this. */
-export interface ServerFeatures {
+export interface ServerFeatures extends PassiveMode {
   /** It answers each of several commands that are sent together. */
   pipeline: boolean;
 }
@@ -53,6 +54,7 @@ export class RawClient extends Client {
     this.#debug = debug;
     this.#pace = new ControlPace(this.ftp);
     this.ftp.encoding = 'latin1';
+    Object.assign(this.ftp, { _newSocket: patientSocket });
     const log = new ProtocolLog(debug);
     // basic-ftp also says QUIT on a socket that it has never connected.
     this.ftp.log = entry => {
@@ -63,6 +65,7 @@ export class RawClient extends Client {
     this.ftp.closeWithError = error => {
       if (!this.#transferring || !isBrokenData(error)) this.#closeWithError(error);
     };
+    this.prepareTransfer = ftp => enterPassiveMode(ftp, this.#features);
     const handle = this.ftp.handle.bind(this.ftp);
     this.ftp.handle = (command, answered) =>
       withoutTrace(() => this.#pace.during(answered, counted => handle(command, counted)));
@@ -127,7 +130,8 @@ export class RawClient extends Client {
 
   /** The command whose answer `preopen` needs; none if passive mode is entered by another command. */
   get preopenCommands(): readonly string[] {
-    return this.#features.pipeline && this.prepareTransfer === enterPassiveModeIPv6 ? ['EPSV'] : [];
+    const { pipeline, command, together } = this.#features;
+    return pipeline && command === 'EPSV' && together !== false ? ['EPSV'] : [];
   }
 
   /** Starts to connect for the next transfer. */
@@ -135,10 +139,10 @@ export class RawClient extends Client {
     const host = this.ftp.socket.remoteAddress;
     if (code >= 400 || host === undefined) return;
     const opening = async (): Promise<void> =>
-      connectForPassiveTransfer(host, parseEpsvResponse(message), this.ftp);
+      connectData(this.ftp, host, parseEpsvResponse(message), MAX_PREOPEN_MS);
     this.#preopened = opening().then(
       () => this.#isOpen(),
-      () => false,
+      () => (this.#features.together = false),
     );
   }
 

@@ -1,26 +1,35 @@
 import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
 import { withDeadline } from '../../system/deadline.js';
-import { toFtpError, type Peer } from './errors.js';
+import { isFull, toFtpError, type Peer } from './errors.js';
+import type { FtpPool } from './pool.js';
 import { FtpSession, type Login } from './session.js';
+
+/** How long a server needs to notice that connections are closed. */
+const SERVER_CLOSING_MS = 500;
 
 export interface ConnectionSettings extends Peer {
   readonly login: Login;
 }
 
-/** A pool of connections to one server. Each serves one operation at a time and is kept for the next one. */
+/** The connections of one end of a device. Each serves one operation at a time and is kept for the next one. */
 export class FtpConnections {
   readonly #settings: ConnectionSettings;
-  readonly #idle: FtpSession[] = [];
+  readonly #pool: FtpPool;
   readonly #working = new Set<FtpSession>();
   #closed = false;
 
-  constructor(settings: ConnectionSettings) {
+  constructor(settings: ConnectionSettings, pool: FtpPool) {
     this.#settings = settings;
+    this.#pool = pool;
   }
 
-  /** Whether an operation is in progress. */
-  get busy(): boolean {
-    return this.#working.size > 0;
+  /** Does the work on a connection, unless an operation of the device is in progress. */
+  probe(
+    details: ErrorDetails,
+    signal: AbortSignal,
+    work: (session: FtpSession) => Promise<unknown>,
+  ): Promise<void> {
+    return this.#pool.probe(() => this.#run(details, signal, work));
   }
 
   /**
@@ -28,6 +37,15 @@ export class FtpConnections {
    * connection is closed: a late reply would be taken for the answer to the next command.
    */
   async use<T>(
+    details: ErrorDetails,
+    signal: AbortSignal,
+    work: (session: FtpSession) => Promise<T>,
+  ): Promise<T> {
+    await this.#probed(signal);
+    return this.#run(details, signal, work);
+  }
+
+  async #run<T>(
     details: ErrorDetails,
     signal: AbortSignal,
     work: (session: FtpSession) => Promise<T>,
@@ -40,8 +58,13 @@ export class FtpConnections {
     } catch (error) {
       throw this.#closeAfter(session, error, details, signal);
     } finally {
-      this.#working.delete(session);
+      this.#return(session);
     }
+  }
+
+  async #probed(signal: AbortSignal): Promise<void> {
+    const { probing } = this.#pool;
+    if (probing) await withDeadline(probing, { signal });
   }
 
   /** As `use`, until the last item is read; the connection is closed if the reader leaves earlier. */
@@ -50,6 +73,7 @@ export class FtpConnections {
     signal: AbortSignal,
     work: (session: FtpSession) => AsyncGenerator<T, unknown>,
   ): AsyncGenerator<T, void> {
+    await this.#probed(signal);
     const session = this.#lend(details, signal);
     let whole = false;
     try {
@@ -59,7 +83,7 @@ export class FtpConnections {
     } catch (error) {
       throw this.#closeAfter(session, error, details, signal);
     } finally {
-      this.#working.delete(session);
+      this.#return(session);
       if (whole) this.#keep(session);
       else session.close();
     }
@@ -68,19 +92,36 @@ export class FtpConnections {
   /** Operations in progress reject with `cancelled`. */
   close(): void {
     this.#closed = true;
-    for (const session of [...this.#idle.splice(0), ...this.#working]) session.close();
+    this.#pool.closeIdle();
+    for (const session of this.#working) session.close();
   }
 
   /** Starts the work on a connection that is open and logged in. */
   async #start<T>(session: FtpSession, details: ErrorDetails, work: (session: FtpSession) => T): Promise<T> {
-    if (!(await session.isAlive())) await this.#inTime(session.open(), details);
+    if (!(await session.isAlive())) await this.#open(session, details);
     return work(session);
+  }
+
+  /** When the server accepts no more connections, those that are idle are closed, and it is asked once more. */
+  async #open(session: FtpSession, details: ErrorDetails): Promise<void> {
+    try {
+      await this.#inTime(session.open(), details);
+    } catch (error) {
+      if (!isFull(error) || this.#pool.makeSpace() === 0) throw error;
+      await this.#settings.login.clock.sleep(SERVER_CLOSING_MS);
+      await this.#inTime(session.open(), details);
+    }
+  }
+
+  #return(session: FtpSession): void {
+    this.#working.delete(session);
+    this.#pool.ended();
   }
 
   #lend(details: ErrorDetails, signal: AbortSignal): FtpSession {
     throwIfAborted(signal, { ...details, device: this.#settings.device });
     if (this.#closed) throw this.#cancelled(details);
-    const session = this.#idle.pop() ?? new FtpSession(this.#settings.login);
+    const session = this.#pool.take() ?? new FtpSession(this.#settings.login);
     this.#working.add(session);
     return session;
   }
@@ -93,6 +134,7 @@ export class FtpConnections {
     signal: AbortSignal,
   ): FileSyncError {
     session.close();
+    if (isFull(error)) this.#pool.closeIdle();
     if (signal.aborted || this.#closed) return this.#cancelled(details, error);
     return toFtpError(error, this.#settings, session.encryption, details);
   }
@@ -100,7 +142,7 @@ export class FtpConnections {
   #keep(session: FtpSession): void {
     session.used();
     if (this.#closed) session.close();
-    else this.#idle.push(session);
+    else this.#pool.keep(session);
   }
 
   /** A server can be silent during a TLS handshake, where basic-ftp has no timeout. */

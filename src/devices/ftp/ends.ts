@@ -5,8 +5,9 @@ import type { DeviceContext } from '../../config/definition.js';
 import type { FtpOptions } from '../ftp.js';
 import { readCa } from '../network.js';
 import { masked, maskedMessage } from '../server-words.js';
-import { FtpConnections } from './connections.js';
+import { FtpConnections, type ConnectionSettings } from './connections.js';
 import { toWire } from './names.js';
+import { FtpPool } from './pool.js';
 import { FtpSource } from './source.js';
 import { FtpTarget, type FtpPlace } from './target.js';
 
@@ -46,7 +47,7 @@ function placeOf({ host, root, port, tls }: FtpOptions, { name }: DeviceContext)
 function connect(options: FtpOptions, context: DeviceContext, secrets = new Set<string>()): FtpConnections {
   const { host, timeout, tls } = options;
   const { logger } = context;
-  return new FtpConnections({
+  const settings: ConnectionSettings = {
     device: context.name,
     host,
     secrets,
@@ -60,7 +61,17 @@ function connect(options: FtpOptions, context: DeviceContext, secrets = new Set<
       },
       access: () => accessOf(options, context, secrets),
     },
-  });
+  };
+  return new FtpConnections(settings, poolOf(options, context));
+}
+
+const pools = new WeakMap<DeviceContext, FtpPool>();
+
+/** Both ends of a device have one context, and share their connections. */
+function poolOf({ host, port }: FtpOptions, context: DeviceContext): FtpPool {
+  const known = pools.get(context) ?? new FtpPool(`${host}:${port}`);
+  pools.set(context, known);
+  return known;
 }
 
 /** Read at each login: password and certificate may be renewed while the program runs. */

@@ -110,6 +110,12 @@ function exceptionOf({ code, message }: FTPError, encryption: Encryption): Meani
   if (encryption === 'missing' && code >= 500) return LACKS_TLS;
   if (encryption === 'off' && /\b(TLS|SSL|AUTH|encrypt\w*)\b/i.test(message)) return WANTS_TLS;
   if (/name too long/i.test(message)) return TOO_LONG;
-  const tooMany = /(too many|maximum number of) (connect|client|user)/i.test(message);
-  return tooMany && (code === 421 || code === 530) ? TOO_MANY : undefined;
+  return (code === 421 || code === 530) && SAYS_FULL.test(message) ? TOO_MANY : undefined;
 }
+
+const SAYS_FULL = /(too many|maximum number of) (connect|client|user)/i;
+
+/** Whether the server accepts no more connections, or closes this one. */
+export const isFull = (thrown: unknown): boolean =>
+  thrown instanceof FTPError &&
+  (thrown.code === 421 || (thrown.code === 530 && SAYS_FULL.test(thrown.message)));

@@ -122,12 +122,10 @@ export class FtpSource implements Source {
   /** No probe while an operation is in progress: the server may allow few connections. */
   async #probe(signal: AbortSignal): Promise<Availability> {
     const { device, host, root } = this.#place;
-    if (!this.#connections.busy) {
-      await this.#connections.use({ device, operation: 'probe' }, signal, async session => {
-        this.#learnChecksum(session);
-        if (!(await session.isFolder(root))) throw this.#rootMissing();
-      });
-    }
+    await this.#connections.probe({ device, operation: 'probe' }, signal, async session => {
+      this.#learnChecksum(session);
+      if (!(await session.isFolder(root))) throw this.#rootMissing();
+    });
     return { available: true, reason: `${host}: login ok`, armed: false };
   }
 

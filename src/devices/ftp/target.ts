@@ -159,9 +159,7 @@ export class FtpTarget implements Target {
   /** No probe while an operation is in progress: the server may allow few connections. */
   async #probe(signal: AbortSignal): Promise<Availability> {
     const { device, host } = this.#place;
-    if (!this.#connections.busy) {
-      await this.#connections.use({ device, operation: 'probe' }, signal, () => Promise.resolve());
-    }
+    await this.#connections.probe({ device, operation: 'probe' }, signal, () => Promise.resolve());
     return { available: true, reason: `${host}: login ok`, armed: false };
   }
 

@@ -90,7 +90,7 @@ interface Route extends Pick<Exchange, 'agent' | 'proxy'> {
 /** With a proxy, plain http requests have the absolute form (RFC 9112 section 3.2.2); https uses a tunnel. */
 function transportFor(url: URL, { agent, proxy, onSocket }: Route) {
   const secure = url.protocol === 'https:';
-  const usedProxy = secure ? undefined : proxy;
+  const usedProxy = secure || proxy?.socks !== undefined ? undefined : proxy;
   return {
     request(options: RequestOptions, answered: (response: IncomingMessage) => void): ClientRequest {
       const login = usedProxy?.authorization && { 'Proxy-Authorization': usedProxy.authorization };

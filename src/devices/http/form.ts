@@ -12,6 +12,8 @@ export interface FormPlan {
   /** Text fields, which come before the file. */
   readonly fields: Readonly<Record<string, string>>;
   readonly events: WriteEvents;
+  /** `raw`: the body is the file alone, without a form. */
+  readonly body: 'form' | 'raw';
   /**
    * Resolves when the server has the bytes that were sent so far, so that only the last ones remain. Rejects when the connection
    * is closed.
@@ -21,9 +23,11 @@ export interface FormPlan {
   readonly throwIfClosed: () => void;
 }
 
-/** A multipart/form-data body of known length that streams the file and ends only after `committing()`. */
+const OCTETS = 'application/octet-stream';
+
+/** A body of known length, multipart/form-data or the file alone, that streams the file and ends only after `committing()`. */
 export class UploadForm {
-  readonly data = new FormData();
+  readonly data: FormData | Readable;
   readonly #plan: FormPlan;
   #stream: Readable | undefined;
   #failure: unknown;
@@ -35,8 +39,7 @@ export class UploadForm {
 
   constructor(plan: FormPlan) {
     this.#plan = plan;
-    for (const [name, value] of Object.entries(plan.fields)) this.data.append(name, value);
-    this.#appendFile();
+    this.data = plan.body === 'raw' ? this.#open() : this.#makeForm();
   }
 
   /** Whether the server may have the whole body. */
@@ -51,7 +54,10 @@ export class UploadForm {
 
   /** Content-Type and Content-Length. */
   headers(): Record<string, string> {
-    return { ...this.data.getHeaders(), 'content-length': String(this.data.getLengthSync()) };
+    const { data } = this;
+    if (data instanceof FormData)
+      return { ...data.getHeaders(), 'content-length': String(data.getLengthSync()) };
+    return { 'content-type': OCTETS, 'content-length': String(this.#plan.file.source.size) };
   }
 
   /** Resolves when no event of the attempt can follow. */
@@ -62,20 +68,24 @@ export class UploadForm {
   }
 
   /** The stream is made by a function when it is needed: form-data fails to measure a stream without bytes. */
-  #appendFile(): void {
-    const { file, fileName, fileField } = this.#plan;
-    const open = (next: (stream: Readable) => void): void => {
-      this.#stream = Readable.from(this.#bytes(), { objectMode: false });
-      this.#stream.on('error', error => {
-        if (error !== this.#broken) this.#failure = error;
-      });
-      next(this.#stream);
-    };
-    this.data.append(fileField, open, {
+  #makeForm(): FormData {
+    const { file, fileName, fileField, fields } = this.#plan;
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    form.append(fileField, (next: (stream: Readable) => void) => next(this.#open()), {
       filename: fileName,
-      contentType: 'application/octet-stream',
+      contentType: OCTETS,
       knownLength: file.source.size,
     });
+    return form;
+  }
+
+  #open(): Readable {
+    const stream = Readable.from(this.#bytes(), { objectMode: false });
+    stream.on('error', error => {
+      if (error !== this.#broken) this.#failure = error;
+    });
+    return (this.#stream = stream);
   }
 
   #bytes(): ByteStream {

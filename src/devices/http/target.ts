@@ -41,6 +41,10 @@ const MIN_SECRET_LENGTH = 6;
 /** A server to which each file is uploaded by one multipart/form-data request. */
 export interface UploadSite {
   readonly url: URL;
+  /** A template of the whole address, where it differs from file to file; its host is that of `url`. */
+  readonly address?: string;
+  /** Default: a form. */
+  readonly body?: 'form' | 'raw';
   readonly method: 'POST' | 'PUT';
   readonly fileField: string;
   /** Templates. */
@@ -166,6 +170,7 @@ export class HttpTarget implements Target {
       fileField,
       fields,
       events,
+      body: this.#site.body ?? 'form',
       flushed: () => flushed(socket, timeout, clock),
       throwIfClosed: () => throwIfDestroyed(socket),
     });
@@ -178,7 +183,8 @@ export class HttpTarget implements Target {
     details: ErrorDetails,
     signal: AbortSignal,
   ): Promise<string> {
-    const { url, method, isFile, success } = this.#site;
+    const { method, isFile, success } = this.#site;
+    const url = this.#urlFor(file);
     const headers = this.#headers();
     const proxy = this.#proxy;
     const secrets = this.#secrets(headers);
@@ -200,6 +206,13 @@ export class HttpTarget implements Target {
   #headers(): Record<string, string> {
     const headers = Object.entries(this.#site.headers);
     return Object.fromEntries(headers.map(([name, ref]) => [name, this.#context.secret(ref)]));
+  }
+
+  #urlFor(file: Outgoing): URL {
+    const { address, url } = this.#site;
+    return address === undefined
+      ? url
+      : new URL(address.replace(PLACEHOLDER, each => escaped(file.render(each))));
   }
 
   /** Of the headers, the constant fields, the address and the proxy: what a server may repeat. */
@@ -241,6 +254,12 @@ export class HttpTarget implements Target {
     return new FileSyncError('unsupported', message, { device: this.#context.name, operation, path });
   }
 }
+
+/** In a template, which has been checked: a name in braces, or two braces that stand for one. */
+const PLACEHOLDER = /\{\{|\}\}|\{[^{}]*\}/g;
+
+/** As part of an address: only slashes keep their meaning. */
+const escaped = (text: string): string => encodeURIComponent(text).replaceAll('%2F', '/');
 
 function throwIfDestroyed({ destroyed, errored }: Socket): void {
   if (destroyed) throw errored ?? Object.assign(new Error('connection reset'), { code: 'ECONNRESET' });

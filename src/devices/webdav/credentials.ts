@@ -1,25 +1,18 @@
-// A private module: package.json pins the version, and a test checks its shape.
-import {
-  createDigestContext,
-  generateDigestAuthHeader,
-  parseDigestAuth,
-} from 'webdav/dist/node/auth/digest.js';
-import type { DigestContext } from 'webdav';
+import { parseChallenges, type Challenge } from './challenges.js';
+import { Digest } from './digest.js';
 
 export interface Login {
   readonly user: string;
   readonly password: string;
 }
 
-type Scheme = { readonly kind: 'basic' } | { readonly kind: 'digest'; readonly context: DigestContext };
-
 /**
- * Answers a server's challenge (RFC 7617; RFC 7616 with MD5). Nothing is sent before a challenge: the server may support
+ * Answers a server's challenge (RFC 7617, RFC 7616). Nothing is sent before a challenge: the server may support
  * digest, and Basic would send the password readable.
  */
 export class Credentials {
   readonly #login: Login | undefined;
-  #scheme: Scheme | undefined;
+  #scheme: 'basic' | Digest | undefined;
 
   constructor(login: Login | undefined) {
     this.#login = login;
@@ -32,40 +25,31 @@ export class Credentials {
 
   /** Whether the password itself is sent. */
   get isPlaintext(): boolean {
-    return this.#scheme?.kind === 'basic';
+    return this.#scheme === 'basic';
   }
 
   /** The header Authorization for one request, after a challenge. */
   header(method: string, url: URL): string | undefined {
     if (!this.#login || !this.#scheme) return undefined;
-    if (this.#scheme.kind === 'basic') return basic(this.#login);
-    const { context } = this.#scheme;
-    const header = generateDigestAuthHeader({ method, url: url.href }, context);
-    context.nc++;
-    return header;
+    return this.#scheme === 'basic' ? basic(this.#login) : this.#scheme.header(method, url);
   }
 
-  /** Accepts the challenge of a 401 to a request with the header `sent`. Returns whether to send the request again. */
-  challenged(challenge: string, sent: string | undefined): boolean {
-    if (!this.#login || (sent !== undefined && !isStale(challenge))) return false;
-    this.#scheme = digestIn(challenge, this.#login) ?? basicIn(challenge);
+  /**
+   * Accepts a challenge of a 401 to a request with the header `sent`: the first digest that is supported (servers list the strongest
+   * first), else Basic. Returns whether to send the request again.
+   */
+  challenged(header: string, sent: string | undefined): boolean {
+    const challenges = parseChallenges(header);
+    if (!this.#login || (sent !== undefined && !challenges.some(isStale))) return false;
+    const digest = challenges.find(each => Digest.supports(each));
+    if (digest) this.#scheme = new Digest(this.#login, digest);
+    else this.#scheme = challenges.some(({ scheme }) => scheme === 'basic') ? 'basic' : undefined;
     return this.#scheme !== undefined;
   }
 }
 
 /** Whether the nonce expired, in which case the password may be right. */
-const isStale = (challenge: string): boolean => /\bstale="?true/i.test(challenge);
+const isStale = ({ parameters }: Challenge): boolean => parameters.get('stale')?.toLowerCase() === 'true';
 
 const basic = ({ user, password }: Login): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-
-const basicIn = (challenge: string): Scheme | undefined =>
-  /\bbasic\b/i.test(challenge) ? { kind: 'basic' } : undefined;
-
-function digestIn(challenge: string, { user, password }: Login): Scheme | undefined {
-  const start = challenge.search(/\bdigest\s/i);
-  if (start < 0 || /\balgorithm="?sha/i.test(challenge)) return undefined;
-  const context = createDigestContext(user, password, '');
-  const headers = new Headers({ 'www-authenticate': challenge.slice(start) });
-  return parseDigestAuth(new Response(null, { headers }), context) ? { kind: 'digest', context } : undefined;
-}

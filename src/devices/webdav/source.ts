@@ -213,8 +213,15 @@ export class DavSource implements Source {
     throw this.#client.refusal(reply, details);
   }
 
-  /** A file counts as removed only if the root exists: the server's disk may be unmounted. */
+  /**
+   * A file counts as removed only if the root exists (the server's disk may be unmounted), and if the file is not listed: servers
+   * answer so for types of files that they do not serve.
+   */
   async #missing(file: SourceFile, signal: AbortSignal, details: ErrorDetails): Promise<FileSyncError> {
+    if (await statOf(this.#client, namesOf(file), { signal, details })) {
+      const what = `lists ${file.path} and does not serve it (404): allow files of that type there (IIS: MIME types, request filtering)`;
+      return this.#client.error('denied', what, details);
+    }
     const root = await statOf(this.#client, [], { signal, details });
     return root
       ? this.#client.error('not-found', `no longer has ${file.path}`, details)

@@ -14,11 +14,12 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
-import { partName } from '../part-names.js';
+import { PART_ENDINGS, partName, type PartEnding } from '../part-names.js';
 import { checkTargetPath } from '../target-path.js';
 import { UploadBody, watchedBytes } from './body.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
-import { statOf } from './folder.js';
+import { statOf, type RequestScope } from './folder.js';
+import { findPartEnding } from './part-ending.js';
 import { supportsRanges } from './ranges.js';
 import { PROBE_TEXT, probeByWriting } from '../write-probe.js';
 
@@ -57,6 +58,9 @@ export class DavTarget implements Target {
   readonly #folders = new Set<string>();
   /** Whether the server supports PUT of a part; undefined before the first large file. */
   #ranges: boolean | undefined;
+  /** Undefined before the first upload. */
+  #ending: PartEnding | undefined;
+  #movesByPath = false;
 
   constructor(client: DavClient, device: string) {
     this.#client = client;
@@ -86,13 +90,15 @@ export class DavTarget implements Target {
     events: WriteEvents,
   ): Promise<Receipt> {
     const details = this.#check('write', path, signal);
-    const part = partName(path, file.token).split('/');
-    const upload = { file, final: path.split('/'), part, offset, signal, events, details };
-    await this.#prepare(upload);
+    const final = path.split('/');
+    await this.#prepareFolder(final, signal, details);
+    const part = partName(path, file.token, await this.#partEnding(final, signal, details)).split('/');
+    const upload = { file, final, part, offset, signal, events, details };
+    await this.#checkPartial(upload);
     await this.#send(upload);
     const verified = await this.#verify(upload);
     await events.committing();
-    await this.#rename(upload);
+    await this.#finish(upload);
     return { location: this.#client.urlOf(upload.final).href, verified };
   }
 
@@ -111,7 +117,7 @@ export class DavTarget implements Target {
     await probeByWriting(
       {
         write: (name, over) => this.#putProbe(name, over, details),
-        rename: (from, to, over) => this.#move([from], [to], over, details),
+        rename: (from, to, over) => this.#rename([from], [to], { signal: over, details }),
         remove: (name, over) => this.#deleteProbe(name, over, details),
       },
       place,
@@ -143,14 +149,26 @@ export class DavTarget implements Target {
   }
 
   /** These requests also log in: the body of an upload could not be sent twice. */
-  async #prepare({ final, part, offset, signal, details }: Upload): Promise<void> {
+  async #prepareFolder(final: readonly string[], signal: AbortSignal, details: ErrorDetails): Promise<void> {
     if (await statOf(this.#client, final, { signal, details })) throw this.#exists(final, details);
     await this.#makeFolder(final.slice(0, -1), signal, details);
+  }
+
+  async #checkPartial({ part, offset, signal, details }: Upload): Promise<void> {
     if (offset === 0) return;
     const there = await statOf(this.#client, part, { signal, details });
     if (there?.size === offset) return;
     const what = `has ${there?.size ?? 0} bytes of the partial upload, not ${offset}`;
     throw this.#client.error('changed', what, details);
+  }
+
+  /** Found out by a trial before the first upload. */
+  async #partEnding(
+    final: readonly string[],
+    signal: AbortSignal,
+    details: ErrorDetails,
+  ): Promise<PartEnding> {
+    return (this.#ending ??= await findPartEnding(this.#client, final.slice(0, -1), { signal, details }));
   }
 
   async #send(upload: Upload): Promise<void> {
@@ -179,7 +197,7 @@ export class DavTarget implements Target {
   }
 
   async #probeRanges({ file, part, signal, details }: Upload): Promise<boolean> {
-    const test = partName([...part.slice(0, -1), 'probe'].join('/'), file.token);
+    const test = partName([...part.slice(0, -1), 'probe'].join('/'), file.token, this.#ending);
     return supportsRanges(this.#client, test.split('/'), signal, details);
   }
 
@@ -226,22 +244,35 @@ export class DavTarget implements Target {
     throw this.#client.error('corrupt', `${why}: ${file.source.path} is sent again from the start`, details);
   }
 
-  async #rename({ final, part, signal, details }: Upload): Promise<void> {
-    await this.#move(part, final, signal, details);
+  async #finish({ final, part, signal, details }: Upload): Promise<void> {
+    await this.#rename(part, final, { signal, details });
   }
 
-  async #move(
-    part: readonly string[],
-    final: readonly string[],
-    signal: AbortSignal,
-    details: ErrorDetails,
-  ): Promise<void> {
-    const headers = { Destination: this.#client.urlOf(final).href, Overwrite: 'F' };
-    const reply = await this.#client.ask({ method: 'MOVE', names: part, headers, signal, details });
-    if (reply.status === 412) throw this.#exists(final, details);
+  async #rename(from: readonly string[], to: readonly string[], scope: RequestScope): Promise<void> {
+    const { details } = scope;
+    const reply = await this.#move(from, to, scope);
+    if (reply.status === 412) throw this.#exists(to, details);
     if (NO_MOVE.includes(reply.status)) throw this.#client.error('unsupported', CANNOT_MOVE, details);
     if (reply.status === 404) throw this.#client.error('changed', 'has lost the partial upload', details);
     if (reply.status === 207 || reply.status >= 300) throw this.#client.refusal(reply, details);
+  }
+
+  /**
+   * Behind a proxy that ends TLS, servers take a Destination with https for one on another server (502, or 400); a path is
+   * valid as well (RFC 4918 section 10.3).
+   */
+  async #move(from: readonly string[], to: readonly string[], scope: RequestScope): Promise<DavReply> {
+    const url = this.#client.urlOf(to);
+    const move = (destination: string): Promise<DavReply> => {
+      const headers = { Destination: destination, Overwrite: 'F' };
+      return this.#client.ask({ method: 'MOVE', names: from, headers, ...scope });
+    };
+    if (this.#movesByPath) return move(url.pathname);
+    const reply = await move(url.href);
+    if (reply.status !== 502 && reply.status !== 400) return reply;
+    const second = await move(url.pathname);
+    this.#movesByPath = second.status < 300;
+    return this.#movesByPath || second.status === 412 ? second : reply;
   }
 
   /** From the innermost folder outwards: folders above may not be accessible. */
@@ -253,9 +284,16 @@ export class DavTarget implements Target {
       if (names.length > 0) await this.#makeFolder(names.slice(0, -1), signal, details);
       const above = names.length === 0 ? this.#client.depth : 0;
       const reply = await this.#make({ method: 'MKCOL', names, folder: true, signal, details }, above);
-      if (reply.status >= 300 && reply.status !== 405) throw this.#client.refusal(reply, details);
+      if (reply.status >= 300 && reply.status !== 405)
+        await this.#checkMade(names, reply, { signal, details });
     }
     this.#folders.add(key);
+  }
+
+  /** Another upload may have made the folder a moment before: servers answer that with various refusals. */
+  async #checkMade(names: readonly string[], refused: DavReply, scope: RequestScope): Promise<void> {
+    const there = await statOf(this.#client, names, scope);
+    if (!there?.folder) throw this.#client.refusal(refused, scope.details);
   }
 
   /** Folders above the root may be missing, too (409): only as many requests are sent as are needed. */
@@ -273,8 +311,12 @@ export class DavTarget implements Target {
     signal: AbortSignal,
     details: ErrorDetails,
   ): Promise<number | undefined> {
-    const found = await statOf(this.#client, partName(path, token).split('/'), { signal, details });
-    return found?.size;
+    for (const ending of this.#ending === undefined ? PART_ENDINGS : [this.#ending]) {
+      const names = partName(path, token, ending).split('/');
+      const found = await statOf(this.#client, names, { signal, details });
+      if (found) return found.size;
+    }
+    return undefined;
   }
 
   #exists(final: readonly string[], details: ErrorDetails) {

@@ -79,7 +79,7 @@ describe('ftp target', () => {
   it('a server without data connections is unavailable for files', async () => {
     const made = await connect({ EPSV: '502 no', PASV: '425 no data connection' });
     const error = await failsWith(() => write(made), 'unavailable');
-    assert.match(error.message, /transfer strategies/);
+    assert.match(error.message, /425 no data connection.*firewall/);
   });
 
   const refusals: [reply: string, kind: ErrorKind, words: RegExp][] = [
@@ -100,6 +100,32 @@ describe('ftp target', () => {
       );
       assert.match(error.message, words);
       assert.equal(events.commits, 0);
+    });
+  }
+
+  const passive: [what: string, how: Passive, modes: string[]][] = [
+    ['takes EPSV, together with other commands', { epsv: 'ok', pasv: 'ok' }, ['EPSV', 'EPSV+', 'EPSV+', 'EPSV+']],
+    ['refuses EPSV, and names a private address for PASV', { epsv: 'refused', pasv: 'private' }, ['EPSV', 'PASV', 'PASV', 'PASV']],
+    ['has filtered ports for EPSV', { epsv: 'filtered', pasv: 'ok' }, ['EPSV', 'PASV', 'PASV', 'PASV']],
+    ['is behind a firewall that sees EPSV only in a segment of its own', { epsv: 'alone', pasv: 'ok' }, ['EPSV', 'EPSV+', 'EPSV', 'EPSV']],
+  ]; // prettier-ignore
+  for (const [what, how, modes] of passive) {
+    it(`opens data connections to a server that ${what}, and remembers how`, async () => {
+      const scripted = await passiveFtp(how);
+      server = scripted.server;
+      const { port } = server.address() as AddressInfo;
+      target = await makeTarget(ftp, { host: '127.0.0.1', port });
+      for (const name of ['a', 'b', 'c'])
+        await target.write(outgoing(sample(10)), name, 0, never, new Events());
+      assert.deepEqual(
+        [...scripted.files.entries()],
+        [
+          ['/a', 10],
+          ['/b', 10],
+          ['/c', 10],
+        ],
+      );
+      assert.deepEqual(scripted.modes, modes);
     });
   }
 
@@ -268,4 +294,81 @@ async function breakingFtp(reply: string): Promise<Server> {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;
+}
+
+interface Passive {
+  /** `filtered`: always a port that cannot be reached; `alone`: one when the command came together with others. */
+  readonly epsv: 'ok' | 'refused' | 'filtered' | 'alone';
+  readonly pasv: 'ok' | 'private';
+}
+
+/** An FTP server for uploads. `modes`: the passive modes that were asked for, with a plus where together with other commands. */
+async function passiveFtp(
+  how: Passive,
+): Promise<{ server: Server; files: Map<string, number>; modes: string[] }> {
+  const files = new Map<string, number>();
+  const modes: string[] = [];
+  const server = createServer({ noDelay: true }, control => {
+    control
+      .on('error', () => undefined)
+      .setEncoding('latin1')
+      .write('220 ready\r\n');
+    let data: Promise<Socket> | undefined;
+    let from = '';
+    const listen = async (): Promise<number> => {
+      const passive = createServer().listen(0, '127.0.0.1');
+      await once(passive, 'listening');
+      data = once(passive, 'connection').then(([socket]: Socket[]) => {
+        passive.close();
+        assert.ok(socket);
+        return socket.on('error', () => undefined);
+      });
+      return (passive.address() as AddressInfo).port;
+    };
+    const replies: Readonly<Record<string, (path: string, together: boolean) => string | Promise<string>>> = {
+      USER: () => '331 password',
+      PASS: () => '230 welcome',
+      PWD: () => '257 "/"',
+      FEAT: () => '211 none',
+      SIZE: path => (files.has(path) ? `213 ${files.get(path)}` : '550 no'),
+      EPSV: async (_path, together) => {
+        modes.push(together ? 'EPSV+' : 'EPSV');
+        if (how.epsv === 'refused') return '500 EPSV not understood';
+        const isClosed = how.epsv === 'filtered' || (how.epsv === 'alone' && together);
+        return `229 entered (|||${isClosed ? await freePort() : await listen()}|)`;
+      },
+      PASV: async () => {
+        modes.push('PASV');
+        const port = await listen();
+        const host = how.pasv === 'private' ? '192,168,7,20' : '127,0,0,1';
+        return `227 Entering Passive Mode (${host},${port >> 8},${port & 255})`;
+      },
+      STOR: async path => {
+        control.write('150 go on\r\n');
+        let length = 0;
+        for await (const chunk of (await data) ?? []) length += (chunk as Buffer).length;
+        files.set(path, length);
+        return '226 done';
+      },
+      RNFR: path => ((from = path), '350 to what?'),
+      RNTO: path => {
+        files.set(path, files.get(from) ?? 0);
+        files.delete(from);
+        return '250 ok';
+      },
+    };
+    let last = Promise.resolve();
+    control.on('data', (text: string) => {
+      const lines = text.split('\r\n').filter(Boolean);
+      for (const line of lines) {
+        const [word = '', ...rest] = line.split(' ');
+        const reply = replies[word] ?? (() => '200 ok');
+        last = last.then(
+          async () => void control.write(`${await reply(rest.join(' '), lines.length > 1)}\r\n`),
+        );
+      }
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, files, modes };
 }

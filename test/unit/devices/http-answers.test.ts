@@ -212,6 +212,38 @@ describe('answers to an upload', () => {
     });
   }
 
+  for (const bytes of [BYTES, sample(0)]) {
+    it(`puts ${bytes.length} bytes of a file alone to an address that is made for it`, async () => {
+      const requests: string[] = [];
+      const bodies: Buffer[] = [];
+      const server = createHttpServer((request, response) => {
+        requests.push(`${request.method} ${request.url} ${request.headers['content-length']}`);
+        request
+          .on('data', (chunk: Buffer) => bodies.push(chunk))
+          .on('end', () => response.writeHead(201).end());
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const options = { url: `${origin}/in/{file.path}?of={file.name}`, method: 'PUT', body: 'raw' };
+      const target = await makeTarget(http, options);
+      const render = (template: string): string =>
+        template.replace('{file.path}', 'a b/ü#?.ulg').replace('{file.name}', 'x&y');
+      const events = new Events();
+      const { location } = await target.write(outgoing(bytes, { render }), 'log.ulg', 0, never, events);
+      await target.close();
+      server.close();
+      assert.deepEqual(requests, [`PUT /in/a%20b/%C3%BC%23%3F.ulg?of=x%26y ${bytes.length}`]);
+      assert.deepEqual(Buffer.concat(bodies), Buffer.from(bytes));
+      assert.equal(location, `${origin}/in/a%20b/%C3%BC%23%3F.ulg`);
+      assert.equal(events.commits, 1);
+    });
+  }
+
+  it('refuses an address with an unknown placeholder, or one in the host', () => {
+    for (const url of ['https://files.test/{file.nam}', 'https://{hostname}.test/in', 'ftp://files.test/in'])
+      assert.equal(http.options.safeParse({ url }).success, false, url);
+  });
+
   const worst: Readonly<Record<string, string>> = {
     'JSON that does not end': '{"url":',
     'arrays': '[',

@@ -10,11 +10,6 @@ import {
   parseEpsvResponse,
   uploadFrom,
 } from 'basic-ftp/dist/transfer.js';
-import {
-  createDigestContext,
-  generateDigestAuthHeader,
-  parseDigestAuth,
-} from 'webdav/dist/node/auth/digest.js';
 import type { Drivelist } from '../../../src/devices/disk/names.js';
 
 /** What the program uses of packages outside their public API. */
@@ -26,7 +21,7 @@ describe('private modules of packages', () => {
       Record<string, string>
     >;
     const versions = { ...dependencies, ...optionalDependencies };
-    for (const name of ['basic-ftp', 'webdav', 'drivelist'])
+    for (const name of ['basic-ftp', 'drivelist'])
       assert.match(versions[name] ?? '', /^\d+\.\d+\.\d+$/, name);
   });
 
@@ -50,16 +45,6 @@ describe('private modules of packages', () => {
     ftp.log = entry => logged.push(entry);
     client.close();
     assert.deepEqual(logged, ['> QUIT']);
-  });
-
-  it('webdav: a challenge fills the context, from which a header is made', () => {
-    const context = createDigestContext('pilot', 'correct horse', '');
-    const challenge = 'Digest realm="logs", nonce="abc", algorithm=MD5, qop="auth"';
-    const headers = new Headers({ 'www-authenticate': challenge });
-    assert.equal(parseDigestAuth(new Response(null, { headers }), context), true);
-    assert.equal(typeof context.nc, 'number');
-    const header = generateDigestAuthHeader({ method: 'GET', url: 'http://127.0.0.1/dav/a' }, context);
-    assert.match(header, /^Digest username="pilot", realm="logs", nonce="abc", uri="\/dav\/a"/);
   });
 
   it('drivelist: makes descriptions of the output of lsblk', async function () {

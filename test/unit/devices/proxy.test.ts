@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { http } from '../../../src/devices/http.js';
-import { proxyFor } from '../../../src/devices/proxy.js';
+import { proxyFor, ProxyError } from '../../../src/devices/proxy.js';
 import { webdav } from '../../../src/devices/webdav.js';
 import { failsWith, sample } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
@@ -145,11 +145,21 @@ describe('which proxy', () => {
     assert.equal(password('50%off'), 'u:50%off');
   });
 
-  it('must be an HTTP proxy; the error does not contain its URL', async () => {
-    for (const bad of ['socks5://u:hunter2@proxy.test', 'http://[hunter2']) {
-      const error = await failsWith(async () => chosen('http://a.test', { http_proxy: bad }), 'config');
+  it('must be an HTTP or a SOCKS proxy; the error does not contain its URL', async () => {
+    for (const bad of ['ftp://u:hunter2@proxy.test', 'http://[hunter2']) {
+      const error = await rejection(async () => chosen('http://a.test', { http_proxy: bad }));
+      assert.ok(error instanceof ProxyError);
       assert.match(error.message, /http_proxy/);
       assert.doesNotMatch(error.message, /hunter2/);
     }
   });
 });
+
+async function rejection(work: () => Promise<unknown>): Promise<Error> {
+  const error: unknown = await work().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof Error);
+  return error;
+}
