@@ -169,8 +169,11 @@ export interface Availability {
   readonly reason: string;
   /** The vehicle behind the device is armed. */
   readonly armed: boolean;
-  /** The configuration is wrong (such as a port that is taken): the program exits at its start. */
-  readonly misconfigured?: boolean;
+  /**
+   * The configuration cannot work, and the program exits at its start. `temporarily`: it may work without a change to it, as
+   * when a port is taken now, and a service goes on.
+   */
+  readonly misconfigured?: boolean | 'temporarily';
 }
 
 export interface SourceCapabilities {

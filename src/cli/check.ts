@@ -53,13 +53,13 @@ async function probeAll({ config, running }: OnGraph, context: ProbeContext): Pr
   const probes = (over: AbortSignal) => Promise.all(devices.map(device => probe(device, over)));
   const probing = withDeadline(probes, { signal: context.stopped });
   const results = await probing.finally(() => closeDevices(devices));
-  const seen = running.map(({ name, type, available, reason, misconfigured = false }) => {
+  const seen = running.map(({ name, type, available, reason, misconfigured }) => {
     return {
       device: name,
       type,
       ok: available,
       message: `${reason} (reported by the running node)`,
-      misconfigured,
+      misconfigured: Boolean(misconfigured),
     };
   });
   return [...results, ...seen];
@@ -89,7 +89,7 @@ async function probe(device: Device, over: AbortSignal): Promise<ProbeResult> {
 async function verdictOn({ source, target }: Device, over: AbortSignal): Promise<Verdict> {
   const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
   const offline = ends.find(end => !end.available);
-  if (offline) return { ok: false, message: offline.reason, misconfigured: offline.misconfigured ?? false };
+  if (offline) return { ok: false, message: offline.reason, misconfigured: Boolean(offline.misconfigured) };
   if (source) await firstListed(source, over);
   // After a listing the source may report more of how it is reached.
   const now = source ? await settled(source.availability) : ends[0];

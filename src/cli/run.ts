@@ -2,7 +2,7 @@ import { compose } from '../compose.js';
 import { StoreAdmin } from '../control/store-admin.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand, logging } from './command.js';
-import { workUntilStopped } from './daemon.js';
+import { whenDatabaseIsFree, workUntilStopped } from './daemon.js';
 import { configFor, loggerFor } from './setup.js';
 import { signalExitCode } from './shell.js';
 
@@ -12,7 +12,8 @@ export const run = defineCommand({
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
     const config = await configFor(shell, args.config);
-    const engine = await compose(config, { ...shell, logger }, daemonPolicy);
+    const services = { ...shell, logger };
+    const engine = await whenDatabaseIsFree(() => compose(config, services, daemonPolicy), services);
     const admin = new StoreAdmin(engine.records, engine);
     await workUntilStopped({ ...shell, engine, config, admin, logger });
     return signalExitCode(shell.stopped);
