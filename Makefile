@@ -13,6 +13,10 @@ demo: dist/main.js
 test: check $(STAMPS)/servers
 	npm test --silent
 
+# With another version of Node, in which the tests of the pure rooms run: make test-node22 test-node24.
+test-node%: $(STAMPS)/packages
+	scripts/test-node.sh $*
+
 check: dist/main.js
 	npm run --silent typecheck
 	npm run --silent lint
