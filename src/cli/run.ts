@@ -3,6 +3,7 @@ import { StoreAdmin } from '../control/store-admin.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand, logging } from './command.js';
 import { whenDatabaseIsFree, workUntilStopped } from './daemon.js';
+import { assertServicePlaces } from './service-places.js';
 import { configFor, loggerFor } from './setup.js';
 import { signalExitCode } from './shell.js';
 
@@ -12,6 +13,7 @@ export const run = defineCommand({
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
     const config = await configFor(shell, args.config);
+    await assertServicePlaces(config, shell.env);
     const services = { ...shell, logger };
     const engine = await whenDatabaseIsFree(() => compose(config, services, daemonPolicy), services);
     const admin = new StoreAdmin(engine.records, engine);

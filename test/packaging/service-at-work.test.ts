@@ -102,6 +102,17 @@ describe(`service under systemd (runs only with FILESYNC_PACKAGING=1)${skipped}`
     assert.match(await journal(), /intervall.*did you mean.*interval/i);
   });
 
+  it('is stopped where its own files would be in a folder that the unit protects, and says where they may be', async () => {
+    await configure(CONFIGURATION.replace(/^local: .*\ndatabase: .*$/m, 'local: ./data'));
+    await restart();
+    await becomes('ActiveState', /^failed$/);
+    assert.deepEqual([await property('ExecMainStatus'), await property('NRestarts')], ['2', '0']);
+    assert.match(
+      await journal(),
+      /local: the service may not write to \/etc\/filesync\/data: name a place below/,
+    );
+  });
+
   it('is active with a status that names what is offline', async () => {
     await configure(CONFIGURATION);
     await restart();
