@@ -16,6 +16,10 @@ demo: dist/main.js ## flight logs from a simulated autopilot to an FTP server an
 test: check $(STAMPS)/servers ## types, lint, format and every test, on real servers that it unpacks below build/
 	npm test --silent
 
+# With another version of Node, in which the tests of the pure rooms run: make test-node22 test-node24.
+test-node%: $(STAMPS)/packages
+	scripts/test-node.sh $*
+
 check: dist/main.js ## types, lint and format
 	npm run --silent typecheck
 	npm run --silent lint

@@ -82,6 +82,17 @@ install_wrapper() {
   chmod 755 "$root/usr/bin/filesync"
 }
 
+# The page has what `filesync --help` prints.
+manual() {
+  printf '.TH FILESYNC 1 "" "filesync %s"\n.SH NAME\nfilesync \\- brings files from autopilots and cameras to their targets\n' \
+    "$(node -p 'require("./package.json").version')"
+  printf '.SH DESCRIPTION\n.nf\n'
+  COLUMNS=80 node dist/main.js --help | sed -e 's/\\/\\e/g; s/-/\\-/g' -e "s/^[.']/\\\\\&&/"
+  printf '.fi\n.SH FILES\n.TP\n.I /etc/filesync/filesync.yaml\nThe configuration of the service;\n'
+  printf '.I /usr/share/doc/filesync/CONFIGURATION.md.gz\nhas every key.\n'
+  printf '.TP\n.I /etc/filesync/filesync.env\nIts secrets, as environment variables.\n'
+}
+
 install_documents() {
   mkdir -p "$doc"
   node packaging/copyright.js dist "$work/serialport" >"$doc/copyright"
@@ -95,6 +106,9 @@ install_documents() {
     printf ' -- %s  %s\n' "$maintainer" "$(LC_ALL=C date -uRd "@$SOURCE_DATE_EPOCH")"
   } >"$work/changelog"
   packed "$work/changelog" "$doc/changelog.gz"
+  mkdir -p "$root/usr/share/man/man1"
+  manual >"$work/filesync.1"
+  packed "$work/filesync.1" "$root/usr/share/man/man1/filesync.1.gz"
   packed CHANGELOG.rst "$doc/CHANGELOG.rst.gz"
   put 644 packaging/debian/lintian-overrides usr/share/lintian/overrides/filesync
   [ -n "${NODE:-}" ] || return 0

@@ -1,7 +1,5 @@
 import type { Observable } from 'rxjs';
 
-// ---- what a file is -------------------------------------------------------------------------------------
-
 /** States of a file. The numbers are part of the outer contract (database, messages, services). */
 export const FileState = {
   FOUND: 0,
@@ -167,8 +165,6 @@ export interface Checkpoint {
   readonly synced: number;
 }
 
-// ---- devices --------------------------------------------------------------------------------------------
-
 /** Bytes in order. Ends normally only after all promised bytes; otherwise it throws. */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
@@ -178,8 +174,11 @@ export interface Availability {
   readonly reason: string;
   /** The vehicle behind the device is armed. */
   readonly armed: boolean;
-  /** The configuration is wrong (such as a port that is taken): the program exits at its start. */
-  readonly misconfigured?: boolean;
+  /**
+   * The configuration cannot work, and the program exits at its start. `temporarily`: it may work without a change to it, as
+   * when a port is taken now, and a service goes on.
+   */
+  readonly misconfigured?: boolean | 'temporarily';
 }
 
 export interface SourceCapabilities {
@@ -340,8 +339,6 @@ export interface Target {
   probe?(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
-
-// ---- the engine's own needs -----------------------------------------------------------------------------
 
 export interface Change {
   readonly id: string;

@@ -1,14 +1,15 @@
-import { map } from 'rxjs';
+import { map, of } from 'rxjs';
 import { statusFeed } from '../api/status-feed.js';
 import type { Config } from '../config/config.js';
 import type { Api } from '../api/api.js';
 import { serveControl } from '../api/server.js';
 import { controlSocket } from '../api/socket.js';
 import type { Engine } from '../engine/engine.js';
+import { toFileSyncError } from '../errors.js';
 import type { Logger } from '../ports.js';
 import { untilAborted } from '../system/deadline.js';
 import { oneLine } from '../system/logger.js';
-import { reportToServiceManager } from '../system/service-manager.js';
+import { hasServiceManager, reportToServiceManager } from '../system/service-manager.js';
 import { misconfiguration } from './misconfiguration.js';
 import type { Shell } from './shell.js';
 import type { LiveLines } from './terminal/live-lines.js';
@@ -26,7 +27,8 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
 
 /**
  * Runs the engine and serves commands over the socket until the program is stopped. Engine and socket are closed in any case.
- * Rejects with `config` if a device's first status is that its configuration cannot work.
+ * Rejects with `config` if a device's first status is that its configuration cannot work. What may pass, such as a port that is
+ * taken, does not end a service, which nobody would start again.
  */
 export async function workUntilStopped({
   engine,
@@ -43,9 +45,46 @@ export async function workUntilStopped({
     await engine.start();
     const verdicts = statusFeed(api, engine, shell.clock).pipe(map(({ verdict }) => oneLine(verdict.text)));
     using _reports = reportToServiceManager({ ...shell, logger, verdicts });
-    await untilAborted(shell.stopped, misconfiguration(engine.devices));
+    const wrong = misconfiguration(engine.devices, { onlyPermanent: hasServiceManager(shell.env) });
+    await untilAborted(shell.stopped, wrong);
     logger.log('info', 'stopping');
   } finally {
     await engine.stop();
   }
+}
+
+/** Between two attempts to open a database that is in use. */
+const LOCK_RETRY_INTERVAL_MS = 5_000;
+
+/**
+ * Makes the engine. Under a service manager, a database that another filesync uses (a `sync` of a timer, say) is waited for
+ * until the program is stopped; elsewhere it is an error at once.
+ */
+export async function whenDatabaseIsFree(
+  make: () => Promise<Engine>,
+  shell: Pick<DaemonParts, 'env' | 'clock' | 'stopped' | 'logger'>,
+): Promise<Engine> {
+  try {
+    return await make();
+  } catch (thrown) {
+    const waiting = `waiting: ${toFileSyncError(thrown).message}`;
+    if (!isHeld(thrown) || !hasServiceManager(shell.env)) throw thrown;
+    using _reports = reportToServiceManager({ ...shell, verdicts: of(oneLine(waiting)) });
+    for (;;) {
+      shell.logger.log('warn', waiting);
+      await shell.clock.sleep(LOCK_RETRY_INTERVAL_MS, shell.stopped);
+      const engine = await make().catch(undefinedWhileHeld);
+      if (engine) return engine;
+    }
+  }
+}
+
+/** Whether another process holds the database's lock. */
+function isHeld(thrown: unknown): boolean {
+  const { operation, kind } = toFileSyncError(thrown);
+  return operation === 'lock' && kind === 'config';
+}
+
+function undefinedWhileHeld(thrown: unknown): undefined {
+  if (!isHeld(thrown)) throw thrown;
 }

@@ -2,7 +2,8 @@ import { compose } from '../compose.js';
 import { DatabaseApi } from '../api/database-api.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand, logging } from './command.js';
-import { workUntilStopped } from './daemon.js';
+import { whenDatabaseIsFree, workUntilStopped } from './daemon.js';
+import { assertServicePlaces } from './service-places.js';
 import { configFor, loggerFor } from './setup.js';
 import { signalExitCode } from './shell.js';
 
@@ -12,7 +13,9 @@ export const run = defineCommand({
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
     const config = await configFor(shell, args.config);
-    const engine = await compose(config, { ...shell, logger }, daemonPolicy);
+    await assertServicePlaces(config, shell.env);
+    const services = { ...shell, logger };
+    const engine = await whenDatabaseIsFree(() => compose(config, services, daemonPolicy), services);
     const { records } = engine;
     const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
     await workUntilStopped({ ...shell, engine, config, api, logger });

@@ -10,7 +10,10 @@ export interface SecretSources {
   readonly readFile?: (path: string) => string;
 }
 
-/** A secret's value; of a file its content without the line end. Throws `config` with the remedy, never with a value. */
+/**
+ * A secret's value; of a file its content without the line end. Throws `config` with the remedy, never with a value; a file
+ * that cannot be read is a temporary error, since it may be made or mounted later.
+ */
 export function resolveSecret(ref: SecretRef, { env, folder, readFile = readText }: SecretSources): string {
   if (typeof ref === 'string') return ref;
   return 'env' in ref
@@ -37,7 +40,7 @@ function readSecret(path: string, read: (path: string) => string): string {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const message = `the secret's file ${path} ${UNREADABLE[code] ?? `cannot be read (${code})`}`;
-    throw new FileSyncError('config', message, { cause: error });
+    throw new FileSyncError('config', message, { cause: error, temporary: true });
   }
 }
 

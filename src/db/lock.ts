@@ -11,7 +11,7 @@ export interface Lock {
  * Makes this process the only user of the database at `path` (a real path, so that every way to the file meets the
  * same lock). The lock is a name in Linux's abstract socket space (unix(7)): the kernel gives it to one holder at a
  * time and takes it back however that one dies, so no stale lock is ever left behind. It does not reach into other
- * network namespaces: containers must not share a database. Rejects with `config` if it is held.
+ * network namespaces: containers must not share a database. Rejects with `config`, a temporary one, if it is held.
  */
 export async function acquireLock(path: string): Promise<Lock> {
   const server = createServer(socket => socket.destroy());
@@ -34,5 +34,7 @@ function lockError(cause: Error, path: string): FileSyncError {
   const message = held
     ? `another filesync is using the database ${path}; stop it first, or give each a database of its own ("database" in the configuration)`
     : `cannot lock the database ${path}: ${cause.message}`;
-  return new FileSyncError(held ? 'config' : 'io', message, { operation: 'lock', path, cause });
+  return new FileSyncError(held ? 'config' : 'io', message, {
+    ...{ operation: 'lock', path, cause, temporary: true },
+  });
 }

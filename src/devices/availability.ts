@@ -74,7 +74,8 @@ async function ask(probe: Probe, signal: AbortSignal): Promise<Availability> {
   try {
     return await probe(signal);
   } catch (error) {
-    const { kind, message: reason } = toFileSyncError(error);
-    return { available: false, reason, armed: false, ...(kind === 'config' && { misconfigured: true }) };
+    const { kind, message: reason, temporary } = toFileSyncError(error);
+    const misconfigured = temporary ? 'temporarily' : true;
+    return { available: false, reason, armed: false, ...(kind === 'config' && { misconfigured }) };
   }
 }

@@ -13,7 +13,8 @@ const options = z
       .min(1)
       .optional()
       .describe(
-        'folder where the drive is mounted if no other program has mounted it; without it, others must do so',
+        'folder where root mounts the drive if no other program has mounted it; another user needs none, since udisks ' +
+          'chooses the place; root without it leaves the mounting to others',
       ),
     timeout: duration()
       .default(ANSWER_TIMEOUT_MS)

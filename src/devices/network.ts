@@ -23,7 +23,7 @@ export function patientSocket(): Socket {
   return Object.assign(socket, { connect: patiently });
 }
 
-/** The content of the `tls_ca` file, PEM. Throws `config` if it cannot be read. */
+/** The content of the `tls_ca` file, PEM. Throws `config`, a temporary one, if it cannot be read. */
 export async function readCa(file: string | undefined, context: DeviceContext): Promise<string | undefined> {
   if (file === undefined) return undefined;
   const path = context.resolvePath(file);
@@ -33,6 +33,7 @@ export async function readCa(file: string | undefined, context: DeviceContext): 
     throw new FileSyncError('config', `tls_ca: ${path} cannot be read: check its name and its rights`, {
       device: context.name,
       cause,
+      temporary: true,
     });
   }
 }

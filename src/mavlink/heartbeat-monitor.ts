@@ -131,7 +131,7 @@ export class HeartbeatMonitor {
     if (this.#trouble)
       return {
         ...offline(this.#trouble.message),
-        ...(this.#trouble.kind === 'config' && { misconfigured: true }),
+        ...(this.#trouble.kind === 'config' && { misconfigured: 'temporarily' as const }),
       };
     const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_TIMEOUT_MS;
     if (silent) return offline(this.#silence());

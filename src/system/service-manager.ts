@@ -11,6 +11,10 @@ export interface ServiceManagerOptions {
   readonly verdicts: Observable<string>;
 }
 
+/** Whether a service manager has started the program and waits for its reports (systemd's `Type=notify`). */
+export const hasServiceManager = ({ NOTIFY_SOCKET }: ServiceManagerOptions['env']): boolean =>
+  Boolean(NOTIFY_SOCKET);
+
 /** Between two reports of a verdict. */
 const MIN_STATUS_INTERVAL_MS = 3_000;
 const NOTIFY_TIMEOUT_MS = 5_000;

@@ -1,35 +1,14 @@
 import assert from 'node:assert/strict';
-import { accessSync } from 'node:fs';
-import { appendFile, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { runChild, type Outcome } from '../../src/system/child.js';
+import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { temporaryFolder } from '../conformance/temp-folder.js';
+import { debootstrap, run, succeeds, whyNoMachine } from './machine.js';
+import { buildPackage, nextVersion, nodePackage } from './packages.js';
 
-const SCRIPT = fileURLToPath(new URL('../../packaging/deb.sh', import.meta.url));
 const MAX_TEST_MS = 180_000;
-/** The oldest Debian that the package is for. */
-const SUITE = 'bookworm';
-const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-
-function whyNot(): string {
-  const hasProgram = (name: string) => PATH.split(delimiter).some(folder => exists(join(folder, name)));
-  const missing = ['dpkg-deb', 'debootstrap', 'unshare'].filter(name => !hasProgram(name));
-  if (process.env['FILESYNC_PACKAGING'] !== '1') return ': skipped';
-  if (missing.length > 0) return `: skipped, this machine has no ${missing.join(', ')}`;
-  return process.getuid?.() === 0 ? '' : ': skipped, it needs root';
-}
-
-function exists(path: string): boolean {
-  try {
-    accessSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const skipped = whyNot();
+/** The folder is $0, the script $1. */
+const IN_CHROOT = 'mount -t proc proc "$0/proc"; exec chroot "$0" sh -ec "$1"';
+const skipped = whyNoMachine();
 
 describe(`Debian package (runs only with FILESYNC_PACKAGING=1)${skipped}`, function () {
   this.timeout(MAX_TEST_MS);
@@ -42,70 +21,21 @@ describe(`Debian package (runs only with FILESYNC_PACKAGING=1)${skipped}`, funct
     if (skipped) return this.skip();
     ({ path: folder, remove } = await temporaryFolder());
     chroot = join(folder, 'chroot');
-    const include = '--include=systemd-standalone-sysusers,libstdc++6';
-    const [deb] = await Promise.all([
-      build(join(folder, 'built')),
-      succeeds(isolated('debootstrap', '--variant=minbase', include, SUITE, chroot)),
+    [built] = await Promise.all([
+      buildPackage(join(folder, 'built')),
+      debootstrap(chroot, ['systemd-standalone-sysusers', 'libstdc++6']),
     ]);
-    built = deb;
-    await copyFile(await nodePackage(), join(chroot, 'nodejs.deb'));
+    await copyFile(await nodePackage(folder), join(chroot, 'nodejs.deb'));
     await copyFile(built, join(chroot, 'filesync.deb'));
-    await copyFile(await nextVersion(), join(chroot, 'next.deb'));
+    await copyFile(await nextVersion(folder, built), join(chroot, 'next.deb'));
   });
   after(() => remove?.());
 
-  /** In a mount namespace, so that no mount below the folder is left when the folder is removed. */
-  const isolated = (program: string, ...args: string[]) => run('unshare', '--mount', program, ...args);
-
-  const run = (program: string, ...args: string[]) => runIn({}, program, ...args);
-  const runIn = (env: Record<string, string>, program: string, ...args: string[]): Promise<Outcome> => {
-    const all = { PATH, LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive', ...env };
-    return runChild(program, args, { env: all, ms: MAX_TEST_MS, remedy: 'none' });
-  };
-
   /** Runs a script of the shell as root in the chroot. */
-  const inside = (script: string) =>
-    isolated('sh', '-c', `mount -t proc proc "$0/proc"; exec chroot "$0" sh -ec "$1"`, chroot, script);
-
-  const succeeds = async (outcome: Promise<Outcome>): Promise<string> => {
-    const { code, stdout, stderr } = await outcome;
-    assert.equal(code, 0, `${stdout}\n${stderr}`);
-    return stdout;
-  };
-
-  /** Gives the path. */
-  const build = async (OUTPUT: string): Promise<string> =>
-    (await succeeds(runIn({ OUTPUT }, 'bash', SCRIPT))).trim();
-
-  /** Debian's own Node is too old: this machine's one stands for that of the package nodejs. */
-  async function nodePackage(): Promise<string> {
-    const root = join(folder, 'nodejs');
-    const version = process.versions.node;
-    await mkdir(join(root, 'DEBIAN'), { recursive: true });
-    await mkdir(join(root, 'usr/bin'), { recursive: true });
-    const control = { Package: 'nodejs', Version: version, Architecture: 'all', Maintainer: 'x <x@x>' };
-    const fields = Object.entries({ ...control, Description: 'Node' }).map(
-      ([key, value]) => `${key}: ${value}\n`,
-    );
-    await writeFile(join(root, 'DEBIAN/control'), fields.join(''));
-    await copyFile(process.execPath, join(root, 'usr/bin/node'));
-    await succeeds(run('dpkg-deb', '-Znone', '--build', root, `${root}.deb`));
-    return `${root}.deb`;
-  }
-
-  /** The same package with a higher version. */
-  async function nextVersion(): Promise<string> {
-    const root = join(folder, 'next');
-    await succeeds(run('dpkg-deb', '--raw-extract', built, root));
-    const control = join(root, 'DEBIAN/control');
-    const text = await readFile(control, 'utf8');
-    await writeFile(control, text.replace(/^(Version: .*)$/m, '$1+next'));
-    await succeeds(run('dpkg-deb', '-Zgzip', '--build', root, `${root}.deb`));
-    return `${root}.deb`;
-  }
+  const inside = (script: string) => run('unshare', '--mount', 'sh', '-c', IN_CHROOT, chroot, script);
 
   it('is the same, byte for byte, when it is built again', async () => {
-    const again = await build(join(folder, 'again'));
+    const again = await buildPackage(join(folder, 'again'));
     assert.ok((await readFile(again)).equals(await readFile(built)));
   });
 

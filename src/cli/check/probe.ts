@@ -56,7 +56,7 @@ async function verdictOn(device: Device, options: ProbeOptions): Promise<Verdict
   const { source, target } = device;
   const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
   const offline = ends.find(end => !end.available);
-  if (offline) return { ok: false, message: offline.reason, misconfigured: offline.misconfigured ?? false };
+  if (offline) return { ok: false, message: offline.reason, misconfigured: Boolean(offline.misconfigured) };
   const { listing, error } = source ? await listedAs(device.name, source, options) : {};
   const [end] = ends;
   const verdict = error

@@ -13,7 +13,7 @@ import type { RunProgram } from './programs.js';
 import { choose, type Wanted } from './wanted.js';
 
 export interface DriveOptions extends Wanted {
-  /** Absolute; without it, only mounts of others are used. */
+  /** Absolute. Without it, udisks mounts the drive, or only mounts of others are used, as `DriveTools.udisks` says. */
   readonly mountPoint?: string | undefined;
   /** ms without an answer after which a file system that another program drives (FUSE) counts as hanging. */
   readonly timeout?: number;
@@ -24,6 +24,8 @@ export interface DriveTools {
   readonly run: RunProgram;
   readonly kernel: Kernel;
   readonly names: DriveNames;
+  /** This program is not root: a drive without a mount point is mounted through udisks. */
+  readonly udisks?: boolean;
 }
 
 export type Need = 'read' | 'write';
@@ -151,7 +153,8 @@ export class Drive {
 
   #mounter(over: AbortSignal): Mounter | undefined {
     const { mountPoint } = this.#options;
-    return mountPoint === undefined ? undefined : new Mounter(mountPoint, this.#logged(this.#runner(over)));
+    if (mountPoint === undefined && !this.#tools.udisks) return undefined;
+    return new Mounter(mountPoint, this.#logged(this.#runner(over)));
   }
 
   /** The programs that mount and unmount, with their result at debug. */
@@ -198,10 +201,10 @@ export class Drive {
     throwIfAborted(over);
     this.#mount = this.#begun = undefined;
     this.#fileSystems.clear();
-    const { path, title, ours, entry } = mount;
+    const { path, title, drive, ours, entry } = mount;
     this.#context.logger.log('info', `${title} was removed from ${path}`);
     const left = topmost(await this.#tools.kernel.mounts(), path);
-    if (ours && left?.id === entry.id) await this.#mounter(over)?.detach(path);
+    if (ours && left?.id === entry.id) await this.#mounter(over)?.detach(path, drive);
   }
 
   /** Finds the drive and its mount. A failure is not retried at once, since each attempt fills the kernel's log. */
@@ -249,7 +252,7 @@ export class Drive {
 
   /** Whether the mount is ours: its mounting was begun, and cancelled before its end was known. */
   async #isOurs({ point }: MountEntry, drive: BlockDevice, over: AbortSignal): Promise<boolean> {
-    return this.#begun?.number === drive.number && point === (await this.#mounter(over)?.place());
+    return this.#begun?.number === drive.number && (await this.#mounter(over)?.mountsAt(point)) === true;
   }
 
   async #mountHere(drive: BlockDevice, title: string, over: AbortSignal): Promise<MountEntry> {
@@ -277,8 +280,8 @@ export class Drive {
   /** Detaches the mount of a removed drive from our mount point. Throws if the mount of another drive is there. */
   async #clear(mounter: Mounter): Promise<void> {
     const place = await mounter.place();
-    const there = topmost(await this.#tools.kernel.mounts(), place);
-    if (!there) return;
+    const there = place === undefined ? undefined : topmost(await this.#tools.kernel.mounts(), place);
+    if (!place || !there) return;
     if (await this.#isAlive(there)) {
       const remedy = 'unmount it, or choose another `mount_point`';
       throw new FileSyncError('unavailable', `${there.source} is mounted at ${place} already: ${remedy}`);
@@ -296,7 +299,7 @@ export class Drive {
     await mounter.makeWritable(drive, path, entry.fstype.startsWith('fuse'));
     const now = await this.#entryOf(drive);
     if (!now || now.readOnly) throw refuse('its file system cannot be written to here; repair it with fsck');
-    return { ...mount, entry: now };
+    return { ...mount, path: now.point, entry: now };
   }
 
   async #unmountAll(over: AbortSignal): Promise<void> {
@@ -314,18 +317,18 @@ export class Drive {
     if (live === false) return this.#forget(mount, over);
     this.#mount = this.#begun = undefined;
     if (!mount.ours) return;
-    const unmounted = live === true ? this.#unmount(mount.path, over) : Promise.reject(live);
+    const unmounted = live === true ? this.#unmount(mount, over) : Promise.reject(live);
     await unmounted.catch(async ({ message }: FileSyncError) => {
       this.#context.logger.log('warn', `${message}; it will be once no program uses it`);
-      await this.#mounter(over)?.detach(mount.path);
+      await this.#mounter(over)?.detach(mount.path, mount.drive);
     });
   }
 
-  async #unmount(path: string, over: AbortSignal): Promise<void> {
+  async #unmount({ drive, path }: Mount, over: AbortSignal): Promise<void> {
     const { clock } = this.#context;
     const late = () =>
       new FileSyncError('timeout', `${path} is not unmounted after ${UNMOUNT_TIMEOUT_MS / 1000} s`);
-    await withDeadline(async signal => this.#mounter(signal)?.unmount(path), {
+    await withDeadline(async signal => this.#mounter(signal)?.unmount(drive, path), {
       ...{ signal: over, clock, ms: UNMOUNT_TIMEOUT_MS, late },
     });
   }
@@ -336,9 +339,10 @@ export class Drive {
     const mounter = this.#mounter(over);
     if (!begun || !mounter) return;
     this.#begun = undefined;
-    const place = await mounter.place();
-    const there = topmost(await this.#tools.kernel.mounts(), place);
-    if (there?.number === begun.number || there?.source === begun.path) await mounter.detach(place);
+    for (const { number, source, point } of uncovered(await this.#tools.kernel.mounts())) {
+      const isIt = number === begun.number || source === begun.path;
+      if (isIt && (await mounter.mountsAt(point))) await mounter.detach(point, begun);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { geteuid } from 'node:process';
 import type { DeviceContext } from '../../config/definition.js';
 import { Drive, type DriveOptions, type DriveTools } from './drive.js';
 import { Kernel } from './kernel.js';
@@ -36,4 +37,5 @@ const toolsFor = ({ logger, env }: DeviceContext): DriveTools => ({
   run: (program, args, signal) => runProgram(program, args, signal, env['PATH']),
   kernel: new Kernel(),
   names: new DriveNames(logger),
+  udisks: geteuid?.() !== 0,
 });

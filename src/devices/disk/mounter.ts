@@ -1,17 +1,10 @@
 import { mkdir, realpath } from 'node:fs/promises';
-import { FileSyncError, type ErrorKind } from '../../errors.js';
+import { FileSyncError, toFileSyncError } from '../../errors.js';
 import { onDisk } from '../../local/disk-error.js';
 import type { BlockDevice } from './block-devices.js';
+import { DRIVERS, firstLine, mountError, NO_DRIVER, PROTECTED } from './mount-errors.js';
 import type { Outcome, RunProgram } from './programs.js';
-
-/** Names of a file system's drivers, best first, and how to install one. Other drivers have the file system's name. */
-const DRIVERS: Readonly<Record<string, { types: readonly string[]; remedy: string }>> = {
-  exfat: {
-    types: ['exfat', 'exfat-fuse'],
-    remedy: 'install the package exfat-fuse, or a kernel from 5.7 on',
-  },
-  ntfs: { types: ['ntfs', 'ntfs3', 'ntfs-3g'], remedy: 'install the package ntfs-3g' },
-};
+import { isUdisksPlace, Udisks } from './udisks.js';
 
 /** Programs, set-user-id bits and device nodes on a foreign drive must have no effect. */
 const SAFE_OPTIONS = 'nosuid,nodev,noexec';
@@ -25,47 +18,42 @@ const WITHOUT_REPLAY: Readonly<Record<string, string>> = {
   ext4: 'noload',
   xfs: 'norecovery',
 };
-
-/** Messages of mount(8), their error kind, and the words for it. */
-const MOUNT_ERRORS: readonly (readonly [RegExp, ErrorKind, string])[] = [
-  [/write-protected|read-only/i, 'denied', 'it is write-protected: move its switch, or repair it'],
-  [/already mounted|busy/i, 'busy', 'it is in use by another program'],
-  [
-    /bad superblock|wrong fs type|structure needs cleaning|i\/o error|can't read/i,
-    'io',
-    'it is damaged: repair it with fsck',
-  ],
-];
-const NO_DRIVER = /unknown filesystem type|no such device/i;
 const NO_RIGHT = /superuser|only root|permission denied|not permitted/i;
-const PROTECTED = /write-protected/i;
 
-/** Mounts one drive at one place, and unmounts it. */
+type Access = 'ro' | 'rw';
+
+/**
+ * Mounts one drive, and unmounts it: with mount(8) at its mount point, or through udisks, which chooses the place, where it
+ * has no mount point or mount(8) has not the right to it.
+ */
 export class Mounter {
   /** Absolute. */
-  readonly #place: string;
+  readonly #place: string | undefined;
   readonly #run: RunProgram;
+  readonly #udisks: Udisks;
 
-  constructor(place: string, run: RunProgram) {
+  constructor(place: string | undefined, run: RunProgram) {
     this.#place = place;
     this.#run = run;
+    this.#udisks = new Udisks(run);
   }
 
   /** The mount point without links, as the kernel shows it. */
-  async place(): Promise<string> {
-    return realpath(this.#place).catch(() => this.#place);
+  async place(): Promise<string | undefined> {
+    const place = this.#place;
+    return place === undefined ? undefined : realpath(place).catch(() => place);
+  }
+
+  /** Whether this program mounts drives there. */
+  async mountsAt(point: string): Promise<boolean> {
+    return isUdisksPlace(point) || point === (await this.place());
   }
 
   /** A drive that cannot be written to is mounted read-only. */
   async mount(drive: BlockDevice, writable: boolean): Promise<void> {
-    await onDisk(this.#place, {}, () => mkdir(this.#place, { recursive: true }));
-    const place = await this.place();
     const access = writable && !drive.readOnly ? 'rw' : 'ro';
-    const first = await this.#mountWith(drive, place, access);
-    const outcome =
-      writable && PROTECTED.test(first.stderr) ? await this.#mountWith(drive, place, 'ro') : first;
-    if (outcome.code === 0 || (await this.#mountWithoutReplay(drive, place))) return;
-    if (!(await this.#allowed(outcome, place))) throw mountError(drive, place, outcome);
+    const refusal = await this.#mountAtPlace(drive, access);
+    if (refusal && !(await this.#udisks.mount(drive, access, SAFE_OPTIONS))) throw refusal;
   }
 
   async #mountWithoutReplay(drive: BlockDevice, place: string): Promise<boolean> {
@@ -74,28 +62,58 @@ export class Mounter {
     return (await this.#mountWith(drive, place, `ro,${option}`)).code === 0;
   }
 
-  /** Remounts the drive read-write. A FUSE driver has to be started again for that. */
+  /** Remounts the drive read-write. A FUSE driver has to be started again for that, and udisks cannot remount. */
   async makeWritable(drive: BlockDevice, path: string, fuse: boolean): Promise<void> {
-    if (fuse) {
-      await this.unmount(path);
-      return this.mount(drive, true);
-    }
-    const outcome = await this.#run('mount', ['-o', `remount,rw,${SAFE_OPTIONS}`, path]);
-    if (outcome.code !== 0) throw mountError(drive, path, outcome);
+    const outcome = fuse ? undefined : await this.#run('mount', ['-o', `remount,rw,${SAFE_OPTIONS}`, path]);
+    if (outcome?.code === 0) return;
+    if (outcome && !NO_RIGHT.test(outcome.stderr)) throw mountError(drive, unmountable(drive, path), outcome);
+    await this.unmount(drive, path);
+    await this.mount(drive, true);
   }
 
   /** Throws `busy` while a program uses it. */
-  async unmount(path: string): Promise<void> {
+  async unmount(drive: BlockDevice, path: string): Promise<void> {
     const { code, stderr } = await this.#run('umount', [path]);
-    if (code !== 0) throw new FileSyncError('busy', `${path} cannot be unmounted: ${firstLine(stderr)}`);
+    if (code === 0) return;
+    if (NO_RIGHT.test(stderr)) return this.#udisks.unmount(drive);
+    throw new FileSyncError('busy', `${path} cannot be unmounted: ${firstLine(stderr)}`);
   }
 
   /**
    * Frees the path at once (`umount -l`); the kernel unmounts when the last user closes it. Returns whether that
    * worked.
    */
-  async detach(path: string): Promise<boolean> {
-    return (await this.#run('umount', ['-l', path])).code === 0;
+  async detach(path: string, drive?: BlockDevice): Promise<boolean> {
+    const { code, stderr } = await this.#run('umount', ['-l', path]);
+    if (code === 0 || !drive || !NO_RIGHT.test(stderr)) return code === 0;
+    return this.#udisks.detach(drive);
+  }
+
+  /** Returns why that needs other rights; undefined when the drive is mounted. */
+  async #mountAtPlace(drive: BlockDevice, access: Access): Promise<FileSyncError | undefined> {
+    if (this.#place === undefined) return rightsError(drive);
+    const place = await this.#makePlace(this.#place, drive);
+    if (place instanceof FileSyncError) return place;
+    const first = await this.#mountWith(drive, place, access);
+    const again = access === 'rw' && PROTECTED.test(first.stderr);
+    const outcome = again ? await this.#mountWith(drive, place, 'ro') : first;
+    if (outcome.code === 0 || (await this.#mountWithoutReplay(drive, place))) return undefined;
+    if (await this.#allowed(outcome, place)) return undefined;
+    const cause = new Error(outcome.stderr.trim());
+    if (NO_RIGHT.test(outcome.stderr)) return rightsError(drive, { place, cause });
+    throw mountError(drive, unmountable(drive, place), outcome);
+  }
+
+  /** Returns the folder without links, or why this program may not make it. */
+  async #makePlace(place: string, drive: BlockDevice): Promise<string | FileSyncError> {
+    try {
+      await onDisk(place, {}, () => mkdir(place, { recursive: true }));
+    } catch (thrown) {
+      const error = toFileSyncError(thrown);
+      if (error.kind === 'denied') return rightsError(drive, { place, cause: error });
+      throw error;
+    }
+    return (await this.place()) ?? place;
   }
 
   /** Mounts with the first driver that is installed. */
@@ -120,27 +138,17 @@ export class Mounter {
   }
 }
 
-function mountError(drive: BlockDevice, place: string, { code, stderr }: Outcome): FileSyncError {
-  const what = `${drive.path} cannot be mounted at ${place}`;
-  const cause = new Error(stderr.trim() || `mount ended with ${code}`);
-  const error = (kind: ErrorKind, words: string) => new FileSyncError(kind, `${what}: ${words}`, { cause });
-  if (NO_RIGHT.test(stderr)) return error('denied', rightsRemedy(drive, place));
-  if (NO_DRIVER.test(stderr)) return error('unavailable', driverRemedy(drive));
-  const [, kind, words] = MOUNT_ERRORS.find(([pattern]) => pattern.test(stderr)) ?? [];
-  return error(kind ?? 'io', words ?? firstLine(cause.message));
-}
+const unmountable = ({ path }: BlockDevice, place: string): string => `${path} cannot be mounted at ${place}`;
 
-function driverRemedy({ fstype = '' }: BlockDevice): string {
-  const remedy = DRIVERS[fstype]?.remedy ?? `load the kernel module (modprobe ${fstype}) or install it`;
-  return `this machine has no driver for the file system ${fstype}: ${remedy}`;
+function rightsError(
+  drive: BlockDevice,
+  { place, cause }: { readonly place?: string; readonly cause?: Error } = {},
+): FileSyncError {
+  const { path, uuid } = drive;
+  const what = place === undefined ? `${path} cannot be mounted` : unmountable(drive, place);
+  const line = `${uuid ? `UUID=${uuid}` : path} ${place ?? '/mnt/drive'} auto ro,user,noauto 0 0`;
+  const remedy =
+    `no right to mount. Install the package udisks2 (as "udisksctl mount -b ${path}" works, so does this program), or put ` +
+    `the line "${line}" into /etc/fstab, or run this program as root (in a container with the capability SYS_ADMIN)`;
+  return new FileSyncError('denied', `${what}: ${remedy}`, { cause });
 }
-
-function rightsRemedy({ path, uuid }: BlockDevice, place: string): string {
-  const line = `${uuid ? `UUID=${uuid}` : path} ${place} auto ro,user,noauto 0 0`;
-  return (
-    `no right to mount. Run "udisksctl mount -b ${path}", or put the line "${line}" into /etc/fstab, ` +
-    'or run this program as root (in a container with the capability SYS_ADMIN)'
-  );
-}
-
-const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';

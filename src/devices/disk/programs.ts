@@ -3,10 +3,18 @@ import { runChild, type Outcome } from '../../system/child.js';
 
 export type { Outcome };
 
-/** ms for the programs of util-linux. A file system that was not unmounted cleanly may take long to mount. */
-const TIMEOUTS_MS = { lsblk: 10_000, blkid: 10_000, mount: 30_000, umount: 30_000 } as const;
+/** ms for each program. A file system that was not unmounted cleanly may take long to mount. */
+const TIMEOUTS_MS = {
+  lsblk: 10_000,
+  blkid: 10_000,
+  mount: 30_000,
+  umount: 30_000,
+  udisksctl: 30_000,
+} as const;
 
 export type ProgramName = keyof typeof TIMEOUTS_MS;
+
+const packageOf = (program: ProgramName): string => (program === 'udisksctl' ? 'udisks2' : 'util-linux');
 
 /**
  * Runs a program to its end, without a shell. Rejects as `runChild`: with `cancelled` promptly at the abort, with `timeout` if
@@ -31,6 +39,6 @@ export async function runProgram(
   const folders = [...path.split(':').filter(isAbsolute), ...FOLDERS];
   // English messages, since they are parsed.
   const env = { PATH: folders.join(':'), LC_ALL: 'C' };
-  const remedy = 'install the package util-linux';
+  const remedy = `install the package ${packageOf(program)}`;
   return runChild(program, args, { env, ms: TIMEOUTS_MS[program], signal, remedy });
 }

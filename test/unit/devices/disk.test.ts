@@ -85,6 +85,7 @@ class Stage {
     if (this.hanging.some(begin => call.startsWith(begin))) return new Promise(() => undefined);
     if (program === 'lsblk') return lsblk(this.drives);
     if (program === 'blkid') return this.blkid[args.at(-1) ?? ''] ?? output('', 2);
+    if (program === 'udisksctl') return output('', 1, 'Error connecting to the udisks daemon: no such name');
     return program === 'mount' ? this.mount(args) : output('');
   };
 
