@@ -46,8 +46,8 @@ describe('service manager', () => {
 
   it('reports that the daemon is ready, and each verdict after it', async () => {
     using _reports = begin();
-    verdicts.next('1 of 1 devices available');
-    await hasSent('--ready', '--status=1 of 1 devices available');
+    verdicts.next('all delivered');
+    await hasSent('--ready', '--status=all delivered');
   });
 
   it('reports only the last of verdicts that follow each other within three seconds', async () => {
