@@ -20,7 +20,7 @@ import { Queues } from './queues.js';
 import { Records } from '../record/records.js';
 import { isOver, Times } from '../record/times.js';
 import type { RetryPolicy } from '../system/back-off.js';
-import { hasLocalCopy, isDelivered, isPartlyDelivered, isUnfinished, openTargets } from '../record/state.js';
+import { hasLocalCopy, isDelivered, isUnfinished, openTargets } from '../record/state.js';
 import { scanStep, stepsFor, waitOf, type World } from './steps.js';
 import { Streamer, type UseBoth } from './streamer.js';
 import { Uploader } from './uploader.js';
@@ -55,8 +55,6 @@ export interface PassReport {
   readonly delivered: readonly FileRecord[];
   /** Records that are neither delivered nor gone, after the pass. */
   readonly unfinished: readonly FileRecord[];
-  /** Those of the unfinished that some targets have. */
-  readonly partial: readonly FileRecord[];
 }
 
 /** Finder, Downloader, Uploader and Cleaner around one database. */
@@ -145,8 +143,7 @@ export class Engine {
     await this.#queues.idle();
     await this.#archiveOld();
     const unfinished = [...this.records.all()].filter(isUnfinished);
-    const partial = unfinished.filter(isPartlyDelivered);
-    return { scans: [...scans.values()], delivered: [...delivered.values()], unfinished, partial };
+    return { scans: [...scans.values()], delivered: [...delivered.values()], unfinished };
   }
 
   /** Starts a full scan of every source. */

@@ -53,13 +53,6 @@ export function isDelivered({ targets }: FileRecord): boolean {
   return deliveries.length > 0 && deliveries.every(({ state }) => state === 'done');
 }
 
-/** Some targets have the file, and others do not. */
-export function isPartlyDelivered({ targets }: FileRecord): boolean {
-  const deliveries = Object.values(targets);
-  const done = deliveries.filter(({ state }) => state === 'done').length;
-  return done > 0 && done < deliveries.length;
-}
-
 /** The file still has to be fetched or delivered, or has failed. */
 export function isUnfinished(record: FileRecord): boolean {
   const { UPLOADED, REMOVED, VANISHED, SKIPPED } = FileState;

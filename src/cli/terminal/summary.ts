@@ -54,9 +54,15 @@ export function summaryLines(
     ...grouped(summary.growing, () => 'may still be growing, left for the next pass'),
     ...grouped(unfinished, reasonOf),
     ...targetLines(unfinished, counts),
-    `${delivered.length} delivered, ${unfinished.length} unfinished`,
+    `${delivered.length} delivered, ${unfinished.length} unfinished${inPart(unfinished)}`,
     ...helpLines(summary, config === undefined ? '' : ` -c ${config}`),
   ];
+}
+
+/** How many of them some targets have. */
+function inPart(unfinished: readonly File[]): string {
+  const partial = unfinished.filter(({ targets }) => targets.some(({ state }) => state === 'DONE'));
+  return partial.length === 0 ? '' : `, ${partial.length} of them delivered in part`;
 }
 
 /** Lines for a person when the pass was stopped: what each target got, and how much waits. */
