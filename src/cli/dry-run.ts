@@ -76,7 +76,7 @@ async function listOne(
   if (!source) return undefined;
   const watching = source.availability.subscribe();
   try {
-    const { available, reason, misconfigured } = await settled(source.availability);
+    const { available, reason, misconfigured } = await settled(source.availability, over);
     if (misconfigured) throw new FileSyncError('config', `devices.${device}: ${reason}`);
     if (!available) return { device, listing: { files: [], from: 'source', incomplete: reason }, ok: false };
     const whileArmed = planner.mildest(device);

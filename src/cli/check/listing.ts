@@ -1,19 +1,22 @@
-import { firstValueFrom, takeUntil, timer, type Observable } from 'rxjs';
+import { firstValueFrom, map, merge, timer, type Observable } from 'rxjs';
 import { toFileSyncError, type FileSyncError } from '../../errors.js';
 import type { Availability, Clock, Source, SourceFile } from '../../ports.js';
 import type { KnownFiles, Listing } from '../../preview/preview.js';
 import type { WhileArmed } from '../../rules/rule.js';
 import { UNKNOWN } from '../../system/availability.js';
 import { withDeadline } from '../../system/deadline.js';
+import { aborted } from '../../system/rx.js';
 
 /** Longer than any device takes to report that it is offline. */
 const AVAILABILITY_TIMEOUT_MS = 12_000;
 
-/** The first availability that a device reports, which it knows by then; UNKNOWN after the time limit. */
-export function settled(availability: Observable<Availability>): Promise<Availability> {
-  return firstValueFrom(availability.pipe(takeUntil(timer(AVAILABILITY_TIMEOUT_MS))), {
-    defaultValue: UNKNOWN,
-  });
+/**
+ * The first availability that a device reports, which it knows by then; UNKNOWN after the time limit. Rejects with `cancelled` when
+ * the signal aborts.
+ */
+export function settled(availability: Observable<Availability>, over: AbortSignal): Promise<Availability> {
+  const late = timer(AVAILABILITY_TIMEOUT_MS).pipe(map(() => UNKNOWN));
+  return firstValueFrom(merge(availability, late, aborted(over)));
 }
 
 export interface ListingOptions {
@@ -36,7 +39,7 @@ export async function listed(
   over: AbortSignal,
   { clock, ms, whileArmed }: ListingOptions,
 ): Promise<ListingResult> {
-  const { armed } = await settled(source.availability);
+  const { armed } = await settled(source.availability, over);
   if (armed && whileArmed !== 'continue') return incomplete([], 'the vehicle is armed');
   const files: SourceFile[] = [];
   const collect = async (signal: AbortSignal): Promise<void> => {

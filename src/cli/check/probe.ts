@@ -54,7 +54,9 @@ const failed = ({ message }: FileSyncError): Verdict => ({ ok: false, message })
 
 async function verdictOn(device: Device, options: ProbeOptions): Promise<Verdict> {
   const { source, target } = device;
-  const ends = await Promise.all([source, target].flatMap(end => (end ? [settled(end.availability)] : [])));
+  const ends = await Promise.all(
+    [source, target].flatMap(end => (end ? [settled(end.availability, options.over)] : [])),
+  );
   const offline = ends.find(end => !end.available);
   if (offline) return { ok: false, message: offline.reason, misconfigured: Boolean(offline.misconfigured) };
   const { listing, error } = source ? await listedAs(device.name, source, options) : {};
@@ -71,7 +73,7 @@ async function targetVerdict(
   options: ProbeOptions,
 ): Promise<Verdict> {
   // After a listing the source may report more of how it is reached.
-  const message = source ? (await settled(source.availability)).reason : reason;
+  const message = source ? (await settled(source.availability, options.over)).reason : reason;
   return target && options.write ? written(target, message, options) : { ok: true, message };
 }
 
