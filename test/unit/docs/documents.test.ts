@@ -82,6 +82,16 @@ describe('documents', () => {
     }
   });
 
+  it('say of every room of the source what it is', async () => {
+    const rows = tableBehind(await readFile('docs/ARCHITECTURE.md', 'utf8'), 'The rooms');
+    const named = rows.flatMap(([, names = '']) =>
+      [...names.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+    );
+    const entries = await readdir('src', { withFileTypes: true });
+    const rooms = entries.map(entry => `src/${entry.name}${entry.isDirectory() ? '/' : ''}`);
+    assert.deepEqual(named.sort(), rooms.sort());
+  });
+
   it('explain the terms of the project, at most twenty-five', async () => {
     const rows = tableBehind(await readFile('docs/ARCHITECTURE.md', 'utf8'), 'Glossary');
     assert.ok(rows.length > 0 && rows.length <= MAX_TERMS, `${rows.length} terms`);
