@@ -21,7 +21,7 @@ complete -c filesync -n __fish_use_subcommand -a help -d 'the help of a command'
 complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show retry first fetch forget adopt sim demo'
 complete -c filesync -n __fish_use_subcommand -s h -l help -d 'help, with examples'
 complete -c filesync -n __fish_use_subcommand -l version -d 'the version'
-complete -c filesync -n '__fish_seen_subcommand_from init' -l output -d 'file to write, which must not exist (default: ~/.config/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from init' -l output -d 'file to write (default: ~/.config/filesync/filesync.yaml); only an unedited example of the package is replaced' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from init' -l udp -d 'UDP ports on which heartbeats of autopilots are awaited' -x
 complete -c filesync -n '__fish_seen_subcommand_from init' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from check' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F

@@ -4,7 +4,7 @@ import { MAIN } from './program.js';
 
 const MAX_WAIT_MS = 60_000;
 
-/** The program at a terminal of its own (`script` of util-linux), with a person who types. */
+/** A program at a terminal of its own (`script` of util-linux), with a person who types. */
 export class Conversation {
   readonly #child: ChildProcess;
   readonly #ended: Promise<number>;
@@ -12,13 +12,24 @@ export class Conversation {
   seen = '';
   #read = 0;
 
-  constructor(args: readonly string[], { cwd, env = {} }: { cwd: string; env?: Record<string, string> }) {
+  /** `filesync` with those arguments. */
+  static start(
+    args: readonly string[],
+    { cwd, env = {} }: { cwd: string; env?: Record<string, string> },
+  ): Conversation {
     const command = [process.execPath, MAIN, ...args].map(word => `'${word}'`).join(' ');
-    this.#child = spawn('script', ['-qefc', command, '/dev/null'], {
+    const own = { PATH: process.env['PATH'], HOME: cwd, SHELL: '/bin/sh', TERM: 'dumb', ...env };
+    const child = spawn('script', ['-qefc', command, '/dev/null'], {
       cwd,
-      env: { PATH: process.env['PATH'], HOME: cwd, SHELL: '/bin/sh', TERM: 'dumb', ...env },
+      env: own,
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    return new Conversation(child);
+  }
+
+  /** With a child whose standard input and output are a terminal's. */
+  constructor(child: ChildProcess) {
+    this.#child = child;
     this.#child.stdout?.on('data', (data: Buffer) => (this.seen += data.toString()));
     this.#ended = once(this.#child, 'close').then(([code]) => code as number);
   }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { startFtpServer } from '../../src/demo/ftp-server.js';
 import { startReceiver } from '../../src/demo/receiver.js';
 import { startSim } from '../../src/sim/sim.js';
+import { runChild } from '../../src/system/child.js';
 import { systemClock } from '../../src/system/clock.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
 import { filesBelow, put, records } from './parts.js';
@@ -118,6 +119,30 @@ describe('the guides', function () {
       const log = '2026-08-01/12_30_05.ulg';
       assert.deepEqual(await filesBelow(place.path('archive')), [`blue/${log}`, `red/${log}`]);
     }));
+});
+
+describe('the guide for ROS 2', () => {
+  it('names arguments of the launch file and services that there are, in valid Python', async () => {
+    const text = await readFile('docs/guides/launch.md', 'utf8');
+    const launch = await readFile('launch/sync.launch.py', 'utf8');
+    const programs = [...text.matchAll(/```python\n([^]*?)```/g)].map(([, program = '']) => program);
+    assert.equal(programs.length, 3);
+    for (const program of programs) {
+      const checking = ['-c', 'import ast, sys; ast.parse(sys.argv[1])', program];
+      const { code, stderr } = await runChild('python3', checking, {
+        ...{ env: { PATH: process.env['PATH'] ?? '' }, ms: 30_000, remedy: 'install python3' },
+      });
+      assert.equal(code, 0, stderr);
+    }
+    const [, given = ''] = /arguments = \{(.*)\}/.exec(text) ?? [];
+    const names = [...given.matchAll(/'(\w+)':/g)].map(([, name = '']) => name);
+    assert.ok(names.length > 0);
+    for (const name of names) assert.match(launch, new RegExp(`DeclareLaunchArgument\\(\\s*'${name}'`));
+    const types = [...text.matchAll(/from filesync\.(\w+) import (.*)/g)];
+    assert.equal(types.length, 3);
+    for (const [, folder = '', list = ''] of types)
+      for (const type of list.split(', ')) await access(`${folder}/${type}.${folder}`);
+  });
 });
 
 async function freePort(): Promise<number> {

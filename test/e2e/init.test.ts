@@ -39,7 +39,7 @@ async function withVehicle(place: Place, logs: number, ...options: string[]): Pr
 }
 
 const initAt = (place: Place, args: readonly string[], env: Record<string, string> = {}): Conversation =>
-  place.use(new Conversation(['init', ...args], { cwd: place.folder, env }));
+  place.use(Conversation.start(['init', ...args], { cwd: place.folder, env }));
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 const load = (file: string) => loadConfig(file, { env: {}, deviceTypes });

@@ -23,31 +23,52 @@ export interface Shown {
   readonly lines: readonly string[];
 }
 
+/** A piece of output, and when it came, by the clock of performance.now(). */
+export interface Piece {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+function shownBy({ buffer: { active, normal }, rows }: xterm.Terminal): Shown {
+  const row = (index: number) => active.getLine(index)?.translateToString(true) ?? '';
+  const screen = Array.from({ length: rows }, (_, index) => row(normal.baseY + index).trimEnd());
+  const lines: string[] = [];
+  for (let index = 0; index < active.length; index++)
+    if (active.getLine(index)?.isWrapped) lines.push(`${lines.pop() ?? ''}${row(index)}`);
+    else lines.push(row(index));
+  while (lines.at(-1)?.trim() === '') lines.pop();
+  return { screen, lines: lines.map(line => line.trimEnd()) };
+}
+
+const emulatorOf = ({ columns, rows }: Size) =>
+  new xterm.Terminal({ cols: columns, rows, scrollback: SCROLLBACK_ROWS, allowProposedApi: true });
+
+/** What a terminal of that size shows after that output. */
+export async function shownAfter(output: string, size: Size): Promise<Shown> {
+  const emulator = emulatorOf(size);
+  await new Promise<void>(resolve => emulator.write(output, resolve));
+  const shown = shownBy(emulator);
+  emulator.dispose();
+  return shown;
+}
+
 /**
  * The real program on a pseudo-terminal, made by script(1), whose output a terminal emulator interprets. Asserts are about
  * what a person sees.
  */
 export class TerminalProgram {
   readonly ended: Promise<number>;
-  /** All output, escape sequences included. */
-  raw = '';
+  /** All output, escape sequences included, as it came. */
+  readonly pieces: Piece[] = [];
   readonly #child: ChildProcess;
   readonly #emulator: xterm.Terminal;
   readonly #deviceFile: string;
   readonly #watchers = new Set<() => void>();
   #isOver = false;
 
-  private constructor(
-    place: Place,
-    command: string,
-    deviceFile: string,
-    { columns, rows }: Size,
-    env: object,
-  ) {
+  private constructor(place: Place, command: string, deviceFile: string, size: Size, env: object) {
     this.#deviceFile = deviceFile;
-    this.#emulator = new xterm.Terminal({
-      ...{ cols: columns, rows, scrollback: SCROLLBACK_ROWS, allowProposedApi: true },
-    });
+    this.#emulator = emulatorOf(size);
     this.#child = spawn('script', ['-qefc', command, '/dev/null'], {
       cwd: place.folder,
       env: {
@@ -84,17 +105,12 @@ export class TerminalProgram {
   }
 
   get shown(): Shown {
-    const { active, normal } = this.#emulator.buffer;
-    const row = (index: number) => active.getLine(index)?.translateToString(true) ?? '';
-    const screen = Array.from({ length: this.#emulator.rows }, (_, index) =>
-      row(normal.baseY + index).trimEnd(),
-    );
-    const lines: string[] = [];
-    for (let index = 0; index < active.length; index++)
-      if (active.getLine(index)?.isWrapped) lines.push(`${lines.pop() ?? ''}${row(index)}`);
-      else lines.push(row(index));
-    while (lines.at(-1)?.trim() === '') lines.pop();
-    return { screen, lines: lines.map(line => line.trimEnd()) };
+    return shownBy(this.#emulator);
+  }
+
+  /** All output, escape sequences included. */
+  get raw(): string {
+    return this.pieces.map(({ text }) => text).join('');
   }
 
   get text(): string {
@@ -132,7 +148,7 @@ export class TerminalProgram {
   }
 
   #show(data: Buffer): void {
-    this.raw += data.toString();
+    this.pieces.push({ atMs: performance.now(), text: data.toString() });
     this.#emulator.write(data, () => this.#notify());
   }
 

@@ -13,6 +13,9 @@ const BOOT = fileURLToPath(new URL('boot.sh', import.meta.url));
 const SUITE = 'bookworm';
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 const MAX_COMMAND_MS = 300_000;
+/** Of terminals there. */
+export const COLUMNS = 120;
+export const ROWS = 40;
 
 /** Why such machines cannot be made here, as the end of a title; empty if they can. */
 export function whyNoMachine(): string {
@@ -80,14 +83,25 @@ export class Machine {
 
   /** Runs a script of the shell there, as root. */
   run(script: string): Promise<Outcome> {
-    const inside = [
-      'env',
-      '-i',
+    return run('nsenter', ...this.#inside('sh', '-ec', script));
+  }
+
+  /** Starts a program there as root, on a terminal of its own: what is written to it is typed. */
+  onTerminal(command: string): ChildProcess {
+    const script = ['script', '-qefc', `stty cols ${COLUMNS} rows ${ROWS} && ${command}`, '/dev/null'];
+    return spawn('nsenter', this.#inside(...script), { env: { PATH }, stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
+  #inside(...command: readonly string[]): string[] {
+    const env = [
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       'LC_ALL=C.UTF-8',
       'DEBIAN_FRONTEND=noninteractive',
+      'HOME=/root',
+      'SHELL=/bin/sh',
+      'TERM=xterm-256color',
     ];
-    return run('nsenter', '-t', String(this.#first), '-a', ...inside, 'sh', '-ec', script);
+    return ['-t', String(this.#first), '-a', 'env', '-i', ...env, ...command];
   }
 
   /** Returns what it printed. */

@@ -15,7 +15,7 @@ import { Prompt } from './prompt.js';
 import { render } from './render.js';
 import { Secrets } from './secrets.js';
 import { driveOffer, serialTools, vehicleOffers, type Found } from './sources.js';
-import { existing, writeConfiguration } from './write.js';
+import { existing, isUntouchedExample, writeConfiguration } from './write.js';
 
 /** ms; heartbeats come once a second. */
 const LISTEN_MS = 3_500;
@@ -28,7 +28,8 @@ export const init = defineCommand({
     output: {
       type: 'string',
       requiresArg: true,
-      describe: 'file to write, which must not exist (default: ~/.config/filesync/filesync.yaml)',
+      describe:
+        'file to write (default: ~/.config/filesync/filesync.yaml); only an unedited example of the package is replaced',
     },
     udp: {
       type: 'number',
@@ -86,7 +87,7 @@ interface Wanted {
 }
 
 async function converse(shell: Shell, conversation: Conversation, { file, ports }: Wanted): Promise<number> {
-  if (await exists(file)) throw existing(file);
+  if ((await exists(file)) && !(await isUntouchedExample(file))) throw existing(file);
   const prompt = new Prompt(conversation);
   try {
     prompt.say(`This writes ${file}. Ctrl-C ends it, and nothing is written.`);
@@ -134,18 +135,25 @@ function contextOf(shell: Shell, { prompt, found, secrets, file, local }: Parts)
 }
 
 async function nextSteps(file: string, { home }: Shell): Promise<readonly string[]> {
+  const units = await Promise.all(UNITS.map(exists));
+  if (file.startsWith('/etc/') && units.includes(true)) return SERVICE_STEPS;
   const usual = [join(home, '.config/filesync/filesync.yaml'), '/etc/filesync/filesync.yaml'];
   const named = usual.includes(file) ? '' : ` -c ${file}`;
-  const units = await Promise.all(UNITS.map(exists));
-  const service = file.startsWith('/etc/') && units.includes(true);
   return [
     'Next:',
     `  filesync check${named}           # probes every device`,
     `  filesync sync --dry-run${named}  # what would be brought where`,
     `  filesync run${named}             # the daemon`,
-    ...(service ? ['  sudo systemctl enable --now filesync   # the same as a service'] : []),
   ];
 }
+
+/** Who runs them as another user than the service's would leave files that the service cannot write. */
+const SERVICE_STEPS = [
+  'Next:',
+  '  sudo -u filesync filesync check            # probes every device, as the user of the service',
+  '  sudo -u filesync filesync sync --dry-run   # what would be brought where',
+  '  sudo systemctl enable --now filesync       # the daemon, as a service',
+];
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(

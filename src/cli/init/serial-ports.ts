@@ -5,15 +5,21 @@ import type { Clock } from '../../ports.js';
 import { HeartbeatListener, type Heard } from './heartbeats.js';
 
 const BY_ID = '/dev/serial/by-id';
+/** The name that Raspberry Pi OS has for the UART on the pins, whichever of its two it is. */
+const UART = '/dev/serial0';
 /** A radio's or a companion port's, the usual one of a cable, and a fast one. USB itself has none. */
 export const BAUD_RATES = [57_600, 115_200, 921_600] as const;
 /** ms for each rate: heartbeats come once a second. */
 const LISTEN_MS = 2_500;
 
 /** Names that stay when other devices are plugged in. */
-export async function serialPorts(folder = BY_ID): Promise<readonly string[]> {
+export async function serialPorts(folder = BY_ID, uart = UART): Promise<readonly string[]> {
   const names = await readdir(folder).catch(() => []);
-  return names.sort().map(name => join(folder, name));
+  const hasUart = await realpath(uart).then(
+    () => true,
+    () => false,
+  );
+  return [...names.sort().map(name => join(folder, name)), ...(hasUart ? [uart] : [])];
 }
 
 /** Whether a process, as far as this user sees them, has the port open: its bytes would be taken from it. */

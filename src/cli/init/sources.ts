@@ -96,7 +96,7 @@ export interface SerialTools {
 export const serialTools = (clock: Clock, signal: AbortSignal): SerialTools => ({
   clock,
   signal,
-  ports: serialPorts,
+  ports: () => serialPorts(),
 });
 
 type Ask = (prompt: Prompt, tools: SerialTools) => Promise<Offer | undefined>;

@@ -1,4 +1,4 @@
-import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FileSyncError } from '../../errors.js';
 import type { Secrets } from './secrets.js';
@@ -8,25 +8,59 @@ const SECRET_MODE = 0o600;
 /** In a folder of root's that belongs to a group, as /etc/filesync, the service reads them by that group. */
 const GROUP_SECRET_MODE = 0o640;
 
-/** Writes the secrets, then the configuration. Throws `config` if a file exists: nothing is overwritten. */
+/** The configuration as the package ships it; the unit compares with it, too. */
+const SHIPPED = '/usr/share/filesync/filesync.yaml';
+
+/** Whether the file is the package's example, which nobody has edited. */
+export async function isUntouchedExample(file: string, shipped = SHIPPED): Promise<boolean> {
+  const read = (path: string) => readFile(path).catch(() => undefined);
+  const [written, example] = await Promise.all([read(file), read(shipped)]);
+  return written !== undefined && example !== undefined && written.equals(example);
+}
+
+/**
+ * Writes the secrets, then the configuration. Throws `config` if a file exists: nothing is overwritten but the package's example
+ * that nobody has edited, and whoever could read that can read what takes its place.
+ */
 export async function writeConfiguration(
   file: string,
   text: string,
   secrets: Secrets,
+  shipped = SHIPPED,
 ): Promise<readonly string[]> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
-  const { uid, gid } = await stat(folder);
+  const isReplacing = await isUntouchedExample(file, shipped);
+  const { uid, gid } = await stat(isReplacing ? file : folder);
   const isShared = uid === 0 && gid !== 0;
+  const group = isShared && { gid };
   const written: string[] = [];
   for (const [name, secret] of secrets.filesIn(text)) {
     const path = join(folder, name);
     const mode = isShared ? GROUP_SECRET_MODE : SECRET_MODE;
-    await writeNew(path, `${secret}\n`, { mode, ...(isShared && { gid }) });
+    await writeNew(path, `${secret}\n`, { mode, ...group });
     written.push(path);
   }
-  await writeNew(file, text, { mode: CONFIG_MODE, ...(isShared && { gid }) });
+  if (isReplacing) await replaceExample(file, text, { mode: CONFIG_MODE, shipped, ...group });
+  else await writeNew(file, text, { mode: CONFIG_MODE, ...group });
   return [...written, file];
+}
+
+/** In one step. Throws `config` if somebody has edited the example meanwhile. */
+async function replaceExample(
+  file: string,
+  text: string,
+  { shipped, ...access }: { mode: number; gid?: number; shipped: string },
+): Promise<void> {
+  const next = `${file}.new`;
+  await writeNew(next, text, access);
+  try {
+    if (!(await isUntouchedExample(file, shipped))) throw existing(file);
+    await rename(next, file);
+  } catch (thrown) {
+    await rm(next);
+    throw thrown;
+  }
 }
 
 async function writeNew(

@@ -20,6 +20,7 @@ const MAX_PROSE = 120;
 const MAX_TERMS = 25;
 const MIN_QUESTIONS = 20;
 const MIN_MESSAGES = 100;
+const MAX_RECORDING_BYTES = 200_000;
 
 async function filesBelow(folder: string, ending: RegExp): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -80,6 +81,28 @@ describe('documents', () => {
       assert.match(question, /\?$/);
       await access(file.replaceAll('`', ''));
     }
+  });
+
+  it('show a recording of the terminal that is small, and has no script and no path of the machine it was made on', async () => {
+    const recording = await readFile('docs/recording.svg', 'utf8');
+    assert.ok(recording.length < MAX_RECORDING_BYTES, `${recording.length} bytes`);
+    assert.doesNotMatch(recording, /<script|\son\w+=|\/tmp\/|\/root\/|filesync-e2e/);
+    assert.ok(!recording.includes(process.cwd()));
+    const shown = recording.replace(/<[^>]*>/g, '').replaceAll('\u00a0', ' ');
+    for (const command of ['check', 'sync', 'status', 'files'])
+      assert.match(shown, new RegExp(`^\\$ filesync ${command}$`, 'm'));
+    assert.match(shown, /\d%.*B\/s +\S+ left$/m);
+    assert.match(shown, /2 delivered, 0 unfinished/);
+  });
+
+  it('say of every room of the source what it is', async () => {
+    const rows = tableBehind(await readFile('docs/ARCHITECTURE.md', 'utf8'), 'The rooms');
+    const named = rows.flatMap(([, names = '']) =>
+      [...names.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+    );
+    const entries = await readdir('src', { withFileTypes: true });
+    const rooms = entries.map(entry => `src/${entry.name}${entry.isDirectory() ? '/' : ''}`);
+    assert.deepEqual(named.sort(), rooms.sort());
   });
 
   it('explain the terms of the project, at most twenty-five', async () => {

@@ -138,11 +138,14 @@ describe('filesync init: what it finds', () => {
   });
 
   it('serial ports by names that stay, or none', async () => {
-    assert.deepEqual(await serialPorts(join(folder, 'missing')), []);
+    const uart = join(folder, 'serial0');
+    assert.deepEqual(await serialPorts(join(folder, 'missing'), uart), []);
     const names = join(folder, 'by-id');
     await mkdir(names);
     await writeFile(join(folder, 'ttyACM0'), '');
     await symlink(join(folder, 'ttyACM0'), join(names, 'usb-PX4-if00'));
-    assert.deepEqual(await serialPorts(names), [join(names, 'usb-PX4-if00')]);
+    assert.deepEqual(await serialPorts(names, uart), [join(names, 'usb-PX4-if00')]);
+    await symlink(join(folder, 'ttyACM0'), uart);
+    assert.deepEqual(await serialPorts(names, uart), [join(names, 'usb-PX4-if00'), uart]);
   });
 });
