@@ -1,6 +1,6 @@
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import * as z from 'zod';
-import { FileSyncError, type ErrorKind } from '../errors.js';
+import { FileSyncError } from '../errors.js';
 import type { Api } from './api.js';
 import { addressOf } from './socket.js';
 import * as schema from './schema.js';
@@ -155,26 +155,25 @@ function isNobodyThere(error: unknown): boolean {
 function translated(error: NodeJS.ErrnoException, path: string): FileSyncError {
   if (error instanceof FileSyncError) return error;
   if (error.code?.startsWith('HPE_')) return unreadable('no HTTP');
-  const [kind, message] = ERRORS[error.code ?? ''] ?? ENDED;
-  return new FileSyncError(
-    kind,
-    message.replace('SOCKET', () => path),
-    { cause: error },
-  );
+  const cause = { cause: error };
+  switch (error.code) {
+    case 'EACCES':
+      return new FileSyncError(
+        'denied',
+        `the daemon runs as another user, and its socket ${path} is closed to this one: use that user, or join its group (sudo usermod -aG filesync $USER)`,
+        cause,
+      );
+    case 'ETIMEDOUT':
+      return new FileSyncError(
+        'timeout',
+        `the daemon at ${path} does not answer: it hangs or is stopped; restart it (such as \`sudo systemctl restart filesync\`)`,
+        cause,
+      );
+    default:
+      return new FileSyncError(
+        'unavailable',
+        `the daemon at ${path} ended before it answered: repeat the command`,
+        cause,
+      );
+  }
 }
-
-const ENDED: readonly [ErrorKind, string] = [
-  'unavailable',
-  'the daemon at SOCKET ended before it answered: repeat the command',
-];
-
-const ERRORS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
-  EACCES: [
-    'denied',
-    'the daemon runs as another user, and its socket SOCKET is closed to this one: use that user, or join its group (sudo usermod -aG filesync $USER)',
-  ],
-  ETIMEDOUT: [
-    'timeout',
-    'the daemon at SOCKET does not answer: it hangs or is stopped; restart it (such as `sudo systemctl restart filesync`)',
-  ],
-};
