@@ -49,7 +49,7 @@ interface Parsed {
 /** A missing command is bad usage, but whoever types the name alone gets the help, as from git. */
 async function parse(shell: Shell): Promise<Parsed> {
   const chosen: Chosen = {};
-  const argv = shell.argv.length === 0 ? ['--help'] : helpAsOption(programArguments(shell.argv));
+  const argv = shell.argv.length === 0 ? ['--help'] : joinedSort(helpAsOption(programArguments(shell.argv)));
   const program = base(shell, argv, chosen);
   for (const command of commands) add(program, command, chosen);
   let text = '';
@@ -82,6 +82,15 @@ function helpAsOption(argv: readonly string[]): readonly string[] {
   if (help !== 'help') return argv;
   if (command === undefined || command.startsWith('-')) return ['--help'];
   return commands.some(listed => nameOf(listed) === command) ? [command, '--help'] : [command];
+}
+
+const DESCENDING = /^-[a-z_]{2,}$/;
+
+/** `--sort -size` is `--sort=-size`: yargs takes a word with a dash for options. */
+function joinedSort(argv: readonly string[]): readonly string[] {
+  const at = argv.indexOf('--sort');
+  const key = argv[at + 1] ?? '';
+  return at < 0 || !DESCENDING.test(key) ? argv : argv.toSpliced(at, 2, `--sort=${key}`);
 }
 
 function base(shell: Shell, argv: readonly string[], chosen: Chosen): Argv {

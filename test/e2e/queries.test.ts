@@ -102,6 +102,7 @@ describe('filesync status, files and show', function () {
           .split('\n');
       assert.deepEqual(await listed('--sort', 'size'), ['b.ulg', 'a.ulg', 'c.txt']);
       assert.deepEqual(await listed('--sort=-size', '--limit', '2'), ['c.txt', 'a.ulg']);
+      assert.deepEqual(await listed('--sort', '-size', '--limit', '2'), ['c.txt', 'a.ulg']);
       assert.deepEqual((await listed('--match', '*.ulg')).sort(), ['a.ulg', 'b.ulg']);
       assert.deepEqual(await listed('--larger', '2500'), ['c.txt']);
       assert.deepEqual((await listed('--since', '1h')).length, 3);
@@ -116,6 +117,7 @@ describe('filesync status, files and show', function () {
         ['--device', 'inboks', /no device is called inboks; did you mean "inbox"\?/],
         ['--state', 'UPLODED', /no state is called UPLODED; did you mean "uploaded"\?/],
         ['--sort', 'sise', /--sort sise: did you mean "size"\?/],
+        ['--sort', '-sise', /--sort -sise: did you mean "size"\?/],
         ['--format', '{pth}', /--format \{pth\}: did you mean "path"\?/],
         ['--since', 'yesterday', /--since: "yesterday" is no time/],
         ['--larger', 'much', /--larger: must be a size/],
