@@ -1,4 +1,6 @@
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import * as z from 'zod';
 import { FileSyncError } from '../errors.js';
 import type { Api } from './api.js';
@@ -88,7 +90,7 @@ export class RemoteApi implements Api {
       const [code, text] = await exchange(options, body).finally(() => address.close());
       return answerOf(shape, code, text);
     } catch (error) {
-      throw translated(error as NodeJS.ErrnoException, this.#socketPath);
+      throw await translated(error as NodeJS.ErrnoException, this.#socketPath);
     }
   }
 }
@@ -152,17 +154,13 @@ function isNobodyThere(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED';
 }
 
-function translated(error: NodeJS.ErrnoException, path: string): FileSyncError {
+async function translated(error: NodeJS.ErrnoException, path: string): Promise<FileSyncError> {
   if (error instanceof FileSyncError) return error;
   if (error.code?.startsWith('HPE_')) return unreadable('no HTTP');
   const cause = { cause: error };
   switch (error.code) {
     case 'EACCES':
-      return new FileSyncError(
-        'denied',
-        `the daemon runs as another user, and its socket ${path} is closed to this one: use that user, or join its group (sudo usermod -aG filesync $USER)`,
-        cause,
-      );
+      return new FileSyncError('denied', await deniedMessage(path), cause);
     case 'ETIMEDOUT':
       return new FileSyncError(
         'timeout',
@@ -176,4 +174,15 @@ function translated(error: NodeJS.ErrnoException, path: string): FileSyncError {
         cause,
       );
   }
+}
+
+/** Nobody can tell whether a daemon runs where this user may not look into the folder of the database. */
+async function deniedMessage(path: string): Promise<string> {
+  const isVisible = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isVisible)
+    return `this user may not look into ${dirname(path)}, where the database is: run the command as the user of filesync (such as \`sudo -u filesync filesync status\`)`;
+  return `the daemon runs as another user, and its socket ${path} is closed to this one: use that user, or join its group (sudo usermod -aG filesync $USER)`;
 }

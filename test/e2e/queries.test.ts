@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as schema from '../../src/api/schema.js';
 import { eventually, sample } from '../conformance/support.js';
 import { folders, jsonLines, put, records, sync } from './parts.js';
-import { Place } from './program.js';
+import { MAIN, Place } from './program.js';
+
+const execute = promisify(execFile);
 
 const statusOf = async (place: Place, config: string) => {
   const { code, stdout, stderr } = await place.run(['status', '-c', config, '--json']);
@@ -78,6 +82,29 @@ describe('filesync status, files and show', function () {
       );
       assert.equal((await pass.kill('SIGTERM')).code, 143);
     }));
+
+  it('say to another user, who may not look into the folder, how it is done', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    await Place.with(async place => {
+      await put(place.path('inbox/a.bin'), sample(1000));
+      const config = await place.configure(folders());
+      await sync(place, config);
+      await chmod(place.folder, 0o755);
+      await chmod(config, 0o644);
+      const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, MAIN];
+      for (const command of [['status'], ['files'], ['show', 'a'], ['retry', '--failed']]) {
+        const asked = execute('setpriv', [...nobody, ...command, '-c', config]).then(() =>
+          assert.fail('it is refused'),
+        );
+        const { code, stderr } = await asked.catch((error: { code: number; stderr: string }) => error);
+        assert.equal(code, 1);
+        assert.match(
+          stderr,
+          /^filesync: this user may not look into .*, where the database is: run the command as/,
+        );
+      }
+    });
+  });
 
   it('show a running transfer with percentage, rate and time left', () =>
     Place.with(async place => {
