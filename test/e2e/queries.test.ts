@@ -213,4 +213,20 @@ describe('filesync status, files and show', function () {
       assert.equal((await watching.kill('SIGINT')).code, 130);
       await daemon.kill('SIGTERM');
     }));
+
+  it('status --watch prints the warnings of the configuration once', () =>
+    Place.with(async place => {
+      await mkdir(place.path('inbox'));
+      const literal = { ...archive, password: 'not in a file' };
+      const config = await place.configure(folders({ devices: { archive: literal } }));
+      const watching = place.start(['status', '-c', config, '--watch']);
+      await watching.says(/SAFE: +no files yet/);
+      const daemon = place.start(['run', '-c', config]);
+      await watching.says(/daemon: running/);
+      await daemon.kill('SIGTERM');
+      await watching.says(/daemon: running[^]*daemon: not running/);
+      const { code, stderr } = await watching.kill('SIGINT');
+      assert.equal(code, 130);
+      assert.equal(stderr.match(/^warning: /gm)?.length, 1, stderr);
+    }));
 });
