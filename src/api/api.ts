@@ -33,6 +33,6 @@ export async function* allFiles(api: Api, query: FileQuery): AsyncGenerator<File
     const page = await api.files({ ...query, limit: size, ...(cursor && { cursor }) });
     yield* page.files;
     left -= page.files.length;
-    cursor = page.cursor;
+    cursor = page.files.length > 0 && page.cursor !== cursor ? page.cursor : null;
   } while (cursor && left > 0);
 }

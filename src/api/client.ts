@@ -1,5 +1,6 @@
-import { request, type RequestOptions } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import * as z from 'zod';
 import { FileSyncError } from '../errors.js';
 import type { Api } from './api.js';
@@ -7,24 +8,37 @@ import { addressOf } from './socket.js';
 import * as schema from './schema.js';
 import type { EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
 
+/** A query that has been without a sign of life for that long is given up. Edits may take longer: each is written to disk. */
+const QUERY_TIMEOUT_MS = 30_000;
+/** Longest answer that is read. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
 const refusal = z.object({ message: z.string() });
 
 /** The Api of a daemon in another process, over its socket. What it answers is checked. */
 export class RemoteApi implements Api {
   readonly #socketPath: string;
+  readonly #timeoutMs: number;
 
-  private constructor(socketPath: string) {
+  private constructor(socketPath: string, timeoutMs: number) {
     this.#socketPath = socketPath;
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** Undefined if no daemon listens there. Rejects with `denied` if this user may not connect. */
-  static async connect(socketPath: string): Promise<RemoteApi | undefined> {
-    const api = new RemoteApi(socketPath);
+  /**
+   * Undefined if no daemon listens there. Rejects with `denied` if this user may not connect, and as every call does: with
+   * `timeout` if the daemon does not answer, `unavailable` if it ends meanwhile, `io` if it answers what is no answer.
+   */
+  static async connect(
+    socketPath: string,
+    timeoutMs: number = QUERY_TIMEOUT_MS,
+  ): Promise<RemoteApi | undefined> {
+    const api = new RemoteApi(socketPath, timeoutMs);
     return api.status().then(
       () => api,
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return undefined;
-        throw connectError(error, socketPath);
+      (error: unknown) => {
+        if (isNobodyThere(error)) return undefined;
+        throw error;
       },
     );
   }
@@ -62,39 +76,71 @@ export class RemoteApi implements Api {
     // Each call had its own connection.
   }
 
-  /** Rejects with the daemon's message if it refuses; other errors are those of Node. */
+  /** Rejects with the daemon's message if it refuses. */
   async #ask<Answer>(
     shape: z.ZodType<Answer>,
     method: 'GET' | 'POST',
     path: string,
     body?: unknown,
   ): Promise<Answer> {
-    const address = addressOf(this.#socketPath);
-    const options = { socketPath: address.path, method, path };
-    return this.#askAt(shape, options, body).finally(() => address.close());
-  }
-
-  #askAt<Answer>(shape: z.ZodType<Answer>, to: RequestOptions, body: unknown): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', connection: 'close' };
-      const options = { ...to, headers };
-      const sent = request(options, response => {
-        json(response).then(answer => {
-          if (response.statusCode === 200) return resolve(checked(shape, answer));
-          reject(refusalOf(response.statusCode, answer));
-        }, reject);
-      });
-      sent.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
-    });
+    const timeout = method === 'GET' ? this.#timeoutMs : 0;
+    try {
+      const address = addressOf(this.#socketPath);
+      const options = { socketPath: address.path, method, path, timeout };
+      const [code, text] = await exchange(options, body).finally(() => address.close());
+      return answerOf(shape, code, text);
+    } catch (error) {
+      throw await translated(error as NodeJS.ErrnoException, this.#socketPath);
+    }
   }
 }
 
-function checked<Answer>(shape: z.ZodType<Answer>, answer: unknown): Answer {
+type Exchange = readonly [code: number | undefined, text: string];
+
+/** Rejects with Node's errors; `ETIMEDOUT` when nothing has come for `timeout`. */
+function exchange(to: RequestOptions, body: unknown): Promise<Exchange> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', connection: 'close' };
+    const sent = request({ ...to, headers }, response => {
+      textOf(response).then(text => resolve([response.statusCode, text]), reject);
+    });
+    const late = () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
+    sent
+      .on('timeout', late)
+      .on('error', reject)
+      .end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw unreadable('its answer is too long');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function answerOf<Answer>(shape: z.ZodType<Answer>, code: number | undefined, text: string): Answer {
+  const answer = parsed(text);
+  if (code !== 200) throw refusalOf(code, answer);
   const { data, error } = shape.safeParse(answer);
   if (!error) return data;
-  const at = error.issues[0]?.path.join('.') ?? '';
-  throw new FileSyncError('io', `the daemon answers in another form (${at}): restart it, it may be older`);
+  throw unreadable(error.issues[0]?.path.join('.') || 'no object');
 }
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw unreadable('no JSON');
+  }
+}
+
+const unreadable = (what: string) =>
+  new FileSyncError('io', `the daemon answers in another form (${what}): restart it, it may be older`);
 
 function refusalOf(code: number | undefined, answer: unknown): FileSyncError {
   const { data } = refusal.safeParse(answer);
@@ -102,13 +148,41 @@ function refusalOf(code: number | undefined, answer: unknown): FileSyncError {
   return new FileSyncError(kind, data?.message ?? `the daemon answers with status ${code}`);
 }
 
-function connectError(error: NodeJS.ErrnoException, path: string): FileSyncError {
+/** No process listens at the socket, or there is none. */
+function isNobodyThere(error: unknown): boolean {
+  const { code } = (error instanceof FileSyncError ? (error.cause ?? {}) : {}) as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ECONNREFUSED';
+}
+
+async function translated(error: NodeJS.ErrnoException, path: string): Promise<FileSyncError> {
   if (error instanceof FileSyncError) return error;
-  if (error.code === 'EACCES')
-    return new FileSyncError(
-      'denied',
-      `the daemon runs as another user, and its socket ${path} is closed to this one: use that user, or join its group (sudo usermod -aG filesync $USER)`,
-      { cause: error },
-    );
-  return new FileSyncError('unavailable', `the daemon's socket ${path} does not answer`, { cause: error });
+  if (error.code?.startsWith('HPE_')) return unreadable('no HTTP');
+  const cause = { cause: error };
+  switch (error.code) {
+    case 'EACCES':
+      return new FileSyncError('denied', await deniedMessage(path), cause);
+    case 'ETIMEDOUT':
+      return new FileSyncError(
+        'timeout',
+        `the daemon at ${path} does not answer: it hangs or is stopped; restart it (such as \`sudo systemctl restart filesync\`)`,
+        cause,
+      );
+    default:
+      return new FileSyncError(
+        'unavailable',
+        `the daemon at ${path} ended before it answered: repeat the command`,
+        cause,
+      );
+  }
+}
+
+/** Nobody can tell whether a daemon runs where this user may not look into the folder of the database. */
+async function deniedMessage(path: string): Promise<string> {
+  const isVisible = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isVisible)
+    return `this user may not look into ${dirname(path)}, where the database is: run the command as the user of filesync (such as \`sudo -u filesync filesync status\`)`;
+  return `the daemon runs as another user, and its socket ${path} is closed to this one: use that user, or join its group (sudo usermod -aG filesync $USER)`;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as othersRun } from 'node:timers/promises';
 import { firstValueFrom, type Observable } from 'rxjs';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.js';
@@ -14,10 +15,13 @@ import { FileState, type Clock, type FileRecord, type Logger, type Space } from 
 import { spaceOf, statfsNearest } from '../system/statfs.js';
 import { MAX_PAGE_SIZE, type Api } from './api.js';
 import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from './edit.js';
-import { matches, pageOf } from './query.js';
+import { matches, matching, pageOf } from './query.js';
 import type { EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
 import { describeStatus } from './status.js';
 import { fileView, timeText } from './views.js';
+
+/** A long list of ids keeps all other work of the program waiting at most that long at a time. */
+const MAX_BLOCKED_MS = 20;
 
 type Refusal = EditResult['refused'][number];
 
@@ -75,7 +79,7 @@ export class DatabaseApi implements Api {
       for await (const record of this.#records.archived()) if (isWanted(record)) found.push(record);
     for (const record of this.#records.all()) if (isWanted(record)) found.push(record);
     const limit = Math.min(query.limit ?? MAX_PAGE_SIZE, MAX_PAGE_SIZE);
-    const { records, total, cursor } = pageOf(found, query, limit);
+    const { records, total, cursor } = pageOf(matching(found, query.match), query, limit);
     return { files: records.map(this.view), total, cursor };
   }
 
@@ -163,7 +167,12 @@ export class DatabaseApi implements Api {
   ): Promise<EditResult> {
     const changed: string[] = [];
     const refused: Refusal[] = [];
+    let looked = this.#parts.clock.monotonic();
     for (const id of ids) {
+      if (this.#parts.clock.monotonic() - looked > MAX_BLOCKED_MS) {
+        await othersRun();
+        looked = this.#parts.clock.monotonic();
+      }
       const record = this.look(id);
       const reason = typeof record === 'string' ? record : await change(record);
       if (reason !== undefined) refused.push({ id, reason });

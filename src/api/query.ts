@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import picomatch from 'picomatch';
 import { FileSyncError } from '../errors.js';
 import type { FileRecord } from '../ports.js';
@@ -15,17 +16,41 @@ const VALUES: Readonly<Record<SortKey, (record: FileRecord) => number | string>>
   path: ({ path }) => path,
 };
 
-/** Whether a record is asked for. */
+/** Comparing all paths with a client's pattern takes the program no longer than this. */
+const MATCH_TIMEOUT_MS = 1_000;
+
+/** Whether a record is asked for, whatever its path. */
 export function matches(query: FileQuery): (record: FileRecord) => boolean {
-  const { state, device, match, since = -Infinity, until = Infinity, larger = -1 } = query;
-  const isMatch = match === undefined ? () => true : picomatch(match, { flags: 'is', dot: true });
+  const { state, device, since = -Infinity, until = Infinity, larger = -1 } = query;
   return record =>
     (state === undefined || state.includes(stateWord(record))) &&
     (device === undefined || record.device === device) &&
     record.foundAt >= since &&
     record.foundAt <= until &&
-    record.size > larger &&
-    isMatch(record.path);
+    record.size > larger;
+}
+
+/**
+ * Those whose paths match the glob. Some globs take a regular expression years for a path that they nearly match, and nothing else
+ * runs meanwhile; only the time limit of the `vm` module ends that. Throws `config` then.
+ */
+export function matching(records: readonly FileRecord[], glob: string | undefined): readonly FileRecord[] {
+  if (glob === undefined) return records;
+  const compare = () => records.filter(pathMatches(glob));
+  try {
+    return runInNewContext('compare()', { compare }, { timeout: MATCH_TIMEOUT_MS }) as FileRecord[];
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? TOO_SLOW : message;
+    throw new FileSyncError('config', `match: ${why}`, { cause });
+  }
+}
+
+const TOO_SLOW = 'comparing the paths with that pattern takes too long: write fewer * and brackets';
+
+function pathMatches(glob: string): (record: FileRecord) => boolean {
+  const isMatch = picomatch(glob, { flags: 'is', dot: true });
+  return ({ path }) => isMatch(path);
 }
 
 export interface Page {

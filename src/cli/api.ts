@@ -16,7 +16,16 @@ export async function reading<T>(
   use: (api: Api, config: Config) => Promise<T>,
 ): Promise<T> {
   const config = await configFor(shell, configFile);
-  return closing(await openToRead(shell, config), api => use(api, config));
+  return readingAgain(shell, config, api => use(api, config));
+}
+
+/** As `reading`, with a configuration that is loaded, and whose warnings are printed, already. */
+export async function readingAgain<T>(
+  shell: Shell,
+  config: Config,
+  use: (api: Api) => Promise<T>,
+): Promise<T> {
+  return closing(await openToRead(shell, config), use);
 }
 
 /** Calls `use` to edit the database: through the daemon if one runs, else on the files themselves. */

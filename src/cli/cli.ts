@@ -32,7 +32,9 @@ export async function cli(shell: Shell): Promise<number> {
     return await runUntilStopped(command, args, session.shell);
   } catch (thrown) {
     if (wasCut(shell.stopped, thrown)) return signalExitCode(shell.stopped);
-    const error = isBadUsage(thrown) ? badUsage(thrown.message) : toFileSyncError(thrown);
+    const error = isBadUsage(thrown)
+      ? badUsage(inPlainWords(thrown.message, undefined))
+      : toFileSyncError(thrown);
     report(session.shell, 'error', error.message);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
   }
@@ -49,7 +51,7 @@ interface Parsed {
 /** A missing command is bad usage, but whoever types the name alone gets the help, as from git. */
 async function parse(shell: Shell): Promise<Parsed> {
   const chosen: Chosen = {};
-  const argv = shell.argv.length === 0 ? ['--help'] : helpAsOption(programArguments(shell.argv));
+  const argv = shell.argv.length === 0 ? ['--help'] : joinedSort(helpAsOption(programArguments(shell.argv)));
   const program = base(shell, argv, chosen);
   for (const command of commands) add(program, command, chosen);
   let text = '';
@@ -84,6 +86,25 @@ function helpAsOption(argv: readonly string[]): readonly string[] {
   return commands.some(listed => nameOf(listed) === command) ? [command, '--help'] : [command];
 }
 
+/** Words of yargs for arguments that are missing, and what a person understands. */
+function inPlainWords(message: string, name: string | undefined): string {
+  const [, option] = /^Not enough arguments following: (.+)$/.exec(message) ?? [];
+  if (option !== undefined) return `--${option} needs a value`;
+  const usage = commands.find(listed => nameOf(listed) === name)?.usage;
+  return usage !== undefined && message.startsWith('Not enough non-option arguments')
+    ? `an argument is missing: filesync ${usage}`
+    : message;
+}
+
+const DESCENDING = /^-[a-z_]{2,}$/;
+
+/** `--sort -size` is `--sort=-size`: yargs takes a word with a dash for options. */
+function joinedSort(argv: readonly string[]): readonly string[] {
+  const at = argv.indexOf('--sort');
+  const key = argv[at + 1] ?? '';
+  return at < 0 || !DESCENDING.test(key) ? argv : argv.toSpliced(at, 2, `--sort=${key}`);
+}
+
 function base(shell: Shell, argv: readonly string[], chosen: Chosen): Argv {
   return yargs()
     .scriptName('filesync')
@@ -97,7 +118,10 @@ function base(shell: Shell, argv: readonly string[], chosen: Chosen): Argv {
     .wrap(columnsOf(shell))
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? badUsage(withNearest(message ?? 'bad usage', argv, chosen), chosen.name);
+      throw (
+        error ??
+        badUsage(inPlainWords(withNearest(message ?? 'bad usage', argv, chosen), chosen.name), chosen.name)
+      );
     });
 }
 

@@ -1,4 +1,5 @@
 import { plain } from './print.js';
+import { columnsOf, fittingColumns, padEnd, padStart, shorten } from './terminal/text.js';
 
 /** A column of a table on a terminal. */
 export interface Column {
@@ -22,7 +23,7 @@ export function fitted(
   width = Infinity,
 ): string[] {
   const cells = [columns.map(({ heading }) => heading), ...rows.map(row => row.map(plain))];
-  const widths = columns.map((_, index) => Math.max(...cells.map(row => row[index]?.length ?? 0)));
+  const widths = columns.map((_, index) => Math.max(...cells.map(row => columnsOf(row[index] ?? ''))));
   const all = widths.reduce((sum, one) => sum + one, 0) + GAP.length * (columns.length - 1);
   const shrunk = columns.findIndex(({ shrinks }) => shrinks);
   if (all > width && shrunk >= 0)
@@ -37,10 +38,12 @@ export function fitted(
 export function wrapped(rows: readonly (readonly string[])[], width = Infinity): string[] {
   const cells = rows.map(row => row.map(plain));
   const heads = cells.map(row => row.slice(0, -1));
-  const widths = (heads[0] ?? []).map((_, index) => Math.max(...heads.map(row => row[index]?.length ?? 0)));
+  const widths = (heads[0] ?? []).map((_, index) =>
+    Math.max(...heads.map(row => columnsOf(row[index] ?? ''))),
+  );
   const indent = widths.reduce((sum, one) => sum + one + GAP.length, 0);
   return cells.flatMap((row, index) => {
-    const head = (heads[index] ?? []).map((cell, column) => cell.padEnd(widths[column] ?? 0) + GAP).join('');
+    const head = (heads[index] ?? []).map((cell, column) => padEnd(cell, widths[column] ?? 0) + GAP).join('');
     const room = Math.max(MIN_SHRUNK_WIDTH, width - indent);
     const [first = '', ...more] = wrap(row.at(-1) ?? '', room);
     return [(head + first).trimEnd(), ...more.map(text => ' '.repeat(indent) + text)];
@@ -51,9 +54,10 @@ export function wrapped(rows: readonly (readonly string[])[], width = Infinity):
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = text;
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(' ', width);
-    const end = space > 0 ? space : width;
+  while (columnsOf(rest) > width) {
+    const fits = fittingColumns(rest, width);
+    const space = rest.lastIndexOf(' ', fits.length);
+    const end = space > 0 ? space : fits.length;
     lines.push(rest.slice(0, end));
     rest = rest.slice(end).trimStart();
   }
@@ -63,15 +67,8 @@ function wrap(text: string, width: number): string[] {
 function line(row: readonly string[], columns: readonly Column[], widths: readonly number[]): string {
   const padded = row.map((cell, index) => {
     const width = widths[index] ?? 0;
-    const text = middle(cell, width);
-    return columns[index]?.right ? text.padStart(width) : text.padEnd(width);
+    const text = shorten(cell, width);
+    return columns[index]?.right ? padStart(text, width) : padEnd(text, width);
   });
   return padded.join(GAP).trimEnd();
-}
-
-/** The text shortened in the middle to that many characters: the beginning and the end of a name tell most. */
-export function middle(text: string, width: number): string {
-  if (text.length <= width) return text;
-  const tail = Math.floor((width - 1) / 2);
-  return `${text.slice(0, width - 1 - tail)}…${text.slice(text.length - tail)}`;
 }

@@ -95,7 +95,7 @@ export const commands: readonly ListedCommand[] = [
     group: 'See',
     examples: [
       ['filesync files --state failed', 'what was given up, with the reason'],
-      ['filesync files --since 2h --sort=-size --limit 10', 'the largest files of the last two hours'],
+      ['filesync files --since 2h --sort -size --limit 10', 'the largest files of the last two hours'],
       ["filesync files --format '{id} {state} {path}'", 'a line a file, as you want it'],
     ],
     load: async () => (await import('./files.js')).files,

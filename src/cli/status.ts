@@ -1,13 +1,13 @@
-import type { Api } from '../api/api.js';
 import type { Status } from '../api/schema.js';
 import { waitText } from '../api/status.js';
 import { formatDuration } from '../system/duration.js';
 import { shortTime } from '../system/short-time.js';
 import { formatSize } from '../system/size.js';
-import { reading } from './api.js';
+import { readingAgain } from './api.js';
 import { wrapped } from './columns.js';
 import { common, defineCommand } from './command.js';
 import { plain } from './print.js';
+import { configFor } from './setup.js';
 import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
 /** Between two looks of `--watch`. */
@@ -27,14 +27,14 @@ export const status = defineCommand({
   },
   async run(args, shell) {
     const show = (now: Status) => (args.json ? [JSON.stringify(now)] : lines(now, shell));
-    if (args.watch) return watch(shell, () => look(shell, args.config), show);
-    const now = await look(shell, args.config);
+    const config = await configFor(shell, args.config);
+    const look = () => readingAgain(shell, config, api => api.status());
+    if (args.watch) return watch(shell, look, show);
+    const now = await look();
     for (const line of show(now)) shell.print(line);
     return args.exitCode && now.verdict.code !== 'SAFE' ? ExitCode.INCOMPLETE : ExitCode.DONE;
   },
 });
-
-const look = (shell: Shell, config: string | undefined) => reading(shell, config, (api: Api) => api.status());
 
 /** On a terminal the screen is drawn again; elsewhere what has changed is printed again. */
 async function watch(

@@ -141,3 +141,16 @@ describe('make and npm test', function () {
       assert.match(stdout, /0 passed, 1 failed, 0 skipped\n$/);
     }));
 });
+
+describe('an argument that is missing', () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['show'], 'an argument is missing: filesync show <id>\nSee: filesync show --help'],
+    [['files', '--sort'], '--sort needs a value\nSee: filesync --help'],
+  ];
+  for (const [args, said] of cases)
+    it(`is named in plain words: ${args.join(' ')}`, () =>
+      Place.with(async place => {
+        const { code, stderr } = await place.run(args);
+        assert.deepEqual([code, stderr.trim()], [2, `filesync: ${said}`]);
+      }));
+});

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as schema from '../../src/api/schema.js';
 import { eventually, sample } from '../conformance/support.js';
 import { folders, jsonLines, put, records, sync } from './parts.js';
-import { Place } from './program.js';
+import { MAIN, Place } from './program.js';
+
+const execute = promisify(execFile);
 
 const statusOf = async (place: Place, config: string) => {
   const { code, stdout, stderr } = await place.run(['status', '-c', config, '--json']);
@@ -79,6 +83,29 @@ describe('filesync status, files and show', function () {
       assert.equal((await pass.kill('SIGTERM')).code, 143);
     }));
 
+  it('say to another user, who may not look into the folder, how it is done', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    await Place.with(async place => {
+      await put(place.path('inbox/a.bin'), sample(1000));
+      const config = await place.configure(folders());
+      await sync(place, config);
+      await chmod(place.folder, 0o755);
+      await chmod(config, 0o644);
+      const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, MAIN];
+      for (const command of [['status'], ['files'], ['show', 'a'], ['retry', '--failed']]) {
+        const asked = execute('setpriv', [...nobody, ...command, '-c', config]).then(() =>
+          assert.fail('it is refused'),
+        );
+        const { code, stderr } = await asked.catch((error: { code: number; stderr: string }) => error);
+        assert.equal(code, 1);
+        assert.match(
+          stderr,
+          /^filesync: this user may not look into .*, where the database is: run the command as/,
+        );
+      }
+    });
+  });
+
   it('show a running transfer with percentage, rate and time left', () =>
     Place.with(async place => {
       await place.sparse('inbox/large.bin', 3_000_000_000);
@@ -102,6 +129,7 @@ describe('filesync status, files and show', function () {
           .split('\n');
       assert.deepEqual(await listed('--sort', 'size'), ['b.ulg', 'a.ulg', 'c.txt']);
       assert.deepEqual(await listed('--sort=-size', '--limit', '2'), ['c.txt', 'a.ulg']);
+      assert.deepEqual(await listed('--sort', '-size', '--limit', '2'), ['c.txt', 'a.ulg']);
       assert.deepEqual((await listed('--match', '*.ulg')).sort(), ['a.ulg', 'b.ulg']);
       assert.deepEqual(await listed('--larger', '2500'), ['c.txt']);
       assert.deepEqual((await listed('--since', '1h')).length, 3);
@@ -116,6 +144,7 @@ describe('filesync status, files and show', function () {
         ['--device', 'inboks', /no device is called inboks; did you mean "inbox"\?/],
         ['--state', 'UPLODED', /no state is called UPLODED; did you mean "uploaded"\?/],
         ['--sort', 'sise', /--sort sise: did you mean "size"\?/],
+        ['--sort', '-sise', /--sort -sise: did you mean "size"\?/],
         ['--format', '{pth}', /--format \{pth\}: did you mean "path"\?/],
         ['--since', 'yesterday', /--since: "yesterday" is no time/],
         ['--larger', 'much', /--larger: must be a size/],
@@ -183,5 +212,21 @@ describe('filesync status, files and show', function () {
       await watching.says(/SAFE: +all delivered/);
       assert.equal((await watching.kill('SIGINT')).code, 130);
       await daemon.kill('SIGTERM');
+    }));
+
+  it('status --watch prints the warnings of the configuration once', () =>
+    Place.with(async place => {
+      await mkdir(place.path('inbox'));
+      const literal = { ...archive, password: 'not in a file' };
+      const config = await place.configure(folders({ devices: { archive: literal } }));
+      const watching = place.start(['status', '-c', config, '--watch']);
+      await watching.says(/SAFE: +no files yet/);
+      const daemon = place.start(['run', '-c', config]);
+      await watching.says(/daemon: running/);
+      await daemon.kill('SIGTERM');
+      await watching.says(/daemon: running[^]*daemon: not running/);
+      const { code, stderr } = await watching.kill('SIGINT');
+      assert.equal(code, 130);
+      assert.equal(stderr.match(/^warning: /gm)?.length, 1, stderr);
     }));
 });

@@ -30,6 +30,9 @@ export function shorten(text: string, columns: number): string {
   return [...head, ELLIPSIS, ...tail.reverse()].join('');
 }
 
+/** The beginning of the text that fits into that many columns. */
+export const fittingColumns = (text: string, columns: number): string => fitting([...text], columns).join('');
+
 /** As many of the first characters as fit. */
 function fitting(chars: readonly string[], columns: number): string[] {
   let left = columns;

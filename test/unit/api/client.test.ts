@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { allFiles, type Api } from '../../../src/api/api.js';
 import { RemoteApi } from '../../../src/api/client.js';
 import { serveControl } from '../../../src/api/server.js';
 import { DatabaseApi } from '../../../src/api/database-api.js';
@@ -142,4 +144,49 @@ describe('a command at a running daemon', () => {
       ]);
       assert.equal((await answer(socket, 'GET', '/nothing/here'))[0], 404);
     }));
+});
+
+const HEAD = 'HTTP/1.1 200 OK\r\nconnection: close\r\n';
+const LATE_MS = 200;
+
+/** What a command hears of a process that is no daemon and answers that at the socket; `undefined`: nothing. */
+async function heardOf(said: string | undefined): Promise<FileSyncError> {
+  const folder = await temporaryFolder();
+  const socket = join(folder.path, 'db.sock');
+  const connections = new Set<Socket>();
+  const server = createServer(connection => {
+    connections.add(connection.on('error', () => undefined).resume());
+    if (said !== undefined) connection.end(said);
+  });
+  await new Promise<void>(resolve => server.listen(socket, resolve));
+  try {
+    return await failsWith(() => RemoteApi.connect(socket, LATE_MS));
+  } finally {
+    for (const connection of connections) connection.destroy();
+    await new Promise(resolve => server.close(resolve));
+    await folder.remove();
+  }
+}
+
+describe('a command at a socket where something else answers', () => {
+  const cases: readonly (readonly [string, string | undefined, string, RegExp])[] = [
+    ['nothing', undefined, 'timeout', /db\.sock does not answer: it hangs or is stopped; restart it/],
+    ['no HTTP', '\u001b[31mgarbage\r\n\r\n', 'io', /another form \(no HTTP\): restart it/],
+    ['no JSON', `${HEAD}\r\n<html>`, 'io', /another form \(no JSON\): restart it/],
+    ['no status', `${HEAD}\r\n{"version":1}`, 'io', /another form \(version\): restart it/],
+    ['a list', `${HEAD}\r\nnull`, 'io', /another form \(no object\): restart it/],
+    ['an end', '', 'unavailable', /db\.sock ended before it answered: repeat the command/],
+    ['half of it', `${HEAD}content-length: 9\r\n\r\n{`, 'unavailable', /ended before it answered/],
+  ];
+  for (const [what, said, kind, message] of cases)
+    it(`names the remedy: ${what}`, async () => {
+      const error = await heardOf(said);
+      assert.equal(error.kind, kind);
+      assert.match(error.message, message);
+    });
+
+  it('lists no page twice', async () => {
+    const api = { files: () => Promise.resolve({ files: [], total: 9, cursor: '000000000001.1' }) };
+    for await (const file of allFiles(api as unknown as Api, {})) assert.fail(file.id);
+  });
 });

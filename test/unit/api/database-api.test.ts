@@ -180,6 +180,21 @@ describe('The API of a database', () => {
       assert.equal(api.look(''), NO_SUCH_FILE);
     });
 
+    it('that are many let other work go on meanwhile', async () => {
+      const { records } = apiOf(found(1));
+      let now = 0;
+      const clock = { ...systemClock, monotonic: () => (now += 50) };
+      const api = databaseApi(records, undefined, clock);
+      let isOver = false;
+      const edited = api
+        .retry({ ids: Array.from({ length: 100 }, () => 'zz') })
+        .finally(() => (isOver = true));
+      let turns = 0;
+      while (!isOver) turns += (await new Promise<void>(resolve => setImmediate(resolve)), 1);
+      assert.equal((await edited).refused.length, 100);
+      assert.ok(turns >= 50, `${turns} turns`);
+    });
+
     it('that are whole are meant, though others begin so', () => {
       const longer = { ...found(2), id: `${idOf(1)}2` };
       assert.deepEqual(apiOf(longer, found(1)).api.look(idOf(1)), found(1));

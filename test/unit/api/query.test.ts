@@ -47,6 +47,14 @@ describe('a query of files', () => {
     assert.deepEqual([numbers(third.files), third.cursor], [[1], null]);
   });
 
+  for (const match of ['*a*a*a*a*a*a*a*a*a*a*a*a*b', '+(a+(a+(a+(a))))b', '*(*(a|b)*(a|b))c'])
+    it(`refuses a pattern that would take minutes (${match})`, async () => {
+      const store = new MemoryStore([fileRecord(1, { path: 'a'.repeat(60) })]);
+      const api = databaseApi(new Records(store, systemClock));
+      const error = await failsWith(() => api.files({ match }), 'config');
+      assert.match(error.message, /^match: .* too long: write fewer/);
+    });
+
   it('refuses a cursor that no page has named', async () => {
     const error = await failsWith(() => apiOf().files({ cursor: 'x' }), 'config');
     assert.match(error.message, /^cursor: /);
