@@ -367,7 +367,7 @@ export interface Store {
   archived(): AsyncIterable<FileRecord>;
   source(device: string): SourceRecord | undefined;
   putSource(source: SourceRecord): Promise<void>;
-  /** Why changes cannot be written to disk now: one sentence for a person. */
+  /** Why changes cannot be written to disk now, or what was read is damaged: one sentence for a person. */
   readonly problem?: string | undefined;
   /** Emits after the change is visible to reads. Ends when the store is closed. */
   readonly changes: Observable<Change>;

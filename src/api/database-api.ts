@@ -55,13 +55,18 @@ export class DatabaseApi implements Api {
     this.#began = parts.clock.monotonic();
   }
 
+  /** Why changes cannot be written to the database, or what was read of it is damaged. */
+  get problem(): string | undefined {
+    return this.#records.problem;
+  }
+
   async status(): Promise<Status> {
     const { clock, daemon, local } = this.#parts;
     const devices = daemon ? await firstValueFrom(daemon.devices) : [];
     const transfers = daemon?.transfers() ?? [];
     const paused = daemon?.paused ?? false;
     const waits = (record: FileRecord) => daemon?.waits(record) ?? [];
-    const { problem: database = '' } = this.#records;
+    const { problem: database = '' } = this;
     const since = clock.now() - (clock.monotonic() - this.#began);
     return {
       version: manifest.version,

@@ -55,9 +55,16 @@ export async function openToRead(shell: Shell, config: Config): Promise<Api> {
   });
   if (remote) return remote;
   const { readDatabaseApi } = await import('../api/database-api.js');
-  return readDatabaseApi(config, shell.clock).catch((error: unknown) => {
+  const api = await readDatabaseApi(config, shell.clock).catch((error: unknown) => {
     throw refused.by ?? error;
   });
+  warnOfDamage(shell, api);
+  return api;
+}
+
+/** A damaged database must not pass for an empty one. */
+export function warnOfDamage(shell: Shell, { problem }: { readonly problem?: string | undefined }): void {
+  if (problem !== undefined) report(shell, 'warn', `the database: ${problem}`);
 }
 
 async function openToEdit(shell: Shell, config: Config): Promise<Api> {

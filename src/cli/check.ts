@@ -12,6 +12,7 @@ import { ruleLines } from './check/lines.js';
 import { listingOf } from './check/listing.js';
 import { outlookOn } from './check/outlook.js';
 import { probe, type Probed } from './check/probe.js';
+import { warnOfDamage } from './api.js';
 import { common, defineCommand } from './command.js';
 import { plain, table } from './print.js';
 import { configFor, inJson, loggerFor } from './setup.js';
@@ -86,6 +87,7 @@ async function outlookFrom(
   { shell, logger }: CheckContext,
 ): Promise<Preview> {
   const known = await readStore(config.database);
+  warnOfDamage(shell, known);
   const listings = new Map(
     results.flatMap(({ device, ok, listing, message }) => {
       if (listing) return [[device, listing] as const];

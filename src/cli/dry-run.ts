@@ -1,4 +1,5 @@
 import { makeDevices } from '../compose.js';
+import { warnOfDamage } from './api.js';
 import { readStore } from '../db/read-only.js';
 import { closeDevices, type Device } from '../engine/devices.js';
 import { FileSyncError } from '../errors.js';
@@ -28,6 +29,7 @@ export async function dryRun(options: DryRunOptions, shell: Shell, logger: Logge
   return inJson(shell, options.json, async () => {
     const config = await configFor(shell, options.config);
     const known = await readStore(config.database);
+    warnOfDamage(shell, known);
     const found = await withReachableDevices(config, shell, reachable => listAll(reachable, shell, logger));
     const held = found.held.map(device => [device, listingOf(device, known)] as const);
     const listings = new Map<string, Listing>([...found.listings, ...held]);

@@ -34,9 +34,9 @@ async function read(path: string, disk: Disk): Promise<Store> {
   const paths = databasePaths(await realPath(path));
   for (let attempt = 1; ; attempt++) {
     const before = await stampOf(paths);
-    const content = await readFiles(paths, disk);
+    const { content, problem } = await readFiles(paths, disk);
     if (before === (await stampOf(paths)) || attempt === MAX_READS)
-      return new ReadOnlyStore(content, disk, paths);
+      return new ReadOnlyStore({ content, problem, disk, paths });
   }
 }
 
@@ -57,24 +57,42 @@ async function stampOf({ snapshot, journal, oldJournal }: DatabasePaths): Promis
   return (await Promise.all(files)).join(' ');
 }
 
-async function readFiles(paths: DatabasePaths, disk: Disk): Promise<Snapshot> {
-  const { content } = await recover({ disk, paths, quarantine: LEFT_ALONE, logger: SILENT });
-  return content;
+type Read = { readonly content: Snapshot; readonly problem: string | undefined };
+
+/** Damaged files stay where they are: the next process that opens the database moves them away. */
+async function readFiles(paths: DatabasePaths, disk: Disk): Promise<Read> {
+  const damaged = new Set<string>();
+  const leave = async (path: string): Promise<string> => {
+    damaged.add(path);
+    return path;
+  };
+  const quarantine = { move: leave, copy: leave };
+  const { content } = await recover({ disk, paths, quarantine, logger: SILENT });
+  return { content, problem: damaged.size === 0 ? undefined : damageOf([...damaged]) };
 }
 
-/** Damaged files stay where they are: the next process that opens the database reports them and moves them away. */
-const LEFT_ALONE = { move: async (path: string) => path, copy: async (path: string) => path };
+function damageOf(files: readonly string[]): string {
+  return `${files.join(' and ')} cannot be read: records are missing or older than they were; the next run restores what it can, or restore a copy of your own now`;
+}
+
 const SILENT: Logger = { log: () => undefined, child: () => SILENT };
+
+interface ReadOnlyParts extends Read {
+  readonly disk: Disk;
+  readonly paths: DatabasePaths;
+}
 
 /** A store that can be read only. */
 class ReadOnlyStore implements Store {
   readonly changes = EMPTY;
+  readonly problem: string | undefined;
   readonly #content: Snapshot;
   readonly #archive: Archive;
 
-  constructor(content: Snapshot, disk: Disk, { archive }: DatabasePaths) {
+  constructor({ content, problem, disk, paths }: ReadOnlyParts) {
+    this.problem = problem;
     this.#content = content;
-    this.#archive = new Archive(disk, archive, SILENT);
+    this.#archive = new Archive(disk, paths.archive, SILENT);
   }
 
   get(id: string): FileRecord | undefined {

@@ -82,7 +82,8 @@ describe('a database that is only read', () => {
     await store.close();
     await truncate(path, 5);
     const before = await tree();
-    await ids();
+    const { problem = '' } = await readStore(path);
+    assert.match(problem, /filesync\.json cannot be read: records are missing or older/);
     assert.deepEqual(await tree(), before);
     assert.equal((await readFile(path)).length, 5);
   });
