@@ -51,7 +51,7 @@ export const flightReview = defineDevice({
           redirect: 'false',
         },
         headers: options.headers,
-        tlsCa: options.tls_ca,
+        tls: options,
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
         isFile: location => location.searchParams.has('log'),

@@ -90,7 +90,7 @@ export const http = defineDevice({
         fileField: options.file_field,
         fields: options.fields,
         headers: options.headers,
-        tlsCa: options.tls_ca,
+        tls: options,
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
         success: options.success,

@@ -35,7 +35,7 @@ export const webdav = defineDevice({
 });
 
 async function clientOf(
-  { url, user, password, tls_ca: tlsCa, timeout }: Options,
+  { url, user, password, timeout, ...tls }: Options,
   context: DeviceContext,
 ): Promise<DavClient> {
   const login = () =>
@@ -43,5 +43,5 @@ async function clientOf(
       ? undefined
       : { user, password: password === undefined ? '' : context.secret(password) };
   const { DavClient } = await import('./webdav/client.js');
-  return new DavClient({ url: new URL(url), timeout, tlsCa, login }, context);
+  return new DavClient({ url: new URL(url), timeout, tls, login }, context);
 }

@@ -15,11 +15,12 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { CONNECTION_RESET } from '../../system/connection-trouble.js';
+import { CONNECTION_RESET, isCertificateRefused } from '../../system/connection-trouble.js';
 import { pollAvailability } from '../availability.js';
-import { connectTo, readCa, webTrouble } from '../network.js';
+import { connectTo, webTrouble } from '../network.js';
 import { flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
+import { readTls, type TlsFiles } from '../tls-options.js';
 import { unknownOutcome, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
 import { post } from './post.js';
@@ -50,7 +51,7 @@ export interface UploadSite {
   /** Templates. */
   readonly fields: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, SecretRef>>;
-  readonly tlsCa: string | undefined;
+  readonly tls: TlsFiles;
   /** ms without a byte moving. */
   readonly timeout: number;
   readonly onLostAnswer: 'resend' | 'hold';
@@ -137,10 +138,10 @@ export class HttpTarget implements Target {
 
   /** Connects before the form is sent: the file cannot have arrived at a server that is offline. */
   async #connect(details: ErrorDetails, signal: AbortSignal, timeout: number): Promise<Socket> {
-    const { url, tlsCa } = this.#site;
+    const { url, tls } = this.#site;
     try {
-      const ca = await readCa(tlsCa, this.#context);
-      return await connectTo(url, { ca, timeout, signal, proxy: this.#proxy });
+      const material = await readTls(tls, this.#context);
+      return await connectTo(url, { tls: material, timeout, signal, proxy: this.#proxy });
     } catch (error) {
       throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
     }
@@ -230,7 +231,8 @@ export class HttpTarget implements Target {
   #explain(error: unknown, form: UploadForm, details: ErrorDetails, signal: AbortSignal): FileSyncError {
     if (signal.aborted) return cancelled(signal, details);
     if (form.failure !== undefined) return toFileSyncError(form.failure, details);
-    if (form.committed && !(error instanceof FileSyncError)) return this.#lost(endOf(error), details);
+    if (form.committed && !(error instanceof FileSyncError) && !isCertificateRefused(error))
+      return this.#lost(endOf(error), details);
     return this.#unavailable(error, details);
   }
 
