@@ -4,6 +4,7 @@ import { FileSyncError } from '../errors.js';
 import type { Outgoing } from '../ports.js';
 import { formatSize } from '../system/size.js';
 import { defineDevice } from '../config/definition.js';
+import { loginOf } from './login-options.js';
 import { uploadOptions } from './http.js';
 
 /** The first bytes of every ULog file (PX4 ULog file format, "Header Section"); the eighth is the version. */
@@ -52,6 +53,7 @@ export const flightReview = defineDevice({
         },
         headers: options.headers,
         tls: options,
+        login: () => loginOf(options, context),
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
         isFile: location => location.searchParams.has('log'),

@@ -11,6 +11,8 @@ export interface Answer {
   readonly status: number;
   readonly location: string | undefined;
   readonly retryAfter: string | undefined;
+  /** WWW-Authenticate. */
+  readonly challenge?: string | undefined;
   /** The largest upload, from the header Upload-Limit (IETF draft on resumable uploads) or Tus-Max-Size. */
   readonly limit: string | undefined;
   /** The beginning of the body. */
@@ -33,7 +35,10 @@ export interface Upload {
 }
 
 const BUSY: Meaning = ['busy', 'cannot take it now'];
-const LOGIN: Meaning = ['denied', 'refused the login: check headers, and the rights there'];
+const LOGIN: Meaning = [
+  'denied',
+  'refused the login: check user and password, or headers, and the rights there',
+];
 const LOGIN_IN_BETWEEN: Meaning = [
   'denied',
   'cannot be reached, or wants a login: a login page answered; log in to the network in between, or check headers',

@@ -23,7 +23,10 @@ import { checkTargetPath } from '../target-path.js';
 import { readTls, type TlsFiles } from '../tls-options.js';
 import { unknownOutcome, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
-import { post } from './post.js';
+import { exchange, type Reply } from './exchange.js';
+import type { Login } from './credentials.js';
+import { SiteLogin } from './login.js';
+import { agentFor, post } from './post.js';
 import { bareHost, isLoopback, proxyFor } from '../proxy.js';
 import { masked, secretFields } from '../server-words.js';
 import type { Success } from './success.js';
@@ -52,6 +55,8 @@ export interface UploadSite {
   readonly fields: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, SecretRef>>;
   readonly tls: TlsFiles;
+  /** Reads user and password. */
+  readonly login?: () => Login | undefined;
   /** ms without a byte moving. */
   readonly timeout: number;
   readonly onLostAnswer: 'resend' | 'hold';
@@ -70,12 +75,14 @@ export class HttpTarget implements Target {
   readonly #site: UploadSite;
   readonly #context: DeviceContext;
   readonly #closed = new AbortController();
+  readonly #login: SiteLogin;
 
   constructor(site: UploadSite, context: DeviceContext) {
     const resend = site.onLostAnswer === 'resend';
     this.capabilities = { connections: 2, resume: false, stat: false, checksum: false, resend };
     this.#site = site;
     this.#context = context;
+    this.#login = new SiteLogin(site.login ?? (() => undefined));
     const { clock } = context;
     const until = this.#closed.signal;
     this.availability = pollAvailability(signal => this.#probe(signal), {
@@ -105,6 +112,7 @@ export class HttpTarget implements Target {
     checkTargetPath(path, details);
     if (offset > 0) throw this.#unsupported('write', path);
     const fields = await this.#fields(file);
+    await this.#logIn(file, details, signal);
     const socket = await this.#connect(details, signal, this.#site.timeout);
     const form = this.#form(file, path, fields, events, socket);
     try {
@@ -177,6 +185,52 @@ export class HttpTarget implements Target {
     });
   }
 
+  /** Throws `denied` if the site refuses user and password, before the file is sent. */
+  async #logIn(file: Outgoing, details: ErrorDetails, signal: AbortSignal): Promise<void> {
+    const url = this.#urlFor(file);
+    const refused = await this.#login.refusal(url, sent => this.#head(url, sent, details, signal));
+    if (!refused) return;
+    const message = `${url.host} refused the login: check user and password`;
+    throw new FileSyncError('denied', message, details);
+  }
+
+  async #head(
+    url: URL,
+    authorization: string | undefined,
+    details: ErrorDetails,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    const { timeout } = this.#site;
+    const socket = await this.#connect(details, signal, timeout);
+    const headers = this.#headers(authorization);
+    const { logger, clock } = this.#context;
+    const log = { logger, clock, secrets: this.#secrets(headers) };
+    const agent = agentFor(url, socket);
+    try {
+      const reply = await exchange({
+        url,
+        method: 'HEAD',
+        headers,
+        agent,
+        proxy: this.#proxy,
+        signal,
+        log,
+        timeout,
+      });
+      reply.body.destroy();
+      return reply;
+    } catch (error) {
+      throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  #mustLogIn(details: ErrorDetails): FileSyncError {
+    const message = `${this.#site.url.host} asks for a login at the upload itself: the file is sent again with it`;
+    return new FileSyncError('io', message, details);
+  }
+
   async #upload(
     form: UploadForm,
     file: Outgoing,
@@ -186,13 +240,16 @@ export class HttpTarget implements Target {
   ): Promise<string> {
     const { method, isFile, success } = this.#site;
     const url = this.#urlFor(file);
-    const headers = this.#headers();
+    const authorization = this.#login.header(method, url);
+    const headers = this.#headers(authorization);
     const proxy = this.#proxy;
     const secrets = this.#secrets(headers);
     const { logger, clock } = this.#context;
     const log = { logger, clock, secrets };
     const request = { url, method, headers, form, socket, proxy, signal, log, timeout: this.#site.timeout };
     const answer = await post(request);
+    if (answer.status === 401 && this.#login.challenged(answer.challenge, authorization))
+      throw this.#mustLogIn(details);
     const size = file.source.size;
     const now = clock.now();
     const upload = { details, url, size, complete: form.committed, secrets, now, success };
@@ -204,9 +261,10 @@ export class HttpTarget implements Target {
     throw this.#lost(`answered ${answer.status} without the file's location`, details);
   }
 
-  #headers(): Record<string, string> {
+  #headers(authorization: string | undefined): Record<string, string> {
     const headers = Object.entries(this.#site.headers);
-    return Object.fromEntries(headers.map(([name, ref]) => [name, this.#context.secret(ref)]));
+    const configured = headers.map(([name, ref]) => [name, this.#context.secret(ref)] as const);
+    return { ...Object.fromEntries(configured), ...(authorization !== undefined && { authorization }) };
   }
 
   #urlFor(file: Outgoing): URL {
@@ -224,6 +282,7 @@ export class HttpTarget implements Target {
       ...Object.values(headers).flatMap(value => [value, ...value.split(' ')]),
       ...secretFields(Object.fromEntries(constant)),
       ...[...url.searchParams.values()].filter(({ length }) => length >= MIN_SECRET_LENGTH),
+      ...this.#login.secrets,
       ...(this.#proxy?.secrets ?? []),
     ];
   }

@@ -14,7 +14,7 @@ import { readTls, type TlsFiles } from '../tls-options.js';
 import { GapReporter, ListingGaps } from '../listing-gaps.js';
 import { watchedBytes } from './body.js';
 import { encodeName, isSamePath, namesIn } from './address.js';
-import { Credentials, type Login } from './credentials.js';
+import { Credentials, type Login } from '../http/credentials.js';
 import { toDavError } from './errors.js';
 
 export interface DavSite {
