@@ -32,6 +32,8 @@ export interface Upload {
   readonly now: number;
   /** How the site says that it has stored a file. */
   readonly success?: Success | undefined;
+  /** What statuses of this site mean, all of which say that nothing was stored. */
+  readonly refusals?: ErrorTable['codes'] | undefined;
 }
 
 const BUSY: Meaning = ['busy', 'cannot take it now'];
@@ -99,7 +101,7 @@ export function locationIn(answer: Answer, upload: Upload): URL | undefined {
  */
 export function unknownOutcome(answer: Answer, upload: Upload): string | undefined {
   const { status, body } = answer;
-  if (!upload.complete) return undefined;
+  if (!upload.complete || upload.refusals?.[status]) return undefined;
   if (status >= 500 && !CLEAR_REFUSALS.has(status)) return unclear(status, body, upload.secrets);
   const location = locationOf(answer, upload.url);
   if (!isResultRedirect(status) || !location || storedNothing(location, upload.url)) return undefined;
@@ -121,7 +123,8 @@ function isSuccess(status: number, location: URL | undefined, { url, success }: 
 function refusal(answer: Answer, upload: Upload, location: URL | undefined): FileSyncError {
   const { status } = answer;
   const toLogin = status < 400 && location !== undefined && isLoginPage(location);
-  return refused(toLogin ? LOGIN : meaningOf(status, STATUS), answer, upload, location);
+  const meaning = upload.refusals?.[status] ?? meaningOf(status, STATUS);
+  return refused(toLogin ? LOGIN : meaning, answer, upload, location);
 }
 
 function refused(

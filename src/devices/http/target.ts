@@ -21,9 +21,10 @@ import { connectTo, webTrouble } from '../network.js';
 import { flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
 import { readTls, type TlsFiles } from '../tls-options.js';
+import type { ErrorTable } from '../error-table.js';
 import { unknownOutcome, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
-import { exchange, type Reply } from './exchange.js';
+import { beginningOf, exchange, type Reply } from './exchange.js';
 import type { Login } from './credentials.js';
 import { SiteLogin } from './login.js';
 import { agentFor, post } from './post.js';
@@ -62,6 +63,9 @@ export interface UploadSite {
   readonly onLostAnswer: 'resend' | 'hold';
   /** How the site says that it has stored a file; absent: by the status. */
   readonly success?: Success | undefined;
+  /** The location in the body of an answer; default: its `url` or `location`, or the header. */
+  readonly locate?: (body: string) => URL | undefined;
+  readonly refusals?: ErrorTable['codes'];
   /** A success always has such a location of the file; an answer without one is not the server's. */
   readonly isFile?: (location: URL) => boolean;
   /** Throws for a file that the server would refuse, before anything is sent. */
@@ -112,7 +116,7 @@ export class HttpTarget implements Target {
     checkTargetPath(path, details);
     if (offset > 0) throw this.#unsupported('write', path);
     const fields = await this.#fields(file);
-    await this.#logIn(file, details, signal);
+    await this.#logIn(this.#urlFor(file), details, signal);
     const socket = await this.#connect(details, signal, this.#site.timeout);
     const form = this.#form(file, path, fields, events, socket);
     try {
@@ -123,6 +127,12 @@ export class HttpTarget implements Target {
       socket.destroy();
       await form.close();
     }
+  }
+
+  /** The answer to a GET of another page of the site, with the login. */
+  async get(url: URL, details: ErrorDetails, signal: AbortSignal): Promise<{ status: number; body: string }> {
+    await this.#logIn(url, details, signal);
+    return this.#ask('GET', url, this.#login.header('GET', url), details, signal);
   }
 
   /** Ends the probes: no connection is kept open between uploads. */
@@ -186,20 +196,20 @@ export class HttpTarget implements Target {
   }
 
   /** Throws `denied` if the site refuses user and password, before the file is sent. */
-  async #logIn(file: Outgoing, details: ErrorDetails, signal: AbortSignal): Promise<void> {
-    const url = this.#urlFor(file);
-    const refused = await this.#login.refusal(url, sent => this.#head(url, sent, details, signal));
+  async #logIn(url: URL, details: ErrorDetails, signal: AbortSignal): Promise<void> {
+    const refused = await this.#login.refusal(url, sent => this.#ask('HEAD', url, sent, details, signal));
     if (!refused) return;
     const message = `${url.host} refused the login: check user and password`;
     throw new FileSyncError('denied', message, details);
   }
 
-  async #head(
+  async #ask(
+    method: 'HEAD' | 'GET',
     url: URL,
     authorization: string | undefined,
     details: ErrorDetails,
     signal: AbortSignal,
-  ): Promise<Reply> {
+  ): Promise<Omit<Reply, 'body'> & { readonly body: string }> {
     const { timeout } = this.#site;
     const socket = await this.#connect(details, signal, timeout);
     const headers = this.#headers(authorization);
@@ -207,18 +217,9 @@ export class HttpTarget implements Target {
     const log = { logger, clock, secrets: this.#secrets(headers) };
     const agent = agentFor(url, socket);
     try {
-      const reply = await exchange({
-        url,
-        method: 'HEAD',
-        headers,
-        agent,
-        proxy: this.#proxy,
-        signal,
-        log,
-        timeout,
-      });
-      reply.body.destroy();
-      return reply;
+      const sent = { url, method, headers, agent, proxy: this.#proxy, signal, log, timeout };
+      const { status, header, body } = await exchange(sent);
+      return { status, header, body: await beginningOf(body, clock, timeout) };
     } catch (error) {
       throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
     } finally {
@@ -238,7 +239,7 @@ export class HttpTarget implements Target {
     details: ErrorDetails,
     signal: AbortSignal,
   ): Promise<string> {
-    const { method, isFile, success } = this.#site;
+    const { method, isFile, locate, success, refusals } = this.#site;
     const url = this.#urlFor(file);
     const authorization = this.#login.header(method, url);
     const headers = this.#headers(authorization);
@@ -252,10 +253,12 @@ export class HttpTarget implements Target {
       throw this.#mustLogIn(details);
     const size = file.source.size;
     const now = clock.now();
-    const upload = { details, url, size, complete: form.committed, secrets, now, success };
+    secrets.push(...deleteTokens(answer.body));
+    const upload = { details, url, size, complete: form.committed, secrets, now, success, refusals };
     const outcome = unknownOutcome(answer, upload);
     if (outcome !== undefined) throw this.#lost(masked(outcome, secrets), details);
-    const location = locationIn(answer, upload);
+    const stored = locationIn(answer, upload);
+    const location = locate ? locate(answer.body) : stored;
     if (!isFile || (location && isFile(location)))
       return masked(location?.href ?? url.origin + url.pathname, secrets);
     throw this.#lost(`answered ${answer.status} without the file's location`, details);
@@ -318,6 +321,10 @@ export class HttpTarget implements Target {
 
 /** In a template, which has been checked: a name in braces, or two braces that stand for one. */
 const PLACEHOLDER = /\{\{|\}\}|\{[^{}]*\}/g;
+
+/** With one, anybody could delete the upload. */
+const deleteTokens = (body: string): string[] =>
+  [...body.matchAll(/"delete_?token"\s*:\s*"([^"]+)"/gi)].map(([, token = '']) => token);
 
 /** As part of an address: only slashes keep their meaning. */
 const escaped = (text: string): string => encodeURIComponent(text).replaceAll('%2F', '/');
