@@ -2,7 +2,7 @@ const UNKNOWN_AUTHORITY =
   'presents a certificate of an unknown authority: if it is the right server, name its certificate file as tls_ca';
 const WRONG_TIME =
   "presents a certificate that is not valid today: check this machine's clock, then the certificate";
-const CLIENT_CERTIFICATE = 'asks for a client certificate: set tls_cert and tls_key to its files';
+export const CLIENT_CERTIFICATE = 'asks for a client certificate: set tls_cert and tls_key to its files';
 const REFUSED_CERTIFICATE =
   'refuses the client certificate: check that tls_cert is valid today, and of an authority that the server trusts';
 const NO_TLS =

@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DeviceType } from '../../src/config/definition.js';
 import { flightReview } from '../../src/devices/flight-review.js';
 import { ftp } from '../../src/devices/ftp.js';
 import { http } from '../../src/devices/http.js';
 import { webdav } from '../../src/devices/webdav.js';
 import { makeCertificates, type Certificates } from '../servers/certificates.js';
+import { davOptions } from '../servers/dav-bench.js';
+import { startDavServer } from '../servers/dav-servers.js';
 import { makeTarget } from '../servers/device.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer } from '../servers/ftp-servers.js';
@@ -78,6 +80,25 @@ describe('client certificates', () => {
     assert.match(without.message, /client certificate: set tls_cert and tls_key/);
     const refused = await failsWith(() => write(webdav, mine()), 'rejected', 'not-found', 'unsupported');
     assert.doesNotMatch(refused.message, /certificate/);
+  });
+
+  it('nginx, which asks for one in an answer of HTTP, gets the one of tls_cert', async () => {
+    const nginx = await startDavServer('nginx', { tls: true, clientCertificates: true });
+    try {
+      const options = davOptions(nginx);
+      for (const type of [http, webdav]) {
+        const { url, tls_ca } = options;
+        const more = type === webdav ? options : { url: `${url}/a.ulg`, tls_ca, method: 'PUT', body: 'raw' };
+        const error = await failsWith(() => write(type, more), 'denied');
+        assert.match(error.message, /client certificate: set tls_cert and tls_key/);
+      }
+      const folder = dirname(nginx.ca ?? '');
+      const pair = { tls_cert: join(folder, 'server.pem'), tls_key: join(folder, 'server.key') };
+      await write(webdav, { ...options, ...pair });
+      assert.ok((await readFile(join(nginx.folder, 'log.ulg'))).equals(ULOG));
+    } finally {
+      await nginx.stop();
+    }
   });
 
   it('ftp presents the one of tls_cert to vsftpd', async () => {
