@@ -106,7 +106,12 @@ describe('client certificates', () => {
     const vsftpd = await startServer('vsftpd', { tls: true, settings });
     try {
       const options = ftpOptions(vsftpd);
-      await failsWith(() => write(ftp, { ...options, url: undefined }), 'unavailable', 'denied');
+      const error = await failsWith(
+        () => write(ftp, { ...options, url: undefined }),
+        'unavailable',
+        'denied',
+      );
+      assert.match(error.message, /client certificate: set tls_cert/);
       const { location } = await write(ftp, { ...options, ...mine(), url: undefined });
       assert.match(location ?? '', /log\.ulg$/);
     } finally {
