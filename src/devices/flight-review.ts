@@ -4,6 +4,8 @@ import { FileSyncError } from '../errors.js';
 import type { Outgoing } from '../ports.js';
 import { formatSize } from '../system/size.js';
 import { defineDevice } from '../config/definition.js';
+import { loginOf } from './login-options.js';
+import type { Meaning } from './error-table.js';
 import { uploadOptions } from './http.js';
 
 /** The first bytes of every ULog file (PX4 ULog file format, "Header Section"); the eighth is the version. */
@@ -26,6 +28,12 @@ export const flightReview = defineDevice({
       .record(z.string().min(1), template())
       .default({})
       .describe('more form fields: description, type, source, feedback, allowForAnalysis, obfuscated …'),
+    api: z
+      .enum(['auto', 'v1', 'v2'])
+      .default('auto')
+      .describe(
+        'v1: flight_review (logs.px4.io); v2: flight-review-rs; auto: asks the site before the first upload',
+      ),
     max_size: size()
       .default(300 * 1024 * 1024)
       .describe('larger logs are not sent: the server would refuse them'),
@@ -37,35 +45,46 @@ export const flightReview = defineDevice({
   },
   target: async (options, context) => {
     const { HttpTarget } = await import('./http/target.js');
-    return new HttpTarget(
-      {
-        url: uploadUrl(options.url),
-        method: 'POST',
-        fileField: 'filearg',
-        fields: {
-          description: '{description}',
-          type: 'personal',
-          source: 'FileSync',
-          email: options.email.replace(/[{}]/g, '$&$&'),
-          ...options.fields,
-          redirect: 'false',
-        },
-        headers: options.headers,
-        tlsCa: options.tls_ca,
-        timeout: options.timeout,
-        onLostAnswer: options.on_lost_answer,
-        isFile: location => location.searchParams.has('log'),
-        check: (file, fields) => checkUpload(file, fields, options.max_size, context.name),
-      },
-      context,
-    );
+    const { ReviewTarget, logPage } = await import('./http/review.js');
+    const base = baseOf(options.url);
+    const common = {
+      method: 'POST' as const,
+      headers: options.headers,
+      tls: options,
+      login: () => loginOf(options, context),
+      timeout: options.timeout,
+      onLostAnswer: options.on_lost_answer,
+      check: (file: Outgoing, fields: Readonly<Record<string, string>>) =>
+        checkUpload(file, fields, options.max_size, context.name),
+    };
+    const words = { description: '{description}', source: 'FileSync' };
+    const email = options.email.replace(/[{}]/g, '$&$&');
+    const v1 = {
+      ...common,
+      url: new URL(`${base}/upload`),
+      fileField: 'filearg',
+      fields: { ...words, type: 'personal', email, ...options.fields, redirect: 'false' },
+      isFile: (location: URL) => location.searchParams.has('log'),
+    };
+    const v2 = {
+      ...common,
+      url: new URL(`${base}/api/upload`),
+      fileField: 'file',
+      fields: { ...words, ...options.fields },
+      locate: (body: string) => logPage(base, body),
+      isFile: () => true,
+      refusals: { 500: NOT_CONVERTED },
+    };
+    const site = { device: context.name, logs: new URL(`${base}/api/logs?limit=1`), api: options.api };
+    return new ReviewTarget(site, { v1: new HttpTarget(v1, context), v2: new HttpTarget(v2, context) });
   },
 });
 
-/** The form's address, also when the user gives that of the upload page. */
-function uploadUrl(site: string): URL {
-  return new URL(`${site.replace(/\/(upload\/?)?$/, '')}/upload`);
-}
+/** Of v2, which stores a log only when all of it is converted; its entry is made last. */
+const NOT_CONVERTED: Meaning = ['rejected', 'could not convert or store the log: look at it, then retry it'];
+
+/** Without the path of the upload page, whose address the user may give. */
+const baseOf = (site: string): string => site.replace(/(\/api)?(\/(upload\/?)?)?$/, '');
 
 /** Throws for a file that the server would refuse after the whole upload. */
 async function checkUpload(

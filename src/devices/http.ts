@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { duration, secret, template, webUrl } from '../config/options.js';
 import { defineDevice } from '../config/definition.js';
+import { loginOf, loginOptions } from './login-options.js';
 import { tlsOptions } from './tls-options.js';
 
 /** Options of every device that uploads by HTTP. */
@@ -17,6 +18,7 @@ export const uploadOptions = {
     .describe(
       'when the whole file was sent and no answer came: hold it as FAILED for a person to look at, or send it again at the risk of a double',
     ),
+  ...loginOptions,
   ...tlsOptions,
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
 };
@@ -90,7 +92,8 @@ export const http = defineDevice({
         fileField: options.file_field,
         fields: options.fields,
         headers: options.headers,
-        tlsCa: options.tls_ca,
+        tls: options,
+        login: () => loginOf(options, context),
         timeout: options.timeout,
         onLostAnswer: options.on_lost_answer,
         success: options.success,

@@ -1,12 +1,10 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { FileSyncError } from '../errors.js';
 import { CONNECTION_RESET, connectionTrouble } from '../system/connection-trouble.js';
-import type { DeviceContext } from '../config/definition.js';
 import { bareHost, openSocks, openTunnel, ProxyError, proxyPort, type Proxy } from './proxy.js';
 import { timeoutError } from './send-queue.js';
+import type { TlsMaterial } from './tls-options.js';
 
 /**
  * ms for each address of a host that has several. Node's 250 ms are too short for a handshake over a modem: without a route for
@@ -23,24 +21,8 @@ export function patientSocket(): Socket {
   return Object.assign(socket, { connect: patiently });
 }
 
-/** The content of the `tls_ca` file, PEM. Throws `config`, a temporary one, if it cannot be read. */
-export async function readCa(file: string | undefined, context: DeviceContext): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  const path = context.resolvePath(file);
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new FileSyncError('config', `tls_ca: ${path} cannot be read: check its name and its rights`, {
-      device: context.name,
-      cause,
-      temporary: true,
-    });
-  }
-}
-
 export interface ConnectOptions {
-  /** PEM. */
-  readonly ca: string | undefined;
+  readonly tls: TlsMaterial;
   /** ms. */
   readonly timeout: number;
   readonly signal: AbortSignal;
@@ -50,45 +32,45 @@ export interface ConnectOptions {
 
 /** A connection to a web server, encrypted and checked for https. Rejects with Node's own error or a `ProxyError`. */
 export async function connectTo(url: URL, options: ConnectOptions): Promise<Socket> {
-  const { ca, proxy } = options;
-  if (!proxy) return dial(url, options, ca);
+  const { tls, proxy } = options;
+  if (!proxy) return dial(url, options, tls);
   const socket = await dialProxy(proxy, options);
   if (proxy.socks !== undefined) {
     const tunnel = await limited(socket, options.timeout, () =>
       openSocks(socket, url, proxy, options.timeout),
     );
-    return url.protocol === 'https:' ? encrypted(tunnel, url, options, ca) : tunnel;
+    return url.protocol === 'https:' ? encrypted(tunnel, url, options, tls) : tunnel;
   }
   if (url.protocol !== 'https:') return socket;
   const tunnel = await limited(socket, options.timeout, () => openTunnel(socket, url, proxy, options.signal));
-  return encrypted(tunnel, url, options, ca);
+  return encrypted(tunnel, url, options, tls);
 }
 
 async function dialProxy(proxy: Proxy, options: ConnectOptions): Promise<Socket> {
   try {
-    return await dial(proxy.url, options, undefined);
+    return await dial(proxy.url, options, {});
   } catch (error) {
     if (options.signal.aborted) throw error;
     throw new ProxyError(`cannot be reached: ${proxy.title} ${webTrouble(error)}`);
   }
 }
 
-async function dial(url: URL, options: ConnectOptions, ca: string | undefined): Promise<Socket> {
+async function dial(url: URL, options: ConnectOptions, tls: TlsMaterial): Promise<Socket> {
   const plain = connectTcp({ host: bareHost(url), port: proxyPort(url), autoSelectFamilyAttemptTimeout });
   const { timeout, signal } = options;
   const socket = await limited(plain, timeout, () => opened(plain, 'connect', signal));
-  return url.protocol === 'https:' ? encrypted(socket, url, options, ca) : socket;
+  return url.protocol === 'https:' ? encrypted(socket, url, options, tls) : socket;
 }
 
 async function encrypted(
   socket: Socket,
   url: URL,
   { timeout, signal }: ConnectOptions,
-  ca: string | undefined,
+  tls: TlsMaterial,
 ): Promise<Socket> {
   const host = bareHost(url);
   const names = isIP(host) ? {} : { servername: host };
-  const secure = connectTls({ socket, host, ...names, ...(ca && { ca }), ALPNProtocols: ['http/1.1'] });
+  const secure = connectTls({ socket, host, ...names, ...tls, ALPNProtocols: ['http/1.1'] });
   return limited(secure, timeout, () => opened(secure, 'secureConnect', signal));
 }
 

@@ -1,18 +1,14 @@
 import * as z from 'zod';
-import { duration, secret, webUrl } from '../config/options.js';
+import { duration, webUrl } from '../config/options.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
 import { maxFiles } from './listing-gaps.js';
+import { loginOf, loginOptions } from './login-options.js';
 import { tlsOptions } from './tls-options.js';
 import type { DavClient } from './webdav/client.js';
 
 const options = z.object({
   url: webUrl().describe("address of the folder on the server; a target's is made if it is missing"),
-  user: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('name to log in with, as the server asks for: digest (SHA-256, MD5) or basic'),
-  password: secret().optional().describe('from a variable or a file: { env: NAME } or { file: PATH }'),
+  ...loginOptions,
   ...tlsOptions,
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
   max_files: maxFiles(),
@@ -35,13 +31,10 @@ export const webdav = defineDevice({
 });
 
 async function clientOf(
-  { url, user, password, tls_ca: tlsCa, timeout }: Options,
+  { url, user, password, timeout, ...tls }: Options,
   context: DeviceContext,
 ): Promise<DavClient> {
-  const login = () =>
-    user === undefined
-      ? undefined
-      : { user, password: password === undefined ? '' : context.secret(password) };
+  const login = () => loginOf({ user, password }, context);
   const { DavClient } = await import('./webdav/client.js');
-  return new DavClient({ url: new URL(url), timeout, tlsCa, login }, context);
+  return new DavClient({ url: new URL(url), timeout, tls, login }, context);
 }

@@ -2,6 +2,9 @@ const UNKNOWN_AUTHORITY =
   'presents a certificate of an unknown authority: if it is the right server, name its certificate file as tls_ca';
 const WRONG_TIME =
   "presents a certificate that is not valid today: check this machine's clock, then the certificate";
+export const CLIENT_CERTIFICATE = 'asks for a client certificate: set tls_cert and tls_key to its files';
+const REFUSED_CERTIFICATE =
+  'refuses the client certificate: check that tls_cert is valid today, and of an authority that the server trusts';
 const NO_TLS =
   'does not speak TLS on that port, or only a version that is no longer safe: check port and protocol';
 
@@ -34,9 +37,18 @@ const TROUBLES: Readonly<Record<string, string>> = {
   EPROTO: NO_TLS,
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: NO_TLS,
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: NO_TLS,
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'asks for a client certificate, which FileSync does not support',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: REFUSED_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: REFUSED_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: REFUSED_CERTIFICATE,
   HPE_INVALID_CONSTANT: 'does not speak HTTP on that port: check port and protocol',
 };
+
+/** Whether the other side ended the TLS handshake for the lack of a client certificate, or for a wrong one. */
+export const isCertificateRefused = (thrown: unknown): boolean =>
+  thrown instanceof Error &&
+  'code' in thrown &&
+  /_ALERT_(.*CERTIFICATE|UNKNOWN_CA)/.test(`${String(thrown.code)}`);
 
 /** Why a connection failed, as a sentence's end after the other side's name; undefined if it was not the network or TLS. */
 export function connectionTrouble(thrown: unknown): string | undefined {

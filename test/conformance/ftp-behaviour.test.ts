@@ -7,7 +7,7 @@ import type { ByteStream, Outgoing, Target } from '../../src/ports.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
 import { makeTarget } from '../servers/device.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
-import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
+import { startServer, type FtpServer, type ServerKind, type ServerOptions } from '../servers/ftp-servers.js';
 import { Events, never, outgoing } from '../servers/outgoing.js';
 import { eventually, failsWith, sample } from './support.js';
 
@@ -17,7 +17,7 @@ type Options = Record<string, unknown>;
 async function on(
   kind: ServerKind,
   work: (server: FtpServer, connect: (more?: Options) => Promise<Target>) => Promise<void>,
-  options: { tls?: boolean } = {},
+  options: ServerOptions = {},
 ): Promise<void> {
   const server = await startServer(kind, options);
   const targets: Target[] = [];
@@ -175,6 +175,80 @@ it('ftp: a folder that cannot be made is denied, with a remedy', () =>
     const error = await failsWith(write, 'denied');
     assert.match(error.message, /right to write/);
   }));
+
+describe('ftp on vsftpd, for a user with few rights', () => {
+  const without = (commands: string) => ({ settings: { cmds_denied: commands } });
+  const put = (target: Target, bytes = sample(1000), over: Partial<Outgoing> = {}) =>
+    target.write(outgoing(bytes, over), 'log.ulg', 0, never, new Events());
+
+  it('a whole upload that cannot be renamed keeps its name, and says which right is missing', () =>
+    on(
+      'vsftpd',
+      async (server, connect) => {
+        const target = await connect();
+        const error = await failsWith(() => put(target), 'denied');
+        assert.match(
+          error.message,
+          /is whole and cannot be renamed \(.*\): give the user the right to rename/,
+        );
+        assert.deepEqual(await readdir(server.folder), ['log.ulg.token0000001.part']);
+        const sent = await target.stat('log.ulg', 'token0000001', never);
+        assert.deepEqual(sent, { partial: 1000 });
+        const found = await failsWith(async () => target.probe?.(never), 'denied');
+        assert.match(found.message, /can write in .*, but not rename/);
+      },
+      without('RNFR,RNTO'),
+    ));
+
+  it('uploads need no right to list or to remove', () =>
+    on(
+      'vsftpd',
+      async (server, connect) => {
+        await put(await connect());
+        assert.deepEqual(await readdir(server.folder), ['log.ulg']);
+      },
+      without('LIST,NLST,MLSD,MLST,DELE,RMD'),
+    ));
+
+  it('an upload that is wrong and cannot be removed is emptied', () =>
+    on(
+      'vsftpd',
+      async (server, connect) => {
+        const target = await connect();
+        const wrong = { readBack: true, sha256: '0'.repeat(64) };
+        await failsWith(() => put(target, sample(1000), wrong), 'corrupt');
+        const left = await target.stat('log.ulg', 'token0000001', never);
+        assert.deepEqual(left, { partial: 0 });
+        await put(target);
+        assert.ok((await readFile(join(server.folder, 'log.ulg'))).equals(sample(1000)));
+      },
+      without('DELE'),
+    ));
+
+  it('without the right to ask for sizes, the listing shows them and what has the final name', () =>
+    on(
+      'vsftpd',
+      async (server, connect) => {
+        const target = await connect();
+        await put(target);
+        await failsWith(() => put(target, sample(2000)), 'exists');
+        assert.deepEqual(await readdir(server.folder), ['log.ulg']);
+        assert.ok((await readFile(join(server.folder, 'log.ulg'))).equals(sample(1000)));
+      },
+      without('SIZE'),
+    ));
+
+  it('without the rights to ask for sizes and to list, nothing counts as delivered', () =>
+    on(
+      'vsftpd',
+      async (server, connect) => {
+        const error = await failsWith(async () => put(await connect()), 'denied');
+        assert.match(error.message, /size of .* is unknown .*\(SIZE\), or to list/);
+        assert.deepEqual(await readdir(server.folder), ['log.ulg.token0000001.part']);
+      },
+      without('SIZE,LIST,NLST'),
+    ));
+});
 
 describe('ftp with TLS', () => {
   it('a certificate of an unknown authority is refused, with a remedy', () =>

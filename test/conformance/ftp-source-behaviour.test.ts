@@ -384,6 +384,16 @@ describe('ftp source on a scripted server', () => {
     assert.ok(asked.filter(({ length }) => length > 0).length < 50);
   });
 
+  it('a local time in LIST that shifts by an hour changes no file', async () => {
+    const at = (hour: string) => `-rw-r--r--   1 u   g   5 Jan 05 ${hour}:30 log.ulg\r\n`;
+    const data = { LIST: at('01') };
+    const made = await connect(data, { MDTM: '213 20200105003000' });
+    const winter = await listed(made);
+    data.LIST = at('02');
+    assert.deepEqual(winter, [{ path: 'log.ulg', size: 5, modified: Date.UTC(2020, 0, 5, 0, 30) }]);
+    assert.deepEqual(await listed(made), winter);
+  });
+
   it('a folder that cannot be entered, or not be listed, does not hide the others', async () => {
     const folders = ['closed', 'open'].map(name => `drwxr-xr-x   2 u   g   4096 Jan 05 2020 ${name}\r\n`);
     const list = { 'LIST -a': folders.join('') + line('log.ulg') };

@@ -25,11 +25,14 @@ export interface DavServerOptions {
   readonly auth?: 'basic' | 'digest';
   /** Bytes of the largest body that the server accepts. Default: any. */
   readonly maxBody?: number;
+  /** With TLS, only nginx: it asks for a client certificate of its own authority. */
+  readonly clientCertificates?: boolean;
 }
 
 interface Plan extends Premises {
   readonly auth: 'basic' | 'digest';
   readonly maxBody: number;
+  readonly clientCertificates: boolean;
 }
 
 interface Recipe {
@@ -68,7 +71,10 @@ const RECIPES: Readonly<Record<DavServerKind, Recipe>> = {
   },
 };
 
-function nginxConfig({ home, folder, port, maxBody, certificates }: Plan, program: Program): string {
+function nginxConfig(
+  { home, folder, port, maxBody, certificates, clientCertificates }: Plan,
+  program: Program,
+): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `
 ${process.getuid?.() === 0 ? `user ${userInfo().username};` : ''}
@@ -84,6 +90,7 @@ http {
   server {
     listen ${HOST}:${port}${certificates ? ' ssl' : ''};
     ${certificates ? `ssl_certificate ${certificates.certificate};\n    ssl_certificate_key ${certificates.key};` : ''}
+    ${clientCertificates ? `ssl_client_certificate ${certificates?.ca};\n    ssl_verify_client on;` : ''}
     client_max_body_size ${maxBody};
     auth_basic "${REALM}";
     auth_basic_user_file ${home}/accounts;
@@ -155,8 +162,8 @@ export async function startDavServer(
 ): Promise<DavServer> {
   const recipe = RECIPES[kind];
   const program = await findProgram(recipe.packageName, recipe.path);
-  const { tls = false, auth = 'basic', maxBody = 0 } = options;
-  const plan = { ...(await makePremises({ tls }, ['locks', 'empty'])), auth, maxBody };
+  const { tls = false, auth = 'basic', maxBody = 0, clientCertificates = false } = options;
+  const plan = { ...(await makePremises({ tls }, ['locks', 'empty'])), auth, maxBody, clientCertificates };
   const served = await serve(program, await recipe.configure(plan, program), plan);
   return {
     ...served,

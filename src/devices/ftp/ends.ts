@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { AccessOptions } from 'basic-ftp';
 import type { DeviceContext } from '../../config/definition.js';
 import type { FtpOptions } from '../ftp.js';
-import { readCa } from '../network.js';
+import { readTls } from '../tls-options.js';
 import { masked, maskedMessage } from '../server-words.js';
 import { FtpConnections, type ConnectionSettings } from './connections.js';
 import { toWire } from './names.js';
@@ -81,7 +81,7 @@ async function accessOf(
   secrets: Set<string>,
 ): Promise<AccessOptions> {
   const { host, user, tls, tls_servername: servername } = options;
-  const ca = await readCa(options.tls_ca, context);
+  const material = await readTls(options, context);
   const password = options.password === undefined ? ANONYMOUS_PASSWORD : context.secret(options.password);
   secrets.add(password);
   return {
@@ -90,6 +90,6 @@ async function accessOf(
     user: toWire(user),
     password: toWire(password),
     secure: tls,
-    secureOptions: { ...(ca && { ca }), ...(servername && { servername }) },
+    secureOptions: { ...material, ...(servername && { servername }) },
   };
 }

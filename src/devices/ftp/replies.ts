@@ -28,4 +28,9 @@ export const timeIn = (reply: FTPResponse | undefined): number | undefined =>
 export const isUnknownCommand = (error: unknown): boolean =>
   error instanceof FTPError && UNKNOWN_COMMAND.includes(error.code);
 
-export const isRefusal = (error: unknown): boolean => error instanceof FTPError && error.code >= 500;
+export const isRefusal = (error: unknown): error is FTPError =>
+  error instanceof FTPError && error.code >= 500;
+
+/** Whether the reply is the usual one to a missing right (vsftpd, ProFTPD and IIS: 550; others: 553, RFC 959 section 5.4). */
+export const isForbidden = (error: unknown): error is FTPError =>
+  isRefusal(error) && [NO_SUCH_FILE, 553].includes(error.code);

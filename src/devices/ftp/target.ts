@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { posix } from 'node:path';
+import { Readable } from 'node:stream';
 import { FTPError } from 'basic-ftp';
 import type { Observable } from 'rxjs';
 import { FileSyncError, type ErrorDetails, type ErrorKind } from '../../errors.js';
@@ -21,7 +22,8 @@ import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import type { FtpConnections } from './connections.js';
 import { toUrlPath, wordsFromWire } from './names.js';
-import type { FtpSession } from './session.js';
+import { isForbidden, isRefusal } from './replies.js';
+import type { FtpSession, UploadState } from './session.js';
 import { PROBE_TEXT, probeByWriting } from '../write-probe.js';
 
 export interface FtpPlace {
@@ -197,7 +199,7 @@ export class FtpTarget implements Target {
 
   async #restart(session: FtpSession, part: string, { message }: FTPError): Promise<never> {
     this.#appends = false;
-    await session.remove(part);
+    await this.#remove(session, part);
     throw this.#error(
       'io',
       `${part} cannot be resumed (${wordsFromWire(message)}): it is sent again from the start`,
@@ -205,16 +207,33 @@ export class FtpTarget implements Target {
   }
 
   async #verify(upload: Upload, sent: string | undefined): Promise<Verification> {
-    const { session, file, final, part } = upload;
+    const { session, file, part } = upload;
     const { size, modified } = file.source;
     const alone = size > MAX_SMALL_BYTES || file.readBack === true;
     const hashed = alone && (await this.#verifySeparately(upload, sent));
     const digest = !alone && sent !== undefined;
-    const found = await session.examine(part, final, { digest, modified });
+    const found = await this.#examine(upload, { digest, modified });
     if (found.size !== size) return this.#discard(session, part, `${found.size ?? 'no'} bytes`, file);
     if (found.digest !== undefined) await this.#compare(upload, found.digest, sent);
     if (found.taken !== undefined) await this.#releasePartial(upload);
     return hashed || found.digest !== undefined ? 'hash' : 'size';
+  }
+
+  async #examine(upload: Upload, how: Parameters<FtpSession['examine']>[2]): Promise<UploadState> {
+    const answer = await upload.session.examine(upload.part, upload.final, how);
+    return answer.size === undefined ? { ...answer, ...(await this.#listed(upload)) } : answer;
+  }
+
+  /** A user may lack the right to ask for sizes; the existence of the final name is then unknown, too. */
+  async #listed({ session, part, final }: Upload): Promise<Pick<UploadState, 'size' | 'taken'>> {
+    try {
+      const size = (await session.listed(part))?.size;
+      return { size, taken: (await session.listed(final))?.size };
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const what = `the size of ${part} is unknown (${wordsFromWire(error.message)})`;
+      throw this.#error('denied', `${what}: give the user the right to ask for it (SIZE), or to list there`);
+    }
   }
 
   /** Verifies separately: the digest of a large file takes long, and a file is read back before it is renamed. */
@@ -233,9 +252,19 @@ export class FtpTarget implements Target {
 
   /** A wrong part cannot be resumed: the next attempt starts from the beginning. */
   async #discard(session: FtpSession, part: string, found: string, file: Outgoing): Promise<never> {
-    await session.remove(part);
+    await this.#remove(session, part);
     const message = `${part} is corrupt: it has ${found}, not those of ${file.source.path}`;
     throw this.#error('corrupt', message);
+  }
+
+  /** Where the user may not remove it, an upload is emptied: its bytes are never resumed. */
+  async #remove(session: FtpSession, part: string): Promise<void> {
+    try {
+      await session.remove(part);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      await session.store(Readable.from([]), part, 0);
+    }
   }
 
   async #digest(session: FtpSession, file: string): Promise<string | undefined> {
@@ -253,7 +282,7 @@ export class FtpTarget implements Target {
 
   /** Another file has the final name now. */
   async #releasePartial({ session, part, final }: Upload): Promise<never> {
-    await session.remove(part);
+    await this.#remove(session, part);
     throw this.#taken(final);
   }
 
@@ -264,7 +293,9 @@ export class FtpTarget implements Target {
       if (error instanceof FTPError && (await session.isFolder(final))) {
         throw this.#error('exists', `${final} is a folder`);
       }
-      throw error;
+      if (!isForbidden(error)) throw error;
+      const what = `${part} is whole and cannot be renamed (${wordsFromWire(error.message)})`;
+      throw this.#error('denied', `${what}: give the user the right to rename there (RNFR, RNTO)`);
     }
   }
 

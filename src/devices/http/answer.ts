@@ -11,6 +11,8 @@ export interface Answer {
   readonly status: number;
   readonly location: string | undefined;
   readonly retryAfter: string | undefined;
+  /** WWW-Authenticate. */
+  readonly challenge?: string | undefined;
   /** The largest upload, from the header Upload-Limit (IETF draft on resumable uploads) or Tus-Max-Size. */
   readonly limit: string | undefined;
   /** The beginning of the body. */
@@ -30,10 +32,15 @@ export interface Upload {
   readonly now: number;
   /** How the site says that it has stored a file. */
   readonly success?: Success | undefined;
+  /** What statuses of this site mean, all of which say that nothing was stored. */
+  readonly refusals?: ErrorTable['codes'] | undefined;
 }
 
 const BUSY: Meaning = ['busy', 'cannot take it now'];
-const LOGIN: Meaning = ['denied', 'refused the login: check headers, and the rights there'];
+const LOGIN: Meaning = [
+  'denied',
+  'refused the login: check user and password, or headers, and the rights there',
+];
 const LOGIN_IN_BETWEEN: Meaning = [
   'denied',
   'cannot be reached, or wants a login: a login page answered; log in to the network in between, or check headers',
@@ -94,7 +101,7 @@ export function locationIn(answer: Answer, upload: Upload): URL | undefined {
  */
 export function unknownOutcome(answer: Answer, upload: Upload): string | undefined {
   const { status, body } = answer;
-  if (!upload.complete) return undefined;
+  if (!upload.complete || upload.refusals?.[status]) return undefined;
   if (status >= 500 && !CLEAR_REFUSALS.has(status)) return unclear(status, body, upload.secrets);
   const location = locationOf(answer, upload.url);
   if (!isResultRedirect(status) || !location || storedNothing(location, upload.url)) return undefined;
@@ -116,7 +123,8 @@ function isSuccess(status: number, location: URL | undefined, { url, success }: 
 function refusal(answer: Answer, upload: Upload, location: URL | undefined): FileSyncError {
   const { status } = answer;
   const toLogin = status < 400 && location !== undefined && isLoginPage(location);
-  return refused(toLogin ? LOGIN : meaningOf(status, STATUS), answer, upload, location);
+  const meaning = upload.refusals?.[status] ?? meaningOf(status, STATUS);
+  return refused(toLogin ? LOGIN : meaning, answer, upload, location);
 }
 
 function refused(

@@ -40,6 +40,7 @@ export async function post(upload: UploadRequest): Promise<Answer> {
   const limit = header('upload-limit') ?? header('tus-max-size');
   return {
     status,
+    challenge: header('www-authenticate'),
     location: header('location'),
     retryAfter: header('retry-after'),
     limit,
@@ -47,7 +48,8 @@ export async function post(upload: UploadRequest): Promise<Answer> {
   };
 }
 
-function agentFor(url: URL, socket: Socket): HttpAgent {
+/** For requests over one connection that is open. */
+export function agentFor(url: URL, socket: Socket): HttpAgent {
   const agent = url.protocol === 'https:' ? new HttpsAgent() : new HttpAgent();
   return Object.assign(agent, { createConnection: () => socket });
 }

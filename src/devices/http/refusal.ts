@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import type { Meaning } from '../error-table.js';
+import { CLIENT_CERTIFICATE } from '../../system/connection-trouble.js';
 import { PROXY_LOGIN } from '../proxy.js';
 import { serverWords } from '../server-words.js';
 
@@ -26,13 +27,18 @@ export const PROXY_REFUSED: Meaning = [
   `cannot be reached, the proxy in between refuses: ${PROXY_LOGIN}`,
 ];
 
+/** nginx completes the TLS handshake and asks in its answer. */
+const WANTS_CERTIFICATE = /No required SSL certificate was sent/i;
+
 /** The error of a refused request: `<host> <words>: <status> "<what the server said>"`. */
 export function refusalError(
   { status, said, retryAfter }: Refusal,
-  [kind, words]: Meaning,
+  meaning: Meaning,
   { host, secrets, now }: Server,
   details: ErrorDetails,
 ): FileSyncError {
+  const wantsCertificate = status === 400 && WANTS_CERTIFICATE.test(said);
+  const [kind, words]: Meaning = wantsCertificate ? ['denied', CLIENT_CERTIFICATE] : meaning;
   const quoted = serverWords(said, secrets) || STATUS_CODES[status] || 'no words';
   const retryAfterMs = parseRetryAfter(retryAfter, now);
   return new FileSyncError(kind, `${host} ${words}: ${status} "${quoted}"`, {

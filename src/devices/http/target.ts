@@ -15,14 +15,19 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { CONNECTION_RESET } from '../../system/connection-trouble.js';
+import { CONNECTION_RESET, isCertificateRefused } from '../../system/connection-trouble.js';
 import { pollAvailability } from '../availability.js';
-import { connectTo, readCa, webTrouble } from '../network.js';
+import { connectTo, webTrouble } from '../network.js';
 import { flushed } from '../send-queue.js';
 import { checkTargetPath } from '../target-path.js';
+import { readTls, type TlsFiles } from '../tls-options.js';
+import type { ErrorTable } from '../error-table.js';
 import { unknownOutcome, locationIn } from './answer.js';
 import { UploadForm } from './form.js';
-import { post } from './post.js';
+import { beginningOf, exchange, type Reply } from './exchange.js';
+import type { Login } from './credentials.js';
+import { SiteLogin } from './login.js';
+import { agentFor, post } from './post.js';
 import { bareHost, isLoopback, proxyFor } from '../proxy.js';
 import { masked, secretFields } from '../server-words.js';
 import type { Success } from './success.js';
@@ -50,12 +55,17 @@ export interface UploadSite {
   /** Templates. */
   readonly fields: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, SecretRef>>;
-  readonly tlsCa: string | undefined;
+  readonly tls: TlsFiles;
+  /** Reads user and password. */
+  readonly login?: () => Login | undefined;
   /** ms without a byte moving. */
   readonly timeout: number;
   readonly onLostAnswer: 'resend' | 'hold';
   /** How the site says that it has stored a file; absent: by the status. */
   readonly success?: Success | undefined;
+  /** The location in the body of an answer; default: its `url` or `location`, or the header. */
+  readonly locate?: (body: string) => URL | undefined;
+  readonly refusals?: ErrorTable['codes'];
   /** A success always has such a location of the file; an answer without one is not the server's. */
   readonly isFile?: (location: URL) => boolean;
   /** Throws for a file that the server would refuse, before anything is sent. */
@@ -69,12 +79,14 @@ export class HttpTarget implements Target {
   readonly #site: UploadSite;
   readonly #context: DeviceContext;
   readonly #closed = new AbortController();
+  readonly #login: SiteLogin;
 
   constructor(site: UploadSite, context: DeviceContext) {
     const resend = site.onLostAnswer === 'resend';
     this.capabilities = { connections: 2, resume: false, stat: false, checksum: false, resend };
     this.#site = site;
     this.#context = context;
+    this.#login = new SiteLogin(site.login ?? (() => undefined));
     const { clock } = context;
     const until = this.#closed.signal;
     this.availability = pollAvailability(signal => this.#probe(signal), {
@@ -104,6 +116,7 @@ export class HttpTarget implements Target {
     checkTargetPath(path, details);
     if (offset > 0) throw this.#unsupported('write', path);
     const fields = await this.#fields(file);
+    await this.#logIn(this.#urlFor(file), details, signal);
     const socket = await this.#connect(details, signal, this.#site.timeout);
     const form = this.#form(file, path, fields, events, socket);
     try {
@@ -114,6 +127,12 @@ export class HttpTarget implements Target {
       socket.destroy();
       await form.close();
     }
+  }
+
+  /** The answer to a GET of another page of the site, with the login. */
+  async get(url: URL, details: ErrorDetails, signal: AbortSignal): Promise<{ status: number; body: string }> {
+    await this.#logIn(url, details, signal);
+    return this.#ask('GET', url, this.#login.header('GET', url), details, signal);
   }
 
   /** Ends the probes: no connection is kept open between uploads. */
@@ -137,10 +156,10 @@ export class HttpTarget implements Target {
 
   /** Connects before the form is sent: the file cannot have arrived at a server that is offline. */
   async #connect(details: ErrorDetails, signal: AbortSignal, timeout: number): Promise<Socket> {
-    const { url, tlsCa } = this.#site;
+    const { url, tls } = this.#site;
     try {
-      const ca = await readCa(tlsCa, this.#context);
-      return await connectTo(url, { ca, timeout, signal, proxy: this.#proxy });
+      const material = await readTls(tls, this.#context);
+      return await connectTo(url, { tls: material, timeout, signal, proxy: this.#proxy });
     } catch (error) {
       throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
     }
@@ -176,6 +195,43 @@ export class HttpTarget implements Target {
     });
   }
 
+  /** Throws `denied` if the site refuses user and password, before the file is sent. */
+  async #logIn(url: URL, details: ErrorDetails, signal: AbortSignal): Promise<void> {
+    const refused = await this.#login.refusal(url, sent => this.#ask('HEAD', url, sent, details, signal));
+    if (!refused) return;
+    const message = `${url.host} refused the login: check user and password`;
+    throw new FileSyncError('denied', message, details);
+  }
+
+  async #ask(
+    method: 'HEAD' | 'GET',
+    url: URL,
+    authorization: string | undefined,
+    details: ErrorDetails,
+    signal: AbortSignal,
+  ): Promise<Omit<Reply, 'body'> & { readonly body: string }> {
+    const { timeout } = this.#site;
+    const socket = await this.#connect(details, signal, timeout);
+    const headers = this.#headers(authorization);
+    const { logger, clock } = this.#context;
+    const log = { logger, clock, secrets: this.#secrets(headers) };
+    const agent = agentFor(url, socket);
+    try {
+      const sent = { url, method, headers, agent, proxy: this.#proxy, signal, log, timeout };
+      const { status, header, body } = await exchange(sent);
+      return { status, header, body: await beginningOf(body, clock, timeout) };
+    } catch (error) {
+      throw signal.aborted ? cancelled(signal, details) : this.#unavailable(error, details);
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  #mustLogIn(details: ErrorDetails): FileSyncError {
+    const message = `${this.#site.url.host} asks for a login at the upload itself: the file is sent again with it`;
+    return new FileSyncError('io', message, details);
+  }
+
   async #upload(
     form: UploadForm,
     file: Outgoing,
@@ -183,29 +239,35 @@ export class HttpTarget implements Target {
     details: ErrorDetails,
     signal: AbortSignal,
   ): Promise<string> {
-    const { method, isFile, success } = this.#site;
+    const { method, isFile, locate, success, refusals } = this.#site;
     const url = this.#urlFor(file);
-    const headers = this.#headers();
+    const authorization = this.#login.header(method, url);
+    const headers = this.#headers(authorization);
     const proxy = this.#proxy;
     const secrets = this.#secrets(headers);
     const { logger, clock } = this.#context;
     const log = { logger, clock, secrets };
     const request = { url, method, headers, form, socket, proxy, signal, log, timeout: this.#site.timeout };
     const answer = await post(request);
+    if (answer.status === 401 && this.#login.challenged(answer.challenge, authorization))
+      throw this.#mustLogIn(details);
     const size = file.source.size;
     const now = clock.now();
-    const upload = { details, url, size, complete: form.committed, secrets, now, success };
+    secrets.push(...deleteTokens(answer.body));
+    const upload = { details, url, size, complete: form.committed, secrets, now, success, refusals };
     const outcome = unknownOutcome(answer, upload);
     if (outcome !== undefined) throw this.#lost(masked(outcome, secrets), details);
-    const location = locationIn(answer, upload);
+    const stored = locationIn(answer, upload);
+    const location = locate ? locate(answer.body) : stored;
     if (!isFile || (location && isFile(location)))
       return masked(location?.href ?? url.origin + url.pathname, secrets);
     throw this.#lost(`answered ${answer.status} without the file's location`, details);
   }
 
-  #headers(): Record<string, string> {
+  #headers(authorization: string | undefined): Record<string, string> {
     const headers = Object.entries(this.#site.headers);
-    return Object.fromEntries(headers.map(([name, ref]) => [name, this.#context.secret(ref)]));
+    const configured = headers.map(([name, ref]) => [name, this.#context.secret(ref)] as const);
+    return { ...Object.fromEntries(configured), ...(authorization !== undefined && { authorization }) };
   }
 
   #urlFor(file: Outgoing): URL {
@@ -223,6 +285,7 @@ export class HttpTarget implements Target {
       ...Object.values(headers).flatMap(value => [value, ...value.split(' ')]),
       ...secretFields(Object.fromEntries(constant)),
       ...[...url.searchParams.values()].filter(({ length }) => length >= MIN_SECRET_LENGTH),
+      ...this.#login.secrets,
       ...(this.#proxy?.secrets ?? []),
     ];
   }
@@ -230,7 +293,8 @@ export class HttpTarget implements Target {
   #explain(error: unknown, form: UploadForm, details: ErrorDetails, signal: AbortSignal): FileSyncError {
     if (signal.aborted) return cancelled(signal, details);
     if (form.failure !== undefined) return toFileSyncError(form.failure, details);
-    if (form.committed && !(error instanceof FileSyncError)) return this.#lost(endOf(error), details);
+    if (form.committed && !(error instanceof FileSyncError) && !isCertificateRefused(error))
+      return this.#lost(endOf(error), details);
     return this.#unavailable(error, details);
   }
 
@@ -257,6 +321,10 @@ export class HttpTarget implements Target {
 
 /** In a template, which has been checked: a name in braces, or two braces that stand for one. */
 const PLACEHOLDER = /\{\{|\}\}|\{[^{}]*\}/g;
+
+/** With one, anybody could delete the upload. */
+const deleteTokens = (body: string): string[] =>
+  [...body.matchAll(/"delete_?token"\s*:\s*"([^"]+)"/gi)].map(([, token = '']) => token);
 
 /** As part of an address: only slashes keep their meaning. */
 const escaped = (text: string): string => encodeURIComponent(text).replaceAll('%2F', '/');

@@ -9,11 +9,12 @@ import type { DeviceContext } from '../../config/definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
 import { bareHost, isLoopback, proxyFor, type Proxy } from '../proxy.js';
 import { maskedMessage } from '../server-words.js';
-import { connectTo, readCa, webTrouble } from '../network.js';
+import { connectTo, webTrouble } from '../network.js';
+import { readTls, type TlsFiles } from '../tls-options.js';
 import { GapReporter, ListingGaps } from '../listing-gaps.js';
 import { watchedBytes } from './body.js';
 import { encodeName, isSamePath, namesIn } from './address.js';
-import { Credentials, type Login } from './credentials.js';
+import { Credentials, type Login } from '../http/credentials.js';
 import { toDavError } from './errors.js';
 
 export interface DavSite {
@@ -23,7 +24,7 @@ export interface DavSite {
   readonly timeout: number;
   /** Reads user and password. */
   login(): Login | undefined;
-  readonly tlsCa: string | undefined;
+  readonly tls: TlsFiles;
 }
 
 /** One request. */
@@ -197,10 +198,10 @@ export class DavClient {
   }
 
   async #connect(): Promise<Socket> {
-    const { url, timeout, tlsCa } = this.#site;
-    const ca = await readCa(tlsCa, this.#context);
+    const { url, timeout } = this.#site;
+    const tls = await readTls(this.#site.tls, this.#context);
     const proxy = this.#proxy;
-    return connectTo(url, { ca, timeout, proxy, signal: this.#closed.signal });
+    return connectTo(url, { tls, timeout, proxy, signal: this.#closed.signal });
   }
 
   get #proxy(): Proxy | undefined {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { parseChallenges } from '../../../src/devices/webdav/challenges.js';
-import { Credentials } from '../../../src/devices/webdav/credentials.js';
+import { parseChallenges } from '../../../src/devices/http/challenges.js';
+import { Credentials } from '../../../src/devices/http/credentials.js';
 import { assertLinear } from '../../servers/growth.js';
 
 const URL_OF_FILE = new URL('http://files.test/dav/a%20b?c');

@@ -100,7 +100,7 @@ describe('connections to web servers', () => {
       [
         'web',
         (port: number) =>
-          connectTo(new URL(`http://slow.test:${port}`), { ca: undefined, timeout: 20_000, signal: never }),
+          connectTo(new URL(`http://slow.test:${port}`), { tls: {}, timeout: 20_000, signal: never }),
       ],
       ['ftp', (port: number) => connected(patientSocket().connect({ host: 'slow.test', port }))],
     ] as const) {

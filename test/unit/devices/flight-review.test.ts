@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { flightReview } from '../../../src/devices/flight-review.js';
 import type { Trouble } from '../../../src/demo/receiver.js';
 import { checksumOf, failsWith, sample } from '../../conformance/support.js';
+import type { Target } from '../../../src/ports.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
+import { makeTarget } from '../../servers/device.js';
 import { Events, never, outgoing } from '../../servers/outgoing.js';
 import { withUpload, type UploadSetup } from '../../servers/upload-bench.js';
 
@@ -88,4 +95,108 @@ describe('flight-review target', () => {
       assert.match(long.message, /description is longer than 10 KB/);
       assert.equal(receiver.uploads, 0);
     }));
+});
+
+/** A site of PX4/flight-review-rs (`crates/server/src/main.rs` there), which gives these answers to uploads. */
+async function withV2(
+  answers: readonly [status: number, body: object][],
+  work: (target: Target, asked: string[], logger: RecordingLogger) => Promise<void>,
+  options: object = {},
+  troubles: readonly number[] = [],
+): Promise<void> {
+  const asked: string[] = [];
+  const troublesLeft = [...troubles];
+  const left = [...answers];
+  const server = createServer((request, response) => {
+    let form = '';
+    request.setEncoding('latin1').on('data', (text: string) => (form += text));
+    request.on('end', () => {
+      const names = [...form.matchAll(/form-data; name="(\w+)"/g)].map(([, name]) => name);
+      asked.push([request.method, request.url, ...names].join(' '));
+      const isUpload = request.method === 'POST' && request.url === '/api/upload';
+      const trouble = request.method === 'GET' ? troublesLeft.shift() : undefined;
+      if (trouble !== undefined) return response.writeHead(trouble).end();
+      const isList = request.method === 'GET' && request.url === '/api/logs?limit=1';
+      const [status, body] = (isUpload && left.shift()) || (isList ? [200, { logs: [] }] : [404, {}]);
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const logger = new RecordingLogger();
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const target = await makeTarget(flightReview, { url, ...options }, { logger });
+  try {
+    await work(target, asked, logger);
+  } finally {
+    await target.close();
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+describe('flight-review target on version 2', () => {
+  const TOKEN = '0123456789abcdef0123456789abcdef';
+  const stored = { id: '7b0f4a52-0000-4000-8000-000000000001', delete_token: TOKEN };
+
+  it('asks for the version once, and returns the page of the log', () =>
+    withV2(
+      [
+        [200, stored],
+        [200, stored],
+      ],
+      async (target, asked, logger) => {
+        const { location } = await target.write(...write(ulog()));
+        await target.write(...write(ulog()));
+        assert.match(
+          location ?? '',
+          /^http:\/\/127\.0\.0\.1:\d+\/log\/7b0f4a52-0000-4000-8000-000000000001$/,
+        );
+        const upload = 'POST /api/upload description source file';
+        assert.deepEqual(asked, ['GET /api/logs?limit=1', upload, upload]);
+        assert.doesNotMatch(inspect([location, logger], { depth: 9 }), new RegExp(TOKEN));
+      },
+    ));
+
+  it('a log that it cannot convert is refused for good, since it is not stored', () =>
+    withV2([[500, { error: 'conversion error: no ULog' }]], async target => {
+      const error = await failsWith(() => target.write(...write(ulog())), 'rejected');
+      assert.match(error.message, /could not convert or store the log.*conversion error/);
+      assert.equal(error.temporary, false);
+    }));
+
+  it('an answer without the id is a lost one, and no message has the delete token', () =>
+    withV2(
+      [
+        [200, { delete_token: TOKEN }],
+        [400, stored],
+      ],
+      async target => {
+        const lost = await failsWith(() => target.write(...write(ulog())), 'lost-answer');
+        const refused = await failsWith(() => target.write(...write(ulog())), 'rejected');
+        assert.doesNotMatch(inspect([lost, refused], { depth: 9 }), new RegExp(TOKEN));
+      },
+    ));
+
+  it('is asked for its version again when it was in trouble', () =>
+    withV2(
+      [[200, stored]],
+      async (target, asked) => {
+        const error = await failsWith(() => target.write(...write(ulog())), 'unavailable');
+        assert.match(error.message, /does not show which Flight Review it is \(503\)/);
+        await target.write(...write(ulog()));
+        assert.equal(asked.length, 3);
+      },
+      {},
+      [503],
+    ));
+
+  it('is not asked for its version where that is set', () =>
+    withV2(
+      [[200, stored]],
+      async (target, asked) => {
+        await target.write(...write(ulog()));
+        assert.equal(asked.length, 1);
+      },
+      { api: 'v2' },
+    ));
 });

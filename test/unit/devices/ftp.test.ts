@@ -129,6 +129,17 @@ describe('ftp target', () => {
     });
   }
 
+  it('an upload whose rename is refused by 553 stays whole under its partial name', async () => {
+    const refusal = '553 Rename not allowed';
+    const scripted = await passiveFtp({ epsv: 'ok', pasv: 'ok', refusal });
+    server = scripted.server;
+    const { port } = server.address() as AddressInfo;
+    const made = (target = await makeTarget(ftp, { host: '127.0.0.1', port }));
+    const error = await failsWith(() => write(made), 'denied');
+    assert.match(error.message, /Rename not allowed.*right to rename there/);
+    assert.deepEqual([...scripted.files.entries()], [['/log.ulg.token0000001.part', 10]]);
+  });
+
   it('a server that is offline is unavailable, with the reason', async () => {
     target = await makeTarget(ftp, { host: '127.0.0.1', port: await freePort() });
     const refused = await failsWith(() => stat(target as Target), 'unavailable');
@@ -297,6 +308,8 @@ async function breakingFtp(reply: string): Promise<Server> {
 }
 
 interface Passive {
+  /** The answer to RNTO, in place of the rename. */
+  readonly refusal?: string;
   /** `filtered`: always a port that cannot be reached; `alone`: one when the command came together with others. */
   readonly epsv: 'ok' | 'refused' | 'filtered' | 'alone';
   readonly pasv: 'ok' | 'private';
@@ -350,8 +363,10 @@ async function passiveFtp(
         files.set(path, length);
         return '226 done';
       },
+      CWD: () => '550 no such folder',
       RNFR: path => ((from = path), '350 to what?'),
       RNTO: path => {
+        if (how.refusal !== undefined) return how.refusal;
         files.set(path, files.get(from) ?? 0);
         files.delete(from);
         return '250 ok';

@@ -10,7 +10,7 @@ describe('webdav', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    const site = { url, timeout: 60_000, tlsCa: undefined, login: () => undefined };
+    const site = { url, timeout: 60_000, tls: {}, login: () => undefined };
     const source = new DavSource(new DavClient(site, deviceContext()), 'dav');
     const listing = failsWith(() => listed(source), 'cancelled');
     const [socket] = (await once(server, 'connection')) as [Socket];
