@@ -1,12 +1,19 @@
+import { hrtime } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** The longest wait that a Node timer takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Waits for that many ms, which keeps the program alive unless `ref` is false. Rejects with Node's AbortError at the abort. */
+const nowMs = (): number => Number(hrtime.bigint()) / 1e6;
+
+/**
+ * Waits for that many ms, never less: a timer of Node may fire up to a millisecond early, and whoever compares the clock then would
+ * wait for ever. Keeps the program alive unless `ref` is false. Rejects with Node's AbortError at the abort.
+ */
 export async function sleep(ms: number, signal?: AbortSignal, ref = true): Promise<void> {
-  for (let left = Math.max(0, ms); ; left -= MAX_TIMER_MS) {
-    await delay(Math.min(left, MAX_TIMER_MS), undefined, { ref, ...(signal && { signal }) });
-    if (left <= MAX_TIMER_MS) return;
+  const until = nowMs() + ms;
+  for (let left = Math.max(0, ms); ; left = until - nowMs()) {
+    await delay(Math.min(Math.ceil(left), MAX_TIMER_MS), undefined, { ref, ...(signal && { signal }) });
+    if (nowMs() >= until) return;
   }
 }

@@ -45,6 +45,22 @@ describe('filesync status, files and show', function () {
       assert.deepEqual(await tree(place.folder), before);
     }));
 
+  it('say that a database is damaged, which must not pass for an empty one', () =>
+    Place.with(async place => {
+      await put(place.path('inbox/a.bin'), sample(1000));
+      const config = await place.configure(folders());
+      await sync(place, config);
+      for (const name of (await readdir(place.path('data'))).filter(one => one.startsWith('filesync.json')))
+        await writeFile(place.path('data', name), 'no database');
+      const { verdict, database } = await statusOf(place, config);
+      assert.equal(verdict.code, 'ATTENTION');
+      assert.match(database, /filesync\.json.* cannot be read/);
+      for (const args of [['files'], ['sync', '--dry-run'], ['check']]) {
+        const { stderr } = await place.run([...args, '-c', config]);
+        assert.match(stderr, /warning: the database: .*cannot be read/, args.join(' '));
+      }
+    }));
+
   it('while a daemon starts, stop it from nothing', () =>
     Place.with(async place => {
       await put(place.path('inbox/a.bin'), sample(1000));
