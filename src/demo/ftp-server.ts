@@ -104,6 +104,36 @@ function makeServer(
   });
 }
 
+/** What the library has for one data connection: its port, and the connection once there is one. */
+interface Connector {
+  readonly dataServer?: Server | null;
+  readonly dataSocket?: Socket | null;
+}
+
+interface DataPorts {
+  connector: Connector;
+  readonly commandSocket: Socket;
+}
+
+/**
+ * Closes every data port with the control connection: of a port that was opened before the last transfer had ended, the library loses
+ * sight, and it would listen for ever.
+ */
+function closeDataPorts(connection: DataPorts): void {
+  const all = new Set<Connector>([connection.connector]);
+  let current = connection.connector;
+  Object.defineProperty(connection, 'connector', {
+    get: () => current,
+    set: (next: Connector) => all.add((current = next)),
+  });
+  connection.commandSocket.once('close', () => {
+    for (const { dataSocket, dataServer } of all) {
+      dataSocket?.destroy();
+      dataServer?.close();
+    }
+  });
+}
+
 function acceptLogins(
   server: InstanceType<Patched['PatchedServer']>,
   { Files }: Patched,
@@ -111,6 +141,7 @@ function acceptLogins(
 ): void {
   server.on('login', ({ connection, ...given }, resolve, reject) => {
     const known = given.username === user && given.password === password;
+    closeDataPorts(connection as unknown as DataPorts);
     if (known) resolve({ fs: new Files(connection, { root: folder, cwd: '/' }) });
     else reject(new Error('Login incorrect.'));
   });
