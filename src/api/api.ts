@@ -1,4 +1,5 @@
-import type { EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+import type { Observable } from 'rxjs';
+import type { Action, ApiEvent, EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
 
 /** Files in a page at most. */
 export const MAX_PAGE_SIZE = 1000;
@@ -20,7 +21,17 @@ export interface Api {
   first(which: Selection): Promise<EditResult>;
   /** Fetches and delivers files that rules only list (SKIPPED). */
   fetch(which: Selection): Promise<EditResult>;
+  /** Scans every source at once. Rejects with `unavailable` where no daemon runs, as `pause` does. */
+  rescan(): Promise<Action>;
+  /** Stops or resumes all work; running transfers are interrupted and resumed later. */
+  pause(on: boolean): Promise<Action>;
   close(): Promise<void>;
+}
+
+/** The Api of the daemon's own process. */
+export interface LiveApi extends Api {
+  /** The status now and whenever it changes, and each change of a file. */
+  events(): Observable<ApiEvent>;
 }
 
 /** All matching files, page by page; `limit` is the number of them in all. */

@@ -6,7 +6,7 @@ import { FileSyncError } from '../errors.js';
 import type { Api } from './api.js';
 import { addressOf } from './socket.js';
 import * as schema from './schema.js';
-import type { EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+import type { Action, EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
 
 /** A query that has been without a sign of life for that long is given up. Edits may take longer: each is written to disk. */
 const QUERY_TIMEOUT_MS = 30_000;
@@ -72,6 +72,14 @@ export class RemoteApi implements Api {
     return this.#ask(schema.editResult, 'POST', '/files/fetch', which);
   }
 
+  rescan(): Promise<Action> {
+    return this.#ask(schema.action, 'POST', '/rescan');
+  }
+
+  pause(paused: boolean): Promise<Action> {
+    return this.#ask(schema.action, 'PUT', '/paused', { paused });
+  }
+
   async close(): Promise<void> {
     // Each call had its own connection.
   }
@@ -79,7 +87,7 @@ export class RemoteApi implements Api {
   /** Rejects with the daemon's message if it refuses. */
   async #ask<Answer>(
     shape: z.ZodType<Answer>,
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PUT',
     path: string,
     body?: unknown,
   ): Promise<Answer> {

@@ -1,5 +1,5 @@
 import { setImmediate as othersRun } from 'node:timers/promises';
-import { firstValueFrom, type Observable } from 'rxjs';
+import { EMPTY, firstValueFrom, map, merge, type Observable } from 'rxjs';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.js';
 import { readStore } from '../db/read-only.js';
@@ -13,10 +13,11 @@ import { stateOf } from '../record/state.js';
 import type { StepWait } from '../record/wait.js';
 import { FileState, type Clock, type FileRecord, type Logger, type Space } from '../ports.js';
 import { spaceOf, statfsNearest } from '../system/statfs.js';
-import { MAX_PAGE_SIZE, type Api } from './api.js';
+import { MAX_PAGE_SIZE, type LiveApi } from './api.js';
 import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from './edit.js';
 import { matches, matching, pageOf } from './query.js';
-import type { EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+import type { Action, ApiEvent, EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+import { statusFeed } from './status-feed.js';
 import { describeStatus } from './status.js';
 import { fileView, timeText } from './views.js';
 
@@ -28,9 +29,12 @@ type Refusal = EditResult['refused'][number];
 /** What only a running daemon knows. */
 export interface Daemon {
   readonly devices: Observable<readonly DeviceStatus[]>;
+  readonly progress: Observable<unknown>;
   readonly paused: boolean;
   waits(record: FileRecord): readonly StepWait[];
   transfers(): readonly Transfer[];
+  rescan(): void;
+  pause(on: boolean): void;
 }
 
 export interface DatabaseApiParts {
@@ -43,7 +47,7 @@ export interface DatabaseApiParts {
 }
 
 /** The Api of the process that holds the database: the daemon, or a command when no daemon runs. */
-export class DatabaseApi implements Api {
+export class DatabaseApi implements LiveApi {
   readonly #records: Records;
   readonly #parts: DatabaseApiParts;
   /** Monotonic ms. */
@@ -93,6 +97,35 @@ export class DatabaseApi implements Api {
     if (typeof record !== 'string') return this.view(record);
     for await (const old of this.#records.archived()) if (old.id === id) return this.view(old);
     throw new FileSyncError('not-found', `${id}: ${record}`);
+  }
+
+  async rescan(): Promise<Action> {
+    const daemon = this.#running();
+    daemon.rescan();
+    return { message: daemon.paused ? 'paused: it is done when the work is resumed' : '' };
+  }
+
+  async pause(on: boolean): Promise<Action> {
+    this.#running().pause(on);
+    return { message: on ? 'paused' : 'resumed' };
+  }
+
+  events(): Observable<ApiEvent> {
+    const { clock, daemon } = this.#parts;
+    const { devices = EMPTY, progress = EMPTY } = daemon ?? {};
+    const status = statusFeed(this, { records: this.#records, devices, progress }, clock);
+    const files = this.#records.changes.pipe(
+      map(({ id, record }): ApiEvent =>
+        record ? { type: 'file', file: this.view(record) } : { type: 'forgotten', id },
+      ),
+    );
+    return merge(status.pipe(map((now): ApiEvent => ({ type: 'status', status: now }))), files);
+  }
+
+  #running(): Daemon {
+    const { daemon } = this.#parts;
+    if (daemon) return daemon;
+    throw new FileSyncError('unavailable', 'no daemon runs: start one with `filesync run`');
   }
 
   /** The record as people and programs see it. */

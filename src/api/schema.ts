@@ -156,6 +156,18 @@ export const editResult = z.object({
   refused: z.array(z.object({ id: z.string(), reason: z.string() })),
 });
 
+/** The answer to `POST /rescan` and `PUT /paused`. */
+export const action = z.object({ message: z.string() });
+
+export const pausing = z.strictObject({ paused: z.boolean() });
+
+/** What `GET /events` sends, each as one event (server-sent events) of that type. */
+export const event = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('file'), file }),
+  z.object({ type: z.literal('forgotten'), id: z.string() }),
+  z.object({ type: z.literal('status'), status }),
+]);
+
 /** `all`: every file that the edit is meant for. */
 export const selection = z.union([
   z.strictObject({ ids: z.array(z.string()).readonly() }),
@@ -197,5 +209,7 @@ export type Status = z.output<typeof status>;
 export type Verdict = z.output<typeof verdict>;
 export type WaitingGroup = z.output<typeof waitingGroup>;
 export type TransferView = z.output<typeof transfer>;
+export type Action = z.output<typeof action>;
+export type ApiEvent = z.output<typeof event>;
 export type EditResult = z.output<typeof editResult>;
 export type Selection = z.output<typeof selection>;

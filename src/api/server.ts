@@ -3,12 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers';
 import * as z from 'zod';
 import { FileSyncError, toFileSyncError } from '../errors.js';
-import type { Api } from './api.js';
-import { fileQuery, selection, type Selection } from './schema.js';
+import type { Api, LiveApi } from './api.js';
+import { fileQuery, pausing, selection, type Selection } from './schema.js';
 import { addressOf, openToGroup } from './socket.js';
 
 /** Longest body of a request. */
 const MAX_BODY_BYTES = 1024 * 1024;
+/** Events that wait for a client. */
+const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
 type Route = (api: Api, request: Request) => Promise<unknown>;
 interface Request {
@@ -32,13 +34,15 @@ const routes: Readonly<Record<string, Route>> = {
   'POST /files/forget': edit((api, which) => api.forget(which)),
   'POST /files/first': edit((api, which) => api.first(which)),
   'POST /files/fetch': edit((api, which) => api.fetch(which)),
+  'POST /rescan': api => api.rescan(),
+  'PUT /paused': async (api, { body }) => api.pause(pausing.parse(await body()).paused),
 };
 
 /**
  * Lets commands reach the running daemon. Its user may connect, and the group `filesync` if the daemon is in it. The caller
  * holds the database's lock, so a socket that exists already is a dead process's.
  */
-export async function serveControl(path: string, api: Api): Promise<AsyncDisposable> {
+export async function serveControl(path: string, api: LiveApi): Promise<AsyncDisposable> {
   await rm(path, { force: true });
   const server = createServer((request, response) => void answer(api, request, response));
   const address = addressOf(path);
@@ -54,8 +58,9 @@ export async function serveControl(path: string, api: Api): Promise<AsyncDisposa
 }
 
 /** Never rejects, whatever the client asks. */
-async function answer(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(api: LiveApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
+    if (request.method === 'GET' && pathOf(request) === '/events') return sendEvents(api, response);
     send(response, 200, await resultOf(api, request));
   } catch (thrown) {
     const message = thrown instanceof z.ZodError ? problemOf(thrown) : toFileSyncError(thrown).message;
@@ -63,9 +68,30 @@ async function answer(api: Api, request: IncomingMessage, response: ServerRespon
   }
 }
 
+/** Without the beginning that names the version. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  const [path = ''] = url.split('?', 1);
+  return path.replace(/^\/api\/v1(?=\/)/, '');
+}
+
+/** Server-sent events (HTML standard, section 9.2). A client that reads too slowly is cut off. */
+function sendEvents(api: LiveApi, response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  const events = api.events().subscribe({
+    next: event => {
+      response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+      if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
+    },
+    error: () => response.destroy(),
+    complete: () => response.end(),
+  });
+  response.on('close', () => events.unsubscribe()).on('error', () => undefined);
+}
+
 async function resultOf(api: Api, request: IncomingMessage): Promise<unknown> {
-  const [target = '', search = ''] = (request.url ?? '').split('?', 2);
-  const path = target.replace(/^\/api\/v1(?=\/)/, '');
+  const path = pathOf(request);
+  const [, search = ''] = (request.url ?? '').split('?', 2);
   const found = routeOf(request.method ?? '', path);
   if (!found) throw new FileSyncError('not-found', `no ${request.method} ${path.slice(0, 100)} here`);
   const body = () => bodyOf(request);

@@ -1,7 +1,7 @@
 import { map, of } from 'rxjs';
 import { statusFeed } from '../api/status-feed.js';
 import type { Config } from '../config/config.js';
-import type { Api } from '../api/api.js';
+import type { LiveApi } from '../api/api.js';
 import { serveControl } from '../api/server.js';
 import { controlSocket } from '../api/socket.js';
 import type { Engine } from '../engine/engine.js';
@@ -19,7 +19,7 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   readonly engine: Engine;
   readonly config: Pick<Config, 'file' | 'database'>;
   /** Serves commands over the socket. */
-  readonly api: Api;
+  readonly api: LiveApi;
   readonly logger: Logger;
   /** Progress is shown there; without it, it is logged. */
   readonly live?: LiveLines | undefined;

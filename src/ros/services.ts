@@ -38,8 +38,8 @@ export function serveDatabase(graph: Graph, engine: Engine, api: DatabaseApi): C
       answerTo(await api.fetch({ ids: [id] })),
     ),
     graph.serve(services.first, '~/first', async ({ ids }) => answerTo(await api.first({ ids }))),
-    graph.serve(services.trigger, '~/rescan', () => rescan(engine)),
-    graph.serve(services.setBool, '~/pause', ({ data }) => pause(engine, data)),
+    graph.serve(services.trigger, '~/rescan', async () => ({ ...DONE, ...(await api.rescan()) })),
+    graph.serve(services.setBool, '~/pause', async ({ data }) => ({ ...DONE, ...(await api.pause(data)) })),
   ];
   return { close: () => served.forEach(one => one.close()) };
 }
@@ -96,16 +96,6 @@ function answerTo({ refused: not }: EditResult): Answer {
 async function retry(api: DatabaseApi, id: string): Promise<RetryResponse> {
   const { changed, refused: not } = await api.retry(id === '' ? { all: true } : { ids: [id] });
   return { ...(not[0] ? refused(not[0].reason) : DONE), ids: changed };
-}
-
-function rescan(engine: Engine): Answer {
-  engine.rescan();
-  return engine.paused ? { ...DONE, message: 'paused: it is done when the work is resumed' } : DONE;
-}
-
-function pause(engine: Engine, on: boolean): Answer {
-  engine.pause(on);
-  return { ...DONE, message: on ? 'paused' : 'resumed' };
 }
 
 const NO_RECORD = { id: '', device: '', path: '', size: 0, local: '', description: '', foundAt: 0 };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { of } from 'rxjs';
+import { NEVER, of } from 'rxjs';
 import * as schema from '../../../src/api/schema.js';
 import type { FilePage } from '../../../src/api/schema.js';
 import { Records } from '../../../src/record/records.js';
@@ -25,6 +25,11 @@ const idOf = (number: number): string => fileRecord(number).id;
 const idsOf = (...numbers: number[]): string[] => numbers.map(idOf);
 
 const CAM = { name: 'cam', type: 'disk', available: false, reason: 'not plugged in', armed: false, since: 0 };
+
+const IDLE = {
+  ...{ progress: NEVER, paused: false, transfers: () => [] },
+  ...{ rescan: () => undefined, pause: () => undefined },
+};
 
 /** The API of a database that holds these records. */
 function apiOf(...made: FileRecord[]) {
@@ -54,7 +59,7 @@ describe('The API of a database', () => {
     const { records } = apiOf(found(1), found(2));
     const wait: StepWait = { stage: 'fetch', code: 'offline', reason: 'not plugged in' };
     const waits = ({ id }: FileRecord) => (id === idOf(1) ? [wait] : []);
-    const api = databaseApi(records, { devices: of([CAM]), paused: false, transfers: () => [], waits });
+    const api = databaseApi(records, { ...IDLE, devices: of([CAM]), waits });
     const { running, devices } = await api.status();
     assert.deepEqual(
       [running, devices.map(({ name, reason }) => [name, reason])],
