@@ -89,7 +89,7 @@ function helpAsOption(argv: readonly string[]): readonly string[] {
 /** Words of yargs for arguments that are missing, and what a person understands. */
 function inPlainWords(message: string, name: string | undefined): string {
   const [, option] = /^Not enough arguments following: (.+)$/.exec(message) ?? [];
-  if (option !== undefined) return `--${option} needs a value`;
+  if (option !== undefined) return `${option.length === 1 ? '-' : '--'}${option} needs a value`;
   const usage = commands.find(listed => nameOf(listed) === name)?.usage;
   return usage !== undefined && message.startsWith('Not enough non-option arguments')
     ? `an argument is missing: filesync ${usage}`

@@ -88,7 +88,7 @@ describe('filesync, the command line', function () {
       config: simple,
       says: /LOST/,
     },
-    'an option without its value': { args: ['sync', '-c'], config: simple, says: /Not enough arguments/ },
+    'an option without its value': { args: ['sync', '-c'], config: simple, says: /-c needs a value/ },
     'retry of nothing': { args: ['retry', '-c', 'filesync.yaml'], config: simple, says: /--failed/ },
     'an address that is none': { args: ['sim', '.', '--listen', 'here'], says: /--listen here.*HOST:PORT/ },
     'a source that holds the local storage': {
