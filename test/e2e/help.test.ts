@@ -74,7 +74,10 @@ describe('the examples of the help', () => {
       for (const [line] of listed.examples) {
         const [own = ''] = line.split(' | ');
         if (!own.startsWith(`filesync ${nameOf(listed)}`)) continue;
-        const used = [...own.matchAll(/ --?([a-z][a-z-]*)/g)].map(([, name]) => name);
+        // A word with one dash is a value, such as that of --sort.
+        const used = [...own.matchAll(/ (?:--([a-z][a-z-]*)|-([a-z])(?=\s|$))/g)].map(
+          ([, name, letter]) => name ?? letter,
+        );
         const unknown = used.filter(name => !known.includes(name ?? '') && name !== 'p');
         assert.deepEqual(unknown, [], line);
       }
