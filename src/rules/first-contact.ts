@@ -28,7 +28,7 @@ export function beginFirstScan(listing: FirstListing): void {
   const { files, seen = files.length } = listing;
   if (seen === 0) return;
   const wanted = files.filter(file => isWanted(file, listing));
-  const title = `${device}: first contact: ${seen} files seen`;
+  const title = `${device}: first contact: ${seen === 1 ? '1 file' : `${seen} files`} seen`;
   if (files.length === 0)
     return logger.log('warn', `${title}, none of which a rule takes: filesync check suggests patterns`);
   const size = formatSize(wanted.reduce((sum, file) => sum + file.size, 0));
