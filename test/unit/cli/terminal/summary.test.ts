@@ -52,7 +52,7 @@ describe('the summary of a pass', () => {
       'cam:c.ulg: DOWNLOADED: waits for the next pass',
       'archive: 2 delivered (2.0 kB), 1 waiting',
       'review: 1 delivered (1.0 kB), 1 waiting, 1 failed',
-      '1 delivered, 2 unfinished',
+      '1 delivered, 2 unfinished, 1 of them delivered in part',
       'Why the first of them failed: filesync show b00000000000 -c my.yaml',
       'To attempt what failed again: filesync retry --failed -c my.yaml',
       'To probe the devices: filesync check -c my.yaml',
