@@ -331,6 +331,7 @@ async function passiveFtp(
     const listen = async (): Promise<number> => {
       const passive = createServer().listen(0, '127.0.0.1');
       await once(passive, 'listening');
+      control.once('close', () => passive.close());
       data = once(passive, 'connection').then(([socket]: Socket[]) => {
         passive.close();
         assert.ok(socket);
