@@ -184,7 +184,7 @@ async function translated(error: NodeJS.ErrnoException, path: string): Promise<F
   }
 }
 
-/** Nobody can tell whether a daemon runs where this user may not look into the folder of the database. */
+/** This user may not look into the folder of the database, and so cannot tell whether a daemon runs. */
 async function deniedMessage(path: string): Promise<string> {
   const isVisible = await stat(path).then(
     () => true,

@@ -48,7 +48,7 @@ interface Parsed {
   readonly command?: Command;
 }
 
-/** A missing command is bad usage, but whoever types the name alone gets the help, as from git. */
+/** A missing command is bad usage, but the name alone prints the help, as git does. */
 async function parse(shell: Shell): Promise<Parsed> {
   const chosen: Chosen = {};
   const argv = shell.argv.length === 0 ? ['--help'] : joinedSort(helpAsOption(programArguments(shell.argv)));

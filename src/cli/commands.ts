@@ -52,7 +52,7 @@ export const commands: readonly ListedCommand[] = [
     summary: 'one pass: find, fetch, deliver everything, then exit',
     group: 'Bring files',
     examples: [
-      ['filesync sync', 'with progress bars on a terminal, plain lines elsewhere'],
+      ['filesync sync', 'with live progress on a terminal, plain lines elsewhere'],
       ['filesync sync --json | jq .unfinished', 'what could not be delivered, for a script'],
       ['filesync sync --log-level debug 2> debug.txt', 'for a report of a fault'],
     ],

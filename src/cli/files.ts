@@ -171,4 +171,4 @@ function noteOf({ waiting }: File, { target, location, reason }: File['targets']
   return [...new Set(parts)].filter(part => part !== '').join('; ');
 }
 
-export const isLink = (location: string): boolean => /^https?:\/\//.test(location);
+const isLink = (location: string): boolean => /^https?:\/\//.test(location);

@@ -70,7 +70,7 @@ export class ConfigDocument {
   }
 }
 
-/** Whoever sees that many errors of the syntax has to look at the whole text. */
+/** A person who sees that many errors of the syntax has to look at the whole text. */
 const MAX_REPORTED = 20;
 
 const BAD_ALIAS = 'no value of this name (&…) before; a text that begins with * needs quotes';

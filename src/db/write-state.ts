@@ -24,7 +24,7 @@ export class WriteState {
     this.#logger.log('info', `changes are written to the database ${this.#path} again`);
   }
 
-  /** Returns the error for whoever waits for the change: a database that was open before may be writable again. */
+  /** Returns the error for the caller that waits for the change: a database that was open before may be writable again. */
   failed(thrown: unknown): FileSyncError {
     const error = toFileSyncError(thrown);
     const why = error.message;

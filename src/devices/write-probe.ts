@@ -19,7 +19,7 @@ export interface ProbedPlace {
   readonly clock: Pick<Clock, 'sleep'>;
 }
 
-/** The content of a probe, for whoever finds one. */
+/** The content of a probe: it tells a person who finds the file what it is. */
 export const PROBE_TEXT = 'A probe of FileSync, which checked that it can write here. It may be deleted.\n';
 
 /** Begins the name of a probe; sixteen random hex digits follow, so that no other file is ever meant. */

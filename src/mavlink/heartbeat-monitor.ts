@@ -10,7 +10,9 @@ const TYPE_GCS = 6;
 const AUTOPILOT_INVALID = 8;
 const COMPONENT_AUTOPILOT = 1;
 const MODE_FLAG_ARMED = 128;
-const AUTOPILOTS: Readonly<Record<number, string>> = { 3: 'ArduPilot', 12: 'PX4' };
+
+/** Names of MAV_AUTOPILOT's values. */
+export const AUTOPILOTS: Readonly<Record<number, 'ArduPilot' | 'PX4'>> = { 3: 'ArduPilot', 12: 'PX4' };
 
 /** ms without a heartbeat after which the vehicle counts as offline. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
@@ -28,6 +30,9 @@ export function isAutopilot({ payload }: Frame): boolean {
   const { type, autopilot } = Heartbeat.decode(payload);
   return autopilot !== AUTOPILOT_INVALID && type !== TYPE_GCS;
 }
+
+/** Whether the base mode of a heartbeat says that the vehicle is armed. */
+export const isArmed = (baseMode: number): boolean => (baseMode & MODE_FLAG_ARMED) !== 0;
 
 /** The autopilot that gets the requests. */
 export interface Target {
@@ -112,7 +117,7 @@ export class HeartbeatMonitor {
     this.#target = { system, component, autopilot };
     this.#since = this.#clock.monotonic();
     this.#heard = true;
-    this.#armed.set((baseMode & MODE_FLAG_ARMED) !== 0);
+    this.#armed.set(isArmed(baseMode));
   }
 
   /** A heartbeat whose signature is not what it has to be. */

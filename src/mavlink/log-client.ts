@@ -51,7 +51,7 @@ interface Window {
 export class LogClient {
   readonly #vehicle: LogPort;
   readonly #clock: Clock;
-  /** Wakes whoever waits for a packet. */
+  /** Wakes the call that waits for a packet. */
   #wake: () => void = () => undefined;
   #entries: Map<number, Log> | undefined;
   #announced: number | undefined;

@@ -183,7 +183,7 @@ export class Vehicle {
 
   /**
    * Sets the listener for the autopilot's file transfer messages to this program. It returns whether the message is the
-   * answer to a request: whoever answers is the vehicle.
+   * answer to a request: the sender of an answer is the vehicle.
    */
   onFtp(listener: (payload: FtpPayload) => boolean): void {
     this.#ftpListener = listener;

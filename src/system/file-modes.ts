@@ -4,10 +4,10 @@ export interface FileModes {
   readonly folder: number;
 }
 
-/** Whoever may read the files may enter the folders. */
+/** The users who may read the files may enter the folders. */
 export const modesOf = (file: number): FileModes => ({ file, folder: file | ((file & 0o444) >> 2) });
 
-/** For nobody but the program's own user. */
+/** For the program's own user alone. */
 export const PRIVATE_MODES = modesOf(0o600);
 
 /** The umask takes away what others may do, so that these bits have to be set once the file is there. */

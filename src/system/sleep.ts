@@ -7,8 +7,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const nowMs = (): number => Number(hrtime.bigint()) / 1e6;
 
 /**
- * Waits for that many ms, never less: a timer of Node may fire up to a millisecond early, and whoever compares the clock then would
- * wait for ever. Keeps the program alive unless `ref` is false. Rejects with Node's AbortError at the abort.
+ * Waits for that many ms, never less: a timer of Node may fire up to a millisecond early, and a caller that compares the clock then
+ * would wait for ever. Keeps the program alive unless `ref` is false. Rejects with Node's AbortError at the abort.
  */
 export async function sleep(ms: number, signal?: AbortSignal, ref = true): Promise<void> {
   const until = nowMs() + ms;

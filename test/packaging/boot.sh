@@ -37,7 +37,7 @@ hostname drone
 mkdir -p "$root/.old"
 cd "$root"
 pivot_root . .old
-# In a container, systemd leaves this to whoever started it; services see what is mounted later only if mounts are shared.
+# In a container, systemd leaves this to the program that started it; services see what is mounted later only if mounts are shared.
 mount --make-rshared /
 umount -l /.old
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \

@@ -22,9 +22,9 @@ const UUID = '7295bbc3-bbc2-4267-9fa0-099e10ef5bf0';
 const RULE = 'usr/share/polkit-1/rules.d/50-filesync.rules';
 
 /** A drive made of a file, with one picture, and what udev, which does not run here, would have written of it. */
-const INSERT = `truncate -s 32M /root/drive.img
-mkfs.ext4 -q -F -L FLIR -U ${UUID} /root/drive.img
-node=$(losetup -f --show /root/drive.img)
+const INSERT = `truncate -s 32M /var/tmp/drive.img
+mkfs.ext4 -q -F -L FLIR -U ${UUID} /var/tmp/drive.img
+node=$(losetup -f --show /var/tmp/drive.img)
 mount $node /mnt && mkdir /mnt/DCIM && echo picture > /mnt/DCIM/a.jpg && chmod 777 /mnt/DCIM && umount /mnt
 mkdir -p /run/udev/data && touch /run/udev/control
 cat > /run/udev/data/b7:\${node#/dev/loop} <<END

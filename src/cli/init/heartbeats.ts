@@ -1,15 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { FrameDecoder, type Frame } from '../../mavlink/frame.js';
+import { AUTOPILOTS, isArmed, isAutopilot } from '../../mavlink/heartbeat-monitor.js';
 import { Heartbeat } from '../../mavlink/messages.js';
 import type { Clock } from '../../ports.js';
-
-// MAVLink's numbers (common message set).
-const AUTOPILOT_INVALID = 8;
-const AUTOPILOT_ARDUPILOT = 3;
-const AUTOPILOT_PX4 = 12;
-const TYPE_GCS = 6;
-const MODE_FLAG_ARMED = 128;
 
 /** An autopilot whose heartbeat was heard. */
 export interface Heard {
@@ -31,12 +25,15 @@ export class HeartbeatListener {
     for (const frame of this.#decoder.push(bytes)) if (frame.messageId === Heartbeat.id) this.#note(frame);
   }
 
-  #note({ payload, system }: Frame): void {
-    const { type, autopilot, baseMode } = Heartbeat.decode(payload);
-    if (autopilot === AUTOPILOT_INVALID || type === TYPE_GCS) return;
-    const firmware =
-      autopilot === AUTOPILOT_PX4 ? 'PX4' : autopilot === AUTOPILOT_ARDUPILOT ? 'ArduPilot' : 'an autopilot';
-    this.#heard.set(system, { system, firmware, armed: (baseMode & MODE_FLAG_ARMED) !== 0 });
+  #note(frame: Frame): void {
+    if (!isAutopilot(frame)) return;
+    const { system } = frame;
+    const { autopilot, baseMode } = Heartbeat.decode(frame.payload);
+    this.#heard.set(system, {
+      system,
+      firmware: AUTOPILOTS[autopilot] ?? 'an autopilot',
+      armed: isArmed(baseMode),
+    });
   }
 }
 

@@ -20,7 +20,7 @@ export async function isUntouchedExample(file: string, shipped = SHIPPED): Promi
 
 /**
  * Writes the secrets, then the configuration. Throws `config` if a file exists: nothing is overwritten but the package's example
- * that nobody has edited, and whoever could read that can read what takes its place.
+ * as it was shipped, and the users who could read that can read what takes its place.
  */
 export async function writeConfiguration(
   file: string,

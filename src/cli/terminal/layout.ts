@@ -1,5 +1,5 @@
 import { formatSize } from '../../system/size.js';
-import { columnsOf, formatDuration, padEnd, padStart, shorten } from './text.js';
+import { columnsOf, formatTimeLeft, padEnd, padStart, shorten } from './text.js';
 
 /** What one line shows: a transfer, or all of them. */
 export interface Row {
@@ -36,7 +36,7 @@ const RATE: Field = {
 };
 const TIME_LEFT: Field = {
   columns: 12,
-  text: ({ secondsLeft }) => (secondsLeft === undefined ? '' : `${formatDuration(secondsLeft)} left`),
+  text: ({ secondsLeft }) => (secondsLeft === undefined ? '' : `${formatTimeLeft(secondsLeft)} left`),
 };
 const ALL = [PERCENT, BYTES, RATE, TIME_LEFT];
 const DROPPED_FIRST = [BYTES, RATE, TIME_LEFT, PERCENT];

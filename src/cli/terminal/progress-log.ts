@@ -2,7 +2,7 @@ import type { Clock, Logger } from '../../ports.js';
 import type { Transfer } from '../../record/progress.js';
 import { formatSize } from '../../system/size.js';
 import { secondsLeftOf } from './throughput.js';
-import { formatDuration } from './text.js';
+import { formatTimeLeft } from './text.js';
 
 const POLL_INTERVAL_MS = 5_000;
 /** A transfer is logged again when it is that much further and this time has passed, or when it has been silent for long. */
@@ -69,6 +69,6 @@ function describe(transfer: Transfer, percent: number): string {
   const name = `${device}:${path}${target === undefined ? '' : ` -> ${target}`}`;
   const rate = `${formatSize(Math.round(bytesPerSecond))}/s`;
   const seconds = secondsLeftOf(transfer);
-  const left = seconds === undefined ? '' : `, ${formatDuration(seconds)} left`;
+  const left = seconds === undefined ? '' : `, ${formatTimeLeft(seconds)} left`;
   return `${name}: ${percent}%, ${formatSize(bytes)} of ${formatSize(size)}, ${rate}${left}`;
 }

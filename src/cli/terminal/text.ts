@@ -41,7 +41,7 @@ function fitting(chars: readonly string[], columns: number): string[] {
 }
 
 /** Seconds as people read them: `0:46`, `12:31`, `1:02:03`; days from 100 hours on: `5 d`. */
-export function formatDuration(seconds: number): string {
+export function formatTimeLeft(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole >= 360_000) return `${Math.round(whole / 86_400)} d`;
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];

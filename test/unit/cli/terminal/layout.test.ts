@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { plain, table } from '../../../../src/cli/print.js';
 import { layOut, type Row } from '../../../../src/cli/terminal/layout.js';
-import { columnsOf, formatDuration, shorten } from '../../../../src/cli/terminal/text.js';
+import { columnsOf, formatTimeLeft, shorten } from '../../../../src/cli/terminal/text.js';
 
 const ROW: Row = {
   name: 'autopilot:sess001/2026-11-22/log_100_2026-11-22-16-00-00.ulg',
@@ -58,7 +58,7 @@ describe('text on a terminal', () => {
   });
 
   it('durations', () => {
-    const shown = [0.4, 46, 751, 3723, 359_999, 400_000].map(formatDuration);
+    const shown = [0.4, 46, 751, 3723, 359_999, 400_000].map(formatTimeLeft);
     assert.deepEqual(shown, ['0:00', '0:46', '12:31', '1:02:03', '99:59:59', '5 d']);
   });
 
