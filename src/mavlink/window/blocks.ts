@@ -6,6 +6,8 @@ const MAX_SPAN_BYTES = 2 * 1024 * 1024;
 const READ_AHEAD_BYTES = 128 * 1024;
 /** Requests for one block whose late replies are accepted. */
 const MAX_ATTEMPTS = 4;
+/** Requests for blocks that had come already, whose late replies are accepted. */
+const MAX_PROBES = 12;
 
 /** A piece of the file, requested at once. */
 export interface Block {
@@ -29,6 +31,8 @@ export class Blocks {
   readonly #end: number;
   /** By offset. */
   readonly #slots = new Map<number, Slot>();
+  /** Requests for blocks that had come already: probes, whose replies are measured. */
+  readonly #probes: Posted[] = [];
   #head: number;
   #frontier: number;
   #next: number;
@@ -77,12 +81,12 @@ export class Blocks {
     return this.#slots.get(offset);
   }
 
-  /** Keeps the request, whose replies are accepted until the block has come. */
+  /** Keeps the request. Its replies are accepted until the block has come, or until `forgetAll` if it has come already. */
   attempted(block: Block, posted: Posted): void {
     const slot = this.#slots.get(block.offset);
-    if (!slot) return;
-    slot.attempts.push(posted);
-    if (slot.attempts.length > MAX_ATTEMPTS) slot.attempts.shift()?.forget();
+    const [posts, limit] = slot && !slot.data ? [slot.attempts, MAX_ATTEMPTS] : [this.#probes, MAX_PROBES];
+    posts.push(posted);
+    if (posts.length > limit) posts.shift()?.forget();
   }
 
   /** Puts data in place. If data is shorter than the block, the rest becomes a new block and is returned. */
@@ -122,6 +126,7 @@ export class Blocks {
   /** Replies are not accepted any more. */
   forgetAll(): void {
     for (const slot of this.#slots.values()) forget(slot);
+    for (const posted of this.#probes.splice(0)) posted.forget();
   }
 
   #append(size: number): Block | undefined {
