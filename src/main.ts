@@ -17,6 +17,8 @@ const MAX_SHUTDOWN_MS = 4_500;
 const LAST_CALLS_MS = 1_000;
 const MIN_LAST_CALLS_MS = 100;
 const POLL_INTERVAL_MS = 10;
+/** Time for everything else that is open to close, when the work has ended. */
+const LAST_HANDLES_MS = 5_000;
 /** Time in which a second signal is a copy of the first: `ros2 launch` forwards the signal that the process group has received. */
 const REPEATED_SIGNAL_MS = process.argv.includes('node') ? 2_000 : 0;
 /** Calls that block one of Node's threads: file system calls, and with name look-ups. */
@@ -67,13 +69,16 @@ process.exitCode = await cli({
   onUserSignal: handler => void process.on('SIGUSR1', handler),
 });
 
-// After a signal, the process does not wait for handles that still keep the event loop alive. Without one it waits for all but
-// calls to a file system that never answers.
+// After a signal, the process does not wait for handles that still keep the event loop alive. Without one it waits for a while,
+// and as long as somebody reads its output slowly, but not for calls to a file system that never answers.
 if (stop.signal.aborted) await end(LAST_CALLS_MS, process.exitCode);
 process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
 setInterval(() => {
   if (isBlockedBy(FILE_CALLS)) endBySignal();
 }, LAST_CALLS_MS).unref();
+setInterval(() => {
+  if (process.stdout.writableLength + process.stderr.writableLength === 0) endWithOpenResources();
+}, LAST_HANDLES_MS).unref();
 
 /** The first signal asks for a clean end, the second one ends the process at once. */
 function stopped(code: 130 | 143): void {
@@ -107,6 +112,13 @@ async function end(ms: number, code: number): Promise<void> {
     await delay(POLL_INTERVAL_MS);
   if (isBlockedBy(THREAD_CALLS)) endBySignal();
   else process.exit(code);
+}
+
+/** Something was left open. That is a mistake of this program, and no reason to stay. */
+function endWithOpenResources(): void {
+  const open = process.getActiveResourcesInfo().join(', ');
+  printError(`filesync: ended with open resources (${open}): the work is complete, please report this`);
+  process.exit();
 }
 
 function isBlockedBy(calls: RegExp): boolean {

@@ -191,6 +191,15 @@ describe('filesync, told to end', function () {
       assert.match(signal ?? '', /^SIG(INT|TERM)$/);
     }));
 
+  it('the end comes although something was left open, which is reported', () =>
+    Place.with(async place => {
+      const NODE_OPTIONS = '--import=data:text/javascript,setInterval(()=>{},1000)';
+      const { code, stdout, stderr } = await place.run(['--version'], { NODE_OPTIONS });
+      assert.match(stdout, /^\d+\.\d+/);
+      assert.match(stderr, /ended with open resources \(.*Timeout.*\)/);
+      assert.equal(code, 0);
+    }));
+
   it('files ends at SIGINT although its configuration hangs', () =>
     withPipe(async program => {
       const { signal, stderr } = await ends(program, 'SIGINT');
