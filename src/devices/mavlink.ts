@@ -1,13 +1,10 @@
 import { join, posix } from 'node:path';
 import * as z from 'zod';
-import { parseLinkUrl, type LinkAddress } from '../mavlink/url.js';
+import { DEFAULT_COMPONENT, parseLinkUrl, type LinkAddress } from '../mavlink/url.js';
 import { toFileSyncError } from '../errors.js';
 import { secret, size } from '../config/options.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
 import type { Signing } from '../mavlink/signing.js';
-
-/** MAV_COMP_ID_ONBOARD_COMPUTER4: ground stations and MAVROS have other ids. */
-export const DEFAULT_COMPONENT = 194;
 
 /** Requests: twice the number that fills 8 Mbit/s at a round trip of 225 ms. */
 const DEFAULT_MAX_IN_FLIGHT = 2048;

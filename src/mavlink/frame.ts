@@ -1,6 +1,8 @@
 import { frameCrc } from './crc.js';
-import { SIGNATURE_LENGTH } from './signing.js';
 import { layoutOf, type MessageLayout } from './messages.js';
+
+/** Bytes of a signature: link id, timestamp, and the first 48 bits of the hash (mavlink.io, "Message Signing"). */
+export const SIGNATURE_LENGTH = 13;
 
 /** One MAVLink frame. */
 export interface Frame {

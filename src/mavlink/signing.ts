@@ -1,9 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../ports.js';
-import type { Frame } from './frame.js';
+import { SIGNATURE_LENGTH, type Frame } from './frame.js';
 
-/** Bytes of a signature: link id, timestamp, and the first 48 bits of the hash (mavlink.io, "Message Signing"). */
-export const SIGNATURE_LENGTH = 13;
 const TIME_LENGTH = 6;
 const HASH_LENGTH = 6;
 /** Timestamps count units of 10 µs since 2015. */

@@ -5,6 +5,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Component id of this program by default: MAV_COMP_ID_ONBOARD_COMPUTER4; ground stations and MAVROS have other ids. */
+export const DEFAULT_COMPONENT = 194;
+
 /** MAVLink ids of this program, as MAVROS' addresses may name them. */
 export interface Ids {
   readonly system: number;

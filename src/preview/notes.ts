@@ -1,7 +1,7 @@
 import { MANY_FILES } from '../rules/first-contact.js';
 import type { Rule } from '../rules/rule.js';
 import { formatSize } from '../system/size.js';
-import type { Amount, RulePreview } from './preview.js';
+import type { Amount, RulePreview } from './rule-preview.js';
 
 /** Names of targets that anybody can read, and their addresses. */
 export type PublicPages = ReadonlyMap<string, string>;

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { RulePreview } from '../../src/preview/preview.js';
+import type { RulePreview } from '../../src/preview/rule-preview.js';
 import { startReceiver } from '../../src/demo/receiver.js';
 import { startSim } from '../../src/sim/sim.js';
 import { systemClock } from '../../src/system/clock.js';

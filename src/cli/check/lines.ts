@@ -1,5 +1,6 @@
 import { showAmount, showFiles } from '../../preview/notes.js';
-import type { Amount, Destination, RulePreview, WantedFile } from '../../preview/preview.js';
+import type { WantedFile } from '../../preview/preview.js';
+import type { Amount, Destination, RulePreview } from '../../preview/rule-preview.js';
 import { formatSize } from '../../system/size.js';
 import { plain } from '../print.js';
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Source } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { DEFAULT_COMPONENT, type VehicleOptions } from '../mavlink.js';
+import type { VehicleOptions } from '../mavlink.js';
 import { FtpChannel } from '../../mavlink/ftp-channel.js';
 import { FtpClient } from '../../mavlink/ftp-client.js';
 import { FtpFiles } from '../../mavlink/ftp-files.js';
@@ -9,7 +9,7 @@ import { AutoFiles } from '../../mavlink/log-fallback.js';
 import { LogFiles } from '../../mavlink/log-files.js';
 import type { Transport } from '../../mavlink/link.js';
 import type { Signing } from '../../mavlink/signing.js';
-import type { Ids } from '../../mavlink/url.js';
+import { DEFAULT_COMPONENT, type Ids } from '../../mavlink/url.js';
 import { RemoteSource } from '../../mavlink/remote-source.js';
 import { FrameTrace, tracedTransport } from '../../mavlink/trace.js';
 import { Vehicle } from '../../mavlink/vehicle.js';
