@@ -4,7 +4,7 @@ import { eventually } from '../conformance/support.js';
 import { Place } from '../e2e/program.js';
 import { startStandIn } from './real-mavros.js';
 import { requireRos, type Ros, type RosProgram } from './real.js';
-import { arrived, configured, CONTENT, READY, User, withNode } from './user.js';
+import { arrived, configured, CONTENT, putWhole, READY, User, withNode } from './user.js';
 
 const LIST = 'filesync/srv/ListFiles';
 const SET = 'filesync/srv/SetFile';
@@ -74,7 +74,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
 
   it('ros2 service call: list_files a page at a time, of some states, of one device', () =>
     withNode(run, async place => {
-      for (const name of ['a.ulg', 'b.ulg', 'c.ulg']) await writeFile(place.path('inbox', name), CONTENT);
+      for (const name of ['a.ulg', 'b.ulg', 'c.ulg']) await putWhole(place, name);
       assert.match(await user.rescan(), /success=True/);
       for (const name of ['a.ulg', 'b.ulg', 'c.ulg']) await arrived(place, name);
       await eventually(async () =>
@@ -123,7 +123,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       const out = { type: 'ftp', host: '127.0.0.1', port: 1, user: 'nobody' };
       const node = run(await configured(place, { devices: { inbox, out } }));
       await node.says(READY);
-      await writeFile(place.path('inbox/a.ulg'), CONTENT);
+      await putWhole(place, 'a.ulg');
       await user.rescan();
       const downloaded = async () =>
         (await user.call('list_files', LIST, '{states: [1]}')).includes('total=1');
@@ -147,7 +147,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       const rules = [{ from: 'inbox', to: ['out'], settle: 0, fetch: 'asked', order: 'newest' }];
       const config = await configured(place, { devices, rules });
       for (const [index, name] of ['old.ulg', 'new.ulg'].entries()) {
-        await writeFile(place.path('inbox', name), CONTENT);
+        await putWhole(place, name);
         await utimes(place.path('inbox', name), index, index);
       }
       const node = run(config);
@@ -174,7 +174,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
     withNode(run, async place => {
       const pause = (on: boolean) => user.call('pause', 'std_srvs/srv/SetBool', `{data: ${on}}`);
       assert.match(await pause(true), /success=True, message='paused'/);
-      await writeFile(place.path('inbox/a.ulg'), CONTENT);
+      await putWhole(place, 'a.ulg');
       assert.match(await user.rescan(), /success=True, message='paused: .+'/);
       assert.match(await user.call('list_files', LIST, '{}'), /total=0/);
       assert.match(await pause(false), /success=True, message='resumed'/);
@@ -230,7 +230,7 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
   it('ros2 param set interval: has effect at once', () =>
     withNode(run, async place => {
       await user.put(place, 'a.ulg');
-      await writeFile(place.path('inbox/b.ulg'), CONTENT);
+      await putWhole(place, 'b.ulg');
       await ros.look([/successful/], 'param', 'set', '/filesync', 'interval', '0.5');
       await arrived(place, 'b.ulg');
     }));

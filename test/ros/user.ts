@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../conformance/support.js';
 import { Place } from '../e2e/program.js';
@@ -9,6 +9,12 @@ export const READY = /working with/;
 
 /** What `put` puts into a file. */
 export const CONTENT = 'the bytes of a log';
+
+/** Puts a file into `inbox`, whole: one that is still empty when the node looks would be another version. */
+export async function putWhole(place: Place, name: string): Promise<void> {
+  await writeFile(place.path(name), CONTENT);
+  await rename(place.path(name), place.path('inbox', name));
+}
 
 /** A folder with a configuration that brings what lies in `inbox` to `out`. */
 export async function configured(place: Place, more: object = {}): Promise<string> {
@@ -57,7 +63,7 @@ export class User {
 
   /** A new file, until it has arrived. */
   async put(place: Place, name: string): Promise<void> {
-    await writeFile(place.path('inbox', name), CONTENT);
+    await putWhole(place, name);
     await this.rescan();
     await arrived(place, name);
   }
