@@ -2,9 +2,10 @@ import { EMPTY } from 'rxjs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FileSyncError } from '../errors.js';
-import type { FileRecord, Logger, SourceRecord, Store } from '../ports.js';
+import type { Logger, Store } from '../ports.js';
 import { codeOf, unless } from '../local/disk-error.js';
 import { Archive } from './archive.js';
+import { Contents } from './contents.js';
 import { nodeDisk, type Disk } from './disk.js';
 import { databasePaths, type DatabasePaths } from './paths.js';
 import { recover } from './recovery.js';
@@ -83,36 +84,13 @@ interface ReadOnlyParts extends Read {
 }
 
 /** A store that can be read only. */
-class ReadOnlyStore implements Store {
+class ReadOnlyStore extends Contents implements Store {
   readonly changes = EMPTY;
   readonly problem: string | undefined;
-  readonly #content: Snapshot;
-  readonly #archive: Archive;
 
   constructor({ content, problem, disk, paths }: ReadOnlyParts) {
+    super(content, new Archive(disk, paths.archive, SILENT));
     this.problem = problem;
-    this.#content = content;
-    this.#archive = new Archive(disk, paths.archive, SILENT);
-  }
-
-  get(id: string): FileRecord | undefined {
-    return this.#content.table.get(id);
-  }
-
-  all(): Iterable<FileRecord> {
-    return this.#content.table.all();
-  }
-
-  versions(device: string, path: string): readonly FileRecord[] {
-    return this.#content.table.versions(device, path);
-  }
-
-  source(device: string): SourceRecord | undefined {
-    return this.#content.sources.get(device);
-  }
-
-  archived(): AsyncIterable<FileRecord> {
-    return { [Symbol.asyncIterator]: () => this.#archive.records(id => this.get(id) !== undefined) };
   }
 
   readonly put = refuse;

@@ -7,6 +7,7 @@ import { Archive } from './archive.js';
 import { ChangeFeed, describeChange } from './change-feed.js';
 import { CommitQueue } from './commit-queue.js';
 import { Compactor, type CompactorParts } from './compactor.js';
+import { Contents } from './contents.js';
 import { diskWith, type Disk } from './disk.js';
 import { JournalFile } from './journal-file.js';
 import { acquireLock, type Lock } from './lock.js';
@@ -75,7 +76,7 @@ type Parts = Omit<CompactorParts, 'commits'> &
  * When a change fails, memory is restored to the state before it. Later delayed writes of the record are dropped with it, because
  * they were based on it; a delayed write that the change had replaced waits again.
  */
-class FileStore implements Store {
+class FileStore extends Contents implements Store {
   readonly #content: Snapshot;
   readonly #journal: JournalFile;
   readonly #lock: Lock;
@@ -91,10 +92,12 @@ class FileStore implements Store {
 
   constructor(parts: Parts) {
     const { content, journal, lock, disk, paths, clock, logger } = parts;
+    const archive = new Archive(disk, paths.archive, logger);
+    super(content, archive);
     this.#content = content;
     this.#journal = journal;
     this.#lock = lock;
-    this.#archive = new Archive(disk, paths.archive, logger);
+    this.#archive = archive;
     this.#writeState = new WriteState(paths.snapshot, logger);
     const commits = new CommitQueue(journal, content.seq, this.#writeState, {
       committed: () => this.#compactor.consider(),
@@ -113,22 +116,6 @@ class FileStore implements Store {
 
   get problem(): string | undefined {
     return this.#writeState.problem;
-  }
-
-  get(id: string): FileRecord | undefined {
-    return this.#content.table.get(id);
-  }
-
-  all(): Iterable<FileRecord> {
-    return this.#content.table.all();
-  }
-
-  versions(device: string, path: string): readonly FileRecord[] {
-    return this.#content.table.versions(device, path);
-  }
-
-  source(device: string): SourceRecord | undefined {
-    return this.#content.sources.get(device);
   }
 
   async put(record: FileRecord): Promise<void> {
@@ -168,10 +155,6 @@ class FileStore implements Store {
       for (let start = 0; start < ids.length; start += ARCHIVE_BATCH)
         await this.#archivePortion(ids.slice(start, start + ARCHIVE_BATCH));
     });
-  }
-
-  archived(): AsyncIterable<FileRecord> {
-    return { [Symbol.asyncIterator]: () => this.#archive.records(id => this.get(id) !== undefined) };
   }
 
   close(): Promise<void> {
