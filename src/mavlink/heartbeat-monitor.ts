@@ -3,13 +3,8 @@ import type { Availability, Clock } from '../ports.js';
 import { ArmedTime } from './armed-time.js';
 import type { Frame } from './frame.js';
 import { Heartbeat } from './messages.js';
+import { AUTOPILOT_INVALID, COMPONENT_AUTOPILOT, MODE_FLAG_ARMED, TYPE_GCS } from './numbers.js';
 import type { Verdict } from './signing.js';
-
-// MAVLink's numbers (common message set).
-const TYPE_GCS = 6;
-const AUTOPILOT_INVALID = 8;
-const COMPONENT_AUTOPILOT = 1;
-const MODE_FLAG_ARMED = 128;
 
 /** Names of MAV_AUTOPILOT's values. */
 export const AUTOPILOTS: Readonly<Record<number, 'ArduPilot' | 'PX4'>> = { 3: 'ArduPilot', 12: 'PX4' };

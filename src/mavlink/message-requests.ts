@@ -10,12 +10,12 @@ import {
   type MessageType,
   type Values,
 } from './messages.js';
-
-// MAVLink's numbers (common message set).
-const CMD_REQUEST_MESSAGE = 512;
-const CMD_REQUEST_AUTOPILOT_CAPABILITIES = 520;
-const RESULT_ACCEPTED = 0;
-const RESULT_IN_PROGRESS = 5;
+import {
+  CMD_REQUEST_AUTOPILOT_CAPABILITIES,
+  CMD_REQUEST_MESSAGE,
+  RESULT_ACCEPTED,
+  RESULT_IN_PROGRESS,
+} from './numbers.js';
 
 /** ms from one transmission of a command to the next. */
 const RESEND_INTERVAL_MS = 1_000;

@@ -22,18 +22,18 @@ import {
   type MessageType,
   type Values,
 } from './messages.js';
+import {
+  AUTOPILOT_INVALID,
+  CAPABILITY_FTP,
+  MAVLINK_VERSION,
+  STATE_ACTIVE,
+  TYPE_ONBOARD_CONTROLLER,
+} from './numbers.js';
 import type { Signing } from './signing.js';
 import { MessageRequests } from './message-requests.js';
 import { versionText } from './version-text.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
 import { isSameAvailability } from '../system/availability.js';
-
-// MAVLink's numbers (common message set).
-const TYPE_ONBOARD_CONTROLLER = 18;
-const AUTOPILOT_INVALID = 8;
-const STATE_ACTIVE = 4;
-const MAVLINK_VERSION = 3;
-const CAPABILITY_FTP = 32;
 
 /** ms between heartbeats of this program, and between two checks of the vehicle's. */
 const HEARTBEAT_INTERVAL_MS = 1_000;

@@ -1,6 +1,15 @@
 import type { Frame } from '../mavlink/frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from '../mavlink/ftp-payload.js';
 import { CommandAck, CommandLong, FileTransferProtocol, Heartbeat } from '../mavlink/messages.js';
+import {
+  CMD_COMPONENT_ARM_DISARM,
+  MAVLINK_VERSION,
+  MODE_FLAG_ARMED,
+  RESULT_ACCEPTED,
+  RESULT_UNSUPPORTED,
+  STATE_ACTIVE,
+  TYPE_QUADROTOR,
+} from '../mavlink/numbers.js';
 import type { Clock } from '../ports.js';
 import type { Requester } from './exchange.js';
 import type { Folder } from './folder.js';
@@ -9,15 +18,6 @@ import { requestedMessage } from './requested-messages.js';
 import type { Address, Network, Outgoing } from './network.js';
 import type { CommandRules, HeartbeatFields } from './personality.js';
 import type { FileTraffic, Traffic } from './traffic.js';
-
-// MAVLink's numbers.
-const TYPE_QUADROTOR = 2;
-const STATE_ACTIVE = 4;
-const MODE_FLAG_ARMED = 128;
-const MAVLINK_VERSION = 3;
-const CMD_COMPONENT_ARM_DISARM = 400;
-const RESULT_ACCEPTED = 0;
-const RESULT_UNSUPPORTED = 3;
 
 const HEARTBEAT_INTERVAL_MS = 1000;
 /** ms by which a burst may be ahead of its pace, since timers are no finer, and by which it may catch up. */

@@ -1,6 +1,7 @@
 import { FrameDecoder, type Frame } from '../mavlink/frame.js';
 import { contentOf, decodeFtpPayload, Opcode, type FtpPayload } from '../mavlink/ftp-payload.js';
 import { FileTransferProtocol, Heartbeat } from '../mavlink/messages.js';
+import { AUTOPILOT_INVALID, MODE_FLAG_ARMED } from '../mavlink/numbers.js';
 import type { HeartbeatFields } from './personality.js';
 import type { TracedFrame } from './trace.js';
 
@@ -26,10 +27,6 @@ export interface RecordedVehicle extends HeartbeatFields {
   readonly system: number;
   readonly component: number;
 }
-
-// MAVLink's numbers.
-const AUTOPILOT_INVALID = 8;
-const MODE_FLAG_ARMED = 128;
 
 /** Packets; what PX4 sends at once (seen). */
 const MAX_BURST_PACKETS = 168;

@@ -1,12 +1,14 @@
 import { AutopilotVersion, StorageInformation } from '../mavlink/messages.js';
+import {
+  CAPABILITY_FTP,
+  CMD_REQUEST_AUTOPILOT_CAPABILITIES,
+  CMD_REQUEST_MESSAGE,
+} from '../mavlink/numbers.js';
 import type { Folder } from './folder.js';
 import type { Outgoing } from './network.js';
 import type { CommandRules } from './personality.js';
 
 // MAVLink's numbers.
-const CMD_REQUEST_MESSAGE = 512;
-const CMD_REQUEST_AUTOPILOT_CAPABILITIES = 520;
-const CAPABILITY_FTP = 32;
 const VERSION_TYPE_RELEASE = 255;
 const STORAGE_READY = 2;
 const MIB = 1024 * 1024;
