@@ -4,8 +4,8 @@ import type { Transfer } from '../record/progress.js';
 import { isDelivered, isUnfinished } from '../record/state.js';
 import type { StepWait } from '../record/wait.js';
 import { shortTime } from '../system/short-time.js';
-import { formatSize } from '../system/size.js';
-import type { File, Status, Verdict, WaitingGroup } from './schema.js';
+import { formatRate, formatSize } from '../system/size.js';
+import type { File, Status, TransferView, Verdict, WaitingGroup } from './schema.js';
 import { deviceView, stateWord, transferView, wallTime } from './views.js';
 
 /** Groups of waiting files in a status at most; the largest ones. */
@@ -113,17 +113,14 @@ function openText({ unfinished, transfers, waiting, paused, now }: Judged): stri
   return [moved, rest].filter(Boolean).join('; ') || `${files(unfinished)} unfinished`;
 }
 
-function transferText({
-  device,
-  path,
-  target,
-  percent,
-  bytes_per_second: rate,
-  size,
-}: Status['transfers'][number]) {
-  const way = target === '' ? `${device}:${path}` : `${path} to ${target}`;
-  return `${way} ${Math.floor(percent)} % of ${formatSize(size)}, ${formatSize(Math.round(rate))}/s`;
+function transferText(transfer: TransferView): string {
+  const { percent, size, bytes_per_second: rate } = transfer;
+  return `${wayOf(transfer)} ${Math.floor(percent)} % of ${formatSize(size)}, ${formatRate(rate)}`;
 }
+
+/** The file that is transferred: where it is fetched, or the target that it goes to. */
+export const wayOf = ({ device, path, target }: TransferView): string =>
+  target === '' ? `${device}:${path}` : `${path} to ${target}`;
 
 /** Such as `archive offline since 12:31 (connection refused)`. */
 export function waitText({ device, code, text, since, until }: WaitingGroup, now: number): string {

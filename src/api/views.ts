@@ -1,6 +1,6 @@
 import type { Clock, FileRecord } from '../ports.js';
 import { hasLocalCopy, reasonOf, stateName, stateOf } from '../record/state.js';
-import type { Transfer } from '../record/progress.js';
+import { percentOf, secondsLeftOf, type Transfer } from '../record/progress.js';
 import type { StepWait } from '../record/wait.js';
 import type { DeviceStatus } from '../engine/devices.js';
 import { DELIVERY_STATES, type File, type Status, type TransferView } from './schema.js';
@@ -69,11 +69,9 @@ function waitView(wait: StepWait, clock: Pick<Clock, 'now' | 'monotonic'>): File
 
 export function transferView(transfer: Transfer): TransferView {
   const { id, device, path, target = '', bytes, size, bytesPerSecond } = transfer;
-  const percent = size === 0 ? 100 : Math.min(100, (100 * bytes) / size);
-  const left = bytesPerSecond > 0 ? Math.max(0, size - bytes) / bytesPerSecond : null;
   return {
-    ...{ id, device, path, target, bytes, size, percent },
-    ...{ bytes_per_second: bytesPerSecond, seconds_left: left },
+    ...{ id, device, path, target, bytes, size, percent: percentOf(transfer) },
+    ...{ bytes_per_second: bytesPerSecond, seconds_left: secondsLeftOf(transfer) ?? null },
   };
 }
 

@@ -14,7 +14,7 @@ import { outlookOn } from './check/outlook.js';
 import { probe, type Probed } from './check/probe.js';
 import { warnOfDamage } from './api.js';
 import { common, defineCommand } from './command.js';
-import { plain, table } from './print.js';
+import { wrapped } from './columns.js';
 import { configFor, inJson, loggerFor } from './setup.js';
 import { ExitCode, report, type Shell } from './shell.js';
 
@@ -106,11 +106,6 @@ function asJson({ listing: _listing, ...result }: Probed, rules: Preview['rules'
 }
 
 function lines(file: string, results: readonly Probed[], rules: Preview['rules']): string[] {
-  const rows = results.map(({ ok, device, type, message }) => [
-    ok ? 'ok' : 'FAIL',
-    device,
-    type,
-    plain(message),
-  ]);
-  return [`ok    ${file}: valid`, ...table(rows), ...rules.flatMap(ruleLines)];
+  const rows = results.map(({ ok, device, type, message }) => [ok ? 'ok' : 'FAIL', device, type, message]);
+  return [`ok    ${file}: valid`, ...wrapped(rows), ...rules.flatMap(ruleLines)];
 }

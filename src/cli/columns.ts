@@ -1,5 +1,5 @@
 import { plain } from './print.js';
-import { columnsOf, fittingColumns, padEnd, padStart, shorten } from './terminal/text.js';
+import { columnsOf, padEnd, padStart, shorten, wrap } from './terminal/text.js';
 
 /** A column of a table on a terminal. */
 export interface Column {
@@ -48,20 +48,6 @@ export function wrapped(rows: readonly (readonly string[])[], width = Infinity):
     const [first = '', ...more] = wrap(row.at(-1) ?? '', room);
     return [(head + first).trimEnd(), ...more.map(text => ' '.repeat(indent) + text)];
   });
-}
-
-/** Breaks at spaces where there are any. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let rest = text;
-  while (columnsOf(rest) > width) {
-    const fits = fittingColumns(rest, width);
-    const space = rest.lastIndexOf(' ', fits.length);
-    const end = space > 0 ? space : fits.length;
-    lines.push(rest.slice(0, end));
-    rest = rest.slice(end).trimStart();
-  }
-  return [...lines, rest];
 }
 
 function line(row: readonly string[], columns: readonly Column[], widths: readonly number[]): string {

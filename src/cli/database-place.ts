@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { Config } from '../config/config.js';
@@ -8,6 +8,7 @@ import { readStore } from '../db/read-only.js';
 import { FileSyncError } from '../errors.js';
 import type { FileRecord, Store } from '../ports.js';
 import { hasLocalCopy } from '../record/state.js';
+import { exists } from './setup.js';
 
 /** Local copies that are looked up to learn whose records they are. */
 const MAX_COPIES = 100;
@@ -54,12 +55,6 @@ async function isThere(path: string): Promise<boolean> {
   const { snapshot, backup, journal } = databasePaths(path);
   return (await Promise.all([snapshot, backup, journal].map(exists))).includes(true);
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 function knowsAny(store: Store, sources: ReadonlySet<string>): boolean {
   for (const source of sources) if (store.source(source)) return true;

@@ -10,8 +10,8 @@ import { daemonPolicy } from '../system/back-off.js';
 import { untilAborted } from '../system/deadline.js';
 import { formatSize } from '../system/size.js';
 import { isDelivered } from '../record/state.js';
+import { fitted } from './columns.js';
 import { defineCommand, logging } from './command.js';
-import { table } from './print.js';
 import { loggerFor } from './setup.js';
 import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
@@ -68,13 +68,16 @@ async function deliver(engine: Engine, wanted: number, shell: Shell): Promise<vo
 
 async function report(parts: DemoParts, shell: Shell): Promise<number> {
   const rows = await Promise.all(parts.flights.map(flight => row(parts, flight)));
-  for (const line of table([HEADING, ...rows.map(({ cells }) => cells)])) shell.print(line);
+  const cells = rows.map(one => one.cells);
+  for (const line of fitted(COLUMNS, cells)) shell.print(line);
   const whole = rows.filter(one => one.whole).length;
   shell.print(`${whole} of ${rows.length} flight logs are whole everywhere`);
   return whole === rows.length ? ExitCode.DONE : ExitCode.INCOMPLETE;
 }
 
-const HEADING = ['FLIGHT LOG', 'SIZE', 'SHA-256', 'LOCAL', 'FTP', 'FLIGHT REVIEW'];
+const COLUMNS = ['FLIGHT LOG', 'SIZE', 'SHA-256', 'LOCAL', 'FTP', 'FLIGHT REVIEW'].map(heading => ({
+  heading,
+}));
 
 async function row(parts: DemoParts, flight: Flight) {
   const { path, size, sha256 } = flight;

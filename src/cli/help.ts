@@ -1,4 +1,5 @@
 import { commands, GROUPS } from './commands.js';
+import { wrap } from './terminal/text.js';
 
 export const SENTENCE = 'Brings every new file from its source to local storage and on to its targets.';
 /** What the exit codes mean, for the help and the man page. */
@@ -34,17 +35,6 @@ export function overview(columns: number): string {
 
 function entry([name, text]: readonly [string, string], width: number, columns: number): string {
   const indent = width + 4;
-  const lines = wrapped(text, Math.max(MIN_TEXT_COLUMNS, columns - indent));
+  const lines = wrap(text, Math.max(MIN_TEXT_COLUMNS, columns - indent));
   return `  ${name.padEnd(width)}  ${lines.join(`\n${' '.repeat(indent)}`)}`;
-}
-
-/** The words in lines of at most that many columns; a longer word has a line of its own. */
-function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const longer = `${lines.at(-1)} ${word}`;
-    if (lines.length > 0 && longer.length <= columns) lines.splice(-1, 1, longer);
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -1,18 +1,3 @@
-import { columnsOf, padEnd } from './terminal/text.js';
-
-/** Rows as aligned columns, the first row being the heading. */
-export function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map(row => columnsOf(row[column] ?? ''))),
-  );
-  return rows.map(row =>
-    row
-      .map((cell, column) => padEnd(cell, widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
 /**
  * Control characters, line ends, and characters that nobody sees: such as reverse the direction of text, or have no width.
  * Combining marks and private characters are not among them.

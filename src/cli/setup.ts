@@ -21,17 +21,19 @@ export function loggerFor(shell: Shell, level: LogLevel): Logger {
   });
 }
 
+/** Whether there is something at the path that this user may see. */
+export const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
 /** Loads the configuration that the user named, or the one at its usual place, and prints its warnings. */
 export async function configFor(
   shell: Shell,
   explicit: string | undefined,
   types: readonly DeviceType[] = deviceTypes,
 ): Promise<Config> {
-  const exists = (path: string) =>
-    access(path).then(
-      () => true,
-      () => false,
-    );
   const file = await findConfig({
     ...(explicit !== undefined && { explicit }),
     env: shell.env,

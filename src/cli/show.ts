@@ -1,5 +1,5 @@
 import type { File, Status } from '../api/schema.js';
-import { formatSize } from '../system/size.js';
+import { formatRate, formatSize } from '../system/size.js';
 import { shortTime } from '../system/short-time.js';
 import { reading } from './api.js';
 import { common, defineCommand } from './command.js';
@@ -87,7 +87,7 @@ function transfers({ id }: File, status: Status): string[][] {
       target === '' ? 'download' : `to ${target}`,
       `${Math.floor(percent)} %`,
       `${formatSize(bytes)} of ${formatSize(size)}`,
-      `${formatSize(Math.round(rate))}/s`,
+      formatRate(rate),
     ]);
 }
 

@@ -1,8 +1,8 @@
 import type { Status } from '../api/schema.js';
-import { waitText } from '../api/status.js';
+import { waitText, wayOf } from '../api/status.js';
 import { formatDuration } from '../system/duration.js';
 import { shortTime } from '../system/short-time.js';
-import { formatSize } from '../system/size.js';
+import { formatRate, formatSize } from '../system/size.js';
 import { readingAgain } from './api.js';
 import { wrapped } from './columns.js';
 import { common, defineCommand } from './command.js';
@@ -89,18 +89,16 @@ function devices({ devices: all }: Status, now: number): string[][] {
 }
 
 function transfers({ transfers: all }: Status): string[][] {
-  return all.map(
-    ({ device, path, target, percent, bytes, size, bytes_per_second: rate, seconds_left: left }) => {
-      const way = target === '' ? `${device}:${path}` : `${path} to ${target}`;
-      return [
-        `${Math.floor(percent)} %`,
-        `${formatSize(bytes)} of ${formatSize(size)}`,
-        `${formatSize(Math.round(rate))}/s`,
-        left === null ? '' : `${formatDuration(left * 1000)} left`,
-        way,
-      ];
-    },
-  );
+  return all.map(transfer => {
+    const { percent, bytes, size, bytes_per_second: rate, seconds_left: left } = transfer;
+    return [
+      `${Math.floor(percent)} %`,
+      `${formatSize(bytes)} of ${formatSize(size)}`,
+      formatRate(rate),
+      left === null ? '' : `${formatDuration(left * 1000)} left`,
+      wayOf(transfer),
+    ];
+  });
 }
 
 function waiting({ waiting: groups }: Status, now: number): string[][] {

@@ -14,6 +14,12 @@ const ULOG_MAGIC = Buffer.from('554c6f67011235', 'hex');
 /** The pages of the PX4 project, where everybody can search and read all logs. */
 const PUBLIC_HOST = /(^|\.)px4\.io$/;
 
+/** The host of an address where everything that is uploaded becomes public; undefined for any other. */
+export function publicHostOf(url: string): string | undefined {
+  const hostname = URL.canParse(url) ? new URL(url).hostname : '';
+  return PUBLIC_HOST.test(hostname) ? hostname : undefined;
+}
+
 /** The server refuses a longer text field. */
 const MAX_FIELD_BYTES = 10 * 1024;
 
@@ -39,10 +45,7 @@ export const flightReview = defineDevice({
       .describe('larger logs are not sent: the server would refuse them'),
     ...uploadOptions,
   }),
-  publicPage: ({ url }) => {
-    const { hostname } = new URL(url);
-    return PUBLIC_HOST.test(hostname) ? hostname : undefined;
-  },
+  publicPage: ({ url }) => publicHostOf(url),
   target: async (options, context) => {
     const { HttpTarget } = await import('./http/target.js');
     const { ReviewTarget, logPage } = await import('./http/review.js');

@@ -21,6 +21,25 @@ export interface Transfer extends Progress {
   readonly bytesPerSecond: number;
 }
 
+/** Of a transfer, or of several. */
+type Amount = Pick<Progress, 'bytes' | 'size'>;
+
+/** 0 to 100; nothing to transfer is all. */
+export const percentOf = ({ bytes, size }: Amount): number =>
+  size > 0 ? Math.min(100, (100 * bytes) / size) : 100;
+
+/** Undefined while it is not known. */
+export const secondsLeftOf = ({ bytes, size, bytesPerSecond }: Transfer): number | undefined =>
+  bytesPerSecond > 0 ? Math.max(0, size - bytes) / bytesPerSecond : undefined;
+
+/** For the log: the file, and where it goes. */
+export const transferName = ({
+  device,
+  path,
+  target,
+}: Pick<Progress, 'device' | 'path' | 'target'>): string =>
+  `${device}:${path}${target === undefined ? '' : ` -> ${target}`}`;
+
 export function progressOf(record: FileRecord, bytes: number, target?: string): Progress {
   const { id, device, path, size } = record;
   return { id, device, path, bytes, size, ...(target !== undefined && { target }) };
@@ -55,10 +74,9 @@ export function interruptionOf(
   const act = TRANSFERS[kind];
   if (!record || act === undefined || rate.position === 0) return ['debug', `${key}: interrupted: ${reason}`];
   const refuses = target !== undefined && targets.target(target)?.capabilities.resume === false;
-  const to = target === undefined ? '' : ` -> ${target}`;
   const how = reason === ENDED ? 'stopped' : `interrupted (${reason})`;
   const kept = keptOf(rate.position, record.size, refuses ? target : undefined, reason === ENDED);
-  return ['info', `${record.device}:${record.path}${to}: ${act} ${how}${kept}`];
+  return ['info', `${transferName(progressOf(record, 0, target))}: ${act} ${how}${kept}`];
 }
 
 function keptOf(position: number, size: number, refusing: string | undefined, isEnd: boolean): string {

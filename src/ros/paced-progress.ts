@@ -1,7 +1,8 @@
 import type { Progress } from '../record/progress.js';
 import type { Clock } from '../ports.js';
+import { transferView } from '../api/views.js';
 import type { ProgressMessage } from './interfaces.js';
-import { toTime } from './messages.js';
+import { toProgress } from './messages.js';
 
 /** ms between two messages, whatever transfer they are about: 5 Hz. */
 const INTERVAL_MS = 200;
@@ -56,12 +57,9 @@ export class PacedProgress {
     return next;
   }
 
-  #message(key: string, { id, device, path, target = '', bytes, size }: Progress): ProgressMessage {
-    const percent = size === 0 ? 100 : (100 * bytes) / size;
-    const stamp = toTime(this.#clock.now());
-    const speed = this.#speed(key, bytes);
-    const left = { bytes_per_second: speed, seconds_left: speed > 0 ? (size - bytes) / speed : -1 };
-    return { stamp, id, device, path, target, bytes: BigInt(bytes), size: BigInt(size), percent, ...left };
+  #message(key: string, progress: Progress): ProgressMessage {
+    const transfer = { ...progress, bytesPerSecond: this.#speed(key, progress.bytes) };
+    return toProgress(transferView(transfer), this.#clock.now());
   }
 
   /** Zero in the first message, and where a transfer began again. */

@@ -7,3 +7,6 @@ export function formatSize(size: number): string {
   const last = power < 0 ? UNITS.length - 1 : power;
   return `${(size / 1000 ** last).toFixed(1)} ${UNITS[last]}`;
 }
+
+/** Of bytes per second. */
+export const formatRate = (bytesPerSecond: number): string => `${formatSize(Math.round(bytesPerSecond))}/s`;

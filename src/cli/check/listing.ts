@@ -11,11 +11,12 @@ import { aborted } from '../../system/rx.js';
 const AVAILABILITY_TIMEOUT_MS = 12_000;
 
 /**
- * The first availability that a device reports, which it knows by then; UNKNOWN after the time limit. Rejects with `cancelled` when
+ * The first availability that a device reports, which it knows by then; after the time limit, that it does not answer. Rejects with `cancelled` when
  * the signal aborts.
  */
 export function settled(availability: Observable<Availability>, over: AbortSignal): Promise<Availability> {
-  const late = timer(AVAILABILITY_TIMEOUT_MS).pipe(map(() => UNKNOWN));
+  const reason = `no answer for ${AVAILABILITY_TIMEOUT_MS / 1000} s`;
+  const late = timer(AVAILABILITY_TIMEOUT_MS).pipe(map(() => ({ ...UNKNOWN, reason })));
   return firstValueFrom(merge(availability, late, aborted(over)));
 }
 

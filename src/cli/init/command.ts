@@ -1,11 +1,10 @@
-import { access } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { loadConfig } from '../../config/load.js';
 import { resolvePath } from '../../config/paths.js';
 import { deviceTypes } from '../../devices/registry.js';
 import { FileSyncError } from '../../errors.js';
 import { defineCommand } from '../command.js';
-import { loggerFor } from '../setup.js';
+import { exists, loggerFor } from '../setup.js';
 import { ExitCode, report, type Conversation, type Shell } from '../shell.js';
 import type { Answers } from './answers.js';
 import { findDrives } from './drives.js';
@@ -154,9 +153,3 @@ const SERVICE_STEPS = [
   '  sudo -u filesync filesync sync --dry-run   # what would be brought where',
   '  sudo systemctl enable --now filesync       # the daemon, as a service',
 ];
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );

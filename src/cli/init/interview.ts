@@ -1,11 +1,12 @@
 import type { DeviceContext } from '../../config/definition.js';
 import { toFileSyncError } from '../../errors.js';
+import { MANY_FILES } from '../../rules/first-contact.js';
 import type { Answers, DeviceAnswer, SourceAnswer } from './answers.js';
 import type { Prompt } from './prompt.js';
 import type { Secrets } from './secrets.js';
 import { askSource, type Found, type Offer, type SerialTools } from './sources.js';
 import { askTarget, type TargetChoice } from './targets.js';
-import { countFiles, MANY_FILES, problemsOf, tryTarget } from './trial.js';
+import { countFiles, problemsOf, tryTarget } from './trial.js';
 
 export interface InterviewContext {
   readonly prompt: Prompt;
@@ -60,14 +61,14 @@ function renamed<Answer extends DeviceAnswer>(answer: Answer, others: readonly D
 }
 
 async function askWorkingTarget(context: InterviewContext, takesUlog: boolean): Promise<TargetChoice> {
-  const { prompt, secrets, contextFor } = context;
+  const { prompt, secrets, contextFor, signal } = context;
   for (;;) {
     const choice = await askTarget(prompt, secrets, takesUlog);
     const problems = problemsOf(choice.device);
     for (const problem of problems) prompt.say(`  ${problem}`);
     if (problems.length > 0) continue;
     prompt.say('Trying it ...');
-    const { available, reason } = await tryTarget(choice.device, contextFor(choice.device.name));
+    const { available, reason } = await tryTarget(choice.device, contextFor(choice.device.name), signal);
     prompt.say(`  ${available ? 'ok' : 'FAIL'}: ${reason}`);
     if (available || (await prompt.confirm('Use it all the same?', false))) return choice;
   }

@@ -1,3 +1,4 @@
+import { publicHostOf } from '../../devices/flight-review.js';
 import type { DeviceAnswer } from './answers.js';
 import type { Prompt } from './prompt.js';
 import type { Secrets } from './secrets.js';
@@ -37,7 +38,7 @@ const privately = (name: string, comment: string, options: DeviceAnswer['options
 
 async function askReview(prompt: Prompt): Promise<TargetChoice | undefined> {
   const url = await prompt.ask('Address of the page', { otherwise: PUBLIC_PAGE });
-  const isPublic = /^https?:\/\/(www\.)?(logs|review)\.px4\.io(\/|$)/i.test(url);
+  const isPublic = publicHostOf(url) !== undefined;
   if (isPublic) prompt.say(PUBLIC);
   if (isPublic && !(await prompt.confirm('Upload to a public page?', false))) return undefined;
   const email = await prompt.ask('E-mail that gets the link to each log (empty: nobody)', { otherwise: '' });

@@ -1,16 +1,14 @@
-import { firstValueFrom, takeUntil, timer } from 'rxjs';
 import type { DeviceContext, DeviceType } from '../../config/definition.js';
 import { deviceTypes } from '../../devices/registry.js';
 import { FileSyncError, toFileSyncError } from '../../errors.js';
 import type { Availability } from '../../ports.js';
+import { MANY_FILES } from '../../rules/first-contact.js';
+import { UNKNOWN } from '../../system/availability.js';
 import { withDeadline } from '../../system/deadline.js';
+import { settled } from '../check/listing.js';
 import type { DeviceAnswer } from './answers.js';
 
-/** Longer than any device takes to report that it is offline. */
-const PROBE_TIMEOUT_MS = 12_000;
 const LIST_TIMEOUT_MS = 15_000;
-/** A source with more files than that is not new. */
-export const MANY_FILES = 20;
 
 /** What is wrong with the options, a line each; none if they are right. */
 export function problemsOf({ options: { type, ...options } }: DeviceAnswer): readonly string[] {
@@ -18,20 +16,20 @@ export function problemsOf({ options: { type, ...options } }: DeviceAnswer): rea
   return success ? [] : error.issues.map(({ path, message }) => [...path, message].join(': '));
 }
 
-/** Whether the target can be reached now. Never throws. */
+/** Whether the target can be reached now. Rejects with `cancelled` only. */
 export async function tryTarget(
   { options: { type, ...options } }: DeviceAnswer,
   context: DeviceContext,
+  signal: AbortSignal,
 ): Promise<Availability> {
-  const unknown = { available: false, reason: `no answer for ${PROBE_TIMEOUT_MS / 1000} s`, armed: false };
   try {
     const kind = typeNamed(type);
     const target = await kind.target?.(kind.options.parse(options), context);
-    if (!target) return unknown;
-    const probing = target.availability.pipe(takeUntil(timer(PROBE_TIMEOUT_MS)));
-    return await firstValueFrom(probing, { defaultValue: unknown }).finally(() => target.close());
+    if (!target) return UNKNOWN;
+    return await settled(target.availability, signal).finally(() => target.close());
   } catch (thrown) {
-    return { ...unknown, reason: toFileSyncError(thrown).message };
+    if (signal.aborted) throw thrown;
+    return { ...UNKNOWN, reason: toFileSyncError(thrown).message };
   }
 }
 

@@ -1,4 +1,5 @@
-import { formatSize } from '../../system/size.js';
+import { percentOf } from '../../record/progress.js';
+import { formatRate, formatSize } from '../../system/size.js';
 import { columnsOf, formatTimeLeft, padEnd, padStart, shorten } from './text.js';
 
 /** What one line shows: a transfer, or all of them. */
@@ -25,14 +26,11 @@ const MIN_NAME_COLUMNS = 24;
 const MAX_BAR_COLUMNS = 30;
 const MIN_BAR_COLUMNS = 8;
 
-const percentOf = ({ bytes, size }: Row): number =>
-  size > 0 ? Math.min(100, Math.floor((100 * bytes) / size)) : 100;
-
-const PERCENT: Field = { columns: 4, text: row => `${percentOf(row)}%` };
+const PERCENT: Field = { columns: 4, text: row => `${Math.floor(percentOf(row))}%` };
 const BYTES: Field = { columns: 17, text: ({ bytes, size }) => `${formatSize(bytes)}/${formatSize(size)}` };
 const RATE: Field = {
   columns: 10,
-  text: ({ bytesPerSecond: rate }) => (rate === undefined ? '' : `${formatSize(Math.round(rate))}/s`),
+  text: ({ bytesPerSecond: rate }) => (rate === undefined ? '' : formatRate(rate)),
 };
 const TIME_LEFT: Field = {
   columns: 12,

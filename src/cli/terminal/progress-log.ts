@@ -1,7 +1,6 @@
 import type { Clock, Logger } from '../../ports.js';
-import type { Transfer } from '../../record/progress.js';
-import { formatSize } from '../../system/size.js';
-import { secondsLeftOf } from './throughput.js';
+import { percentOf, secondsLeftOf, transferName, type Transfer } from '../../record/progress.js';
+import { formatRate, formatSize } from '../../system/size.js';
 import { formatTimeLeft } from './text.js';
 
 const POLL_INTERVAL_MS = 5_000;
@@ -47,11 +46,7 @@ export class ProgressLog {
   }
 
   #look(transfer: Transfer): Logged {
-    const { bytes, size } = transfer;
-    const now = {
-      at: this.#parts.clock.monotonic(),
-      percent: size > 0 ? Math.floor((100 * bytes) / size) : 100,
-    };
+    const now = { at: this.#parts.clock.monotonic(), percent: Math.floor(percentOf(transfer)) };
     const last = this.#logged.get(keyOf(transfer));
     if (!last) return now;
     const ms = now.at - last.at;
@@ -65,10 +60,9 @@ export class ProgressLog {
 const keyOf = ({ id, target = '' }: Transfer): string => `${id} ${target}`;
 
 function describe(transfer: Transfer, percent: number): string {
-  const { device, path, target, bytes, size, bytesPerSecond } = transfer;
-  const name = `${device}:${path}${target === undefined ? '' : ` -> ${target}`}`;
-  const rate = `${formatSize(Math.round(bytesPerSecond))}/s`;
+  const { bytes, size, bytesPerSecond } = transfer;
   const seconds = secondsLeftOf(transfer);
   const left = seconds === undefined ? '' : `, ${formatTimeLeft(seconds)} left`;
-  return `${name}: ${percent}%, ${formatSize(bytes)} of ${formatSize(size)}, ${rate}${left}`;
+  const done = `${percent}%, ${formatSize(bytes)} of ${formatSize(size)}`;
+  return `${transferName(transfer)}: ${done}, ${formatRate(bytesPerSecond)}${left}`;
 }

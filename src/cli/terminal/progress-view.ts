@@ -1,12 +1,12 @@
 import { Subscription } from 'rxjs';
 import type { Engine } from '../../engine/engine.js';
 import type { Clock } from '../../ports.js';
-import type { Transfer } from '../../record/progress.js';
+import { secondsLeftOf, type Transfer } from '../../record/progress.js';
 import { plain } from '../print.js';
 import type { End } from './end.js';
 import { layOut, type Row } from './layout.js';
 import type { LiveLines } from './live-lines.js';
-import { secondsLeftOf, Throughput } from './throughput.js';
+import { Throughput } from './throughput.js';
 import { Totals, type TotalsSource } from './totals.js';
 
 const REFRESH_INTERVAL_MS = 250;

@@ -30,8 +30,19 @@ export function shorten(text: string, columns: number): string {
   return [...head, ELLIPSIS, ...tail.reverse()].join('');
 }
 
-/** The beginning of the text that fits into that many columns. */
-export const fittingColumns = (text: string, columns: number): string => fitting([...text], columns).join('');
+/** Lines of at most that many columns, broken at spaces where there are any. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (columnsOf(rest) > columns) {
+    const fits = fitting([...rest], columns).join('').length;
+    const space = rest.lastIndexOf(' ', fits);
+    const end = space > 0 ? space : fits;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
+}
 
 /** As many of the first characters as fit. */
 function fitting(chars: readonly string[], columns: number): string[] {

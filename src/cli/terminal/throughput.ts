@@ -1,6 +1,6 @@
 import type { Observable, Subscription } from 'rxjs';
 import type { Clock } from '../../ports.js';
-import type { Progress, Transfer } from '../../record/progress.js';
+import type { Progress } from '../../record/progress.js';
 import { endOf, type End } from './end.js';
 
 /** ms over which the rate is the mean. */
@@ -9,10 +9,6 @@ const WINDOW_MS = 10_000;
 const MIN_MEASURED_MS = 2_000;
 /** A transfer whose first report has more bytes than this has been resumed: the bytes before were moved by an earlier one. */
 const MAX_FIRST_BYTES = 1024 * 1024;
-
-/** Undefined while it is not known. */
-export const secondsLeftOf = ({ bytes, size, bytesPerSecond }: Transfer): number | undefined =>
-  bytesPerSecond > 0 ? Math.max(0, size - bytes) / bytesPerSecond : undefined;
 
 interface Sample {
   /** Monotonic ms. */

@@ -9,6 +9,15 @@ const COLUMNS = [{ heading: 'ID' }, { heading: 'FILE', shrinks: true }, { headin
 const HALF = /\p{Cs}/u;
 
 describe('a table on a terminal', () => {
+  it('is aligned by columns of the terminal', () => {
+    const rows = [
+      ['飛行', 'x'],
+      ['abc', 'y'],
+    ];
+    assert.deepEqual(wrapped(rows), ['飛行  x', 'abc   y']);
+    assert.deepEqual(fitted([{ heading: 'NAME' }, { heading: '' }], rows), ['NAME', '飛行  x', 'abc   y']);
+  });
+
   for (const width of [40, 60, 80])
     it(`of ${width} columns holds names with wide characters, and cuts none in two`, () => {
       const rows = [WIDE, EMOJI, 'a.ulg'].map(name => ['0123', `cam:${name}`, 'UPLOADED']);

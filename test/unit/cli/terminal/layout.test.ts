@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { plain, table } from '../../../../src/cli/print.js';
+import { plain } from '../../../../src/cli/print.js';
 import { layOut, type Row } from '../../../../src/cli/terminal/layout.js';
 import { columnsOf, formatTimeLeft, shorten } from '../../../../src/cli/terminal/text.js';
 
@@ -77,15 +77,5 @@ describe('text on a terminal', () => {
     ] as const;
     for (const [text, shown] of cases) assert.equal(plain(text), shown);
     for (const text of ['ж 飛行 é e\u0301 🚁', 'a\\x1b', '«»–…']) assert.equal(plain(text), text);
-  });
-
-  it('tables are aligned by columns of the terminal', () => {
-    assert.deepEqual(
-      table([
-        ['飛行', 'x'],
-        ['abc', 'y'],
-      ]),
-      ['飛行  x', 'abc   y'],
-    );
   });
 });
