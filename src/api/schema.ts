@@ -23,7 +23,7 @@ export const DELIVERY_STATES = {
 } as const;
 
 /** How far one target is with one file. */
-export const delivery = z.object({
+const delivery = z.object({
   target: z.string(),
   state: z.enum(Object.values(DELIVERY_STATES)),
   /** Name on the target; empty until it has been chosen. */
@@ -39,7 +39,7 @@ export const delivery = z.object({
 });
 
 /** Why one step of a file does not begin now. */
-export const waiting = z.object({
+const waiting = z.object({
   /** `fetch`, `deliver`, `stream`, `recover`, `remove` or `evict`. */
   stage: z.string(),
   /** Empty where the step concerns no target. */
@@ -88,7 +88,7 @@ export const page = z.object({
   cursor: z.string().nullable(),
 });
 
-export const device = z.object({
+const device = z.object({
   name: z.string(),
   type: z.string(),
   available: z.boolean(),
@@ -98,7 +98,7 @@ export const device = z.object({
   since: time.nullable(),
 });
 
-export const transfer = z.object({
+const transfer = z.object({
   id: z.string(),
   device: z.string(),
   path: z.string(),
@@ -113,7 +113,7 @@ export const transfer = z.object({
 });
 
 /** Unfinished files that wait for the same. */
-export const waitingGroup = z.object({
+const waitingGroup = z.object({
   /** What it is that makes them wait. */
   device: z.string(),
   stage: z.string(),
@@ -125,7 +125,7 @@ export const waitingGroup = z.object({
   bytes,
 });
 
-export const verdict = z.object({
+const verdict = z.object({
   /** SAFE: all is delivered. WAIT: something is under way or waits. ATTENTION: a person has to act. */
   code: z.enum(['SAFE', 'WAIT', 'ATTENTION']),
   text: z.string(),

@@ -84,7 +84,7 @@ interface Judged
 }
 
 /** One line for a person who asks whether everything has arrived. */
-export function verdictOf(judged: Judged): Verdict {
+function verdictOf(judged: Judged): Verdict {
   const { unfinished, failed } = judged;
   if (judged.database !== '')
     return { code: 'ATTENTION', text: `the database: ${judged.database}`, seconds_left: null };

@@ -46,7 +46,7 @@ async function closing<T>(api: Api, use: (api: Api) => Promise<T>): Promise<T> {
   }
 }
 
-export async function openToRead(shell: Shell, config: Config): Promise<Api> {
+async function openToRead(shell: Shell, config: Config): Promise<Api> {
   const refused: { by?: FileSyncError } = {};
   const remote = await RemoteApi.connect(controlSocket(config.database)).catch((error: unknown) => {
     if (!(error instanceof FileSyncError) || error.kind !== 'denied') throw error;

@@ -53,13 +53,8 @@ const INCOMPAT_SIGNED = 0x01;
 /** A frame to be sent. */
 export type NewFrame = Omit<Frame, 'version' | 'signed'>;
 
-/** The frame as MAVLink 2 bytes. Throws a RangeError for an unknown message. */
-export function encodeFrame(frame: NewFrame): Uint8Array {
-  return encodeSignedFrame(frame, undefined);
-}
-
-/** The same with a signature, if there is a signer. */
-export function encodeSignedFrame(frame: NewFrame, signer: FrameSigner | undefined): Uint8Array {
+/** The frame as MAVLink 2 bytes, with a signature if there is a signer. Throws a RangeError for an unknown message. */
+export function encodeFrame(frame: NewFrame, signer?: FrameSigner): Uint8Array {
   const layout = layoutOf(frame.messageId);
   if (!layout) throw new RangeError(`no layout for MAVLink message ${frame.messageId}`);
   const length = lengthWithoutZeros(frame.payload);

@@ -9,7 +9,7 @@ import {
 } from 'rxjs';
 import { FileSyncError, throwIfAborted, toFileSyncError } from '../errors.js';
 import type { Availability, Clock } from '../ports.js';
-import { encodeSignedFrame, FrameDecoder, type Frame } from './frame.js';
+import { encodeFrame, FrameDecoder, type Frame } from './frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-payload.js';
 import { Link, type Transport } from './link.js';
 import {
@@ -246,7 +246,7 @@ export class Vehicle {
   #send(messageId: number, payload: Uint8Array): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
     const sender = { sequence: this.#sequence, system: this.#system, component: this.#options.componentId };
-    this.#link.send(encodeSignedFrame({ ...sender, messageId, payload }, this.#options.signing));
+    this.#link.send(encodeFrame({ ...sender, messageId, payload }, this.#options.signing));
   }
 
   #receive(bytes: Uint8Array): void {

@@ -96,7 +96,7 @@ function deviceLevel({ available, reason }: DeviceStatus, tooLong: boolean): Lev
   return reason === UNKNOWN.reason ? Level.STALE : Level.OK;
 }
 
-export function queueStatus(
+function queueStatus(
   { graph, engine }: Publishing,
   { finds, downloads, uploads, total }: Pending,
   hostname: string,

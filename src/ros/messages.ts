@@ -30,7 +30,7 @@ export function toTime(ms = 0): Time {
 }
 
 /** A time of the API, RFC 3339. */
-export const timeOf = (text: string | null): Time => toTime(text === null ? undefined : Date.parse(text));
+const timeOf = (text: string | null): Time => toTime(text === null ? undefined : Date.parse(text));
 
 export function toFileState(file: File, deleted = false): FileStateMessage {
   const { id, device, path, size, on_source, local, kept, sha256, description, reason } = file;

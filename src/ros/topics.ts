@@ -55,7 +55,7 @@ function publishSummary({ graph, engine: { records }, api, clock }: Publishing):
   return paced.subscribe(publish);
 }
 
-export function summary(records: Records, { view }: DatabaseApi, clock: Clock): FileStateArrayMessage {
+function summary(records: Records, { view }: DatabaseApi, clock: Clock): FileStateArrayMessage {
   const unfinished = [...records.all()].filter(isUnfinished);
   const counts = [...countStates(records)].map(([state, count]) => ({ state, count }));
   const files = unfinished.slice(0, MAX_SUMMARY_FILES).map(record => toFileState(view(record)));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FileSyncError } from '../errors.js';
-import { encodeSignedFrame, FrameDecoder, type Frame } from '../mavlink/frame.js';
+import { encodeFrame, FrameDecoder, type Frame } from '../mavlink/frame.js';
 import type { Signing } from '../mavlink/signing.js';
 import type { Clock, Logger } from '../ports.js';
 import { Impairment, type Impairments } from './impairment.js';
@@ -134,7 +134,7 @@ export class Network {
   #transmit(direction: Impairment, message: Outgoing, to: Address): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
     const ids = { ...this.ids, sequence: this.#sequence };
-    const bytes = encodeSignedFrame({ ...message, ...ids }, this.#signing);
+    const bytes = encodeFrame({ ...message, ...ids }, this.#signing);
     direction.send(bytes.length, () => this.#put(bytes, to));
   }
 

@@ -8,7 +8,7 @@ const BY_ID = '/dev/serial/by-id';
 /** The name that Raspberry Pi OS has for the UART on the pins, whichever of its two it is. */
 const UART = '/dev/serial0';
 /** A radio's or a companion port's, the usual one of a cable, and a fast one. USB itself has none. */
-export const BAUD_RATES = [57_600, 115_200, 921_600] as const;
+const BAUD_RATES = [57_600, 115_200, 921_600] as const;
 /** ms for each rate: heartbeats come once a second. */
 const LISTEN_MS = 2_500;
 

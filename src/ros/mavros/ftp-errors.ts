@@ -32,7 +32,7 @@ const UNSETTLED: readonly number[] = [
 const MIN_ELAPSED_SHARE = 0.9;
 
 /** Whether MAVROS gave up waiting after `took` ms of its `limit`. */
-export function timedOut({ success, r_errno }: FtpAnswer, took: number, limit: number): boolean {
+function timedOut({ success, r_errno }: FtpAnswer, took: number, limit: number): boolean {
   return !success && r_errno === Errno.TIMED_OUT && took >= limit * MIN_ELAPSED_SHARE;
 }
 

@@ -6,7 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
 import { mavlink } from '../../../src/devices/mavlink.js';
-import { encodeSignedFrame, FrameDecoder, type Frame } from '../../../src/mavlink/frame.js';
+import { encodeFrame, FrameDecoder, type Frame } from '../../../src/mavlink/frame.js';
 import { Heartbeat } from '../../../src/mavlink/messages.js';
 import { keyFrom, Signing, type TimestampStore } from '../../../src/mavlink/signing.js';
 import type { Source } from '../../../src/ports.js';
@@ -32,7 +32,7 @@ class MemoryTimestamps implements TimestampStore {
 const beat = (signing?: Signing): Frame => {
   const values = { customMode: 0, type: 2, autopilot: 12, baseMode: 0, systemStatus: 3, mavlinkVersion: 3 };
   const payload = Heartbeat.encode(values);
-  const bytes = encodeSignedFrame({ sequence: 0, system: 1, component: 1, messageId: 0, payload }, signing);
+  const bytes = encodeFrame({ sequence: 0, system: 1, component: 1, messageId: 0, payload }, signing);
   const [frame] = new FrameDecoder().push(bytes);
   assert.ok(frame);
   return frame;
