@@ -39,7 +39,7 @@ export interface Target {
 
 /** Which vehicle is on the link, and whether it is online. */
 export class HeartbeatMonitor {
-  readonly #linkName: string;
+  readonly #link: { readonly name: string };
   readonly #clock: Clock;
   readonly #wanted: number | undefined;
   /** Monotonic ms of the latest heartbeat, or of the time from which on one was possible. */
@@ -56,8 +56,8 @@ export class HeartbeatMonitor {
   #unverified: string | undefined;
 
   /** `wanted` is the system id of the vehicle; without it, the first autopilot that sends a heartbeat is kept. */
-  constructor(linkName: string, clock: Clock, wanted: number | undefined) {
-    this.#linkName = linkName;
+  constructor(link: { readonly name: string }, clock: Clock, wanted: number | undefined) {
+    this.#link = link;
     this.#clock = clock;
     this.#wanted = wanted;
     this.#since = clock.monotonic();
@@ -137,7 +137,7 @@ export class HeartbeatMonitor {
     if (silent) return offline(this.#silence());
     if (!this.#heard) return undefined;
     const version = this.#version === undefined ? '' : `, ${this.#version}`;
-    const reason = `${this.#name()} on ${this.#linkName}${version}${this.#armed.whileOnline}`;
+    const reason = `${this.#name()} on ${this.#link.name}${version}${this.#armed.whileOnline}`;
     return { available: true, reason, armed };
   }
 
@@ -158,7 +158,7 @@ export class HeartbeatMonitor {
   }
 
   #silence(): string {
-    const silence = `no heartbeat from ${this.#name()} on ${this.#linkName}`;
+    const silence = `no heartbeat from ${this.#name()} on ${this.#link.name}`;
     if (this.#unverified !== undefined) return `${silence} with a valid signature: ${this.#unverified}`;
     if (this.#otherSystem === undefined) {
       return `${silence}: check that it is switched on, wired, and sends MAVLink there`;

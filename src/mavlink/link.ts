@@ -4,7 +4,7 @@ import { withDeadline } from '../system/deadline.js';
 
 /** Connects to a vehicle, any number of times. */
 export interface Transport {
-  /** For messages: `UDP port 14540`. */
+  /** For messages: `UDP port 14540`. A port that the system chooses is known once it is connected. */
   readonly name: string;
   /** ms without a byte after which a connection counts as dead; absent where silence is no proof of that. */
   readonly silence?: number;

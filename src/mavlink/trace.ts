@@ -62,9 +62,11 @@ export class FrameTrace {
 
 /** The transport, with every frame that is sent and received on it in the trace. */
 export function tracedTransport(transport: Transport, trace: FrameTrace): Transport {
-  const { name, silence } = transport;
+  const { silence } = transport;
   return {
-    name,
+    get name() {
+      return transport.name;
+    },
     ...(silence !== undefined && { silence }),
     async connect(receive, signal): Promise<Connection> {
       const decoder = new FrameDecoder(frame => trace.add('vehicle', frame));

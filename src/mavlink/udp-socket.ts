@@ -58,6 +58,10 @@ export class UdpSocket {
     }
   }
 
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
   /** A datagram that cannot be sent (no route) counts as lost. */
   send(bytes: Uint8Array, { host, port }: Endpoint): void {
     if (this.#shared.users.has(this.#user)) this.#socket.send(bytes, port, host, () => undefined);

@@ -16,14 +16,16 @@ export interface UdpOptions extends PeerOptions {
 /** MAVLink in UDP datagrams. Links with the same `bind` share its socket. */
 export function udpTransport(options: UdpOptions): Transport {
   const { bind, remote, broadcast } = options;
-  const name = `UDP port ${bind.port}` + (remote ? ` to ${remote.host}:${remote.port}` : '');
+  let { port } = bind;
   return {
-    name,
+    get name() {
+      return `UDP port ${port}` + (remote ? ` to ${remote.host}:${remote.port}` : '');
+    },
     async connect(receive, signal) {
       const peer = await peerOf(options);
       const selective = remote !== undefined || options.system !== undefined;
       const connection = new UdpConnection(peer, { selective, broadcast: broadcast !== undefined }, receive);
-      await connection.open(bind);
+      port = await connection.open(bind);
       if (signal.aborted) await connection.close();
       return connection;
     },
@@ -57,8 +59,10 @@ class UdpConnection implements Connection, SocketUser {
     this.ended = new Promise(resolve => (this.#end = resolve));
   }
 
-  async open(bind: Endpoint): Promise<void> {
+  /** Resolves to the port. */
+  async open(bind: Endpoint): Promise<number> {
     this.#socket = await UdpSocket.on(bind, this);
+    return this.#socket.port;
   }
 
   datagram(bytes: Uint8Array, from: RemoteInfo): void {

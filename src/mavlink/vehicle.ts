@@ -81,7 +81,7 @@ export class Vehicle {
   constructor(options: VehicleOptions) {
     const { transport, clock, targetSystem } = options;
     this.#options = options;
-    this.#monitor = new HeartbeatMonitor(transport.name, clock, targetSystem);
+    this.#monitor = new HeartbeatMonitor(transport, clock, targetSystem);
     this.#link = new Link(transport, clock, {
       receive: bytes => this.#receive(bytes),
       changed: trouble => this.#linkChanged(trouble),

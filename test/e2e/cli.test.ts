@@ -281,5 +281,6 @@ describe('filesync, the command line', function () {
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /flight-appended\.ulg +486\.7 kB +[0-9a-f]{16}… +same +same +same/);
       assert.match(stdout, /2 of 2 flight logs are whole everywhere/);
+      assert.match(stderr, /PX4 1 on UDP port [1-9]\d* to 127\.0\.0\.1:/);
     }));
 });

@@ -201,6 +201,14 @@ describe('A UDP link', () => {
     assert.match((await failsWith(() => connect(unknown), 'unavailable')).message, /check the host name/);
   });
 
+  it('is called by the port that the system has chosen', async () => {
+    const bind = { host: '127.0.0.1', port: 0 };
+    const remote = { host: '127.0.0.1', port: 14540 };
+    const transport = udpTransport({ bind, remote, clock: systemClock });
+    await connect(transport);
+    assert.match(transport.name, /^UDP port [1-9]\d* to 127\.0\.0\.1:14540$/);
+  });
+
   it('sends nothing after close', async () => {
     const { port, heard } = await peer();
     const remote = { host: '127.0.0.1', port };
