@@ -9,6 +9,8 @@ export const MAX_PAGE_SIZE = 1000;
  * beginnings. Calls reject with FileSyncError: `config` if the question is wrong, `not-found` if there is no such file.
  */
 export interface Api {
+  /** Why the database cannot be written, or what was read of it is damaged, where this process has it open. */
+  readonly problem?: string | undefined;
   status(): Promise<Status>;
   /** A page of at most MAX_PAGE_SIZE; `limit` may make it smaller. */
   files(query: FileQuery): Promise<FilePage>;

@@ -1,16 +1,16 @@
 import * as z from 'zod';
-import { action, editResult, event, file, page, status } from './schema.js';
+import { action, editResult, event, failure, file, page, status } from './schema.js';
 
 /** The JSON Schema (2020-12) of what `--json` prints and the socket answers, as docs/api.schema.json holds it. */
 export function apiSchema(): string {
-  const shapes = { status, file, page, editResult, action, event };
+  const shapes = { status, file, page, editResult, action, event, failure };
   const definitions = Object.entries(shapes).map(([name, shape]) => {
     const { $schema: _dialect, ...definition } = z.toJSONSchema(shape);
     return [name, definition];
   });
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
-    title: 'filesync: status, file, page of files, result of an edit, answer to an action, event',
+    title: 'filesync: status, file, page of files, result of an edit, answer to an action, event, failure',
     $defs: Object.fromEntries(definitions) as Record<string, unknown>,
   };
   return `${JSON.stringify(schema, undefined, 2)}\n`;

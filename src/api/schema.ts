@@ -156,6 +156,9 @@ export const editResult = z.object({
   refused: z.array(z.object({ id: z.string(), reason: z.string() })),
 });
 
+/** What a command with `--json` prints where it fails; the exit code says of which kind the error is. */
+export const failure = z.object({ error: z.string() });
+
 /** The answer to `POST /rescan` and `PUT /paused`. */
 export const action = z.object({ message: z.string() });
 
@@ -212,4 +215,5 @@ export type TransferView = z.output<typeof transfer>;
 export type Action = z.output<typeof action>;
 export type ApiEvent = z.output<typeof event>;
 export type EditResult = z.output<typeof editResult>;
+export type Failure = z.output<typeof failure>;
 export type Selection = z.output<typeof selection>;

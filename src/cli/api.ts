@@ -16,10 +16,13 @@ export async function reading<T>(
   use: (api: Api, config: Config) => Promise<T>,
 ): Promise<T> {
   const config = await configFor(shell, configFile);
-  return readingAgain(shell, config, api => use(api, config));
+  return readingAgain(shell, config, api => {
+    warnOfDamage(shell, api);
+    return use(api, config);
+  });
 }
 
-/** As `reading`, with a configuration that is loaded, and whose warnings are printed, already. */
+/** As `reading`, with a configuration that is loaded already. Nothing is reported: a status says itself what is damaged. */
 export async function readingAgain<T>(
   shell: Shell,
   config: Config,
@@ -55,11 +58,9 @@ async function openToRead(shell: Shell, config: Config): Promise<Api> {
   });
   if (remote) return remote;
   const { readDatabaseApi } = await import('../api/database-api.js');
-  const api = await readDatabaseApi(config, shell.clock).catch((error: unknown) => {
+  return readDatabaseApi(config, shell.clock).catch((error: unknown) => {
     throw refused.by ?? error;
   });
-  warnOfDamage(shell, api);
-  return api;
 }
 
 /** A damaged database must not pass for an empty one. */

@@ -15,7 +15,7 @@ import { probe, type Probed } from './check/probe.js';
 import { warnOfDamage } from './api.js';
 import { common, defineCommand } from './command.js';
 import { wrapped } from './columns.js';
-import { configFor, inJson, loggerFor } from './setup.js';
+import { configFor, loggerFor } from './setup.js';
 import { ExitCode, report, type Shell } from './shell.js';
 
 export const check = defineCommand({
@@ -33,16 +33,14 @@ export const check = defineCommand({
   async run(args, shell) {
     const logger = loggerFor(shell, args.logLevel);
     const context = { shell, logger, write: args.write };
-    return inJson(shell, args.json, async () => {
-      const config = await configFor(shell, args.config);
-      const results = await withReachableDevices(config, shell, found => probeAll(found, context));
-      const { rules } = await outlookFrom(config, results, context);
-      if (args.json) shell.print(JSON.stringify(results.map(result => asJson(result, rules))));
-      else for (const line of lines(config.file, results, rules)) shell.print(line);
-      for (const warning of await memoryWarnings(config)) report(shell, 'warn', warning);
-      if (results.some(result => result.misconfigured)) return ExitCode.USAGE;
-      return results.every(result => result.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
-    });
+    const config = await configFor(shell, args.config);
+    const results = await withReachableDevices(config, shell, found => probeAll(found, context));
+    const { rules } = await outlookFrom(config, results, context);
+    if (args.json) shell.print(JSON.stringify(results.map(result => asJson(result, rules))));
+    else for (const line of lines(config.file, results, rules)) shell.print(line);
+    for (const warning of await memoryWarnings(config)) report(shell, 'warn', warning);
+    if (results.some(result => result.misconfigured)) return ExitCode.USAGE;
+    return results.every(result => result.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },
 });
 

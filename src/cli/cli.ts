@@ -1,5 +1,6 @@
 import yargs, { type ArgumentsCamelCase, type Argv } from 'yargs';
 import manifest from '../../package.json' with { type: 'json' };
+import type { Failure } from '../api/schema.js';
 import { suggest } from '../config/nearest.js';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import { splitArguments } from '../ros/arguments.js';
@@ -20,21 +21,23 @@ interface Chosen {
   command?: Command;
 }
 
-/** Runs the command line; resolves to the exit code and never throws. */
+/** Runs the command line; resolves to the exit code and never throws. With `--json`, an error is printed as `Failure`, too. */
 export async function cli(shell: Shell): Promise<number> {
-  // With the log format that the options name, once they are parsed.
-  const session = { shell };
+  // As the options name them, once they are parsed.
+  const session = { shell, json: shell.argv.includes('--json') };
   try {
     const { args, text, command } = await parse(shell);
     if (text !== undefined) shell.print(text);
     if (!command) return shell.argv.length === 0 ? ExitCode.USAGE : ExitCode.DONE;
     session.shell = { ...shell, logFormat: { ...shell.logFormat, json: args['logFormat'] === 'json' } };
+    session.json = args['json'] === true;
     return await runUntilStopped(command, args, session.shell);
   } catch (thrown) {
     if (wasCut(shell.stopped, thrown)) return signalExitCode(shell.stopped);
     const error = isBadUsage(thrown)
       ? badUsage(inPlainWords(thrown.message, undefined))
       : toFileSyncError(thrown);
+    if (session.json) shell.print(JSON.stringify({ error: error.message } satisfies Failure));
     report(session.shell, 'error', error.message);
     return error.kind === 'config' ? ExitCode.USAGE : ExitCode.INCOMPLETE;
   }

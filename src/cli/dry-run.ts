@@ -12,7 +12,7 @@ import { withReachableDevices, type Reachable } from './check/held.js';
 import { fileLines, ruleLines } from './check/lines.js';
 import { listed, listingOf, settled } from './check/listing.js';
 import { outlookOn } from './check/outlook.js';
-import { configFor, inJson } from './setup.js';
+import { configFor } from './setup.js';
 import { ExitCode, type Shell } from './shell.js';
 
 export interface DryRunOptions {
@@ -26,18 +26,16 @@ export interface DryRunOptions {
  * as it is configured.
  */
 export async function dryRun(options: DryRunOptions, shell: Shell, logger: Logger): Promise<number> {
-  return inJson(shell, options.json, async () => {
-    const config = await configFor(shell, options.config);
-    const known = await readStore(config.database);
-    warnOfDamage(shell, known);
-    const found = await withReachableDevices(config, shell, reachable => listAll(reachable, shell, logger));
-    const held = found.held.map(device => [device, listingOf(device, known)] as const);
-    const listings = new Map<string, Listing>([...found.listings, ...held]);
-    const outlook = await outlookOn(config, known, listings, { ...shell, logger });
-    if (options.json) shell.print(JSON.stringify({ dryRun: true, ...outlook }));
-    else for (const line of lines(outlook)) shell.print(line);
-    return found.ok ? ExitCode.DONE : ExitCode.INCOMPLETE;
-  });
+  const config = await configFor(shell, options.config);
+  const known = await readStore(config.database);
+  warnOfDamage(shell, known);
+  const found = await withReachableDevices(config, shell, reachable => listAll(reachable, shell, logger));
+  const held = found.held.map(device => [device, listingOf(device, known)] as const);
+  const listings = new Map<string, Listing>([...found.listings, ...held]);
+  const outlook = await outlookOn(config, known, listings, { ...shell, logger });
+  if (options.json) shell.print(JSON.stringify({ dryRun: true, ...outlook }));
+  else for (const line of lines(outlook)) shell.print(line);
+  return found.ok ? ExitCode.DONE : ExitCode.INCOMPLETE;
 }
 
 interface Found {

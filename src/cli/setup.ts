@@ -6,8 +6,6 @@ import type { DeviceType } from '../config/definition.js';
 import { deviceTypes } from '../devices/registry.js';
 import type { Logger, LogLevel } from '../ports.js';
 import { createLogger } from '../system/logger.js';
-import { wasCut } from '../system/deadline.js';
-import { toFileSyncError } from '../errors.js';
 import { report, type Shell } from './shell.js';
 
 /** The logger of a command: lines on standard error. */
@@ -47,15 +45,4 @@ export async function configFor(
   const { database, warning } = await placeOf(config, shell.env);
   if (warning !== undefined) report(shell, 'warn', warning);
   return { ...config, database };
-}
-
-/** Does the work of a command; with `--json`, what it rejects with is printed as `{"error": …}` as well. */
-export async function inJson(shell: Shell, json: boolean, work: () => Promise<number>): Promise<number> {
-  try {
-    return await work();
-  } catch (thrown) {
-    const { message } = toFileSyncError(thrown);
-    if (json && !wasCut(shell.stopped, thrown)) shell.print(JSON.stringify({ error: message }));
-    throw thrown;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Status } from '../api/schema.js';
 import { waitText, wayOf } from '../api/status.js';
+import { FileSyncError } from '../errors.js';
 import { formatDuration } from '../system/duration.js';
 import { shortTime } from '../system/short-time.js';
 import { formatRate, formatSize } from '../system/size.js';
@@ -26,6 +27,11 @@ export const status = defineCommand({
     },
   },
   async run(args, shell) {
+    if (args.watch && args.exitCode)
+      throw new FileSyncError(
+        'config',
+        '--exit-code has no use with --watch, which goes on until it is stopped',
+      );
     const show = (now: Status) => (args.json ? [JSON.stringify(now)] : lines(now, shell));
     const config = await configFor(shell, args.config);
     const look = () => readingAgain(shell, config, api => api.status());

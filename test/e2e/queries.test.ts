@@ -55,6 +55,8 @@ describe('filesync status, files and show', function () {
       const { verdict, database } = await statusOf(place, config);
       assert.equal(verdict.code, 'ATTENTION');
       assert.match(database, /filesync\.json.* cannot be read/);
+      const shown = await place.run(['status', '-c', config]);
+      assert.equal(`${shown.stdout}${shown.stderr}`.match(/cannot be read/g)?.length, 1, shown.stderr);
       for (const args of [['files'], ['sync', '--dry-run'], ['check']]) {
         const { stderr } = await place.run([...args, '-c', config]);
         assert.match(stderr, /warning: the database: .*cannot be read/, args.join(' '));
@@ -219,6 +221,35 @@ describe('filesync status, files and show', function () {
       assert.equal((await place.run(['status', '-c', config, '--exit-code'])).code, 0);
       await sync(place, config, { code: 1 });
       assert.equal((await place.run(['status', '-c', config, '--exit-code'])).code, 1);
+    }));
+
+  it('status refuses --exit-code with --watch, which ends by a signal', () =>
+    Place.with(async place => {
+      const config = await place.configure(folders());
+      const { code, stderr } = await place.run(['status', '-c', config, '--watch', '--exit-code']);
+      assert.equal(code, 2);
+      assert.match(stderr, /--exit-code .*--watch/);
+    }));
+
+  it('with --json print an error as an object of its own, too', () =>
+    Place.with(async place => {
+      const config = await place.configure(folders());
+      const cases: readonly (readonly [args: readonly string[], code: number, message: RegExp])[] = [
+        [['show', 'abc', '-c', config], 1, /abc/],
+        [['files', '-c', config, '--state', 'lost'], 2, /no state is called lost/],
+        [['status', '-c', place.path('none.yaml')], 2, /none\.yaml/],
+        [['retry', 'abc', '-c', place.path('none.yaml')], 2, /none\.yaml/],
+        [['status', '--jsn'], 2, /Unknown argument: jsn/],
+        [['sync', '-c', place.path('none.yaml')], 2, /none\.yaml/],
+      ];
+      for (const [args, code, message] of cases) {
+        const ended = await place.run([...args, '--json']);
+        assert.equal(ended.code, code, ended.stderr);
+        const printed = JSON.parse(ended.stdout) as object;
+        assert.deepEqual(Object.keys(printed), ['error']);
+        assert.match(schema.failure.parse(printed).error, message);
+        assert.match(ended.stderr, message);
+      }
     }));
 
   it('status --watch prints what has changed, until it is stopped', () =>
