@@ -7,7 +7,7 @@ export interface Transport {
   /** For messages: `UDP port 14540`. A port that the system chooses is known once it is connected. */
   readonly name: string;
   /** ms without a byte after which a connection counts as dead; absent where silence is no proof of that. */
-  readonly silence?: number;
+  readonly silence?: number | undefined;
   /** Rejects with a FileSyncError. A connection that opens after the abort must be closed again. */
   connect(receive: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<Connection>;
 }
@@ -96,7 +96,11 @@ export class Link {
       const connection = (this.#connection = await this.#connect(signal));
       this.#heard = this.#clock.monotonic();
       this.#events.changed(undefined);
-      const end = (over: AbortSignal) => Promise.race([connection.ended, this.#silence(over)]);
+      const { silence } = this.#transport;
+      const end = (over: AbortSignal) =>
+        silence === undefined
+          ? connection.ended
+          : Promise.race([connection.ended, this.#silence(silence, over)]);
       return await withDeadline(end, { signal });
     } finally {
       await this.#connection?.close();
@@ -122,8 +126,7 @@ export class Link {
   }
 
   /** Resolves when no byte has come for `silence` ms. Rejects with `cancelled` at the abort. */
-  async #silence(signal: AbortSignal): Promise<FileSyncError> {
-    const { silence = Infinity } = this.#transport;
+  async #silence(silence: number, signal: AbortSignal): Promise<FileSyncError> {
     for (;;) {
       const left = this.#heard + silence - this.#clock.monotonic();
       if (left <= 0) return this.#dead(`is connected but silent for ${silence / 1000} s`);

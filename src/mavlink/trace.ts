@@ -62,12 +62,11 @@ export class FrameTrace {
 
 /** The transport, with every frame that is sent and received on it in the trace. */
 export function tracedTransport(transport: Transport, trace: FrameTrace): Transport {
-  const { silence } = transport;
   return {
     get name() {
       return transport.name;
     },
-    ...(silence !== undefined && { silence }),
+    silence: transport.silence,
     async connect(receive, signal): Promise<Connection> {
       const decoder = new FrameDecoder(frame => trace.add('vehicle', frame));
       const receiveTraced = (bytes: Uint8Array) => {

@@ -1,5 +1,8 @@
+import { firstValueFrom, merge } from 'rxjs';
+import type { Engine } from '../../engine/engine.js';
 import type { Clock, Logger } from '../../ports.js';
 import { percentOf, secondsLeftOf, transferName, type Transfer } from '../../record/progress.js';
+import { aborted } from '../../system/rx.js';
 import { formatRate, formatSize } from '../../system/size.js';
 import { formatTimeLeft } from './text.js';
 
@@ -12,7 +15,7 @@ const MAX_SILENCE_MS = 60_000;
 export interface ProgressLogParts {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly engine: { transfers(): readonly Transfer[] };
+  readonly engine: Pick<Engine, 'progress' | 'transfers'>;
 }
 
 interface Logged {
@@ -36,11 +39,14 @@ export class ProgressLog {
     this.#stop.abort();
   }
 
-  /** Rejects when it is disposed of. */
+  /** Rejects when it is disposed of, or when the engine has stopped. */
   async #poll(): Promise<never> {
+    const { clock, engine } = this.#parts;
+    const { signal } = this.#stop;
     for (;;) {
-      await this.#parts.clock.sleep(POLL_INTERVAL_MS, this.#stop.signal);
-      const running = this.#parts.engine.transfers();
+      if (this.#logged.size === 0) await firstValueFrom(merge(engine.progress, aborted(signal)));
+      await clock.sleep(POLL_INTERVAL_MS, signal);
+      const running = engine.transfers();
       this.#logged = new Map(running.map(transfer => [keyOf(transfer), this.#look(transfer)]));
     }
   }

@@ -315,7 +315,7 @@ describe('A link that stays connected', () => {
   /** A transport whose every connection the test makes or breaks. */
   class Bench implements Transport {
     readonly name = 'wire';
-    readonly silence = 15_000;
+    readonly silence: number | undefined = 15_000;
     attempts: number[] = [];
     troubles: (string | undefined)[] = [];
     received = 0;
@@ -376,6 +376,21 @@ describe('A link that stays connected', () => {
     await bench.clock.advance(1_000);
     assert.equal(bench.open, 0);
     assert.match(bench.troubles.at(-1) ?? '', /silent for 15 s/);
+  });
+
+  it('waits without a timer for the end of a connection whose silence proves nothing', async () => {
+    class Wire extends Bench {
+      override readonly silence = undefined;
+    }
+    const one = new Wire();
+    one.link.open();
+    await one.clock.advance(0);
+    assert.equal(one.open, 1);
+    assert.equal(one.clock.sleeping, 0);
+    one.cut(new FileSyncError('unavailable', 'cut'));
+    await one.clock.advance(250);
+    assert.deepEqual(one.troubles, [undefined, 'cut', undefined]);
+    await one.link.close();
   });
 
   it('closes in every state', async () => {

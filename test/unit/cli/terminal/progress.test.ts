@@ -19,9 +19,11 @@ describe('the log of long transfers', () => {
   async function linesAt(step: number, positions: readonly number[]): Promise<string[]> {
     const [clock, logger] = [new VirtualClock(), new RecordingLogger()];
     let running: Transfer[] = [];
-    using _log = new ProgressLog({ clock, logger, engine: { transfers: () => running } });
+    const progress = new Subject<Progress>();
+    using _log = new ProgressLog({ clock, logger, engine: { progress, transfers: () => running } });
     for (const bytes of positions) {
       running = [transfer({ bytes })];
+      progress.next(transfer({ bytes }));
       await clock.advance(step);
     }
     return logger.messages('info');
@@ -45,6 +47,26 @@ describe('the log of long transfers', () => {
 
   it('none of what has ended', async () => {
     assert.deepEqual(await linesAt(5_000, [0]), []);
+  });
+
+  it('has no timer while nothing is transferred', async () => {
+    const clock = new VirtualClock();
+    const progress = new Subject<Progress>();
+    let running: Transfer[] = [];
+    const log = new ProgressLog({
+      ...{ clock, logger: new RecordingLogger() },
+      engine: { progress, transfers: () => running },
+    });
+    assert.equal(clock.sleeping, 0);
+    running = [transfer()];
+    progress.next(transfer());
+    await clock.advance(0);
+    assert.equal(clock.sleeping, 1);
+    running = [];
+    await clock.advance(5_000);
+    assert.equal(clock.sleeping, 0);
+    log[Symbol.dispose]();
+    assert.equal(progress.observed, false);
   });
 });
 
