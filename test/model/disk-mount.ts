@@ -27,6 +27,20 @@ export function takeServers(): Server[] {
 }
 
 const servers: Server[] = [];
+let realCalls = 0;
+
+/** Calls to the real file system that have no answer yet. */
+export const realCallsUnderWay = (): number => realCalls;
+
+async function counted(call: unknown): Promise<unknown> {
+  realCalls++;
+  try {
+    return await call;
+  } finally {
+    realCalls--;
+  }
+}
+
 const real = { ...promises };
 const realCreateServer = net.createServer;
 type Call = (...args: never[]) => unknown;
@@ -40,7 +54,8 @@ export function interceptFileSystem(): () => void {
     const original = real[name as keyof typeof fakes] as unknown as (...args: unknown[]) => unknown;
     const replacement = (path: unknown, ...args: unknown[]): unknown => {
       const place = placeOf(path);
-      return place ? (fake as (...all: unknown[]) => unknown)(place, ...args) : original(path, ...args);
+      if (place) return (fake as (...all: unknown[]) => unknown)(place, ...args);
+      return counted(original(path, ...args));
     };
     Object.assign(promises, { [name]: replacement });
   }
@@ -93,15 +108,23 @@ function placeOf(path: unknown): Place | undefined {
   return { fs, folder, dev: 1, path: end < 0 ? '/' : text.slice(end), turn: () => life.turn() };
 }
 
-const statOf = (node: { kind: 'folder' } | Inode, dev = 1) => ({
+const statOf = (fs: CrashFs, node: { kind: 'folder' } | Inode, dev = 1) => ({
   dev,
+  ...timesOf(node.kind === 'file' ? node.modified : 0),
+  nlink: node.kind === 'file' ? fs.links(node) : 1,
   ino: node.kind === 'file' ? node.ino : 0,
   size: node.kind === 'file' ? node.content.length : 0,
   isFile: () => node.kind === 'file',
   isDirectory: () => node.kind === 'folder',
 });
 
+const timesOf = (ms: number) => ({ mtimeMs: ms, ctimeMs: ms, birthtimeMs: 0 });
+
 const fakes = {
+  access: async ({ fs, path, turn }: Place) => {
+    await turn();
+    fs.find(path);
+  },
   open: async ({ fs, path, folder, turn }: Place, flags: number | string) => {
     await turn();
     const bits = typeof flags === 'number' ? flags : 0;
@@ -112,11 +135,11 @@ const fakes = {
   },
   lstat: async ({ fs, dev, path, turn }: Place) => {
     await turn();
-    return statOf(fs.find(path), dev);
+    return statOf(fs, fs.find(path), dev);
   },
   stat: async ({ fs, path, turn }: Place) => {
     await turn();
-    return statOf(fs.find(path));
+    return statOf(fs, fs.find(path));
   },
   realpath: async ({ fs, path, folder, turn }: Place) => {
     await turn();
@@ -128,9 +151,10 @@ const fakes = {
     const first = fs.mkdir(path, options?.recursive ?? false);
     return first === undefined ? undefined : folder + first;
   },
-  readdir: async ({ fs, path, turn }: Place, options?: { withFileTypes?: boolean }) => {
+  readdir: async ({ fs, path, turn }: Place, options?: { withFileTypes?: boolean; encoding?: string }) => {
     await turn();
-    const entries = fs.names(path);
+    const asBytes = options?.encoding === 'buffer';
+    const entries = fs.names(path).map(one => ({ ...one, name: asBytes ? Buffer.from(one.name) : one.name }));
     if (!options?.withFileTypes) return entries.map(({ name }) => name);
     return entries.map(({ name, isFile }) => ({ name, isFile: () => isFile, isDirectory: () => !isFile }));
   },
@@ -193,7 +217,7 @@ function handleOf({ fs, path, folder, turn }: Omit<Place, 'dev'>, node: { kind: 
     },
     stat: async () => {
       await turn();
-      return statOf(node);
+      return statOf(fs, node);
     },
     truncate: async (size = 0) => {
       await turn();
@@ -201,7 +225,11 @@ function handleOf({ fs, path, folder, turn }: Omit<Place, 'dev'>, node: { kind: 
     },
     ...{ sync, datasync: sync },
     ...{ fd, close },
-    ...{ utimes: turn, chmod: turn },
+    utimes: async (_accessed: number, modified: number) => {
+      await turn();
+      if (node.kind === 'file') node.modified = modified * 1000;
+    },
+    chmod: turn,
     [Symbol.asyncDispose]: close,
   };
 }
