@@ -111,11 +111,16 @@ export class JournalFile {
     this.#dirty = false;
   }
 
-  /** Both names must be durable before a change goes to the new file. */
+  /**
+   * Both names must be durable before a change goes to the new file, and the old one's before there is a new file: a power cut may
+   * keep the second name alone, and all changes of the old file would have none.
+   */
   async #openNext(): Promise<DiskFile> {
+    const folder = dirname(this.#paths.journal);
+    await this.#disk.syncFolder(folder);
     const next = await this.#disk.open(this.#paths.journal);
     try {
-      await this.#disk.syncFolder(dirname(this.#paths.journal));
+      await this.#disk.syncFolder(folder);
       return next;
     } catch (error) {
       await next.close();

@@ -64,11 +64,12 @@ export class CrashDisk implements Disk {
     return new Map([...this.#names].map(([path, inode]) => [path, inode.content]));
   }
 
-  /** One of the many things that the medium may hold after a power cut. */
+  /** One of the many things that the medium may hold after a power cut: names in the order of their changes, or in none. */
   afterPowerCut(random: Random): Map<string, Buffer> {
     const names = new Map(this.#durableNames);
     const survived = Math.floor(random() * (this.#nameChanges.length + 1));
-    for (const change of this.#nameChanges.slice(0, survived)) change(names);
+    const chance = random() < 0.5 ? 1 : 0.5;
+    for (const change of this.#nameChanges.slice(0, survived)) if (random() < chance) change(names);
     return new Map([...names].map(([path, inode]) => [path, survivingContent(inode, random)]));
   }
 
