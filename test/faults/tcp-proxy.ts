@@ -107,7 +107,7 @@ function resetOrEnd(socket: Socket): void {
 }
 
 /** Changes what a server says, or leaves it. */
-export type Rewrite = (bytes: Buffer, proxy: TcpFaultProxy) => Promise<Buffer>;
+export type Rewrite = (bytes: Buffer, proxy: Pick<TcpFaultProxy, 'open'>) => Promise<Buffer>;
 
 /** What becomes of some bytes; `undefined`: they are lost. */
 type Blow = (bytes: Buffer) => Promise<Buffer | undefined>;

@@ -1,0 +1,144 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startReceiver } from '../../../src/demo/receiver.js';
+import { startSim } from '../../../src/sim/sim.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { temporaryFolder } from '../../conformance/temp-folder.js';
+import { RecordingLogger } from '../../fakes/recording-logger.js';
+import { davOptions } from '../../servers/dav-bench.js';
+import { startDavServer } from '../../servers/dav-servers.js';
+import { startServer } from '../../servers/ftp-servers.js';
+import { ftpDataThroughProxy } from '../tcp-proxy.js';
+import type { Link } from './link.js';
+import { TcpLink } from './tcp-link.js';
+import { UdpLink } from './udp-link.js';
+
+/** A device under trial, with the real server that it talks to. */
+export interface Subject {
+  readonly end: 'source' | 'target';
+  /** As in a configuration; its server has a name, which the trial resolves. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly link?: Link;
+  /** The folder that a disk trouble strikes. */
+  readonly folder?: string;
+  /** Puts a file on a source. */
+  put?(path: string, bytes: Uint8Array): Promise<void>;
+  /** The contents of all whole files on a target. */
+  held?(): Promise<Buffer[]>;
+  /** First bytes that a file must have to be accepted. */
+  readonly head?: Uint8Array;
+  close(): Promise<void>;
+}
+
+/** Resolves to the loopback address unless the trial takes the name away. */
+export const SERVER_NAME = 'server.filesync.test';
+/** Of silence, after which a device gives up. */
+const TIMEOUT = '20s';
+const ULOG = Uint8Array.of(0x55, 0x4c, 0x6f, 0x67, 0x01, 0x12, 0x35, 0x01);
+
+const isPart = (name: string): boolean => /\.(?:part|tmp)$|\.part\./.test(name);
+
+/** All whole files below a folder. */
+async function filesBelow(folder: string): Promise<Buffer[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter(entry => entry.isFile() && !isPart(entry.name));
+  return Promise.all(files.map(entry => readFile(join(entry.parentPath, entry.name))));
+}
+
+async function putInto(folder: string, path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, path), bytes);
+}
+
+async function directory(end: Subject['end']): Promise<Subject> {
+  const home = await temporaryFolder();
+  const folder = join(home.path, 'files');
+  await mkdir(folder);
+  return {
+    ...{ end, folder, options: { type: 'directory', path: folder } },
+    put: (path, bytes) => putInto(folder, path, bytes),
+    held: () => filesBelow(folder),
+    close: () => home.remove(),
+  };
+}
+
+async function ftp(end: Subject['end']): Promise<Subject> {
+  const server = await startServer('vsftpd');
+  const link = new TcpLink(ftpDataThroughProxy);
+  const { user, password, root } = server;
+  const port = await link.open(server);
+  return {
+    ...{ end, link },
+    options: { type: 'ftp', host: SERVER_NAME, port, user, password, root, timeout: TIMEOUT },
+    put: (path, bytes) => putInto(server.folder, path, bytes),
+    held: () => filesBelow(server.folder),
+    close: () => link.close().then(() => server.stop()),
+  };
+}
+
+async function webdav(end: Subject['end']): Promise<Subject> {
+  const server = await startDavServer('nginx');
+  const link = new TcpLink();
+  const { hostname: host, port, pathname } = new URL(server.url);
+  const url = `http://${SERVER_NAME}:${await link.open({ host, port: Number(port) })}${pathname}`;
+  return {
+    ...{ end, link },
+    options: { type: 'webdav', ...davOptions(server), url, timeout: TIMEOUT },
+    put: (path, bytes) => putInto(server.folder, path, bytes),
+    held: () => filesBelow(server.folder),
+    close: () => link.close().then(() => server.stop()),
+  };
+}
+
+const upload = (type: 'http' | 'flight-review', page: string) => async (): Promise<Subject> => {
+  const home = await temporaryFolder();
+  const receiver = await startReceiver({ folder: home.path });
+  const link = new TcpLink();
+  const { hostname: host, port } = new URL(receiver.url);
+  const url = `http://${SERVER_NAME}:${await link.open({ host, port: Number(port) })}${page}`;
+  return {
+    ...{ end: 'target', link },
+    options: { type, url, timeout: TIMEOUT },
+    held: () => Promise.all(receiver.received.map(({ path }) => readFile(path))),
+    ...(type === 'flight-review' && { head: ULOG }),
+    close: async () => {
+      await link.close();
+      await receiver.close();
+      await home.remove();
+    },
+  };
+};
+
+async function mavlink(): Promise<Subject> {
+  const home = await temporaryFolder();
+  const root = join(home.path, 'log');
+  await mkdir(root);
+  const listen = { host: '127.0.0.1', port: 0 };
+  const tools = { clock: systemClock, logger: new RecordingLogger() };
+  const sim = await startSim({ folder: home.path, listen, like: 'px4', ...tools });
+  const link = new UdpLink();
+  const port = await link.open(sim.address);
+  return {
+    ...{ end: 'source', link },
+    options: { type: 'mavlink', url: `udp://127.0.0.1:0@${SERVER_NAME}:${port}`, root: '/log' },
+    put: (path, bytes) => putInto(root, path, bytes),
+    close: async () => {
+      await link.close();
+      await sim.close();
+      await home.remove();
+    },
+  };
+}
+
+export const SUBJECTS = {
+  'directory, source': () => directory('source'),
+  'directory, target': () => directory('target'),
+  'ftp, source': () => ftp('source'),
+  'ftp, target': () => ftp('target'),
+  'webdav, source': () => webdav('source'),
+  'webdav, target': () => webdav('target'),
+  'http, target': upload('http', '/plain'),
+  'flight-review, target': upload('flight-review', ''),
+  'mavlink, source': mavlink,
+} as const satisfies Record<string, () => Promise<Subject>>;
+export type SubjectName = keyof typeof SUBJECTS;
