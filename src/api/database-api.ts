@@ -88,7 +88,8 @@ export class DatabaseApi implements LiveApi {
       for await (const record of this.#records.archived()) if (isWanted(record)) found.push(record);
     for (const record of this.#records.all()) if (isWanted(record)) found.push(record);
     const limit = Math.min(query.limit ?? MAX_PAGE_SIZE, MAX_PAGE_SIZE);
-    const { records, total, cursor } = pageOf(matching(found, query.match), query, limit);
+    const matched = await matching(found, query.match, this.#parts.clock);
+    const { records, total, cursor } = pageOf(matched, query, limit);
     return { files: records.map(this.view), total, cursor };
   }
 

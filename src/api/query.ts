@@ -1,7 +1,7 @@
-import { runInNewContext } from 'node:vm';
-import picomatch from 'picomatch';
+import { setImmediate as othersRun } from 'node:timers/promises';
 import { FileSyncError } from '../errors.js';
-import type { FileRecord } from '../ports.js';
+import type { Clock, FileRecord } from '../ports.js';
+import { compileGlob, type Matches } from '../system/glob/glob.js';
 import { stateWord } from './views.js';
 import type { FileQuery, SORT_KEYS } from './schema.js';
 
@@ -16,8 +16,10 @@ const VALUES: Readonly<Record<SortKey, (record: FileRecord) => number | string>>
   path: ({ path }) => path,
 };
 
+/** All other work of the program waits at most that long at a time for a comparison of many paths. */
+const MAX_BLOCKED_MS = 20;
 /** Comparing all paths with a client's pattern takes the program no longer than this. */
-const MATCH_TIMEOUT_MS = 1_000;
+const MATCH_TIMEOUT_MS = 10_000;
 
 /** Whether a record is asked for, whatever its path. */
 export function matches(query: FileQuery): (record: FileRecord) => boolean {
@@ -30,27 +32,36 @@ export function matches(query: FileQuery): (record: FileRecord) => boolean {
     record.size > larger;
 }
 
-/**
- * Those whose paths match the glob. Some globs take a regular expression years for a path that they nearly match, and nothing else
- * runs meanwhile; only the time limit of the `vm` module ends that. Throws `config` then.
- */
-export function matching(records: readonly FileRecord[], glob: string | undefined): readonly FileRecord[] {
+/** Those whose paths match the glob. Throws `config` if it is none, or if comparing takes too long. */
+export async function matching(
+  records: readonly FileRecord[],
+  glob: string | undefined,
+  clock: Pick<Clock, 'monotonic'>,
+): Promise<readonly FileRecord[]> {
   if (glob === undefined) return records;
-  const compare = () => records.filter(pathMatches(glob));
-  try {
-    return runInNewContext('compare()', { compare }, { timeout: MATCH_TIMEOUT_MS }) as FileRecord[];
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const why = code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? TOO_SLOW : message;
-    throw new FileSyncError('config', `match: ${why}`, { cause });
+  const isMatch = matcherOf(glob);
+  const found: FileRecord[] = [];
+  const began = clock.monotonic();
+  let rested = began;
+  for (const record of records) {
+    if (clock.monotonic() - rested > MAX_BLOCKED_MS) {
+      await othersRun();
+      rested = clock.monotonic();
+      if (rested - began > MATCH_TIMEOUT_MS) throw new FileSyncError('config', TOO_SLOW);
+    }
+    if (isMatch(record.path)) found.push(record);
   }
+  return found;
 }
 
-const TOO_SLOW = 'comparing the paths with that pattern takes too long: write fewer * and brackets';
+const TOO_SLOW = 'match: comparing the paths with that pattern takes too long: write a shorter one';
 
-function pathMatches(glob: string): (record: FileRecord) => boolean {
-  const isMatch = picomatch(glob, { flags: 'is', dot: true });
-  return ({ path }) => isMatch(path);
+function matcherOf(glob: string): Matches {
+  try {
+    return compileGlob(glob, { dot: true });
+  } catch (cause) {
+    throw new FileSyncError('config', `match: not a glob: ${(cause as Error).message}`, { cause });
+  }
 }
 
 export interface Page {

@@ -1,9 +1,9 @@
 import bytes from 'bytes';
 import ms, { type StringValue } from 'ms';
-import picomatch from 'picomatch';
 import * as z from 'zod';
 import type { Begin, Retention } from '../rules/rule.js';
 import { checkTemplate, parseTemplate, PLACEHOLDERS } from '../rules/template.js';
+import { compileGlob } from '../system/glob/glob.js';
 import type { MinFree } from '../system/statfs.js';
 import { suggest } from './nearest.js';
 
@@ -219,7 +219,7 @@ function globProblem(pattern: string): string | undefined {
   if (/^!(?!\()/.test(pattern))
     return 'a pattern cannot begin with "!"; put it under exclude without the "!"';
   try {
-    picomatch.makeRe(pattern, { strictBrackets: true, debug: true });
+    compileGlob(pattern, { strict: true });
     return undefined;
   } catch (error) {
     return `not a glob: ${error instanceof Error ? error.message : String(error)}`;

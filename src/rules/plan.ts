@@ -1,4 +1,4 @@
-import picomatch from 'picomatch';
+import { compileGlobs } from '../system/glob/glob.js';
 import { companionOf } from './companion.js';
 import type { Order, Retention, Rule, SourceRemoval, WhileArmed } from './rule.js';
 import { refusal, type Selectable } from './selection.js';
@@ -106,9 +106,8 @@ function isPartial(path: string): boolean {
  * not complete.
  */
 export function matcherOf(rule: Pick<Rule, 'include' | 'exclude'>): Matcher {
-  // `s`: a folder's name may hold a line break.
-  const included = picomatch([...rule.include], { flags: 'is' });
-  const excluded = picomatch([...rule.exclude], { flags: 'is', dot: true });
+  const included = compileGlobs(rule.include);
+  const excluded = compileGlobs(rule.exclude, { dot: true });
   const takes: Matcher = path => included(path) && !excluded(path);
   return path => !isPartial(path) && (takes(path) || (!excluded(path) && takesMain(path, takes)));
 }

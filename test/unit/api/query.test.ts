@@ -48,12 +48,26 @@ describe('a query of files', () => {
   });
 
   for (const match of ['*a*a*a*a*a*a*a*a*a*a*a*a*b', '+(a+(a+(a+(a))))b', '*(*(a|b)*(a|b))c'])
-    it(`refuses a pattern that would take minutes (${match})`, async () => {
-      const store = new MemoryStore([fileRecord(1, { path: 'a'.repeat(60) })]);
+    it(`answers for a pattern that would take a regular expression minutes (${match})`, async () => {
+      const paths = ['a'.repeat(60), 'a'.repeat(4_096), match];
+      const store = new MemoryStore(paths.map((path, index) => fileRecord(index + 1, { path })));
       const api = databaseApi(new Records(store, systemClock));
-      const error = await failsWith(() => api.files({ match }), 'config');
-      assert.match(error.message, /^match: .* too long: write fewer/);
+      assert.deepEqual(numbers((await api.files({ match })).files), [3]);
     });
+
+  it('refuses a pattern that takes too long with all paths', async () => {
+    let now = 0;
+    const clock = { ...systemClock, monotonic: () => (now += 1_000) };
+    const many = Array.from({ length: 20 }, (_, index) => fileRecord(index + 1));
+    const api = databaseApi(new Records(new MemoryStore(many), systemClock), undefined, clock);
+    const error = await failsWith(() => api.files({ match: '*.ulg' }), 'config');
+    assert.match(error.message, /^match: .* too long: write a shorter one/);
+  });
+
+  it('refuses what is no glob', async () => {
+    const error = await failsWith(() => apiOf().files({ match: '(?<=a)*' }), 'config');
+    assert.match(error.message, /^match: not a glob: /);
+  });
 
   it('refuses a cursor that no page has named', async () => {
     const error = await failsWith(() => apiOf().files({ cursor: 'x' }), 'config');
