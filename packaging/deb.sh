@@ -40,6 +40,8 @@ install_program() {
   # Node prints a trace without maps; a link to one that is missing would mislead.
   sed -i -e '/^\/\/# sourceMappingURL=/d' -e '1{/^#!/d}' "$lib"/dist/*.js
   echo '{ "type": "module" }' >"$lib/package.json"
+  # What the autopilot of the demo has recorded.
+  install -D -m 644 -t "$lib/test/data" test/data/*.ulg
 }
 
 # One file instead of 17 packages; node-gyp-build finds the binding beside it.

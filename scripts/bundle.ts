@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /** Packages with native parts, or such that are only there where somebody wants them: they stay outside. */
-const OUTSIDE = ['rclnodejs', 'drivelist', 'serialport', 'ftp-srv'];
+const OUTSIDE = ['rclnodejs', 'drivelist', 'serialport'];
 
 await rm('dist', { recursive: true, force: true });
 await build({
@@ -22,8 +22,13 @@ await build({
   sourcemap: true,
   legalComments: 'linked',
   external: OUTSIDE,
-  // For Node the package names its older kind of module, of which nothing can be left out.
-  alias: { rxjs: fileURLToPath(import.meta.resolve('rxjs').replace('/dist/cjs/', '/dist/esm/')) },
+  alias: {
+    // For Node the package names its older kind of module, of which nothing can be left out.
+    rxjs: fileURLToPath(import.meta.resolve('rxjs').replace('/dist/cjs/', '/dist/esm/')),
+    // Of ftp-srv, which serves the demo.
+    bunyan: fileURLToPath(new URL('bundle/no-bunyan.ts', import.meta.url)),
+    ip: fileURLToPath(new URL('bundle/same-address.ts', import.meta.url)),
+  },
   // Packages of the older kind ask for Node's own modules by `require`.
   banner: {
     js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);",

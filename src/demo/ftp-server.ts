@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Stats } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import type { FtpConnection } from 'ftp-srv';
+import library, { type FtpConnection } from 'ftp-srv';
 import { FileSyncError } from '../errors.js';
 
 export interface FtpServerOptions {
@@ -25,19 +25,15 @@ export interface FtpServer {
   close(): Promise<void>;
 }
 
-type Library = Pick<typeof import('ftp-srv'), 'FtpSrv' | 'FileSystem'>;
-type Patched = ReturnType<typeof patched>;
+/** An older kind of module: what it exports are properties of its class. */
+const { FtpSrv, FileSystem } = library;
 
-/**
- * An FTP server on a folder, for one user. Throws `unsupported` if ftp-srv, an optional dependency, is not installed,
- * and `config` if the port is taken.
- */
+/** An FTP server on a folder, for one user. Throws `config` if the port is taken. */
 export async function startFtpServer(options: FtpServerOptions): Promise<FtpServer> {
   const { folder, host = '127.0.0.1', port = 0 } = options;
-  const library = patched(await load());
   await mkdir(folder, { recursive: true });
-  const server = withoutSignals(options.signals, () => makeServer(library, host, port));
-  acceptLogins(server, library, options);
+  const server = withoutSignals(options.signals, () => makeServer(host, port));
+  acceptLogins(server, options);
   await listen(server, `${host}:${port}`);
   let closing: Promise<void> | undefined;
   return {
@@ -47,54 +43,35 @@ export async function startFtpServer(options: FtpServerOptions): Promise<FtpServ
   };
 }
 
-async function load(): Promise<Library> {
-  try {
-    return await import('ftp-srv');
-  } catch (cause) {
-    const remedy = 'install it with: npm install --include=optional';
-    throw new FileSyncError('unsupported', `the embedded FTP server needs the package ftp-srv: ${remedy}`, {
-      cause,
-    });
+/** Keeps partial files, and answers SIZE with a number for an empty file: the library takes 0 for a missing value, but not `0`. */
+class Files extends FileSystem {
+  override async get(name: string): Promise<unknown> {
+    const stat = (await super.get(name)) as Stats;
+    return Object.assign(stat, { size: String(stat.size) });
+  }
+
+  override write(name: string, options?: { append?: boolean; start?: unknown }): unknown {
+    const written = super.write(name, options) as { stream: EventEmitter };
+    written.stream.removeAllListeners('error');
+    return written;
   }
 }
 
-/**
- * The library with four changes: it does not end the process on a signal, leaves no timers behind, keeps partial files, and
- * answers SIZE with a number for an empty file (it takes 0 for a missing value; the text `0` passes).
- */
-function patched({ FtpSrv, FileSystem }: Library) {
-  class Files extends FileSystem {
-    override async get(name: string): Promise<unknown> {
-      const stat = (await super.get(name)) as Stats;
-      return Object.assign(stat, { size: String(stat.size) });
-    }
+/** Does not end the process on a signal, and leaves no timers behind. */
+class PatchedServer extends FtpSrv {
+  declare readonly server: Server;
+  declare readonly connections: Record<string, FtpConnection | undefined>;
 
-    override write(name: string, options?: { append?: boolean; start?: unknown }): unknown {
-      const written = super.write(name, options) as { stream: EventEmitter };
-      written.stream.removeAllListeners('error');
-      return written;
-    }
+  quit(): void {}
+
+  override async disconnectClient(id: string): Promise<void> {
+    const connection = this.connections[id];
+    delete this.connections[id];
+    await connection?.close(0, 0);
   }
-  class PatchedServer extends FtpSrv {
-    declare readonly server: Server;
-    declare readonly connections: Record<string, FtpConnection | undefined>;
-
-    quit(): void {}
-
-    override async disconnectClient(id: string): Promise<void> {
-      const connection = this.connections[id];
-      delete this.connections[id];
-      await connection?.close(0, 0);
-    }
-  }
-  return { Files, PatchedServer: PatchedServer };
 }
 
-function makeServer(
-  { PatchedServer }: Patched,
-  host: string,
-  port: number,
-): InstanceType<Patched['PatchedServer']> {
+function makeServer(host: string, port: number): PatchedServer {
   return new PatchedServer({
     url: `ftp://${host}:${port}`,
     pasv_url: host,
@@ -134,11 +111,7 @@ function closeDataPorts(connection: DataPorts): void {
   });
 }
 
-function acceptLogins(
-  server: InstanceType<Patched['PatchedServer']>,
-  { Files }: Patched,
-  { user, password, folder }: FtpServerOptions,
-): void {
+function acceptLogins(server: PatchedServer, { user, password, folder }: FtpServerOptions): void {
   server.on('login', ({ connection, ...given }, resolve, reject) => {
     const known = given.username === user && given.password === password;
     closeDataPorts(connection as unknown as DataPorts);
@@ -147,7 +120,7 @@ function acceptLogins(
   });
 }
 
-async function listen(server: InstanceType<Patched['PatchedServer']>, place: string): Promise<void> {
+async function listen(server: PatchedServer, place: string): Promise<void> {
   try {
     server.server.on('connection', (socket: Socket) => socket.setNoDelay());
     await (server.listen() as PromiseLike<unknown>);

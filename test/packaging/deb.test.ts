@@ -64,6 +64,11 @@ describe(`Debian package (runs only with FILESYNC_PACKAGING=1)${skipped}`, funct
     assert.match(stdout, /^ok {4}\/etc\/filesync\/filesync\.yaml: valid$/m);
   });
 
+  it('shows the demo with what it brings', async () => {
+    const stdout = await succeeds(inside('cd /; runuser -u filesync -- filesync demo'));
+    assert.match(stdout, /2 of 2 flight logs are whole everywhere/);
+  });
+
   it('opens serial ports with the binding that it brings', async () => {
     const script = `import { SerialPort } from 'serialport';
       new SerialPort({ path: '/dev/null', baudRate: 57600 }, error => console.log(String(error)));`;
