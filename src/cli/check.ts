@@ -12,6 +12,7 @@ import { ruleLines } from './check/lines.js';
 import { listingOf } from './check/listing.js';
 import { outlookOn } from './check/outlook.js';
 import { probe, type Probed } from './check/probe.js';
+import { securityWarnings } from './check/security.js';
 import { warnOfDamage } from './api.js';
 import { common, defineCommand } from './command.js';
 import { wrapped } from './columns.js';
@@ -38,7 +39,8 @@ export const check = defineCommand({
     const { rules } = await outlookFrom(config, results, context);
     if (args.json) shell.print(JSON.stringify(results.map(result => asJson(result, rules))));
     else for (const line of lines(config.file, results, rules)) shell.print(line);
-    for (const warning of await memoryWarnings(config)) report(shell, 'warn', warning);
+    const warnings = [...(await memoryWarnings(config)), ...(await securityWarnings(config, shell.env))];
+    for (const warning of warnings) report(shell, 'warn', warning);
     if (results.some(result => result.misconfigured)) return ExitCode.USAGE;
     return results.every(result => result.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },

@@ -2,9 +2,10 @@ import * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import type { DeviceConfig } from './config.js';
 import type { Place } from './issues.js';
-import { bare, childOf, isRecord } from './introspect.js';
+import { isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
-import { commonDeviceOptions, isSecret } from './options.js';
+import { commonDeviceOptions } from './options.js';
+import { secretsIn } from './secret-options.js';
 import { reportUnknownKeys, validate } from './validate.js';
 
 /** Keys that every device may have. */
@@ -97,17 +98,8 @@ function checkOptions({ options: schema }: DeviceType, raw: RawOptions, place: P
 }
 
 /** A secret in the file itself is allowed, with a warning. */
-function warnOfSecrets(schema: z.ZodType, value: unknown, place: Place): void {
-  if (isSecret(bare(schema)) && typeof value === 'string' && value !== '') {
-    place.warn('a secret in the configuration itself; better { env: NAME } or { file: PATH }');
-  }
-  for (const [key, inner] of entriesOf(value)) {
-    const child = isConfidential(schema, key) && childOf(schema, key);
-    if (child) warnOfSecrets(child, inner, place.at(key));
-  }
-}
-
-/** Under keys of the user's own (headers), a value is a secret only if the name of its key says so. */
-function isConfidential(schema: z.ZodType, key: string): boolean {
-  return !(bare(schema) instanceof z.ZodRecord) || /auth|cookie|key|pass|secret|token/i.test(key);
+function warnOfSecrets(schema: z.ZodType, raw: RawOptions, place: Place): void {
+  for (const { path, value } of secretsIn(schema, raw))
+    if (typeof value === 'string')
+      place.at(...path).warn('a secret in the configuration itself; better { env: NAME } or { file: PATH }');
 }

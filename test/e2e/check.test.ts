@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -100,5 +100,44 @@ describe('filesync check, of targets on a network', function () {
       const { code, stdout } = await place.run(['check', '-c', config], { DAV_PASSWORD: server.password });
       assert.equal(code, 0, stdout);
       assert.match(stdout, /^ok +cloud .*the folder is made with the first file/m);
+    }));
+
+  it('warns of secrets that others may read, and of logins that travel unencrypted', () =>
+    Place.with(async place => {
+      const url = 'http://203.0.113.1/in';
+      const login = { user: 'u', password: { env: 'PW' } };
+      const sent = { timeout: '100ms' };
+      await mkdir(place.path('in'));
+      await writeFile(place.path('pw'), 'geheim', { mode: 0o644 });
+      await writeFile(place.path('closed'), 'geheim', { mode: 0o600 });
+      const file = await place.configure({
+        devices: {
+          cam: { type: 'directory', path: './in' },
+          literal: { type: 'ftp', host: '127.0.0.1', port: 1, user: 'u', password: 'geheim' },
+          pointed: { type: 'webdav', url: 'https://127.0.0.1:1/', user: 'u', password: { file: './pw' } },
+          closed: { type: 'webdav', url: 'https://127.0.0.1:1/', user: 'u', password: { file: './closed' } },
+          plain: { type: 'webdav', url, ...login, ...sent },
+          token: { type: 'http', url, headers: { Authorization: { env: 'PW' } }, ...sent },
+          public: { type: 'http', url, headers: { 'X-Name': 'drone' }, ...sent },
+          far: { type: 'ftp', host: 'ftp.invalid', ...login },
+          secure: { type: 'ftp', host: 'ftp.invalid', tls: true, ...login },
+          anonymous: { type: 'ftp', host: 'ftp.invalid' },
+        },
+        rules: [{ from: 'cam', to: ['literal'] }],
+      });
+      await chmod(file, 0o644);
+      const { stderr } = await place.run(['check', '--no-write', '-c', file], { PW: 'geheim' });
+      const warnings = stderr.split('\n').filter(line => /every user|unencrypted/.test(line));
+      assert.deepEqual(warnings, [
+        `warning: devices.literal.password: every user of this machine may read the secret in ${file}: chmod o= ${file}`,
+        `warning: devices.pointed.password: every user of this machine may read the secret in ${place.path('pw')}: chmod o= ${place.path('pw')}`,
+        'warning: devices.plain: the secret for 203.0.113.1 and all files travel unencrypted: write https:// for http://',
+        'warning: devices.token: the secret for 203.0.113.1 and all files travel unencrypted: write https:// for http://',
+        'warning: devices.far: the secret for ftp.invalid and all files travel unencrypted: set tls: true',
+      ]);
+      await chmod(file, 0o640);
+      const again = await place.run(['check', '--no-write', '-c', file], { PW: 'geheim' });
+      assert.doesNotMatch(again.stderr, /devices\.literal.*every user/);
+      assert.doesNotMatch(again.stdout + again.stderr, /geheim/);
     }));
 });

@@ -42,7 +42,7 @@ describe('documents', () => {
     const isPhrase = (word: string) => word.includes(' ');
     const patterns = words.map(word => new RegExp(isPhrase(word) ? word : `\\b#?${word}(?![a-z])`));
     const texts = [...(await filesBelow('src', /\.ts$/)), ...(await filesBelow('test', /\.ts$/))];
-    texts.push(...(await filesBelow('docs', /\.md$/)), 'README.md', 'CONTRIBUTING.md');
+    texts.push(...(await filesBelow('docs', /\.md$/)), 'README.md', 'CONTRIBUTING.md', 'SECURITY.md');
     const found: string[] = [];
     for (const file of texts) {
       const text = await readFile(file, 'utf8');
@@ -57,6 +57,7 @@ describe('documents', () => {
       ...(await filesBelow('docs', /\.md$/)),
       'README.md',
       'CONTRIBUTING.md',
+      'SECURITY.md',
       'CHANGELOG.rst',
     ]) {
       const isProse = (line: string) =>
