@@ -9,6 +9,7 @@ const ID = /^\{ ?"id": ?"([0-9a-f]{12})"/;
 const ID_LENGTH = '{ "id": "0123456789ab"'.length;
 /** A power cut leaves zeros in place of bytes that were not written yet. */
 const HOLE = 0x00;
+const OPENING_BRACE = 0x7b;
 
 /**
  * Records that were moved out of the database: a file that only grows, one record a line, as JSON that begins with its id.
@@ -118,6 +119,7 @@ function idOf(line: Buffer): string | undefined {
 }
 
 function parse(line: Buffer): FileRecord | undefined {
+  if (line[0] !== OPENING_BRACE) return undefined;
   try {
     const value: unknown = JSON.parse(line.toString('utf8'));
     return problemOf(fileRecord, value) === undefined ? (value as FileRecord) : undefined;

@@ -123,7 +123,10 @@ export class FtpClient {
   /** Up to `size` (at most 239) bytes; none at the end of the file. Rejects with an FtpNak if the session is lost. */
   async read(session: number, offset: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
     try {
-      return contentOf(await this.#ask({ opcode: Opcode.READ_FILE, session, offset, size }, signal));
+      return contentOf(await this.#ask({ opcode: Opcode.READ_FILE, session, offset, size }, signal)).subarray(
+        0,
+        size,
+      );
     } catch (error) {
       if (isNak(error, FtpErrorCode.EOF)) return new Uint8Array(0);
       if (isNak(error, ...SESSION_LOST)) this.#leftover = false;

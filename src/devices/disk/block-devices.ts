@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { FileSyncError, toFileSyncError } from '../../errors.js';
+import { firstLine } from './mount-errors.js';
 import type { Outcome, RunProgram } from './programs.js';
 
 /** A disk or partition that may hold a file system. */
@@ -116,5 +117,5 @@ function known<Values extends Record<string, string | undefined>>(values: Values
 }
 
 function unreadable(why: string, cause?: unknown): FileSyncError {
-  return new FileSyncError('unavailable', `lsblk cannot list the drives: ${why.trim()}`, { cause });
+  return new FileSyncError('unavailable', `lsblk cannot list the drives: ${firstLine(why)}`, { cause });
 }

@@ -38,4 +38,10 @@ function driverRemedy({ fstype = '' }: BlockDevice): string {
   return `this machine has no driver for the file system ${fstype}: ${remedy}`;
 }
 
-export const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
+/** Characters of a program's words that a message shows. */
+const MAX_WORDS_LENGTH = 500;
+
+export const firstLine = (text: string): string => {
+  const [line = ''] = text.trim().split('\n', 1);
+  return line.slice(0, MAX_WORDS_LENGTH);
+};

@@ -1,6 +1,6 @@
 import { FileSyncError } from '../../errors.js';
 import type { BlockDevice } from './block-devices.js';
-import { mountError, PROTECTED } from './mount-errors.js';
+import { firstLine, mountError, PROTECTED } from './mount-errors.js';
 import type { Outcome, RunProgram } from './programs.js';
 
 /** Names of errors on D-Bus (org.freedesktop.UDisks2.Error), and messages of udisksctl itself. */
@@ -87,5 +87,5 @@ function udisksError(drive: BlockDevice, outcome: Outcome): FileSyncError {
 function wordsOf({ stderr, code }: Outcome): string {
   const lines = stderr.trim().split('\n');
   const line = lines.find(text => PREFIX.test(text)) ?? lines.at(-1);
-  return line?.replace(PREFIX, '') || `udisksctl ended with ${code}`;
+  return firstLine(line?.replace(PREFIX, '') ?? '') || `udisksctl ended with ${code}`;
 }

@@ -10,7 +10,7 @@ export function sizeIn(reply: FTPResponse): number | undefined {
   if (reply.code === NO_SUCH_FILE) return undefined;
   if (reply.code >= 400) throw new FTPError(reply);
   const size = /^\d{3}[ -](\d+)/.exec(reply.message)?.[1];
-  if (size === undefined) throw new Error(`no size in the answer to SIZE: ${reply.message}`);
+  if (!Number.isSafeInteger(Number(size))) throw new Error(`no size in the answer to SIZE: ${reply.message}`);
   return Number(size);
 }
 

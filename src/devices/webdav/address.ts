@@ -52,8 +52,11 @@ function isSameHost(authority: string, { hostname }: URL): boolean {
   return URL.canParse(url) && new URL(url).hostname === hostname;
 }
 
+/** Characters of a name that a message shows. */
+const MAX_SHOWN_LENGTH = 1000;
+
 function suspicious(text: string): FileSyncError {
-  const message = `the server lists ${JSON.stringify(text)}, which is not a file of that folder`;
+  const message = `the server lists ${JSON.stringify(text.slice(0, MAX_SHOWN_LENGTH))}, which is not a file of that folder`;
   return new FileSyncError('protocol', message);
 }
 

@@ -178,14 +178,14 @@ export async function* readMultistatus(
   }
 }
 
-/** Undefined if unknown (Nextcloud: a negative number). Throws `protocol` for an invalid answer. */
+/** Undefined if unknown (Nextcloud: a negative number) or without a limit. Throws `protocol` for an invalid answer. */
 export async function readQuota(chunks: AsyncIterable<string>): Promise<Space | undefined> {
   let first: Response | undefined;
   for await (const response of responsesIn(chunks)) first ??= response;
   const [available, used] = ['quota-available-bytes', 'quota-used-bytes'].map(name =>
     first?.properties.get(name),
   );
-  if (![available, used].every(bytes => /^\d+$/.test(bytes ?? ''))) return undefined;
+  if (![available, used].every(bytes => /^\d{1,15}$/.test(bytes ?? ''))) return undefined;
   return { free: Number(available), total: Number(available) + Number(used) };
 }
 
