@@ -1,7 +1,7 @@
 import { Mutex } from 'async-mutex';
 import type { Config, DeviceConfig } from './config/config.js';
 import { resolvePath } from './config/paths.js';
-import { resolveSecret } from './config/secrets.js';
+import { keyOfSecret, resolveSecret } from './config/secrets.js';
 import { openStore } from './db/store.js';
 import type { DeviceContext } from './config/definition.js';
 import { guardSource, guardTarget, withBoth, limitsOf } from './devices/guard.js';
@@ -98,7 +98,7 @@ function guarded(
 
 function contextFor(
   config: Config,
-  { name }: DeviceConfig,
+  { name, options }: DeviceConfig,
   { env, clock, logger }: ComposeContext,
 ): DeviceContext {
   const { folder, local } = config;
@@ -108,7 +108,7 @@ function contextFor(
     env,
     local,
     logger: logger.child(name),
-    secret: ref => resolveSecret(ref, { env, folder }),
+    secret: ref => resolveSecret(ref, { env, folder, key: keyOfSecret(name, options, ref) }),
     resolvePath: path => resolvePath(folder, path, env),
   };
 }

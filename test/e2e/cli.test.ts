@@ -252,6 +252,24 @@ describe('filesync, the command line', function () {
       },
     ));
 
+  it('names a control character in the file of a secret by key and file, and never the secret', () =>
+    withFolders(
+      async (place, config) => {
+        await writeFile(place.path('pw'), 'hunter22\tsesame\n\n');
+        const { code, stdout, stderr } = await place.run(['check', '-c', config]);
+        assert.equal(code, 2, stdout);
+        assert.match(stdout, /devices\.a\.password: the secret's file \S+\/pw has a tab \(U\+0009\) inside/);
+        assert.doesNotMatch(stdout + stderr, /hunter22|sesame/);
+      },
+      {
+        ...simple,
+        devices: {
+          ...devices,
+          a: { type: 'ftp', host: '127.0.0.1', port: 1, user: 'u', password: { file: 'pw' } },
+        },
+      },
+    ));
+
   it('says what is wrong with a folder that is none', () =>
     Place.with(async place => {
       await writeFile(place.path('inbox'), 'a file');
