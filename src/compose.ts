@@ -5,6 +5,7 @@ import { keyOfSecret, resolveSecret } from './config/secrets.js';
 import { openStore } from './db/store.js';
 import type { DeviceContext } from './config/definition.js';
 import { guardSource, guardTarget, withBoth, limitsOf } from './devices/guard.js';
+import { withPortableNames } from './devices/portable-target.js';
 import { LocalStorage } from './local/storage.js';
 import { Engine } from './engine/engine.js';
 import type { Device } from './engine/devices.js';
@@ -66,6 +67,7 @@ export async function makeDevices(
   const sources = new Set(config.rules.map(rule => rule.from));
   const targets = new Set(config.rules.flatMap(rule => rule.to));
   const locks = new Map<string, Mutex>();
+  const asIs = new Set(config.rules.flatMap(({ to, names }) => (names === 'as-is' ? to : [])));
   const making = [...config.devices.values()].map(async device => {
     const { name, type, options } = device;
     const context = contextFor(config, device, services);
@@ -73,10 +75,14 @@ export async function makeDevices(
     const source = probed || sources.has(name) ? await type.source?.(options, context) : undefined;
     const target =
       (probed && !source) || targets.has(name) ? await type.target?.(options, context) : undefined;
-    return guarded(device, source, target, locks);
+    return guarded(device, source, portably(target, name, asIs), locks);
   });
   return Promise.all(making);
 }
+
+/** A rule that insists on names as they are keeps its targets from learning others. */
+const portably = (target: Target | undefined, name: string, asIs: ReadonlySet<string>): Target | undefined =>
+  target && !asIs.has(name) ? withPortableNames(target, name) : target;
 
 function guarded(
   { name, type, lock: lockName, connections }: DeviceConfig,

@@ -57,9 +57,8 @@ export interface Delivery {
   /** Where it can be found: a URL where the target returns one. */
   readonly location?: string;
   readonly verified?: Verification;
-  /** Why the last attempt failed. */
+  /** Why the last attempt failed, and how many attempts did. */
   readonly reason?: string;
-  /** Attempts that failed. */
   readonly failures?: number;
   /** When it was done, or last failed, ms since the Unix epoch. */
   readonly at?: number;
@@ -133,9 +132,8 @@ export interface FileRecord extends SourceFile {
   readonly givenUp?: true;
   /** The source's file cannot be removed, whatever the rule says; attempted again after a restart. */
   readonly removal?: 'refused';
-  /** Why FAILED, or why the last attempt failed. */
+  /** Why FAILED, or why the last attempt failed, and how many attempts to fetch it did. */
   readonly reason?: string;
-  /** Attempts to fetch it that failed. */
   readonly failures?: number;
   /** When its local copy was whole, and when it was removed from its source: ms since the Unix epoch. */
   readonly fetchedAt?: number;
@@ -144,7 +142,6 @@ export interface FileRecord extends SourceFile {
   readonly delivered?: Moment;
   /** ms since the Unix epoch. */
   readonly foundAt: number;
-  /** ms since the Unix epoch. */
   readonly updatedAt: number;
 }
 
@@ -335,6 +332,10 @@ export interface Target {
     signal: AbortSignal,
     events: WriteEvents,
   ): Promise<Receipt>;
+  /** Which names it needs for that path, where the rule leaves that to the target. Absent: `as-is`. */
+  names?(path: string, signal: AbortSignal): Promise<'as-is' | 'portable'>;
+  /** Whether it refuses a small file of its own in whose name something is odd as in `path`, and takes one of a plain name. */
+  refusesName?(path: string, signal: AbortSignal): Promise<boolean>;
   /** Writes, renames and removes a file of its own; rejects as `probeByWriting` does. Absent where it would leave something. */
   probe?(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

@@ -100,6 +100,12 @@ export const ruleSchema = z.strictObject({
     .default('')
     .describe('text for targets that show one, `{description}` in their fields'),
   path: template().min(1).default('{device}/{file.path}').describe('name on the target'),
+  names: z
+    .enum(['as-is', 'portable'])
+    .optional()
+    .describe(
+      'names on the targets: as the source has them, or with `%XX` in place of what Windows, FAT and some servers cannot hold (default: `portable` where a target cannot hold a name, see Rules)',
+    ),
   while_armed: z
     .enum(['upload-only', 'pause', 'continue'])
     .default('upload-only')
@@ -133,7 +139,7 @@ export const ruleSchema = z.strictObject({
 });
 
 export function toRule(options: z.output<typeof ruleSchema>): Rule {
-  const { while_armed, delete_after, larger_than, smaller_than, after, ...rule } = options;
+  const { while_armed, delete_after, larger_than, smaller_than, names, after, ...rule } = options;
   const { source, local } = after;
   return {
     ...rule,
@@ -141,6 +147,7 @@ export function toRule(options: z.output<typeof ruleSchema>): Rule {
     deleteAfter: delete_after,
     ...(larger_than !== undefined && { largerThan: larger_than }),
     ...(smaller_than !== undefined && { smallerThan: smaller_than }),
+    ...(names !== undefined && { names }),
     after: { source: typeof source === 'string' ? source : { keepFree: source.keep_free }, local },
   };
 }

@@ -54,6 +54,8 @@ export function guardTarget(target: Target, limits: Limits): Target & Guarded<Ta
     checksum: (path, signal) => whileHeld(limits, signal, () => target.checksum(path, signal)),
     write: (file, path, offset, signal, events) =>
       whileHeld(limits, signal, () => target.write(file, path, offset, signal, events)),
+    names: async (path, signal) =>
+      target.names ? whileHeld(limits, signal, async () => target.names?.(path, signal) ?? 'as-is') : 'as-is',
     ...(target.probe && { probe: probeWhileHeld(target, limits) }),
     close: () => target.close(),
   };

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { FileSyncError, throwIfAborted, toFileSyncError } from '../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError, type ErrorKind } from '../errors.js';
 import type { Clock } from '../ports.js';
 import { withDeadline } from '../system/deadline.js';
+import { oddName } from '../system/portable-names.js';
 
 /** What a probe does on a target, with the means of its protocol. Names are those of files in its root. */
 export interface ProbeActs {
@@ -57,6 +58,32 @@ export async function probeByWriting(
   await attempt(`can write in ${root}, but not rename`, acts.rename(name, renamed, signal), true);
   await attempt(`can write and rename in ${root}, but not delete`, acts.remove(renamed, signal), true);
 }
+
+/**
+ * Whether the target refuses a small file in whose name something is odd as in `path`, and takes one of a plain name: then the name
+ * is to blame. Both files are removed again. Rejects if the target cannot be reached meanwhile.
+ */
+export async function refusesName(
+  { write, remove }: Pick<ProbeActs, 'write' | 'remove'>,
+  path: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const plain = PROBE_PREFIX + randomBytes(8).toString('hex');
+  const takes = async (file: string): Promise<boolean> => {
+    try {
+      await write(file, signal);
+      await remove(file, signal);
+      return true;
+    } catch (thrown) {
+      const error = toFileSyncError(thrown);
+      if (UNREACHABLE.has(error.kind)) throw error;
+      return false;
+    }
+  };
+  return !(await takes(oddName(plain, path))) && (await takes(plain));
+}
+
+const UNREACHABLE: ReadonlySet<ErrorKind> = new Set(['cancelled', 'timeout', 'unavailable']);
 
 async function isRemoved(acts: ProbeActs, name: string, clock: Pick<Clock, 'sleep'>): Promise<boolean> {
   const removing = withDeadline(over => acts.remove(name, over), { ms: CLEANUP_TIMEOUT_MS, clock });

@@ -89,10 +89,10 @@ export class Uploader implements StepWorker {
    * the name, ours gets a conflict name.
    */
   async deliver(transfer: Transfer): Promise<void> {
-    const { record, name, target } = transfer;
+    const { record, name, target, signal } = transfer;
     const delivery = record.targets[name];
     refuseLostAnswer(delivery?.state, target);
-    const first = delivery?.path ?? (await this.#pathOn(record, name));
+    const first = await this.#pathOn(record, name, target, signal);
     for (const path of [first, conflictName(first, record.id)]) {
       if (!delivery?.tried && (await this.#writeIfAbsent(transfer, path, 0))) return;
       if (await this.#deliverTo(transfer, path)) return;
@@ -111,7 +111,7 @@ export class Uploader implements StepWorker {
     const target = this.#targetOf(name);
     if (!target.capabilities.stat) return false;
     const hash = target.capabilities.checksum === 'sha256' ? sha256 : undefined;
-    const first = record.targets[name]?.path ?? (await this.#pathOn(record, name));
+    const first = await this.#pathOn(record, name, target, signal);
     for (const path of [first, conflictName(first, record.id)]) {
       const { size } = await fromOrigin('target', target.stat(path, record.id, signal));
       if (size !== record.size || !(await holds(target, path, hash, signal))) continue;
@@ -211,8 +211,9 @@ export class Uploader implements StepWorker {
     return target;
   }
 
-  async #pathOn(record: FileRecord, target: string): Promise<string> {
-    return this.#parts.templates.pathOn(record, this.#parts.planner.plan(record.device, record.path), target);
+  #pathOn(record: FileRecord, name: string, target: Target, signal: AbortSignal): Promise<string> {
+    const plan = this.#parts.planner.plan(record.device, record.path);
+    return this.#parts.templates.pathOn(record, plan, name, path => target.names?.(path, signal));
   }
 
   /** The hash of the local copy is known since its download. */

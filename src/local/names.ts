@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { escaped, portablePart } from '../system/portable-names.js';
 
 /** Ends the name of an unfinished local copy. */
 export const PART_SUFFIX = '.part';
@@ -14,17 +15,8 @@ const MAX_NAME_BYTES = MAX_PART_BYTES - PART_SUFFIX.length - 2 * 13;
 /** Leaves space for this suffix and a number. */
 const MAX_CORRUPT_BYTES = MAX_PART_BYTES - CORRUPT_SUFFIX.length - 4;
 
-/** Names that Windows and FAT reserve for devices, with or without an extension. */
-const RESERVED = /^(?:con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(?=\.|$)/i;
-/** Characters that some file system forbids, and lone surrogates, which UTF-8 cannot encode. */
-const HOSTILE = /\p{Cc}|\p{Cs}|[<>:"|?*\\/]/gu;
-/** Looks like one of our escapes: escaped itself, so that different names stay different. */
-const LIKE_AN_ESCAPE = /%(?=[0-9a-f]{2}|_)/gi;
-/** Windows removes these at the end of a name. */
-const LOOSE_END = /[. ]$/;
 /** Suffixes that only this program uses. */
 const LIKE_OURS = /\.(?=(?:part|corrupt\d*)$)/i;
-const EMPTY = '%_';
 
 /**
  * The path of a source's file below the local root: `<device>/<path as on the source>`. Hostile characters become `%XX`,
@@ -85,31 +77,8 @@ function tagged(path: string, tag: string): string {
   return `${path.slice(0, end)}~${tag}${path.slice(end)}`;
 }
 
-/** The part without anything that some file system or shell would misinterpret. Different parts stay different. */
-function neutral(part: string): string {
-  if (part === '') return EMPTY;
-  return part
-    .replace(LIKE_AN_ESCAPE, escaped)
-    .replace(HOSTILE, escaped)
-    .replace(LOOSE_END, escaped)
-    .replace(LIKE_OURS, escaped)
-    .replace(RESERVED, name => escaped(name.slice(0, 1)) + name.slice(1));
-}
-
-/** One UTF-16 unit as its UTF-8 bytes (a lone surrogate as it would be encoded), each `%XX`. */
-function escaped(character: string): string {
-  const code = character.charCodeAt(0);
-  const bytes = code < 0x80 ? [code] : code < 0x800 ? twoBytes(code) : threeBytes(code);
-  return bytes.map(byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
-}
-
-const twoBytes = (code: number): number[] => [0xc0 | (code >> 6), 0x80 | (code & 0x3f)];
-
-const threeBytes = (code: number): number[] => [
-  0xe0 | (code >> 12),
-  0x80 | ((code >> 6) & 0x3f),
-  0x80 | (code & 0x3f),
-];
+/** The part without anything that some file system would misinterpret. Different parts stay different. */
+const neutral = (part: string): string => portablePart(part).replace(LIKE_OURS, escaped);
 
 /** A part that is too long keeps its beginning and its extension; a hash of all of it replaces the rest. */
 function shortened(part: string): string {

@@ -3,10 +3,13 @@ import { companionOf } from './companion.js';
 import type { Order, Retention, Rule, SourceRemoval, WhileArmed } from './rule.js';
 import { refusal, type Selectable } from './selection.js';
 
+/** `path` is a template; `names` is absent where the target decides. */
+export type PlannedTarget = { readonly device: string } & Pick<Rule, 'path' | 'names'>;
+
 /** What to do with one file: all rules that match it, united. */
 export interface Plan {
-  /** In the rules' order; `path` is a template. */
-  readonly targets: readonly { readonly device: string; readonly path: string }[];
+  /** In the rules' order. */
+  readonly targets: readonly PlannedTarget[];
   /** Template, of the first rule. */
   readonly description: string;
   /** ms, the longest. */
@@ -151,13 +154,13 @@ function planOf(first: Rule, rules: readonly Rule[]): Plan {
   };
 }
 
-/** A target that several rules name gets the file once, under the first rule's name. */
+/** A target that several rules name gets the file once, under the first rule's path and `names`. */
 function targetsOf(rules: readonly Rule[]): Plan['targets'] {
-  const paths = new Map<string, string>();
-  for (const { to, path } of rules) {
-    for (const device of to) if (!paths.has(device)) paths.set(device, path);
-  }
-  return Array.from(paths, ([device, path]) => ({ device, path }));
+  const targets = new Map<string, PlannedTarget>();
+  for (const { to, path, names } of rules)
+    for (const device of to)
+      if (!targets.has(device)) targets.set(device, { device, path, ...(names && { names }) });
+  return [...targets.values()];
 }
 
 const STRICTNESS: Readonly<Record<WhileArmed, number>> = { continue: 0, 'upload-only': 1, pause: 2 };

@@ -1,3 +1,5 @@
+import type { NameStyle } from '../system/portable-names.js';
+
 /** When a local copy may go; nothing undelivered ever goes. */
 export type Retention =
   | { readonly kind: 'keep' }
@@ -46,6 +48,8 @@ export interface Rule {
   readonly description: string;
   /** Template of the name on the target. */
   readonly path: string;
+  /** Absent: as each target needs them. */
+  readonly names?: NameStyle;
   readonly whileArmed: WhileArmed;
   readonly via: 'local' | 'stream';
   /** ms for which a file of which no writer can be seen must not have changed before it is removed from the source. */

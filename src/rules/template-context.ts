@@ -1,6 +1,11 @@
+import { fromOrigin } from '../errors.js';
 import type { FileRecord, Outgoing, SourceFile } from '../ports.js';
-import type { Plan } from './plan.js';
+import { hazardsIn, portablePath, type NameStyle } from '../system/portable-names.js';
+import type { Plan, PlannedTarget } from './plan.js';
 import { render, renderPath, type TemplateValues } from './template.js';
+
+const AS_IS: Promise<NameStyle> = Promise.resolve('as-is');
+const UNPLANNED: Pick<PlannedTarget, 'path' | 'names'> = { path: '{device}/{file.path}' };
 
 /** What the description file (/etc/coex.conf) says. */
 export interface Descriptions {
@@ -35,14 +40,29 @@ export class TemplateContext {
   async paths(file: Described, plan: Plan): Promise<Record<string, string>> {
     const values = await this.#values(file);
     return Object.fromEntries(
-      plan.targets.map(({ device, path }) => [device, renderPath(path, values, this.#warn)]),
+      plan.targets.map(({ device, path, names }) => [device, renderPath(path, values, this.#warn, names)]),
     );
   }
 
-  /** The file's name on a target that no rule names for it. */
-  async pathOn(file: Described, plan: Plan | undefined, target: string): Promise<string> {
-    const template = plan?.targets.find(({ device }) => device === target)?.path ?? '{device}/{file.path}';
-    return renderPath(template, await this.#values(file), this.#warn);
+  /**
+   * The file's name on a target: the one that was chosen when the file was found, or is chosen now, in the style that the rule
+   * asks for or the target needs.
+   * @param needed which style the target needs for a path; undefined: it takes any name
+   */
+  async pathOn(
+    record: FileRecord,
+    plan: Plan | undefined,
+    target: string,
+    needed: (path: string) => Promise<NameStyle> | undefined,
+  ): Promise<string> {
+    const { path: template, names } = plan?.targets.find(({ device }) => device === target) ?? UNPLANNED;
+    const values = await this.#values(record);
+    const rendered = (style?: NameStyle): string => renderPath(template, values, this.#warn, style);
+    const { path = rendered(names), tried = false } = record.targets[target] ?? {};
+    const portable = portableFor(path, tried, rendered);
+    if (portable === path) return path;
+    const style = names ?? (await fromOrigin('target', needed(path) ?? AS_IS));
+    return style === 'portable' ? portable : path;
   }
 
   /** What a target is told of a file, but for its bytes. */
@@ -67,4 +87,14 @@ export class TemplateContext {
       ...(description !== undefined && { description }),
     };
   }
+}
+
+/**
+ * The path with portable names. One that has been tried, and that any target can hold, is kept: the target may have the file by
+ * that name.
+ */
+function portableFor(path: string, tried: boolean, rendered: (style?: NameStyle) => string): string {
+  const isAsRendered = path === rendered();
+  if (hazardsIn(path).length === 0 && (tried || !isAsRendered)) return path;
+  return isAsRendered ? rendered('portable') : portablePath(path);
 }

@@ -1,3 +1,5 @@
+import { portablePart, type NameStyle } from '../system/portable-names.js';
+
 /** What a template can say about a file on its way. */
 export interface TemplateValues {
   readonly file: {
@@ -68,10 +70,17 @@ export function render(template: string, values: TemplateValues, missing?: Missi
  * Fills a template of a path. The result is relative, its parts are joined by `/` and are never empty, `.` or `..`,
  * and it holds no control character. A value brings folders of its own only in `{file.path}`; elsewhere its slashes
  * (and every backslash, and the colons of `{file.date}`, which some file systems refuse) become `_` or `-`.
+ * With `portable` names, what came from a file's name is escaped, and can be restored.
  */
-export function renderPath(template: string, values: TemplateValues, missing?: MissingKey): string {
-  const path = fill(template, name => pathValue(name, value(name, values, missing)));
-  return path.split('/').filter(Boolean).map(safePart).join('/') || '_';
+export function renderPath(
+  template: string,
+  values: TemplateValues,
+  missing?: MissingKey,
+  names: NameStyle = 'as-is',
+): string {
+  const path = fill(template, name => pathValue(name, value(name, values, missing), names));
+  const part = names === 'portable' ? portablePart : safePart;
+  return path.split('/').filter(Boolean).map(part).join('/') || '_';
 }
 
 function fill(template: string, fillIn: (name: string) => string): string {
@@ -98,7 +107,8 @@ function value(name: string, values: TemplateValues, missing?: MissingKey): stri
   return '';
 }
 
-function pathValue(name: string, text: string): string {
+function pathValue(name: string, text: string, names: NameStyle): string {
+  if (names === 'portable' && (name === 'file.path' || name === 'file.name')) return text;
   if (name === 'file.path') return text.replaceAll('\\', '_');
   if (name === 'file.date') return text.replaceAll(':', '-');
   return text.replace(/[/\\]/g, '_');

@@ -19,11 +19,13 @@ import type {
   TargetStat,
   WriteEvents,
 } from '../../ports.js';
+import type { NameStyle } from '../../system/portable-names.js';
 import { pollAvailability } from '../availability.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import { GuardedFileSystem } from './guarded-file-system.js';
+import { nameStyleOf } from './name-style.js';
 import { partName } from '../part-names.js';
 import { PROBE_TEXT, probeByWriting, type ProbeActs } from '../write-probe.js';
 import { Root } from './root.js';
@@ -125,6 +127,12 @@ export class DirectoryTarget implements Target {
       await this.#in(upload, at => this.#publish(upload, at));
       return { location: this.#absolute(upload, final), verified: 'hash' };
     });
+  }
+
+  /** By the type of the file system. */
+  names(path: string, signal: AbortSignal): Promise<NameStyle> {
+    const asked = () => nameStyleOf(this.#root.path);
+    return this.#do('write', path, signal, () => this.#fileSystem.do(asked, { signal }));
   }
 
   /** A root that is missing is made, and removed again unless somebody has put a file into it. */

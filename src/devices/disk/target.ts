@@ -10,6 +10,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
+import type { NameStyle } from '../../system/portable-names.js';
 import { DirectoryTarget } from '../directory/target.js';
 import { checkTargetPath } from '../target-path.js';
 import type { Drive } from './drive.js';
@@ -46,6 +47,10 @@ export class DiskTarget implements Target {
     events: WriteEvents,
   ): Promise<Receipt> {
     return this.#do('write', path, signal, folder => folder.write(file, path, offset, signal, events));
+  }
+
+  names(path: string, signal: AbortSignal): Promise<NameStyle> {
+    return this.#do('write', path, signal, folder => folder.names(path, signal));
   }
 
   probe(signal: AbortSignal): Promise<void> {

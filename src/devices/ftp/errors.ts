@@ -34,7 +34,7 @@ const REPLIES: ErrorTable = {
     451: ['io', 'it could not write: check whether its disk or the quota is full'],
     452: FULL,
     500: ['unsupported', LACKING],
-    501: ['bad-name', 'it cannot take that name'],
+    501: ['bad-name', 'it cannot take that name: set names: portable in the rule'],
     502: ['unsupported', LACKING],
     530: LOGIN,
     532: LOGIN,

@@ -24,7 +24,7 @@ import type { FtpConnections } from './connections.js';
 import { toUrlPath, wordsFromWire } from './names.js';
 import { isForbidden, isRefusal } from './replies.js';
 import type { FtpSession, UploadState } from './session.js';
-import { PROBE_TEXT, probeByWriting } from '../write-probe.js';
+import { PROBE_TEXT, probeByWriting, refusesName, type ProbeActs } from '../write-probe.js';
 
 export interface FtpPlace {
   readonly device: string;
@@ -123,21 +123,7 @@ export class FtpTarget implements Target {
   async probe(signal: AbortSignal): Promise<void> {
     const { device, root } = this.#place;
     let made: readonly string[] = [];
-    const act = (
-      name: string,
-      over: AbortSignal,
-      work: (session: FtpSession, path: string) => Promise<void>,
-    ) => this.#use('probe', name, over, session => work(session, this.#absolute(name)));
-    const acts = {
-      write: (name: string, over: AbortSignal) =>
-        act(name, over, async (session, path) => {
-          made = await session.makeFolder(root);
-          await session.store(probeBytes(), path, 0);
-        }),
-      rename: (from: string, to: string, over: AbortSignal) =>
-        act(from, over, (session, path) => session.rename(path, this.#absolute(to))),
-      remove: (name: string, over: AbortSignal) => act(name, over, (session, path) => session.remove(path)),
-    };
+    const acts = this.#probeActs(folders => (made = folders));
     try {
       await probeByWriting(acts, { device, root, option: 'root', clock: this.#clock }, signal);
     } finally {
@@ -145,9 +131,37 @@ export class FtpTarget implements Target {
     }
   }
 
+  /** The root exists: a file was just refused there. */
+  refusesName(path: string, signal: AbortSignal): Promise<boolean> {
+    return refusesName(
+      this.#probeActs(() => undefined),
+      path,
+      signal,
+    );
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     this.#connections.close();
+  }
+
+  /** @param made is told of the folders that were made for the root */
+  #probeActs(made: (folders: readonly string[]) => void): ProbeActs {
+    const act = (
+      name: string,
+      over: AbortSignal,
+      work: (session: FtpSession, path: string) => Promise<void>,
+    ) => this.#use('probe', name, over, session => work(session, this.#absolute(name)));
+    return {
+      write: (name, over) =>
+        act(name, over, async (session, path) => {
+          made(await session.makeFolder(this.#place.root));
+          await session.store(probeBytes(), path, 0);
+        }),
+      rename: (from, to, over) =>
+        act(from, over, (session, path) => session.rename(path, this.#absolute(to))),
+      remove: (name, over) => act(name, over, (session, path) => session.remove(path)),
+    };
   }
 
   async #removeFolders(folders: readonly string[]): Promise<void> {

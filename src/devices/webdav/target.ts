@@ -21,7 +21,7 @@ import type { DavClient, DavReply, DavRequest } from './client.js';
 import { statOf, type RequestScope } from './folder.js';
 import { findPartEnding } from './part-ending.js';
 import { supportsRanges } from './ranges.js';
-import { PROBE_TEXT, probeByWriting } from '../write-probe.js';
+import { PROBE_TEXT, probeByWriting, refusesName, type ProbeActs } from '../write-probe.js';
 
 const PROBE_INTERVAL_MS = 15_000;
 
@@ -114,20 +114,25 @@ export class DavTarget implements Target {
         details,
       );
     const place = { device: this.#device, root: url.pathname, option: 'url', clock };
-    await probeByWriting(
-      {
-        write: (name, over) => this.#putProbe(name, over, details),
-        rename: (from, to, over) => this.#rename([from], [to], { signal: over, details }),
-        remove: (name, over) => this.#deleteProbe(name, over, details),
-      },
-      place,
-      signal,
-    );
+    await probeByWriting(this.#probeActs, place, signal);
+  }
+
+  refusesName(path: string, signal: AbortSignal): Promise<boolean> {
+    return refusesName(this.#probeActs, path, signal);
   }
 
   async close(): Promise<void> {
     this.#closed.abort();
     this.#client.close();
+  }
+
+  get #probeActs(): ProbeActs {
+    const details = { device: this.#device, operation: 'probe' };
+    return {
+      write: (name, over) => this.#putProbe(name, over, details),
+      rename: (from, to, over) => this.#rename([from], [to], { signal: over, details }),
+      remove: (name, over) => this.#deleteProbe(name, over, details),
+    };
   }
 
   async #putProbe(name: string, signal: AbortSignal, details: ErrorDetails): Promise<void> {

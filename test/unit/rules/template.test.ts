@@ -93,6 +93,20 @@ describe('templates of paths', () => {
   }
 });
 
+describe('templates of paths with portable names', () => {
+  for (const [template, file, expected] of [
+    ['{device}/{file.path}', { path: 'a:b/c\\d.' }, 'autopilot/a%3Ab/c%5Cd%2E'],
+    ['{file.name}', { path: 'x/12:30%3A05.mcap' }, '12%3A30%253A05.mcap'],
+    ['day:1/{file.date}.ulg', {}, 'day%3A1/2026-08-01T12-30-05Z.ulg'],
+    ['{file.path}', { path: '../../etc/passwd' }, '.%2E/.%2E/etc/passwd'],
+    ['{file.path}', { path: 'a\nb' }, 'a%0Ab'],
+  ] as const) {
+    it(`render ${template} for ${JSON.stringify(file)} as ${expected}`, () => {
+      assert.equal(renderPath(template, withFile(file), undefined, 'portable'), expected);
+    });
+  }
+});
+
 describe('templates, any', () => {
   const nasty = fc.oneof(
     fc.string({ unit: 'binary' }),
