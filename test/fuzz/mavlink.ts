@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { encodeFrame, encodeSignedFrame, FrameDecoder, type Frame } from '../../src/mavlink/frame.js';
+import { encodeFrame, FrameDecoder, type Frame } from '../../src/mavlink/frame.js';
 import { decodeFtpPayload } from '../../src/mavlink/ftp-payload.js';
 import * as messages from '../../src/mavlink/messages.js';
 import { keyFrom, Signing } from '../../src/mavlink/signing.js';
@@ -86,7 +86,7 @@ const HEARTBEAT_PAYLOAD = messages.Heartbeat.encode({
 });
 const signedFrames = [1, 2, 3].map(sequence =>
   Buffer.from(
-    encodeSignedFrame(
+    encodeFrame(
       { sequence, system: 1, component: 1, messageId: messages.Heartbeat.id, payload: HEARTBEAT_PAYLOAD },
       signing(),
     ),
