@@ -4,6 +4,7 @@ import { resolvePath } from './config/paths.js';
 import { keyOfSecret, resolveSecret } from './config/secrets.js';
 import { openStore } from './db/store.js';
 import type { DeviceContext } from './config/definition.js';
+import type { SecretRef } from './config/options.js';
 import { guardSource, guardTarget, withBoth, limitsOf } from './devices/guard.js';
 import { withPortableNames } from './devices/portable-target.js';
 import { LocalStorage } from './local/storage.js';
@@ -23,26 +24,40 @@ export interface ComposeContext {
   readonly logger: Logger;
 }
 
+/** An engine, and what a change of the configuration replaces in it. */
+export interface Composed {
+  readonly engine: Engine;
+  readonly devices: readonly MadeDevice[];
+  readonly locks: Locks;
+  readonly planner: Planner;
+  readonly local: LocalStorage;
+  readonly descriptionFile: DescriptionFile;
+  /** Read by the engine each time. */
+  readonly settings: { keepRecords: number };
+}
+
 /** Makes the engine of a configuration. It holds the database's lock until it is stopped. */
 export async function compose(
   config: Config,
   services: ComposeContext,
   policy: RetryPolicy,
-): Promise<Engine> {
+): Promise<Composed> {
   const { clock, logger, hostname } = services;
   for (const warning of await memoryWarnings(config)) logger.log('warn', warning);
-  const { modes } = config;
+  const { modes, interval, keepRecords } = config;
   const store = await openStore(config.database, { clock, modes, logger: logger.child('database') });
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
-  return new Engine({
+  const locks: Locks = new Map();
+  const making = [...config.devices.values()].map(device => makeDevice(device, config, services, locks));
+  const devices = await Promise.all(making);
+  const planner = new Planner(config.rules);
+  const local = new LocalStorage(config.local, { modes, minFree: config.minFree });
+  const settings = {
     ...{ store, clock, logger, policy, random: Math.random, useBoth: withBoth },
-    devices: await makeDevices(config, services, 'without'),
-    local: new LocalStorage(config.local, { modes, minFree: config.minFree }),
-    planner: new Planner(config.rules),
+    ...{ local, planner, interval, keepRecords, devices: devices.map(({ device }) => device) },
     templates: new TemplateContext({ hostname, descriptionFile }),
-    interval: config.interval,
-    keepRecords: config.keepRecords,
-  });
+  };
+  return { engine: new Engine(settings), devices, locks, planner, local, descriptionFile, settings };
 }
 
 /** A warning for each of the program's own places that is on a file system in memory. */
@@ -55,40 +70,72 @@ export async function memoryWarnings({ local, database }: Config): Promise<strin
   return found;
 }
 
-/**
- * The configured devices with the ends that rules use. `idle` devices, in no rule, have no end, or one to probe: the source
- * where there is one, since probing it changes nothing, while for a target a drive would be mounted writable.
- */
-export async function makeDevices(
-  config: Config,
-  services: ComposeContext,
-  idle: 'without' | 'to probe',
-): Promise<Device[]> {
-  const sources = new Set(config.rules.map(rule => rule.from));
-  const targets = new Set(config.rules.flatMap(rule => rule.to));
-  const locks = new Map<string, Mutex>();
-  const asIs = new Set(config.rules.flatMap(({ to, names }) => (names === 'as-is' ? to : [])));
-  const making = [...config.devices.values()].map(async device => {
-    const { name, type, options } = device;
-    const context = contextFor(config, device, services);
-    const probed = idle === 'to probe' && !sources.has(name) && !targets.has(name);
-    const source = probed || sources.has(name) ? await type.source?.(options, context) : undefined;
-    const target =
-      (probed && !source) || targets.has(name) ? await type.target?.(options, context) : undefined;
-    return guarded(device, source, portably(target, name, asIs), locks);
-  });
-  return Promise.all(making);
+/** The configured devices, made to be looked at. Those in no rule have one end as well where they are to be probed. */
+export async function makeDevices(config: Config, services: ComposeContext, idle: Idle): Promise<Device[]> {
+  const locks: Locks = new Map();
+  const making = [...config.devices.values()].map(device =>
+    makeDevice(device, config, services, locks, idle),
+  );
+  return (await Promise.all(making)).map(({ device }) => device);
 }
 
-/** A rule that insists on names as they are keeps its targets from learning others. */
-const portably = (target: Target | undefined, name: string, asIs: ReadonlySet<string>): Target | undefined =>
-  target && !asIs.has(name) ? withPortableNames(target, name) : target;
+type Idle = 'without' | 'to probe';
+/** By the names that devices share. */
+type Locks = Map<string, Mutex>;
+
+/** A device, and all that it was made from. */
+export interface MadeDevice {
+  readonly device: Device;
+  readonly from: DeviceConfig;
+  readonly ends: Ends;
+  /** What it has read of its secrets, by their references. */
+  readonly secrets: ReadonlyMap<SecretRef, string>;
+}
+
+interface Ends {
+  readonly source: boolean;
+  readonly target: boolean;
+  /** The target may learn other names; a rule that insists on names as they are keeps it from that. */
+  readonly portable: boolean;
+}
+
+/**
+ * The ends that rules use. An `idle` device, in no rule, has no end, or one to probe: the source where there is one, since probing
+ * it changes nothing, while for a target a drive would be mounted writable.
+ */
+export function endsOf({ name, type }: DeviceConfig, { rules }: Config, idle: Idle = 'without'): Ends {
+  const isSource = rules.some(({ from }) => from === name);
+  const isTarget = rules.some(({ to }) => to.includes(name));
+  const isProbed = idle === 'to probe' && !isSource && !isTarget;
+  const portable = !rules.some(({ to, names }) => to.includes(name) && names === 'as-is');
+  return { source: isSource || isProbed, target: isTarget || (isProbed && !type.source), portable };
+}
+
+/** Makes a device with those ends; does no input or output. */
+export async function makeDevice(
+  from: DeviceConfig,
+  config: Config,
+  services: ComposeContext,
+  locks: Locks,
+  idle?: Idle,
+): Promise<MadeDevice> {
+  const { type, options } = from;
+  const secrets = new Map<SecretRef, string>();
+  const context = contextFor(config, from, services, secrets);
+  const ends = endsOf(from, config, idle);
+  const source = ends.source ? await type.source?.(options, context) : undefined;
+  const target = ends.target ? await type.target?.(options, context) : undefined;
+  return { device: guarded(from, source, portably(target, from.name, ends), locks), from, ends, secrets };
+}
+
+const portably = (target: Target | undefined, name: string, { portable }: Ends): Target | undefined =>
+  target && portable ? withPortableNames(target, name) : target;
 
 function guarded(
   { name, type, lock: lockName, connections }: DeviceConfig,
   source: Source | undefined,
   target: Target | undefined,
-  locks: Map<string, Mutex>,
+  locks: Locks,
 ): Device {
   const connectionLimits = [source, target].flatMap(end => (end ? [end.capabilities.connections] : []));
   const lock = lockName === undefined ? undefined : (locks.get(lockName) ?? new Mutex());
@@ -106,15 +153,21 @@ function contextFor(
   config: Config,
   { name, options }: DeviceConfig,
   { env, clock, logger }: ComposeContext,
+  secrets: Map<SecretRef, string>,
 ): DeviceContext {
   const { folder, local } = config;
+  const secret = (ref: SecretRef) => {
+    const value = resolveSecret(ref, { env, folder, key: keyOfSecret(name, options, ref) });
+    secrets.set(ref, value);
+    return value;
+  };
   return {
     name,
     clock,
     env,
     local,
     logger: logger.child(name),
-    secret: ref => resolveSecret(ref, { env, folder, key: keyOfSecret(name, options, ref) }),
+    secret,
     resolvePath: path => resolvePath(folder, path, env),
   };
 }

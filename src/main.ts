@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { fstatSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { cli } from './cli/cli.js';
 import { plain } from './cli/print.js';
@@ -10,6 +11,7 @@ import { killChildren } from './system/child.js';
 import { systemClock } from './system/clock.js';
 import { GatheredLines } from './system/gathered-lines.js';
 import { isJournalStream } from './system/logger.js';
+import { hasServiceManager } from './system/service-manager.js';
 
 /** From the first signal to the end, even if calls hang: less than the five seconds that are promised. */
 const MAX_SHUTDOWN_MS = 4_500;
@@ -21,6 +23,8 @@ const POLL_INTERVAL_MS = 10;
 const LAST_HANDLES_MS = 5_000;
 /** Time in which a second signal is a copy of the first: `ros2 launch` forwards the signal that the process group has received. */
 const REPEATED_SIGNAL_MS = process.argv.includes('node') ? 2_000 : 0;
+/** The signals that stop the program, by its exit code then. */
+const SIGNALS = { 129: 'SIGHUP', 130: 'SIGINT', 143: 'SIGTERM' } as const;
 /** Calls that block one of Node's threads: file system calls, and with name look-ups. */
 const FILE_CALLS = /^(FSReq|FileHandleClose)/;
 const THREAD_CALLS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
@@ -34,6 +38,10 @@ const stop = new AbortController();
 let stoppedAt = Infinity;
 process.on('SIGINT', () => stopped(130));
 process.on('SIGTERM', () => stopped(143));
+// The kernel takes the terminal away from the process before the signal comes: it is looked for now.
+const hasTerminal = isAtTerminal();
+let reload: (() => void) | undefined;
+process.on('SIGHUP', () => (reload && !hasTerminal ? reload() : stopped(129)));
 
 // A reader that closes the pipe (`filesync files | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -67,12 +75,13 @@ process.exitCode = await cli({
   stopped: stop.signal,
   signals: process,
   onUserSignal: handler => void process.on('SIGUSR1', handler),
+  onReload: handler => (reload = handler),
 });
 
 // After a signal, the process does not wait for handles that still keep the event loop alive. Without one it waits for a while,
 // and as long as somebody reads its output slowly, but not for calls to a file system that never answers.
 if (stop.signal.aborted) await end(LAST_CALLS_MS, process.exitCode);
-process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
+process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM').removeAllListeners('SIGHUP');
 setInterval(() => {
   if (isBlockedBy(FILE_CALLS)) endBySignal();
 }, LAST_CALLS_MS).unref();
@@ -80,8 +89,23 @@ setInterval(() => {
   if (process.stdout.writableLength + process.stderr.writableLength === 0) endWithOpenResources();
 }, LAST_HANDLES_MS).unref();
 
+/**
+ * Whether SIGHUP says that the terminal is gone. A program whose standard streams all go elsewhere (`nohup`, a service, cron) does
+ * not depend on the terminal that it was started from, if there was one (`tty_nr` of proc_pid_stat(5)).
+ */
+function isAtTerminal(): boolean {
+  if (hasServiceManager(process.env)) return false;
+  if (![0, 1, 2].some(stream => isatty(stream))) return false;
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\)/s, '');
+    return fields.trim().split(' ')[4] !== '0';
+  } catch {
+    return true;
+  }
+}
+
 /** The first signal asks for a clean end, the second one ends the process at once. */
-function stopped(code: 130 | 143): void {
+function stopped(code: keyof typeof SIGNALS): void {
   const now = systemClock.monotonic();
   if (now - stoppedAt >= REPEATED_SIGNAL_MS) void end(MIN_LAST_CALLS_MS, stop.signal.reason as number);
   if (stop.signal.aborted) return;
@@ -127,7 +151,7 @@ function isBlockedBy(calls: RegExp): boolean {
 
 /** `process.exit` would wait for the threads that such calls block, a signal does not. */
 function endBySignal(): void {
-  const signal = stop.signal.reason === 130 ? 'SIGINT' : 'SIGTERM';
+  const signal = SIGNALS[stop.signal.reason as keyof typeof SIGNALS] ?? 'SIGTERM';
   killChildren();
   flush();
   process.removeAllListeners(signal);

@@ -44,6 +44,8 @@ export interface DatabaseApiParts {
   readonly local: string;
   /** Absent in a command without a daemon. */
   readonly daemon?: Daemon;
+  /** How the last reload of the daemon's configuration went. */
+  readonly configuration?: Observable<unknown> & { readonly value: { readonly problem: string } };
 }
 
 /** The Api of the process that holds the database: the daemon, or a command when no daemon runs. */
@@ -76,7 +78,10 @@ export class DatabaseApi implements LiveApi {
       version: manifest.version,
       running: daemon !== undefined,
       running_since: daemon ? timeText(since) : null,
-      ...describeStatus({ records: this.#records.all(), devices, transfers, waits, paused, database, clock }),
+      ...describeStatus({
+        ...{ records: this.#records.all(), devices, transfers, waits, paused, database, clock },
+        configuration: this.#parts.configuration?.value.problem ?? '',
+      }),
       disk: await space(local),
     };
   }
@@ -112,9 +117,9 @@ export class DatabaseApi implements LiveApi {
   }
 
   events(): Observable<ApiEvent> {
-    const { clock, daemon } = this.#parts;
+    const { clock, daemon, configuration: reloads } = this.#parts;
     const { devices = EMPTY, progress = EMPTY } = daemon ?? {};
-    const status = statusFeed(this, { records: this.#records, devices, progress }, clock);
+    const status = statusFeed(this, { records: this.#records, devices, progress, reloads }, clock);
     const files = this.#records.changes.pipe(
       map(({ id, record }): ApiEvent =>
         record ? { type: 'file', file: this.view(record) } : { type: 'forgotten', id },

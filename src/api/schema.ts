@@ -142,6 +142,8 @@ export const status = z.object({
   devices: z.array(device),
   /** Why changes cannot be written to the database now: all work waits for it. Empty while they can. */
   database: z.string(),
+  /** Why the configuration was not reloaded: the earlier one is in use. Empty while the file's is. */
+  configuration: z.string(),
   /** Number of files by state; states without files are left out. */
   counts: z.partialRecord(fileState, count),
   transfers: z.array(transfer),

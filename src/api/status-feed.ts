@@ -1,4 +1,4 @@
-import { concatMap, distinctUntilChanged, merge, startWith, throttle, type Observable } from 'rxjs';
+import { concatMap, distinctUntilChanged, EMPTY, merge, startWith, throttle, type Observable } from 'rxjs';
 import type { Clock } from '../ports.js';
 import { after } from '../system/rx.js';
 import type { Api } from './api.js';
@@ -14,12 +14,13 @@ export interface StatusHints {
   readonly records: { readonly changes: Observable<unknown> };
   readonly devices: Observable<unknown>;
   readonly progress: Observable<unknown>;
+  readonly reloads?: Observable<unknown> | undefined;
 }
 
 /** The status now, and again after it has changed. */
 export function statusFeed(
   api: Pick<Api, 'status'>,
-  { records, devices, progress }: StatusHints,
+  { records, devices, progress, reloads = EMPTY }: StatusHints,
   clock: Clock,
 ): Observable<Status> {
   let pause = MIN_INTERVAL_MS;
@@ -29,7 +30,7 @@ export function statusFeed(
     pause = Math.max(MIN_INTERVAL_MS, PAUSE_FACTOR * (clock.monotonic() - began));
     return status;
   };
-  return merge(records.changes, devices, progress).pipe(
+  return merge(records.changes, devices, progress, reloads).pipe(
     startWith(undefined),
     throttle(() => after(clock, pause), { leading: true, trailing: true }),
     concatMap(look),

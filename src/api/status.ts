@@ -22,6 +22,8 @@ export interface StatusParts {
   readonly paused: boolean;
   /** Why changes cannot be written to the database now; empty while they can. */
   readonly database: string;
+  /** Why the configuration was not reloaded; empty otherwise. */
+  readonly configuration?: string;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
 
@@ -30,13 +32,17 @@ type Counted = Pick<Status, 'counts' | 'waiting'> & { readonly unfinished: numbe
 /** What is going on, and whether anything is left to do. */
 export function describeStatus(
   parts: StatusParts,
-): Pick<Status, 'verdict' | 'counts' | 'devices' | 'transfers' | 'waiting' | 'paused' | 'database'> {
-  const { clock, paused, database } = parts;
+): Pick<
+  Status,
+  'verdict' | 'counts' | 'devices' | 'transfers' | 'waiting' | 'paused' | 'database' | 'configuration'
+> {
+  const { clock, paused, database, configuration = '' } = parts;
   const counted = count(parts);
   const transfers = parts.transfers.map(transferView);
   const devices = parts.devices.map(device => deviceView(device, clock));
-  const verdict = verdictOf({ ...counted, transfers, devices, paused, database, now: clock.now() });
-  return { verdict, paused, database, devices, counts: counted.counts, transfers, waiting: counted.waiting };
+  const [{ counts, waiting }, problems] = [counted, { database, configuration }];
+  const verdict = verdictOf({ ...counted, transfers, devices, paused, ...problems, now: clock.now() });
+  return { verdict, paused, ...problems, devices, counts, transfers, waiting };
 }
 
 function count({ records, waits, clock }: StatusParts): Counted {
@@ -77,7 +83,7 @@ function addTo(
 
 interface Judged
   extends
-    Pick<Status, 'counts' | 'waiting' | 'transfers' | 'devices' | 'paused' | 'database'>,
+    Pick<Status, 'counts' | 'waiting' | 'transfers' | 'devices' | 'paused' | 'database' | 'configuration'>,
     Pick<Counted, 'unfinished' | 'failed'> {
   /** ms since the Unix epoch. */
   readonly now: number;
@@ -88,6 +94,7 @@ function verdictOf(judged: Judged): Verdict {
   const { unfinished, failed } = judged;
   if (judged.database !== '')
     return { code: 'ATTENTION', text: `the database: ${judged.database}`, seconds_left: null };
+  if (judged.configuration !== '') return notReloaded(judged);
   const seconds = unfinished > 0 ? secondsLeft(judged) : null;
   if (failed > 0) {
     const others = unfinished > 0 ? `; ${openText(judged)}` : '';
@@ -95,6 +102,13 @@ function verdictOf(judged: Judged): Verdict {
   }
   if (unfinished > 0) return { code: 'WAIT', text: openText(judged), seconds_left: seconds };
   return { code: 'SAFE', text: doneText(judged), seconds_left: null };
+}
+
+/** What was changed in the configuration is not done, whatever has arrived. */
+function notReloaded(judged: Judged): Verdict {
+  const { text, seconds_left } = verdictOf({ ...judged, configuration: '' });
+  const problem = `the configuration was not reloaded: ${judged.configuration}`;
+  return { code: 'ATTENTION', text: `${problem}; with the earlier one: ${text}`, seconds_left };
 }
 
 const files = (number: number): string => (number === 1 ? '1 file' : `${number} files`);

@@ -20,7 +20,7 @@ export const adopt = defineCommand({
         'a daemon uses this database: stop it, run adopt, then start it again',
       );
     const logger = loggerFor(shell, args.logLevel);
-    const engine = await compose(config, { ...shell, logger }, passPolicy);
+    const { engine } = await compose(config, { ...shell, logger }, passPolicy);
     try {
       const { adopted, left } = await engine.adopt(shell.stopped);
       const view = (record: FileRecord) => fileView(record, [], shell.clock);

@@ -1,4 +1,4 @@
-import { map, of } from 'rxjs';
+import { EMPTY, map, of, type Observable } from 'rxjs';
 import { statusFeed } from '../api/status-feed.js';
 import type { Config } from '../config/config.js';
 import type { LiveApi } from '../api/api.js';
@@ -11,6 +11,7 @@ import { untilAborted } from '../system/deadline.js';
 import { oneLine } from '../system/logger.js';
 import { hasServiceManager, reportToServiceManager } from '../system/service-manager.js';
 import { misconfiguration } from './misconfiguration.js';
+import type { Reloader, ReloadState } from './reload.js';
 import type { Shell } from './shell.js';
 import type { LiveLines } from './terminal/live-lines.js';
 import { showProgress } from './terminal/progress.js';
@@ -21,6 +22,8 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   /** Serves commands over the socket. */
   readonly api: LiveApi;
   readonly logger: Logger;
+  /** Reloads of the configuration. */
+  readonly reloader?: Pick<Reloader, 'state' | 'begin'>;
   /** Progress is shown there; without it, it is logged. */
   readonly live?: LiveLines | undefined;
 }
@@ -36,6 +39,7 @@ export async function workUntilStopped({
   api,
   logger,
   live,
+  reloader,
   ...shell
 }: DaemonParts): Promise<void> {
   try {
@@ -43,8 +47,13 @@ export async function workUntilStopped({
     logger.log('info', `working with ${config.file}`);
     using _shown = showProgress({ ...shell, engine, live, logger, isPass: false });
     await engine.start();
-    const verdicts = statusFeed(api, engine, shell.clock).pipe(map(({ verdict }) => oneLine(verdict.text)));
-    using _reports = reportToServiceManager({ ...shell, logger, verdicts });
+    reloader?.begin();
+    const reloads: Observable<ReloadState> = reloader?.state ?? EMPTY;
+    const { records, devices, progress } = engine;
+    const status = statusFeed(api, { records, devices, progress, reloads }, shell.clock);
+    const verdicts = status.pipe(map(({ verdict }) => oneLine(verdict.text)));
+    const reloading = reloads.pipe(map(({ running }) => running));
+    using _reports = reportToServiceManager({ ...shell, logger, verdicts, reloading });
     const wrong = misconfiguration(engine.devices, { onlyPermanent: hasServiceManager(shell.env) });
     await untilAborted(shell.stopped, wrong);
     logger.log('info', 'stopping');
@@ -60,10 +69,10 @@ const LOCK_RETRY_INTERVAL_MS = 5_000;
  * Makes the engine. Under a service manager, a database that another filesync uses (a `sync` of a timer, say) is waited for
  * until the program is stopped; elsewhere it is an error at once.
  */
-export async function whenDatabaseIsFree(
-  make: () => Promise<Engine>,
+export async function whenDatabaseIsFree<Made>(
+  make: () => Promise<Made>,
   shell: Pick<DaemonParts, 'env' | 'clock' | 'stopped' | 'logger'>,
-): Promise<Engine> {
+): Promise<Made> {
   try {
     return await make();
   } catch (thrown) {
@@ -73,8 +82,8 @@ export async function whenDatabaseIsFree(
     for (;;) {
       shell.logger.log('warn', waiting);
       await shell.clock.sleep(LOCK_RETRY_INTERVAL_MS, shell.stopped);
-      const engine = await make().catch(undefinedWhileHeld);
-      if (engine) return engine;
+      const made = await make().catch(undefinedWhileHeld);
+      if (made) return made;
     }
   }
 }

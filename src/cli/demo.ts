@@ -42,7 +42,7 @@ export const demo = defineCommand({
       if (parts.flights.length === 0) throw new FileSyncError('config', `no .ulg files in ${args.logs}`);
       for (const line of parts.descriptions) shell.print(line);
       const config = await loadConfig(parts.configFile, { env: parts.env, deviceTypes });
-      const engine = await compose(config, { ...shell, env: parts.env, logger }, daemonPolicy);
+      const { engine } = await compose(config, { ...shell, env: parts.env, logger }, daemonPolicy);
       await deliver(engine, parts.flights.length, shell);
       if (shell.stopped.aborted) return signalExitCode(shell.stopped);
       return await report(parts, shell);

@@ -7,7 +7,7 @@ export const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] =
   ['0', 'done'],
   ['1', 'something could not be fetched or delivered'],
   ['2', 'bad usage or configuration'],
-  ['130, 143', 'ended by SIGINT or SIGTERM'],
+  ['129, 130, 143', 'ended by SIGHUP (its terminal was closed), SIGINT or SIGTERM'],
 ];
 
 const OPTIONS: readonly (readonly [option: string, does: string])[] = [

@@ -13,6 +13,7 @@ import type { Logger } from '../ports.js';
 import { limitRepeats } from '../system/repeat-limiter.js';
 import { common, defineCommand } from './command.js';
 import { workUntilStopped } from './daemon.js';
+import { Reloader } from './reload.js';
 import { configFor } from './setup.js';
 import { ExitCode, type Shell } from './shell.js';
 
@@ -35,9 +36,14 @@ async function work(graph: Graph, shell: Shell, explicit: string | undefined): P
   const types = withMavros(deviceTypes, graph, { clock: shell.clock });
   const config = await configFor(shell, declareConfig(graph) ?? explicit, types);
   const logger = limitRepeats(graph.logger, shell.clock);
-  const engine = await compose(config, { ...shell, logger }, daemonPolicy);
+  const services = { ...shell, logger };
+  const reloader = new Reloader({ ...services, load: () => configFor(shell, config.file, types) });
+  shell.onReload(() => void reloader.request());
+  const composed = await compose(config, services, daemonPolicy);
+  const { engine } = composed;
+  reloader.prepare(composed, config);
   try {
-    await serve({ graph, shell, config, engine, logger });
+    await serve({ graph, shell, config, engine, logger, reloader });
   } finally {
     await engine.stop();
   }
@@ -49,15 +55,19 @@ interface Parts {
   readonly config: Config;
   readonly engine: Engine;
   readonly logger: Logger;
+  readonly reloader: Reloader;
 }
 
-async function serve({ graph, shell, config, engine, logger }: Parts): Promise<void> {
+async function serve({ graph, shell, config, engine, logger, reloader }: Parts): Promise<void> {
   const { records } = engine;
-  const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
+  const api = new DatabaseApi({
+    ...{ records, clock: shell.clock, local: config.local, daemon: engine },
+    configuration: reloader.state,
+  });
   const exposed = exposeEngine({ ...shell, engine, graph, api, interval: config.interval });
   try {
     // The log of ROS is written around the lines of a terminal.
-    await workUntilStopped({ ...shell, live: undefined, engine, config, api, logger });
+    await workUntilStopped({ ...shell, live: undefined, engine, config, api, logger, reloader });
   } finally {
     exposed.close();
   }

@@ -31,12 +31,14 @@ export interface Shell {
   readonly live: LiveLines | undefined;
   /** Undefined unless both standard input and output are a terminal. */
   conversation(): Conversation | undefined;
-  /** Aborted by SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
+  /** Aborted by SIGINT, SIGTERM and the SIGHUP of a closing terminal; its reason is the exit code, 130, 143 or 129. */
   readonly stopped: AbortSignal;
   /** The process's own emitter, from which handlers that libraries add are removed. */
   readonly signals: EventEmitter;
   /** Calls back on each SIGUSR1. */
   onUserSignal(handler: () => void): void;
+  /** Calls back on each SIGHUP that no closing terminal has sent. Without a handler it stops the program. */
+  onReload(handler: () => void): void;
 }
 
 /** Prints a warning or an error beside the log: in its format if that is JSON or the journal's, else as plain text. */

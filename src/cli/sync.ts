@@ -28,7 +28,7 @@ export const sync = defineCommand({
       return (await import('./dry-run.js')).dryRun(args, shell, loggerFor(shell, args.logLevel));
     const config = await configFor(shell, args.config);
     const logger = loggerFor(shell, args.logLevel);
-    const engine = await compose(config, { ...shell, logger }, passPolicy);
+    const { engine } = await compose(config, { ...shell, logger }, passPolicy);
     const { records } = engine;
     const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
     const counts = new DeliveryCounts(records);

@@ -35,11 +35,13 @@ function parseLine(line: string): [string, string] | undefined {
   return key === undefined ? undefined : [key, value.replace(/^(["'])(.*)\1$/, '$2')];
 }
 
+const NOT_READ = '';
+
 /** The description file (`/etc/coex.conf`), read again whenever it has changed. Never fails. */
 export class DescriptionFile {
-  readonly #path: string;
+  #path: string;
   readonly #logger: Logger;
-  #version = '';
+  #version = NOT_READ;
   #values: DescriptionValues = {};
   readonly #missing = new Set<string>();
   #loading: Promise<DescriptionValues> | undefined;
@@ -47,6 +49,13 @@ export class DescriptionFile {
   constructor(path: string, logger: Logger) {
     this.#path = path;
     this.#logger = logger;
+  }
+
+  /** Reads another file from now on. */
+  set path(path: string) {
+    if (path === this.#path) return;
+    this.#path = path;
+    this.#version = NOT_READ;
   }
 
   /** The current values; the file is checked once a turn of the event loop. Empty if it is missing or unreadable (one warning). */

@@ -1,6 +1,6 @@
 import { Semaphore, type MutexInterface, type SemaphoreInterface } from 'async-mutex';
 import type { ByteStream, Source, SourceFile, Target } from '../ports.js';
-import { withDeadline } from '../system/deadline.js';
+import { withDeadline, withinTime } from '../system/deadline.js';
 
 /** How many operations a device supports at once. Both ends of one device share their limits. */
 export interface Limits {
@@ -103,6 +103,12 @@ export async function withBoth<Value>(
   } finally {
     release();
   }
+}
+
+/** Resolves when no operation uses the end any more, or after `ms`. No other operation begins. */
+export async function untilUnused(end: Source | Target, ms: number): Promise<void> {
+  const limits = guardOf(end)?.limits;
+  if (limits) await withinTime(limits.slots.acquire(limits.connections), { ms });
 }
 
 function guardOf<End extends Source | Target>(end: End | (End & Guarded<End>)): Guarded<End> | undefined {

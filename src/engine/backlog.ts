@@ -83,9 +83,10 @@ export class Backlog {
 
   /** The record has changed: the step is checked again. Its failures are kept. */
   refresh(entry: Entry, record: FileRecord | undefined, plan: Plan | undefined): void {
+    entry.mode = plan?.whileArmed ?? entry.mode;
+    if (entry.running) return;
     if (entry.parked === undefined) entry.queue.remove(entry);
     entry.rank = rankOf(entry.step, record, plan);
-    entry.mode = plan?.whileArmed ?? entry.mode;
     this.unpark(entry);
   }
 

@@ -1,4 +1,5 @@
-import { BehaviorSubject, EMPTY, map, merge, Subject, Subscription, type Observable } from 'rxjs';
+import { BehaviorSubject, EMPTY, filter, map, merge, mergeMap, Subject, Subscription, takeUntil } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { Availability, Clock, Logger, Source, Target } from '../ports.js';
 import { UNKNOWN, worstOf } from '../system/availability.js';
 import { logDebug } from '../system/logger.js';
@@ -33,7 +34,9 @@ export class DeviceRegistry {
   readonly disarmed = new Subject<string>();
   /** Emits a source's name when it has gone offline: when it is back, it may hold another medium. */
   readonly wentOffline = new Subject<string>();
-  readonly #devices: ReadonlyMap<string, Device>;
+  readonly #added = new Subject<string>();
+  readonly #removed = new Subject<string>();
+  readonly #devices = new Map<string, Device>();
   readonly #sources = new Map<string, End>();
   readonly #targets = new Map<string, End>();
   readonly #status: BehaviorSubject<DeviceStatus[]>;
@@ -42,14 +45,9 @@ export class DeviceRegistry {
   readonly #watching = new Subscription();
 
   constructor(devices: Iterable<Device>, clock: Clock, logger: Logger) {
-    this.#devices = new Map([...devices].map(device => [device.name, device]));
     this.#clock = clock;
     this.#logger = logger;
-    for (const { name, source, target } of this.#devices.values()) {
-      const unknown = { ...UNKNOWN, since: clock.monotonic() };
-      if (source) this.#sources.set(name, unknown);
-      if (target) this.#targets.set(name, unknown);
-    }
+    for (const device of devices) this.#put(device);
     this.#status = new BehaviorSubject(this.#statusNow());
   }
 
@@ -84,19 +82,55 @@ export class DeviceRegistry {
 
   /** Begins to probe every device. */
   watch(): void {
-    for (const { name, source, target } of this.#devices.values()) {
-      if (source) this.#watching.add(source.availability.subscribe(now => this.#updateSource(name, now)));
-      if (target) this.#watching.add(target.availability.subscribe(now => this.#updateTarget(name, now)));
-    }
+    for (const device of this.#devices.values()) this.#watch(device);
+  }
+
+  add(device: Device): void {
+    this.#put(device);
+    this.#watch(device);
+    this.#added.next(device.name);
+  }
+
+  /** Its steps are interrupted, and wait for a device of that name. The caller closes it. */
+  remove(name: string): void {
+    this.#removed.next(name);
+    this.#devices.delete(name);
+    this.#targets.delete(name);
+    if (this.#sources.delete(name)) this.wentOffline.next(name);
+    this.#status.next(this.#statusNow());
+    this.changes.next(name);
+  }
+
+  #put(device: Device): void {
+    const { name, source, target } = device;
+    const unknown = { ...UNKNOWN, since: this.#clock.monotonic() };
+    this.#devices.set(name, device);
+    if (source) this.#sources.set(name, unknown);
+    if (target) this.#targets.set(name, unknown);
+  }
+
+  #watch({ name, source, target }: Device): void {
+    const watch = (end: Source | Target | undefined, update: (now: Availability) => void) =>
+      this.#watching.add(end?.availability.pipe(takeUntil(this.#removal(name))).subscribe(update));
+    watch(source, now => this.#updateSource(name, now));
+    watch(target, now => this.#updateTarget(name, now));
+  }
+
+  #removal(name: string): Observable<string> {
+    return this.#removed.pipe(filter(removed => removed === name));
   }
 
   /** Emits the name of each source that reports changes of its files; many hints in a short time are one. */
   hints(): Observable<string> {
     const hinted = (name: string) => {
       const changes = this.source(name)?.changes;
-      return changes ? soonAfter(changes, this.#clock).pipe(map(() => name)) : EMPTY;
+      if (!changes) return EMPTY;
+      return soonAfter(changes, this.#clock).pipe(
+        map(() => name),
+        takeUntil(this.#removal(name)),
+      );
     };
-    return merge(...this.sourceNames().map(hinted));
+    return merge(this.sourceNames(), this.#added).pipe(mergeMap(hinted));
   }
 
   async close(): Promise<void> {

@@ -1,14 +1,10 @@
 import { BehaviorSubject, defer, groupBy, map, merge, mergeMap, repeat, Subscription, switchMap } from 'rxjs';
 import type { Observable } from 'rxjs';
-import { toFileSyncError } from '../errors.js';
 import { LocalCopyCheck } from '../local/local-copy-check.js';
-import type { LocalStorage } from '../local/storage.js';
-import type { Change, Clock, FileRecord, Logger, Moment, Store } from '../ports.js';
+import type { Change, FileRecord, Moment } from '../ports.js';
 import { removalWaitOf, settlingOf, type Progress, type Transfer } from '../record/progress.js';
 import type { StepWait } from '../record/wait.js';
-import type { Planner } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
-import type { TemplateContext } from '../rules/template-context.js';
 import { ageOf, momentOf } from '../system/moment.js';
 import { after, HINT_REST_MS } from '../system/rx.js';
 import { Cleaner } from './cleaner.js';
@@ -19,33 +15,14 @@ import type { Pending } from './backlog.js';
 import { Queues } from './queues.js';
 import { Records } from '../record/records.js';
 import { isOver, Times } from '../record/times.js';
-import type { RetryPolicy } from '../system/back-off.js';
 import { hasLocalCopy, isDelivered, isUnfinished, openTargets } from '../record/state.js';
 import { scanStep, stepsFor, waitOf, type World } from './steps.js';
-import { Streamer, type UseBoth } from './streamer.js';
+import type { EngineParts } from './parts.js';
+import { Streamer } from './streamer.js';
 import { Uploader } from './uploader.js';
 
 /** Interval of the tasks that depend only on time: limits of local storage, old records, the wall clock. */
 const UPKEEP_INTERVAL_MS = 60_000;
-/** Records that are archived in one call. */
-const ARCHIVE_BATCH = 1000;
-
-export interface EngineParts {
-  readonly devices: readonly Device[];
-  readonly store: Store;
-  readonly local: LocalStorage;
-  readonly planner: Planner;
-  readonly templates: TemplateContext;
-  readonly useBoth: UseBoth;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly random: () => number;
-  readonly policy: RetryPolicy;
-  /** ms between two scans of a source. */
-  readonly interval: number;
-  /** ms after which records of delivered files that are gone from their source move to the archive. */
-  readonly keepRecords: number;
-}
 
 /** The result of one pass. */
 export interface PassReport {
@@ -177,6 +154,20 @@ export class Engine {
     return this.#registry.target(device) !== undefined;
   }
 
+  /** For a change of the configuration: steps of these devices are interrupted, and wait. The caller closes the devices. */
+  removeDevices(names: readonly string[]): void {
+    for (const name of names) this.#registry.remove(name);
+    for (const name of names) this.#queues.dropScan(name);
+  }
+
+  /** Works with these devices as well, and by the rules that the planner has now. `sources` are scanned. */
+  addDevices(devices: readonly Device[], sources: readonly string[]): void {
+    for (const device of devices) this.#registry.add(device);
+    for (const record of [...this.records.all()]) this.#plan(record);
+    this.#queues.replan();
+    for (const source of sources) this.#scanFully(source);
+  }
+
   setInterval(ms: number): void {
     this.#interval.next(ms);
   }
@@ -254,9 +245,13 @@ export class Engine {
     this.#copiesChecked = check.run(this.#stopping.signal);
   }
 
-  /** Ends what a process that died left under way, and applies today's rules to the record. */
+  /** Ends what a process that died left under way. */
   #bringUpToDate({ id }: FileRecord): void {
-    const record = this.records.apply(id, { type: 'Restarted' });
+    this.#plan(this.records.apply(id, { type: 'Restarted' }));
+  }
+
+  /** Applies today's rules to the record. */
+  #plan(record: FileRecord | undefined): void {
     if (!record || isDelivered(record)) return;
     const plan = this.#parts.planner.planFor(record);
     const paths = Object.fromEntries((plan?.targets ?? []).map(({ device }) => [device, undefined]));
@@ -265,7 +260,7 @@ export class Engine {
       : `include, exclude: no rule takes files like this from ${record.device} any more`;
     const via = plan?.via === 'stream' ? plan.via : undefined;
     const options = { ...(via && { via }), ...(skipped !== undefined && { skipped }) };
-    this.records.apply(id, { type: 'Planned', paths, ...options });
+    this.records.apply(record.id, { type: 'Planned', paths, ...options });
   }
 
   #changed({ record, previous }: Change): void {
@@ -364,16 +359,9 @@ export class Engine {
     this.#queues.reconsider(({ step }) => step.kind === 'evict' && going.has(step.id));
   }
 
-  async #archiveOld(): Promise<void> {
+  #archiveOld(): Promise<void> {
     const now = momentOf(this.#parts.clock);
-    const old = [...this.records.all()].filter(record => this.#isOld(record, now)).map(({ id }) => id);
-    try {
-      for (let at = 0; at < old.length; at += ARCHIVE_BATCH)
-        await this.records.archive(old.slice(at, at + ARCHIVE_BATCH));
-    } catch (thrown) {
-      const { message } = toFileSyncError(thrown);
-      this.#parts.logger.log('warn', `old records stay in the database: ${message}`);
-    }
+    return this.records.archiveWhere(record => this.#isOld(record, now));
   }
 
   #isOld(record: FileRecord, now: Moment): boolean {

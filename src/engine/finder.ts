@@ -8,7 +8,7 @@ import { beginFirstScan } from '../rules/first-contact.js';
 import type { Plan, Planner } from '../rules/plan.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import type { DeviceRegistry } from './devices.js';
-import { holdsOtherFiles, isOtherVolume } from '../local/medium.js';
+import { checkMedium } from '../local/medium.js';
 import { match, recordId, type Match } from '../record/identity.js';
 import type { Outcome } from '../record/events.js';
 import { newRecord } from '../record/record.js';
@@ -16,7 +16,8 @@ import type { Records } from '../record/records.js';
 import { newMemory, type SourceMemory } from '../record/sightings.js';
 import { isDelivered, levelOf } from '../record/state.js';
 import { Pacer } from '../system/pacer.js';
-import type { StepWorker, Sighting, Step } from './steps.js';
+import type { Sighting } from '../rules/after-delivery.js';
+import type { StepWorker, Step } from './steps.js';
 
 export interface FinderParts {
   readonly registry: DeviceRegistry;
@@ -84,7 +85,7 @@ export class Finder implements StepWorker {
     const listing = await this.#list(device, source, signal);
     const memory = this.#memoryOf(device);
     const isFull = !listing.asked && !listing.denied;
-    if (isFull) await this.#checkMedium(device, source, listing, signal);
+    if (isFull) await checkMedium({ ...this.#parts, device, source, ...listing, signal }, memory);
     if (isFull && !this.#isKnown(device)) beginFirstScan({ ...this.#parts, ...listing, device, memory });
     const scan = await this.#take(device, source, listing, signal);
     memory.growing = scan.growing;
@@ -180,33 +181,6 @@ export class Finder implements StepWorker {
     if (denied && memory.reported !== message)
       this.#parts.logger.log('warn', `${device}: listing incomplete: ${message}`);
     memory.reported = message;
-  }
-
-  // ---- the medium ---------------------------------------------------------------------------------------
-
-  /** On another or an erased medium, a file that looks like a known one is another file unless its content is the same. */
-  async #checkMedium(
-    device: string,
-    source: Source,
-    { files, began }: Listing,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { records, local, logger } = this.#parts;
-    const memory = this.#memoryOf(device);
-    const known = records.source(device);
-    memory.volume = await source.volume?.(signal);
-    const isOther = isOtherVolume(known?.volume, memory.volume);
-    if (
-      isOther ||
-      (memory.suspect && (await holdsOtherFiles({ device, source, files, records, local, signal })))
-    ) {
-      logger.log('info', `${device}: another or an erased medium: known files are compared again`);
-      const alike = files.flatMap(({ path }) => records.versions(device, path));
-      for (const { id } of alike) records.apply(id, { type: 'Gone', asOf: began });
-    }
-    memory.suspect = false;
-    if (known && memory.volume !== undefined && memory.volume !== known.volume)
-      await records.putSource({ ...known, volume: memory.volume });
   }
 
   /** A source without a record of its own is known if there are records of its files: earlier versions wrote none. */

@@ -1,6 +1,8 @@
 import type { FileRecord } from '../ports.js';
+import { hasSameName } from '../record/identity.js';
+import type { Records } from '../record/records.js';
 import type { Plan } from '../rules/plan.js';
-import { compareRanks, rankIn, type Rank } from '../rules/order.js';
+import { compareRanks, rankIn, timeOf, type Rank } from '../rules/order.js';
 import type { WhileArmed } from '../rules/rule.js';
 import type { Failures } from '../system/back-off.js';
 import { SortedList } from '../system/sorted-list.js';
@@ -63,11 +65,41 @@ export const SMALL_FILE_SLOTS = 1 / 4;
 export const slotsFor = ({ step, size }: Entry, { slots }: Queue): number =>
   step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_FILE_SLOTS : 1;
 
+/** Steps between the same ends, for files of the same source and under the same `while_armed`, wait at the same gate. */
+export const gateName = ({ step: { source = 'local', target = 'local' }, owner, mode }: Entry): string =>
+  `${source} -> ${target} (files of ${owner}, while_armed: ${mode})`;
+
 const KINDS: Readonly<Partial<Record<Step['kind'], number>>> = { scan: 0, remove: 2 };
 
 /** Scans before transfers, removals last; within a kind, by the rule's order. */
 export function rankOf({ kind }: Step, record: FileRecord | undefined, plan: Plan | undefined): Rank {
   return rankIn(KINDS[kind] ?? 1, record, plan?.order ?? 'newest');
+}
+
+/** A scan that waits longer for a transfer on its source interrupts that transfer. */
+const MAX_SCAN_WAIT_MS = 60_000;
+
+/** Whether the waiting step may interrupt the transfer that runs on its source; `now`: monotonic ms. */
+export function outranks(entry: Entry, running: Entry, records: Pick<Records, 'get'>, now: number): boolean {
+  if (entry.step.kind === 'scan') return now - entry.waitingSince >= MAX_SCAN_WAIT_MS;
+  if (entry.step.kind === 'remove') return false;
+  if (entry.rank.first !== running.rank.first) return entry.rank.first > running.rank.first;
+  const [waits, runs] = [entry, running].map(({ step }) => records.get(step.id));
+  return entry.rank.descending && waits !== undefined && runs !== undefined && timeOf(waits) > timeOf(runs);
+}
+
+/** Another file of that name is being sent to the same target: not every server can refuse to replace a new file. */
+export function hasNameConflict(
+  { id, target }: Step,
+  running: Iterable<Entry>,
+  records: Pick<Records, 'get'>,
+): boolean {
+  const record = records.get(id);
+  if (target === undefined || !record) return false;
+  return [...running].some(({ step }) => {
+    const other = step.target === target && step.id !== id ? records.get(step.id) : undefined;
+    return other !== undefined && hasSameName(record, other, target);
+  });
 }
 
 /** The steps that wait for one end of a device, in order. Groups (its targets, or the sources it gets files from) take turns. */

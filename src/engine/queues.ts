@@ -1,21 +1,20 @@
 import { filter, firstValueFrom, Subscription, type BehaviorSubject } from 'rxjs';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Change, Clock, FileRecord, Logger } from '../ports.js';
-import { compareRanks, timeOf } from '../rules/order.js';
+import { compareRanks } from '../rules/order.js';
 import type { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
 import { logDebug } from '../system/logger.js';
 import { TransferRate } from '../system/transfer-rate.js';
-import { hasSameName } from '../record/identity.js';
 import { Backlog, type Pending } from './backlog.js';
 import type { DeviceRegistry } from './devices.js';
-import { ClosedGates } from './gates.js';
-import { rankOf, SMALL_FILE_SLOTS, slotsFor, type Entry, type Queue, type Running } from './queue.js';
+import { gateName, hasNameConflict, outranks, rankOf, SMALL_FILE_SLOTS, slotsFor } from './queue.js';
+import type { Entry, Queue, Running } from './queue.js';
+import { ClosedGates } from '../record/closed-gates.js';
 import type { Records } from '../record/records.js';
-import { interruptionOf } from '../record/progress.js';
 import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
-import { progressOf, type Transfer } from '../record/progress.js';
+import { interruptionOf, progressOf, type Transfer } from '../record/progress.js';
 import type { StepKind, StepWait, Wait } from '../record/wait.js';
 import { gateOf, ownWait, scanStep, stepsFor, waitOf } from './steps.js';
 import type { Step, StepWorker, World } from './steps.js';
@@ -36,8 +35,6 @@ export interface QueueParts {
 
 /** A transfer that ends within this time is not interrupted for a newer file. */
 const PREEMPT_MIN_LEFT_MS = 30_000;
-/** A scan that waits longer for a transfer on its source interrupts that transfer. */
-const MAX_SCAN_WAIT_MS = 60_000;
 const TRANSFERS: ReadonlySet<StepKind> = new Set(['fetch', 'deliver', 'stream']);
 const QUEUED: Wait = { code: 'queued', reason: 'waits for its turn' };
 /** `stop` waits no longer for the steps that it interrupts. */
@@ -67,19 +64,36 @@ export class Queues {
   /** Queues the steps of all records, then those of each change. */
   start(): void {
     const { records, registry } = this.#parts;
-    for (const record of records.all()) this.#consider(record.id, record);
+    this.replan();
     this.#subscriptions.add(records.changes.subscribe(change => this.#changed(change)));
     this.#subscriptions.add(records.requests.subscribe(id => this.#requested(id)));
     this.#subscriptions.add(registry.changes.subscribe(() => this.gatesChanged()));
   }
 
+  /** Checks all records again, because the rules have changed. A transfer that no rule wants any more is interrupted. */
+  replan(): void {
+    const { records } = this.#parts;
+    for (const record of records.all()) this.#consider(record.id, record);
+    const isUnwanted = ({ step: { id, target } }: Entry) =>
+      target !== undefined && records.get(id)?.targets[target] === undefined;
+    this.#abort([...this.#running.keys()].filter(isUnwanted), 'no rule wants it any more');
+  }
+
   /** Asks for a scan of a source; a running scan is followed by another. */
   scan(device: string): void {
-    const step = scanStep(device);
-    const entry = this.#backlog.get(step.key) ?? this.#backlog.add(step, this.#parts.planner.mildest(device));
+    const [step, mode] = [scanStep(device), this.#parts.planner.mildest(device)];
+    if (!this.#parts.registry.source(device)) return;
+    const entry = this.#backlog.get(step.key) ?? this.#backlog.add(step, mode);
+    entry.mode = mode;
     entry.requests += 1;
     this.#revive(entry);
     this.#backlog.publish();
+  }
+
+  /** The source is no longer configured. A running scan ends by itself, as its gate is closed. */
+  dropScan(device: string): void {
+    const entry = this.#backlog.get(scanStep(device).key);
+    if (entry && !entry.running) this.#backlog.delete(entry);
   }
 
   /** Checks waiting steps again, because something that they depend on has changed. */
@@ -159,7 +173,7 @@ export class Queues {
     for (const step of wanted) {
       const entry = this.#backlog.get(step.key);
       if (!entry) this.#backlog.add(step, 'upload-only', record, plan);
-      else if (!entry.running) this.#backlog.refresh(entry, record, plan);
+      else this.#backlog.refresh(entry, record, plan);
     }
   }
 
@@ -237,9 +251,10 @@ export class Queues {
     const gate = gateOf(step, mode, world, owner);
     if (gate) this.#atGate(entry, gate, world.now.up);
     if (gate) return false;
-    this.#gates.open(entry);
+    if (this.#gates.any) this.#gates.open(gateName(entry));
     this.#backlog.defer(entry, undefined);
-    const hasToWait = this.#lacksSlot(step) || this.#hasNameConflict(step);
+    const hasToWait =
+      this.#lacksSlot(step) || hasNameConflict(step, this.#running.keys(), this.#parts.records);
     if (hasToWait) entry.queue.contended = true;
     return !hasToWait;
   }
@@ -248,16 +263,6 @@ export class Queues {
     if (step.kind !== 'remove' && step.kind !== 'evict') return world.retry(step.key);
     const record = this.#parts.records.get(step.id);
     return ownWait(step, record, record && this.#parts.planner.planFor(record), world);
-  }
-
-  /** Another file of that name is being sent to the same target: not every server can refuse to replace a new file. */
-  #hasNameConflict({ id, target }: Step): boolean {
-    const record = this.#parts.records.get(id);
-    if (target === undefined || !record) return false;
-    return [...this.#running.keys()].some(({ step }) => {
-      const other = step.target === target && step.id !== id ? this.#parts.records.get(step.id) : undefined;
-      return other !== undefined && hasSameName(record, other, target);
-    });
   }
 
   /** A stream takes a slot at its target as well. */
@@ -269,7 +274,7 @@ export class Queues {
 
   /** The time that a gate has been closed counts for all steps that wait at it. */
   #atGate(entry: Entry, wait: Wait, now: number): void {
-    const since = this.#gates.close(entry, wait, now);
+    const since = this.#gates.close(gateName(entry), wait, now);
     const { maxWaitMs } = this.#parts.policy;
     if (wait.until !== undefined) this.#backlog.wakeAt(wait.until);
     if (maxWaitMs === Infinity || entry.deferred) return;
@@ -322,7 +327,7 @@ export class Queues {
     const plan = record && this.#parts.planner.planFor(record);
     const wanted =
       step.kind === 'scan'
-        ? entry.requests > requests
+        ? entry.requests > requests && this.#parts.registry.source(entry.owner) !== undefined
         : record !== undefined && stepsFor(record, plan).some(({ key }) => key === step.key);
     if (!wanted) return this.#backlog.delete(entry);
     entry.rank = rankOf(step, record, plan);
@@ -367,18 +372,15 @@ export class Queues {
       ({ step }) => step.source === entry.step.source && (step.kind === 'fetch' || step.kind === 'stream'),
     );
     const [last] = transfers.sort((a, b) => compareRanks(b.rank, a.rank));
-    if (!last?.running || last.running.control.signal.aborted || !this.#outranks(entry, last, now)) return;
+    if (
+      !last?.running ||
+      last.running.control.signal.aborted ||
+      !outranks(entry, last, this.#parts.records, now)
+    )
+      return;
     if (last.running.rate.timeLeft(last.size, now) <= PREEMPT_MIN_LEFT_MS) return;
     const reason = entry.step.kind === 'scan' ? 'a scan of its source is due' : 'a newer file goes first';
     this.#abort([last], reason);
-  }
-
-  #outranks(entry: Entry, running: Entry, now: number): boolean {
-    if (entry.step.kind === 'scan') return now - entry.waitingSince >= MAX_SCAN_WAIT_MS;
-    if (entry.step.kind === 'remove') return false;
-    if (entry.rank.first !== running.rank.first) return entry.rank.first > running.rank.first;
-    const [waits, runs] = [entry, running].map(({ step }) => this.#parts.records.get(step.id));
-    return entry.rank.descending && waits !== undefined && runs !== undefined && timeOf(waits) > timeOf(runs);
   }
 
   #debug({ step, owner }: Entry, what: () => string): void {

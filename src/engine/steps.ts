@@ -1,6 +1,7 @@
 import type { FileSyncError } from '../errors.js';
-import type { FileRecord, Moment } from '../ports.js';
+import type { FileRecord } from '../ports.js';
 import type { Outcome } from '../record/events.js';
+import { evictionWait, removalWait, type AfterDelivery } from '../rules/after-delivery.js';
 import type { Plan } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { isHeld } from '../record/other-bytes.js';
@@ -40,16 +41,8 @@ export interface EndState {
   readonly quietUntil?: number;
 }
 
-/** When a listing last showed a file as its record says, and whether writers can be seen there. */
-export interface Sighting {
-  /** Monotonic ms: when that listing began; -Infinity: there was none in this run of the program. */
-  readonly at: number;
-  readonly writersSeen: boolean;
-}
-
 /** All that a decision may depend on besides the record and its plan: plain values and functions without effects. */
-export interface World {
-  readonly now: Moment;
+export interface World extends AfterDelivery {
   readonly paused: boolean;
   /** Overrides the rules. */
   readonly whileArmed: WhileArmed | undefined;
@@ -59,13 +52,6 @@ export interface World {
   readonly vehicleArmed: boolean;
   /** The pause before the next attempt of a step that failed. */
   retry(key: string): Wait | undefined;
-  sighting(record: FileRecord): Sighting;
-  /** Local copies under a size limit: this one is among those that have to go. */
-  exceedsLimit(id: string): boolean;
-  /** Files kept on a source until its space is needed: this one is among those that have to go. */
-  spaceNeeded(record: FileRecord): boolean;
-  /** ms since a moment, by clocks that can be trusted. */
-  age(since: Moment): number;
 }
 
 function step(kind: StepKind, id: string, source?: string, target?: string): Step {
@@ -146,13 +132,16 @@ export function gateOf(step: Step, ruled: WhileArmed, world: World, owner?: stri
   return atSource ?? (step.target === undefined ? undefined : targetGate(step.target, mode, world, owner));
 }
 
-const UNKNOWN_DEVICE = 'unknown device';
 const ARMED = { code: 'armed', reason: 'the vehicle is armed', interrupts: true } as const;
 const offlineWait = ({ reason, since }: EndState): Wait => ({ code: 'offline', reason, since });
+const unknownDevice = (device: string): Wait => {
+  const reason = `${device} is not in the configuration`;
+  return { code: 'unknown device', reason, interrupts: true };
+};
 
 function sourceGate(device: string, mode: WhileArmed, world: World): Wait | undefined {
   const end = world.source(device);
-  if (!end) return { code: UNKNOWN_DEVICE, reason: `${device} is not in the configuration` };
+  if (!end) return unknownDevice(device);
   if (mode !== 'continue' && end.armed) return { ...ARMED, since: end.since };
   if (mode !== 'continue' && end.quietUntil !== undefined && end.quietUntil > world.now.up) {
     const reason = 'the vehicle has just been disarmed';
@@ -163,43 +152,9 @@ function sourceGate(device: string, mode: WhileArmed, world: World): Wait | unde
 
 function targetGate(device: string, mode: WhileArmed, world: World, owner?: string): Wait | undefined {
   const end = world.target(device);
-  if (!end) return { code: UNKNOWN_DEVICE, reason: `${device} is not in the configuration` };
+  if (!end) return unknownDevice(device);
   const vehicle = owner === undefined ? undefined : world.source(owner);
   const armed = world.whileArmed === 'pause' ? world.vehicleArmed : vehicle?.armed;
   if (mode === 'pause' && armed) return { ...ARMED, ...(vehicle && { since: vehicle.since }) };
   return end.available ? undefined : offlineWait(end);
-}
-
-/** The file must have been listed unchanged `settle` after its delivery, and `deleteAfter` where its writers cannot be seen. */
-function removalWait(
-  record: FileRecord,
-  { after, settle, deleteAfter }: Plan,
-  world: World,
-): Wait | undefined {
-  if (after.source !== 'delete' && !world.spaceNeeded(record))
-    return { code: 'kept', reason: 'stays on the source until its space is needed (keep_free)' };
-  const sighting = world.sighting(record);
-  const delay = sighting.writersSeen ? settle : Math.max(settle, deleteAfter);
-  const rest = delay - (record.delivered ? world.age(record.delivered) : 0);
-  const reason = 'waits to be removed from the source';
-  const code = 'unsettled';
-  if (rest > 0) return { code, reason: `${reason} (delete_after, settle)`, until: world.now.up + rest };
-  return isConfirmed(record, settle, sighting, world.now)
-    ? undefined
-    : { code, reason: `${reason}: it will be listed once more` };
-}
-
-function isConfirmed({ delivered }: FileRecord, settle: number, { at }: Sighting, now: Moment): boolean {
-  if (!delivered || at === -Infinity) return false;
-  return delivered.boot !== now.boot || at >= delivered.up + settle;
-}
-
-function evictionWait(record: FileRecord, { after: { local } }: Plan, world: World): Wait | undefined {
-  if (local.kind === 'size' && !world.exceedsLimit(record.id))
-    return { code: 'kept', reason: 'the local copy stays while the limit of `local` is kept' };
-  if (local.kind !== 'age') return undefined;
-  const rest = local.ms - (record.delivered ? world.age(record.delivered) : 0);
-  return rest > 0
-    ? { code: 'kept', reason: 'the local copy stays for the time of `local`', until: world.now.up + rest }
-    : undefined;
 }

@@ -11,7 +11,7 @@ const MAX_SPARE_BYTES = 1024 * 1024;
 /** The free space of the file system with the local copies, above `min_free`. */
 export class FreeSpace {
   readonly #folder: string;
-  readonly #minFree: MinFree;
+  #minFree: MinFree;
   /** Bytes that were free at the last measurement and have not been reserved since. */
   #spare = 0;
   #local = false;
@@ -20,6 +20,11 @@ export class FreeSpace {
   constructor(folder: string, minFree: MinFree = { bytes: 0 }) {
     this.#folder = folder;
     this.#minFree = minFree;
+  }
+
+  set minFree(minFree: MinFree) {
+    this.#minFree = minFree;
+    this.#spare = 0;
   }
 
   /** Whether the file system was a local one at the last measurement. */

@@ -55,6 +55,11 @@ export class LocalStorage {
     this.#mode = modes.file;
   }
 
+  /** Space that must stay free. */
+  set minFree(minFree: MinFree) {
+    this.#freeSpace.minFree = minFree;
+  }
+
   /** Opens the unfinished copy at the end of its trusted bytes, with digests in SHA-256 and `algorithms`. */
   async begin(
     local: string,

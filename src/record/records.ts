@@ -1,4 +1,4 @@
-import { fromOrigin } from '../errors.js';
+import { fromOrigin, toFileSyncError } from '../errors.js';
 import { mergeMap, Subject, type Observable } from 'rxjs';
 import type { Change, Clock, FileRecord, Logger, SourceRecord, Store } from '../ports.js';
 import { logDebug } from '../system/logger.js';
@@ -28,6 +28,9 @@ const SOURCE_EVENTS: ReadonlySet<FileEvent['type']> = new Set([
 
 /** Requests of people: steps that were deferred because they had failed are attempted immediately. */
 const REQUEST_EVENTS: ReadonlySet<FileEvent['type']> = new Set(['Retried', 'Edited', 'Asked', 'Prioritised']);
+
+/** Records that are archived in one call. */
+const ARCHIVE_BATCH = 1000;
 
 /** For a copy up to this size, hashing it after a crash costs less than a write of its own now. */
 const SMALL_BYTES = 1024 * 1024;
@@ -133,8 +136,16 @@ export class Records {
     await this.#store.delete(id);
   }
 
-  async archive(ids: readonly string[]): Promise<void> {
-    await this.#store.archive(ids);
+  /** Moves those of the records to the archive. What fails is logged; they stay then. */
+  async archiveWhere(isOld: (record: FileRecord) => boolean): Promise<void> {
+    const old = [...this.all()].filter(isOld).map(({ id }) => id);
+    try {
+      for (let at = 0; at < old.length; at += ARCHIVE_BATCH)
+        await this.#store.archive(old.slice(at, at + ARCHIVE_BATCH));
+    } catch (thrown) {
+      const { message } = toFileSyncError(thrown);
+      this.#logger?.log('warn', `old records stay in the database: ${message}`);
+    }
   }
 
   async putSource(source: SourceRecord): Promise<void> {

@@ -38,18 +38,34 @@ type Matcher = (path: string) => boolean;
  * only where the pattern names the dot, but an exclude pattern catches them too.
  */
 export class Planner {
-  /** A rule limits the total size of local copies. */
-  readonly limitsLocal: boolean;
-  /** A rule removes files from their source when that needs space. */
-  readonly keepsFree: boolean;
+  #limitsLocal = false;
+  #keepsFree = false;
   /** Rules that match a path, by device and path. */
   readonly #known = new Map<string, readonly Rule[]>();
-  readonly #united: United = { next: new Map() };
+  #united: United = { next: new Map() };
   readonly #rules = new Map<string, { readonly rule: Rule; readonly matches: Matcher }[]>();
 
   constructor(rules: readonly Rule[]) {
-    this.limitsLocal = rules.some(({ after }) => after.local.kind === 'size');
-    this.keepsFree = rules.some(({ after }) => typeof after.source === 'object');
+    this.use(rules);
+  }
+
+  /** A rule limits the total size of local copies. */
+  get limitsLocal(): boolean {
+    return this.#limitsLocal;
+  }
+
+  /** A rule removes files from their source when that needs space. */
+  get keepsFree(): boolean {
+    return this.#keepsFree;
+  }
+
+  /** Replaces the rules. */
+  use(rules: readonly Rule[]): void {
+    this.#limitsLocal = rules.some(({ after }) => after.local.kind === 'size');
+    this.#keepsFree = rules.some(({ after }) => typeof after.source === 'object');
+    this.#known.clear();
+    this.#rules.clear();
+    this.#united = { next: new Map() };
     for (const rule of rules) {
       const ofDevice = this.#rules.get(rule.from) ?? [];
       ofDevice.push({ rule, matches: matcherOf(rule) });

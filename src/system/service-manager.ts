@@ -1,14 +1,16 @@
 import { pid } from 'node:process';
-import { concatMap, distinctUntilChanged, from, throttle, type Observable } from 'rxjs';
+import { concatMap, distinctUntilChanged, from, skip, throttle, type Observable } from 'rxjs';
 import type { Clock, Logger } from '../ports.js';
 import { outputOf } from './child.js';
 
 export interface ServiceManagerOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: Pick<Clock, 'sleep'>;
+  readonly clock: Pick<Clock, 'sleep' | 'monotonic'>;
   readonly logger: Logger;
   /** How the service is, one line each; never fails. */
   readonly verdicts: Observable<string>;
+  /** Whether the configuration is being reloaded, at once and whenever that changes; never fails. */
+  readonly reloading?: Observable<boolean>;
 }
 
 /** Whether a service manager has started the program and waits for its reports (systemd's `Type=notify`). */
@@ -38,6 +40,10 @@ export function reportToServiceManager(options: ServiceManagerOptions): Disposab
       concatMap(verdict => send(`--status=${verdict}`)),
     )
     .subscribe();
+  const report = (runs: boolean): void => {
+    void (runs ? send('RELOADING=1', `MONOTONIC_USEC=${microseconds(options)}`) : send('--ready'));
+  };
+  reports.add(options.reloading?.pipe(distinctUntilChanged(), skip(1)).subscribe(report));
   void keepAlive(options, send, over.signal);
   return {
     [Symbol.dispose]: () => {
@@ -47,8 +53,11 @@ export function reportToServiceManager(options: ServiceManagerOptions): Disposab
   };
 }
 
+/** CLOCK_MONOTONIC. */
+const microseconds = ({ clock }: ServiceManagerOptions): number => Math.round(clock.monotonic() * 1000);
+
 /** Never rejects. */
-type Send = (message: string) => Promise<unknown>;
+type Send = (...messages: string[]) => Promise<unknown>;
 
 /** Undefined without a service manager. One message is sent after the other. The first failure is logged. */
 function sender({ env, logger }: ServiceManagerOptions, signal: AbortSignal): Send | undefined {
@@ -68,7 +77,7 @@ function sender({ env, logger }: ServiceManagerOptions, signal: AbortSignal): Se
     if (!failed && !signal.aborted) logger.log('debug', `the service manager was not reached: ${reason}`);
     failed = true;
   };
-  return message => (last = last.then(() => outputOf('systemd-notify', [message], child)).catch(fail));
+  return (...messages) => (last = last.then(() => outputOf('systemd-notify', messages, child)).catch(fail));
 }
 
 async function keepAlive(

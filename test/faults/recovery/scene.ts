@@ -35,7 +35,7 @@ export async function openScene(name: SubjectName): Promise<Scene> {
   const [source, target] = subject.end === 'source' ? [subject, other] : [other, subject];
   const [clock, logger] = [new FastClock(), new RecordingLogger()];
   const config = await configured(home.path, source, target);
-  const engine = await compose(config, { clock, logger, env: {}, hostname: 'pi' }, daemonPolicy);
+  const { engine } = await compose(config, { clock, logger, env: {}, hostname: 'pi' }, daemonPolicy);
   await engine.start();
   const close = async (): Promise<void> => {
     await engine.stop();

@@ -561,7 +561,7 @@ describe('disk: a drive that is plugged in and out', function () {
       readFile: async () => text,
     });
     const around = { env: {}, hostname: 'drone', clock: systemClock, logger };
-    const engine = await compose(config, around, { ...daemonPolicy, baseMs: 50 });
+    const { engine } = await compose(config, around, { ...daemonPolicy, baseMs: 50 });
     afterwards(() => engine.stop());
     return engine;
   }
