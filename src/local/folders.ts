@@ -1,35 +1,27 @@
-import { closeSync, constants, fstatSync, type PathLike, type Stats } from 'node:fs';
-import { chmod, lstat, mkdir, open, realpath, rename, rmdir, unlink } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, lstatSync, statSync, type PathLike, type Stats } from 'node:fs';
+import { chmod, lstat, mkdir, open, realpath, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { FileSyncError } from '../errors.js';
 import { codeOf, unless } from './disk-error.js';
 import { isForOthers } from '../system/file-modes.js';
-import { statIfThere } from './name-lookup.js';
-import { OpenFile, type FileAccess } from './open-file.js';
-import { NOT_OURS, syncAbove, syncFolder } from './sync-folder.js';
+import {
+  entryOf,
+  HeldFolder,
+  identityOf,
+  pathOf,
+  syncHandle,
+  type FileCalls,
+  type Handle,
+  type Name,
+} from './held-folder.js';
+import { OpenFile } from './open-file.js';
+import { NOT_OURS, syncAbove } from './sync-folder.js';
 
 /** Only names a place in the file system; needs no permission to read it (open(2) of Linux; Node has no name for it). */
 const O_PATH = 0o10000000;
 const FOLDER_FLAGS = O_PATH | constants.O_DIRECTORY;
 const NEVER_A_LINK = FOLDER_FLAGS | constants.O_NOFOLLOW;
-const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 const MAX_LINKS = 8;
-
-export interface CallOptions<Value> {
-  /** Its abort ends the wait, not the call. */
-  readonly signal?: AbortSignal;
-  /** The call writes bytes to the disk, so its timeout is longer. */
-  readonly flushes?: boolean;
-  /** Disposes of an answer that comes after the end of the wait. */
-  readonly discard?: (value: Value) => unknown;
-}
-
-/** How the calls to one file system are made. */
-export interface FileCalls {
-  /** See name-lookup.ts. */
-  readonly local: boolean;
-  do<Value>(work: () => Promise<Value>, options?: CallOptions<Value>): Promise<Value>;
-}
 
 export interface FoldersOptions {
   readonly calls?: FileCalls;
@@ -49,102 +41,7 @@ export interface FolderOptions {
   readonly durable?: boolean;
 }
 
-export type Name = string | Buffer;
-/** Leads to an entry of a folder that is held open. */
-export type EntryPath = (name: Name) => PathLike;
-
 const DIRECT: FileCalls = { local: false, do: work => work() };
-
-/** An open folder: its file descriptor keeps leading to it. */
-interface Handle {
-  readonly fd: number;
-  stat(): Promise<Stats>;
-  close(): Promise<void>;
-}
-
-const pathOf = ({ fd }: Handle): string => `/proc/self/fd/${fd}`;
-
-const entryOf = (folder: string, name: Name): PathLike =>
-  typeof name === 'string' ? `${folder}/${name}` : Buffer.concat([Buffer.from(`${folder}/`), name]);
-
-/** A folder that is held open: its entries are reached wherever its path leads by now. */
-export class HeldFolder {
-  readonly #handle: Handle;
-  readonly #calls: FileCalls;
-  #users = 1;
-
-  constructor(handle: Handle, calls: FileCalls) {
-    this.#handle = handle;
-    this.#calls = calls;
-  }
-
-  /** The folder stays open until the call has its answer, even if nobody waits for that any more. */
-  do<Value>(
-    work: (entry: EntryPath, folder: string) => Promise<Value>,
-    options?: CallOptions<Value>,
-  ): Promise<Value> {
-    const path = pathOf(this.#handle);
-    const call = async () => {
-      this.#users++;
-      try {
-        return await work(name => entryOf(path, name), path);
-      } finally {
-        await this.release();
-      }
-    };
-    return this.#calls.do(call, options);
-  }
-
-  /** The entry of that name, of any kind; undefined if there is none. */
-  find(name: Name, options?: CallOptions<Stats | undefined>): Promise<Stats | undefined> {
-    return this.do(entry => statIfThere(entry(name), this.#calls.local), options);
-  }
-
-  /** Makes what is new or renamed in the folder survive a power cut; see `syncFolder`. */
-  sync(signal?: AbortSignal): Promise<void> {
-    const synced = () => syncHandle(this.#handle, this.#calls.local);
-    return this.do(synced, { flushes: true, ...(signal && { signal }) });
-  }
-
-  /**
-   * Opens a file to write, and makes it where it is missing. A file that has other names as well is another's: the name is taken
-   * from it, and a new file is made.
-   */
-  async openOwn<File extends Pick<FileAccess, 'stat' | 'close'>>(
-    name: Name,
-    open: (flags: number) => Promise<File>,
-    options?: Pick<CallOptions<void>, 'signal'>,
-  ): Promise<File> {
-    const file = await open(WRITE_FLAGS);
-    const { nlink } = await file.stat();
-    if (!(nlink > 1)) return file;
-    await file.close();
-    await this.do(entry => unlink(entry(name)), options);
-    return open(WRITE_FLAGS | constants.O_EXCL);
-  }
-
-  /** Renames an entry, durably. False, and nothing is changed, if the name is taken. */
-  async renameIfFree(from: string, to: string): Promise<boolean> {
-    if (await this.find(to)) return false;
-    await this.do(entry => rename(entry(from), entry(to)));
-    await this.sync();
-    return true;
-  }
-
-  /** Gives the folder up; it is closed when its last call has its answer. */
-  async release(): Promise<void> {
-    if (--this.#users === 0) await this.#handle.close();
-  }
-}
-
-/** Calls for one folder at the same time share a sync where that costs nothing to find out. */
-async function syncHandle(handle: Handle, local: boolean): Promise<void> {
-  const path = pathOf(handle);
-  if (!local) return syncFolder(path, local, `${path}#${++unshared}`);
-  return syncFolder(path, local, identityOf(await handle.stat()));
-}
-
-let unshared = 0;
 
 /**
  * Opens and makes folders below one root, component by component, each from the open folder above it: none is reached through a
@@ -156,6 +53,8 @@ export class Folders {
   readonly #options: FoldersOptions;
   /** Folders whose names this process knows to be on disk: `''` is the root. */
   readonly #durable = new Set<string>();
+  /** The folders that are held, by path: calls at the same time share them. */
+  readonly #held = new Map<string, HeldFolder>();
   #rootIdentity = '';
 
   /** @param root absolute */
@@ -165,30 +64,34 @@ export class Folders {
     this.#options = options;
   }
 
-  /**
-   * Calls `use` while the folder is held open. `folder` is relative to the root, without `..`. Throws `denied` where it would leave
-   * the root, else raw errors.
-   */
+  /** Calls `use` while the folder is held open; see `hold`. */
   async in<Value>(
     folder: Name,
     use: (at: HeldFolder) => Promise<Value>,
-    { signal, make = false, durable = make }: FolderOptions = {},
+    options?: FolderOptions,
   ): Promise<Value> {
-    const parts = partsOf(folder);
-    const opening = async () => {
-      const handle = this.#openAtOnce(parts, durable) ?? (await this.#descend(parts, { make, durable }));
-      return new HeldFolder(handle, this.#calls);
-    };
-    const held = await this.#calls.do(opening, {
-      ...(signal && { signal }),
-      flushes: durable,
-      discard: late => late.release(),
-    });
+    const held = await this.hold(folder, options);
     try {
       return await use(held);
     } finally {
       await held.release();
     }
+  }
+
+  /**
+   * The open folder, until it is released. `folder` is relative to the root, without `..`. Throws `denied` where it would leave the
+   * root, else raw errors.
+   */
+  hold(folder: Name, { signal, make = false, durable = make }: FolderOptions = {}): Promise<HeldFolder> {
+    const parts = partsOf(folder);
+    const opening = async () =>
+      this.#share(parts, durable) ??
+      this.#keep(parts, this.#openAtOnce(parts, durable) ?? (await this.#descend(parts, { make, durable })));
+    return this.#calls.do(opening, {
+      ...(signal && { signal }),
+      flushes: durable,
+      discard: late => late.release(),
+    });
   }
 
   /** Removes the folder and those above it, up to the root, while they are empty. Errors are ignored. Returns the last one left. */
@@ -205,12 +108,35 @@ export class Folders {
     return this.removeEmpty(above);
   }
 
+  /** Of folders on file systems that may block, none is shared: to ask whether it is the same could block. */
+  #keep(parts: readonly Name[], handle: Handle): HeldFolder {
+    const path = parts.join('/');
+    const forget = () => this.#held.get(path) === held && this.#held.delete(path);
+    const held: HeldFolder = new HeldFolder(handle, this.#calls, forget);
+    if (handle instanceof OpenFile) this.#held.set(path, held);
+    return held;
+  }
+
+  /** The folder as another call holds it, if its path still leads to it, without a link below the root. */
+  #share(parts: readonly Name[], durable: boolean): HeldFolder | undefined {
+    const held = this.#held.get(parts.join('/'));
+    if (!held || !this.#needsNoThread(parts, durable)) return undefined;
+    try {
+      if (durable && identityOf(statSync(this.#root)) !== this.#rootIdentity) return undefined;
+      const found = folderBelow(this.#root, parts);
+      return found && held.share(found);
+    } catch {
+      // Whoever opens the folder meets the same error and reports it.
+      return undefined;
+    }
+  }
+
   /**
    * The folder, by synchronous calls alone, which cost a tenth of the others. Undefined where that cannot be done: the file system
    * may block, something is missing or is a link, or is not known to be on disk.
    */
   #openAtOnce(parts: readonly Name[], durable: boolean): Handle | undefined {
-    if (!this.#calls.local || (durable && !this.#isDurable(parts))) return undefined;
+    if (!this.#needsNoThread(parts, durable)) return undefined;
     try {
       const root = OpenFile.openSync(this.#root, FOLDER_FLAGS);
       const isOther = durable && identityOf(fstatSync(root.fd)) !== this.#rootIdentity;
@@ -220,6 +146,11 @@ export class Folders {
       // The asynchronous calls meet the same error and report it.
     }
     return undefined;
+  }
+
+  /** The file system does not block, and nothing has to be brought to the disk. */
+  #needsNoThread(parts: readonly Name[], durable: boolean): boolean {
+    return this.#calls.local && (!durable || this.#isDurable(parts));
   }
 
   #isDurable(parts: readonly Name[]): boolean {
@@ -326,6 +257,14 @@ export class Folders {
   }
 }
 
+/** Undefined where a part of the path is a link, or no folder. */
+function folderBelow(root: string, parts: readonly Name[]): Stats | undefined {
+  if (parts.length === 0) return statSync(root);
+  const paths = parts.map((_part, index) => parts.slice(0, index + 1).reduce(entryOf, root));
+  const found = paths.map(path => lstatSync(path));
+  return found.every(one => one.isDirectory()) ? found.at(-1) : undefined;
+}
+
 /** Closes the folder above in any case. */
 function openNext(above: OpenFile, part: Name): OpenFile {
   try {
@@ -334,8 +273,6 @@ function openNext(above: OpenFile, part: Name): OpenFile {
     closeSync(above.fd);
   }
 }
-
-const identityOf = ({ dev, ino }: Stats): string => `${dev}:${ino}`;
 
 const below = (folder: string, part: Name): string =>
   folder === '' ? String(part) : `${folder}/${String(part)}`;

@@ -6,7 +6,8 @@ import { newDigest, type Digest } from './digest.js';
 import { isForOthers, PRIVATE_MODES } from '../system/file-modes.js';
 import { diskError, onDisk, unless, whileWriting } from './disk-error.js';
 import { fileBytes, setModified, appendAll } from './file-bytes.js';
-import type { Folders, HeldFolder } from './folders.js';
+import type { Folders } from './folders.js';
+import type { HeldFolder } from './held-folder.js';
 import { OpenFile, type FileAccess } from './open-file.js';
 
 /** Bytes that may be buffered before `append` waits for the disk. */
@@ -48,6 +49,8 @@ export interface PartialFileOptions {
  */
 export class PartialFile {
   readonly #handle: FileAccess;
+  /** Held until the file is closed, so that the calls of its completion find it open. */
+  #at: HeldFolder | undefined;
   readonly #options: PartialFileOptions;
   readonly #digests: ReadonlyMap<ChecksumAlgorithm, Digest>;
   #offset = 0;
@@ -61,8 +64,9 @@ export class PartialFile {
   #dropped = false;
   #isSynced = false;
 
-  private constructor(handle: FileAccess, options: PartialFileOptions, synced: number) {
+  private constructor(handle: FileAccess, at: HeldFolder, options: PartialFileOptions, synced: number) {
     this.#handle = handle;
+    this.#at = at;
     this.#options = options;
     this.#synced = synced;
     const algorithms: ChecksumAlgorithm[] = ['sha256', ...(options.algorithms ?? [])];
@@ -71,19 +75,33 @@ export class PartialFile {
 
   static async begin(options: PartialFileOptions, signal: AbortSignal): Promise<PartialFile> {
     return onWriting(join(options.place, options.part), async () => {
-      const opened = (at: HeldFolder) => at.openOwn(options.part, flags => openPart(at, options, flags));
-      const handle = await options.folders.in(options.folder, opened, { make: true });
+      const at = await options.folders.hold(options.folder, { make: true });
       try {
-        await openToOthers(handle, options);
-        const trusted = await cutToTrusted(handle, options);
-        const file = new PartialFile(handle, options, Math.min(trusted, options.checkpoint?.synced ?? 0));
-        if (trusted > 0) await file.#digestTrusted(signal);
-        return file;
+        return await PartialFile.#beginIn(at, options, signal);
       } catch (error) {
-        await handle.close();
+        await at.release();
         throw error;
       }
     });
+  }
+
+  static async #beginIn(
+    at: HeldFolder,
+    options: PartialFileOptions,
+    signal: AbortSignal,
+  ): Promise<PartialFile> {
+    const handle = await at.openOwn(options.part, flags => openPart(at, options, flags));
+    try {
+      await openToOthers(handle, options);
+      const trusted = await cutToTrusted(handle, options);
+      const synced = Math.min(trusted, options.checkpoint?.synced ?? 0);
+      const file = new PartialFile(handle, at, options, synced);
+      if (trusted > 0) await file.#digestTrusted(signal);
+      return file;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** The absolute path of the unfinished file. */
@@ -162,7 +180,15 @@ export class PartialFile {
     await this.#draining;
     const cut = this.#dropped ? this.#handle.truncate(this.#synced) : undefined;
     this.#dropped = false;
-    await Promise.resolve(cut).finally(() => this.#handle.close());
+    await Promise.resolve(cut)
+      .finally(() => this.#handle.close())
+      .finally(() => this.#release());
+  }
+
+  async #release(): Promise<void> {
+    const at = this.#at;
+    this.#at = undefined;
+    await at?.release();
   }
 
   async #digestTrusted(signal: AbortSignal): Promise<void> {

@@ -1,9 +1,9 @@
 import { Semaphore, type SemaphoreInterface } from 'async-mutex';
-import type { PathLike } from 'node:fs';
+import { constants, type PathLike } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Subject, type Observable } from 'rxjs';
 import { FileSyncError, throwIfAborted } from '../../errors.js';
-import type { CallOptions, FileCalls, HeldFolder } from '../../local/folders.js';
+import type { CallOptions, FileCalls, HeldFolder } from '../../local/held-folder.js';
 import { OpenFile, type FileAccess } from '../../local/open-file.js';
 import type { DeviceContext } from '../../config/definition.js';
 import { withDeadline } from '../../system/deadline.js';
@@ -87,7 +87,10 @@ export class GuardedFileSystem implements FileCalls {
     return this.#limited(answered, this.#local ? [] : [allCalls], {});
   }
 
-  /** The file's `close` happens after its calls under way, and resolves without them if they hang. */
+  /**
+   * A file on a file system of this machine's kernel is opened to read (O_NONBLOCK) without another thread: it has just been listed.
+   * The file's `close` happens after its calls under way, and resolves without them if they hang.
+   */
   async open(
     at: HeldFolder,
     name: string | Buffer,
@@ -96,8 +99,10 @@ export class GuardedFileSystem implements FileCalls {
     mode?: number,
   ): Promise<FileAccess> {
     const discard = (file: FileAccess) => file.close();
-    const opened = (path: PathLike): Promise<FileHandle | OpenFile> =>
-      this.#local ? OpenFile.open(path, flags, mode) : open(path, flags, mode);
+    const opened = async (path: PathLike): Promise<FileHandle | OpenFile> => {
+      if (!this.#local) return open(path, flags, mode);
+      return flags & constants.O_NONBLOCK ? OpenFile.openSync(path, flags) : OpenFile.open(path, flags, mode);
+    };
     const file = await at.do(entry => opened(entry(name)), { signal, discard });
     return file instanceof OpenFile ? file : this.#wrap(file, signal);
   }

@@ -6,7 +6,8 @@ import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.j
 import { checksumOf } from '../../local/digest.js';
 import { codeOf, unless } from '../../local/disk-error.js';
 import { fileBytes } from '../../local/file-bytes.js';
-import { Folders, type HeldFolder } from '../../local/folders.js';
+import { Folders } from '../../local/folders.js';
+import type { HeldFolder } from '../../local/held-folder.js';
 import type { FileAccess } from '../../local/open-file.js';
 import type {
   Availability,
@@ -106,8 +107,10 @@ export class DirectorySource implements Source {
 
   async *read(file: SourceFile, offset: number, signal: AbortSignal): ByteStream {
     throwIfAborted(signal, this.#detailsOf(file, 'read'));
+    const { folder, name } = placeOf(file.path);
     try {
-      await using handle = await this.#open(file, signal);
+      await using at = await this.#folders.hold(folder, { signal });
+      await using handle = await this.#fileSystem.open(at, name, READ_FLAGS, signal);
       const before = await this.#checkSame(file, handle);
       let position = offset;
       for await (const chunk of fileBytes(handle, offset, signal, file.size)) {

@@ -6,7 +6,8 @@ import { FileSyncError, throwIfAborted, type ErrorKind } from '../../errors.js';
 import { checksumOf, newDigest, type Digest } from '../../local/digest.js';
 import { codeOf, unless, whileWriting } from '../../local/disk-error.js';
 import { appendAll, fileBytes, setModified, writeAll } from '../../local/file-bytes.js';
-import { Folders, type EntryPath, type HeldFolder } from '../../local/folders.js';
+import { Folders } from '../../local/folders.js';
+import type { EntryPath, HeldFolder } from '../../local/held-folder.js';
 import { NOT_OURS } from '../../local/sync-folder.js';
 import type { FileAccess } from '../../local/open-file.js';
 import type {

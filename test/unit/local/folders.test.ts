@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, realpath, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Folders, type FileCalls, type FoldersOptions } from '../../../src/local/folders.js';
+import { Folders, type FoldersOptions } from '../../../src/local/folders.js';
+import type { FileCalls } from '../../../src/local/held-folder.js';
 import { failsWith, openHandles } from '../../conformance/support.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { whileRecordingSyncs } from '../../fakes/recorded-syncs.js';
@@ -112,6 +113,57 @@ for (const [title, calls] of [
       await written;
       assert.deepEqual((await readdir(root)).sort(), ['a', 'late']);
       assert.equal(await openHandles(), before);
+    });
+
+    it('is opened once for calls at the same time, where asking for it costs nothing', async () => {
+      const folders = foldersOf();
+      await make(folders, 'a/b');
+      const before = await openHandles();
+      await folders.in('a/b', async () => {
+        await folders.in('a/b', async () =>
+          assert.equal((await openHandles()) - before, calls.local ? 1 : 2),
+        );
+        assert.equal(await make(folders, 'a/b'), join(root, 'a/b'));
+      });
+      assert.equal(await openHandles(), before);
+    });
+
+    it('is opened again when another folder has its name while it is held', async () => {
+      const folders = foldersOf();
+      await make(folders, 'a/b');
+      await folders.in('a/b', async () => {
+        await rename(join(root, 'a'), join(root, 'moved'));
+        await assert.rejects(
+          folders.in('a/b', async () => undefined),
+          { code: 'ENOENT' },
+        );
+        assert.equal(await make(folders, 'a/b'), join(root, 'a/b'));
+        await folders.in('a/b', at => at.do(entry => writeFile(entry('file'), 'x')));
+      });
+      assert.deepEqual(await readdir(join(root, 'moved/b')), []);
+      assert.deepEqual(await readdir(join(root, 'a/b')), ['file']);
+    });
+
+    for (const linked of ['a', 'a/b'])
+      it(`is refused when ${linked} has become a link to where it moved while it is held`, async () => {
+        const folders = foldersOf();
+        await make(folders, 'a/b');
+        await folders.in('a/b', async () => {
+          await rename(join(root, linked), join(outside, 'moved'));
+          await symlink(join(outside, 'moved'), join(root, linked));
+          await failsWith(() => folders.in('a/b', async () => undefined), 'denied');
+          await failsWith(() => make(folders, 'a/b'), 'denied');
+        });
+      });
+
+    it('is opened again when its root has become a link to another one while it is held', async () => {
+      const folders = foldersOf();
+      await make(folders, '');
+      await folders.in('', async () => {
+        await rename(root, join(path, 'old'));
+        await symlink(outside, root);
+        assert.equal(await make(folders, ''), outside);
+      });
     });
 
     it('leaves no folder open after an error', async () => {
