@@ -36,6 +36,7 @@ export interface QueueParts {
 /** A transfer that ends within this time is not interrupted for a newer file. */
 const PREEMPT_MIN_LEFT_MS = 30_000;
 const TRANSFERS: ReadonlySet<StepKind> = new Set(['fetch', 'deliver', 'stream']);
+const READS: ReadonlySet<StepKind> = new Set(['fetch', 'stream']);
 const QUEUED: Wait = { code: 'queued', reason: 'waits for its turn' };
 /** `stop` waits no longer for the steps that it interrupts. */
 const STOP_TIMEOUT_MS = 4_000;
@@ -139,7 +140,7 @@ export class Queues {
     const now = this.#parts.clock.monotonic();
     return [...this.#running.keys()].flatMap(({ step: { kind, id, target }, running }) => {
       const record = this.#parts.records.get(id);
-      if (!record || !running || !TRANSFERS.has(kind)) return [];
+      if (!record || !running || !(READS.has(kind) || kind === 'deliver')) return [];
       const { position } = running.rate;
       return [{ ...progressOf(record, position, target), bytesPerSecond: running.rate.bytesPerSecond(now) }];
     });
@@ -226,7 +227,7 @@ export class Queues {
       this.#parkAll(parked);
       queue.stalled = entry === undefined && !queue.contended;
       if (!entry) return;
-      if (queue.load + slotsFor(entry, queue) > queue.slots) return this.#preempt(queue, entry);
+      if (queue.load + slotsFor(entry, queue) > queue.slots) return this.#preempt(queue, entry, isReady);
       this.#begin(queue, entry);
     }
   }
@@ -364,23 +365,19 @@ export class Queues {
     if (error.kind === 'unavailable' || isLocalSpace(error)) entry.queue.pausedUntil = now + policy.baseMs;
   }
 
-  /** Interrupts an older transfer that takes long for a newer file, and any transfer for a scan that has waited long. */
-  #preempt(queue: Queue, entry: Entry): void {
+  /** Interrupts an older transfer that takes long for a newer file, and any for a scan: a scan that waits in front has to wait long. */
+  #preempt(queue: Queue, entry: Entry, isReady: (entry: Entry) => boolean): void {
     queue.contended = true;
     const now = this.#parts.clock.monotonic();
-    const transfers = [...this.#running.keys()].filter(
-      ({ step }) => step.source === entry.step.source && (step.kind === 'fetch' || step.kind === 'stream'),
-    );
-    const [last] = transfers.sort((a, b) => compareRanks(b.rank, a.rank));
-    if (
-      !last?.running ||
-      last.running.control.signal.aborted ||
-      !outranks(entry, last, this.#parts.records, now)
-    )
-      return;
+    const [last] = [...this.#running.keys()]
+      .filter(({ step: { kind, source } }) => source === entry.step.source && READS.has(kind))
+      .sort((a, b) => compareRanks(b.rank, a.rank));
+    if (!last?.running || last.running.control.signal.aborted) return;
     if (last.running.rate.timeLeft(last.size, now) <= PREEMPT_MIN_LEFT_MS) return;
-    const reason = entry.step.kind === 'scan' ? 'a scan of its source is due' : 'a newer file goes first';
-    this.#abort([last], reason);
+    const file = queue.next(one => one.step.kind !== 'scan' && isReady(one));
+    const first = [entry, file].find(one => one && outranks(one, last, this.#parts.records, now));
+    const reason = first?.step.kind === 'scan' ? 'a scan of its source is due' : 'a newer file goes first';
+    if (first) this.#abort([last], reason);
   }
 
   #debug({ step, owner }: Entry, what: () => string): void {

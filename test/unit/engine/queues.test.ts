@@ -200,14 +200,15 @@ describe('a newer file', () => {
         void advance();
       });
 
-  const preempted = async (size: number, waits: Partial<FileRecord>) => {
+  const preempted = async (size: number, waits?: Partial<FileRecord>, scans = false) => {
     const held: { bench?: Bench } = {};
     const begun: string[] = [];
     const bench = setup({ run: transfer(held, begun), rules: [rule({ order: 'newest' })] });
     held.bench = bench;
     bench.find('long', { ...time(5), size });
     await bench.clock.advance(5_000);
-    bench.find('other', waits);
+    if (scans) bench.queues.scan('cam');
+    if (waits) bench.find('other', waits);
     await bench.clock.advance(2_000);
     await bench.queues.stop();
     return { begun, failures: bench.failures };
@@ -223,6 +224,11 @@ describe('a newer file', () => {
   });
   it('is the only one that does: an older file waits', async () => {
     assert.deepEqual((await preempted(1_000_000, time(1))).begun, ['long']);
+  });
+  it('does so behind a scan, too, which alone would have to wait for long', async () => {
+    const scan = '';
+    assert.deepEqual((await preempted(1_000_000, undefined, true)).begun, ['long']);
+    assert.deepEqual((await preempted(1_000_000, time(9), true)).begun, ['long', scan]);
   });
 });
 
