@@ -35,7 +35,6 @@ export interface QueueParts {
 
 /** A transfer that ends within this time is not interrupted for a newer file. */
 const PREEMPT_MIN_LEFT_MS = 30_000;
-const TRANSFERS: ReadonlySet<StepKind> = new Set(['fetch', 'deliver', 'stream']);
 const READS: ReadonlySet<StepKind> = new Set(['fetch', 'stream']);
 const QUEUED: Wait = { code: 'queued', reason: 'waits for its turn' };
 /** `stop` waits no longer for the steps that it interrupts. */
