@@ -152,7 +152,7 @@ export class Queues {
     this.#backlog.stop();
     this.#abort(this.#running.keys(), 'cancelled');
     const ended = Promise.all(this.#running.values());
-    await withDeadline(ended, { ms: STOP_TIMEOUT_MS }).catch(() => undefined);
+    await withDeadline(ended, { ms: STOP_TIMEOUT_MS, clock: this.#parts.clock }).catch(() => undefined);
   }
 
   // ---- the backlog --------------------------------------------------------------------------------------
