@@ -4,20 +4,27 @@ import type { AddressInfo } from 'node:net';
 
 /** How a server differs from a plain one. */
 export interface DavQuirks {
-  /** A status in place of the work; undefined: it is done. */
-  refuse?(request: IncomingMessage, path: string): number | undefined;
+  /** Path of the root folder; default `/dav`. */
+  readonly root?: string;
+  /** A status in place of the work; undefined: it is done. `body` is what has arrived, and `held` what the server has. */
+  refuse?(request: IncomingMessage, path: string, body: Buffer, held: ScriptedFiles): number | undefined;
+  /** Called when a request's head has arrived. */
+  begun?(request: IncomingMessage, path: string): void;
   /** Whether PROPFIND hides the file. */
   hides?(path: string): boolean;
   /** Header WWW-Authenticate of a 401; undefined: the request is let in. */
   challenge?(request: IncomingMessage): string | readonly string[] | undefined;
 }
 
-export interface ScriptedDav {
-  /** Of the root folder `/dav`. */
-  readonly url: string;
-  /** By the decoded path. */
+/** By the decoded path. */
+export interface ScriptedFiles {
   readonly files: Map<string, Buffer>;
   readonly folders: Set<string>;
+}
+
+export interface ScriptedDav extends ScriptedFiles {
+  /** Of the root folder. */
+  readonly url: string;
   /** `METHOD path -> status`, in order. */
   readonly log: string[];
   close(): void;
@@ -26,13 +33,16 @@ export interface ScriptedDav {
 /** A WebDAV server in memory, with the quirks of one that is hard to come by. PUT of a part is refused, as most servers do. */
 export async function scriptedDav(quirks: DavQuirks = {}): Promise<ScriptedDav> {
   const files = new Map<string, Buffer>();
-  const folders = new Set(['/dav']);
+  const { root = '/dav' } = quirks;
+  const folders = new Set(root.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/')));
+  folders.delete('');
   const log: string[] = [];
   const server: Server = createServer((request, response) => {
+    const path = decodeURIComponent(request.url ?? '').replace(/\/$/, '');
+    quirks.begun?.(request, path);
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const path = decodeURIComponent(request.url ?? '').replace(/\/$/, '');
       const challenge = quirks.challenge?.(request);
       const answer: Answer =
         challenge !== undefined
@@ -51,7 +61,7 @@ export async function scriptedDav(quirks: DavQuirks = {}): Promise<ScriptedDav> 
     server.close();
   };
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/dav`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${root}`,
     files,
     folders,
     log,
@@ -65,15 +75,13 @@ type Answer = [
   headers?: Readonly<Record<string, string | readonly string[]>>,
 ];
 
-interface State {
-  readonly files: Map<string, Buffer>;
-  readonly folders: Set<string>;
+interface State extends ScriptedFiles {
   readonly quirks: DavQuirks;
 }
 
 function answerTo(request: IncomingMessage, path: string, body: Buffer, state: State): Answer {
   const { files, folders, quirks } = state;
-  const refused = quirks.refuse?.(request, path);
+  const refused = quirks.refuse?.(request, path, body, state);
   if (refused !== undefined) return [refused];
   const parent = path.slice(0, path.lastIndexOf('/'));
   switch (request.method) {

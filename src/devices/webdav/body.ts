@@ -1,6 +1,5 @@
 import { addAbortSignal, Readable } from 'node:stream';
-import type { ByteStream, Clock, Outgoing, WriteEvents } from '../../ports.js';
-import { outgoingBytes } from '../outgoing-bytes.js';
+import type { ByteStream, Clock } from '../../ports.js';
 import { MIN_BYTES_PER_LIMIT, untilTooSlow } from '../pace.js';
 import { timeoutError } from '../send-queue.js';
 
@@ -60,18 +59,55 @@ async function destroyWhenSilent(
 /** Of a watch that has been aborted. */
 function ignore(): void {}
 
-/** The rest of a file as a request's body. */
+/** Bytes of a file as a request's body. */
 export class UploadBody {
   readonly stream: Readable;
   /** The error with which reading the file failed. */
   failure: unknown;
 
-  constructor(file: Outgoing, offset: number, device: string, progress: WriteEvents['progress']) {
-    this.stream = Readable.from(outgoingBytes(file, offset, { device, progress }), { objectMode: false });
+  constructor(bytes: ByteStream) {
+    this.stream = Readable.from(bytes, { objectMode: false });
     this.stream.on('error', error => (this.failure = error));
   }
 
   close(): void {
     this.stream.destroy();
+  }
+}
+
+/** Cuts a stream of bytes into pieces of given lengths, which are read one after the other. */
+export class Slicer {
+  readonly #bytes: AsyncIterator<Uint8Array>;
+  /** What the last piece has left of a chunk. */
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(bytes: ByteStream) {
+    this.#bytes = bytes[Symbol.asyncIterator]();
+  }
+
+  /** The next `length` bytes; fewer if the stream ends. */
+  async *take(length: number): ByteStream {
+    for (let left = length; left > 0;) {
+      const chunk = this.#rest.length > 0 ? this.#rest : await this.#next();
+      if (!chunk) return;
+      const piece = chunk.subarray(0, left);
+      this.#rest = chunk.subarray(piece.length);
+      left -= piece.length;
+      yield piece;
+    }
+  }
+
+  /** After all bytes have been taken: runs what the stream does at its end. */
+  async end(): Promise<void> {
+    await this.#next();
+  }
+
+  close(): void {
+    this.#bytes.return?.().catch(ignore);
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    const next = await this.#bytes.next();
+    return next.done === true ? undefined : next.value;
   }
 }

@@ -32,6 +32,8 @@ export interface DavRequest {
   readonly method: string;
   /** Names below the root. */
   readonly names: readonly string[];
+  /** An address elsewhere on the server, in place of the names. */
+  readonly url?: URL;
   /** If set, the request is for the folder that many levels above the root. */
   readonly above?: number;
   /** The URL ends with a slash then, which some servers require. */
@@ -109,6 +111,10 @@ export class DavClient {
     return Math.max(0, this.#root.length - 1);
   }
 
+  #urlFor({ names, folder, above }: DavRequest): URL {
+    return above ? this.#above(above) : this.urlOf(names, folder);
+  }
+
   #above(levels: number): URL {
     const path = this.#root.slice(0, -levels).map(name => `/${encodeName(name)}`);
     return new URL(`${this.#site.url.origin}${path.join('')}/`);
@@ -124,7 +130,7 @@ export class DavClient {
   /** The answer, whatever its status. */
   async ask(request: DavRequest): Promise<DavReply> {
     const credentials = (this.#credentials ??= this.#readCredentials());
-    const url = request.above ? this.#above(request.above) : this.urlOf(request.names, request.folder);
+    const url = request.url ?? this.#urlFor(request);
     const sent = credentials.header(request.method, url);
     const reply = await this.#exchange(url, request, sent);
     if (reply.status !== 401) return reply;

@@ -15,9 +15,11 @@ import type {
 } from '../../ports.js';
 import { pollAvailability } from '../availability.js';
 import { PART_ENDINGS, partName, type PartEnding } from '../part-names.js';
+import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import { UploadBody, watchedBytes } from './body.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
+import { ChunkedUploads } from './chunks.js';
 import { statOf, type RequestScope } from './folder.js';
 import { findPartEnding } from './part-ending.js';
 import { supportsRanges } from './ranges.js';
@@ -61,9 +63,13 @@ export class DavTarget implements Target {
   /** Undefined before the first upload. */
   #ending: PartEnding | undefined;
   #movesByPath = false;
+  /** Undefined if the server has none. */
+  #chunked: ChunkedUploads | undefined;
 
-  constructor(client: DavClient, device: string) {
+  /** @param chunkBytes length of a chunk, where the server supports chunked uploads */
+  constructor(client: DavClient, device: string, chunkBytes?: number) {
     this.#client = client;
+    this.#chunked = ChunkedUploads.on(client, chunkBytes);
     this.#device = device;
     const polling = { clock: client.clock, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
@@ -72,8 +78,9 @@ export class DavTarget implements Target {
   async stat(path: string, token: string, signal: AbortSignal): Promise<TargetStat> {
     const details = this.#check('stat', path, signal);
     const found = await statOf(this.#client, path.split('/'), { signal, details });
-    const part = this.#ranges === false ? undefined : await this.#partial(path, token, signal, details);
-    const partial = part ?? 0;
+    const partial =
+      (await this.#partial(path, token, signal, details)) ||
+      (await this.#inChunks(path, token, { signal, details }));
     return found && !found.folder ? { size: found.size, partial } : { partial };
   }
 
@@ -94,8 +101,7 @@ export class DavTarget implements Target {
     await this.#prepareFolder(final, signal, details);
     const part = partName(path, file.token, await this.#partEnding(final, signal, details)).split('/');
     const upload = { file, final, part, offset, signal, events, details };
-    await this.#checkPartial(upload);
-    await this.#send(upload);
+    if (!(await this.#sendInChunks(upload))) await this.#sendWhole(upload);
     const verified = await this.#verify(upload);
     await events.committing();
     await this.#finish(upload);
@@ -159,6 +165,40 @@ export class DavTarget implements Target {
     await this.#makeFolder(final.slice(0, -1), signal, details);
   }
 
+  async #inChunks(path: string, token: string, scope: RequestScope): Promise<number> {
+    return (await this.#chunked?.held(this.#chunked.idOf(path, token), scope)) ?? 0;
+  }
+
+  /** Returns false for a file that is to be sent otherwise. */
+  async #sendInChunks({ file, final, part, offset, events, signal, details }: Upload): Promise<boolean> {
+    const chunked = this.#chunked;
+    const { size } = file.source;
+    const scope = { signal, details };
+    if (!chunked?.takes(size)) return false;
+    // An earlier attempt was interrupted after the server had assembled the file.
+    if (offset > 0 && (await statOf(this.#client, part, scope))) return false;
+    const id = chunked.idOf(final.join('/'), file.token);
+    const chunkedFile = { id, destination: this.#client.urlOf(part), size };
+    const sent = (bytes: number) => events.progress(bytes);
+    const bytes = () => outgoingBytes(file, offset, { device: this.#device, progress: sent });
+    if (!(await chunked.send(chunkedFile, offset, bytes, scope))) return this.#withoutChunks();
+    const reply = await this.#move(chunked.assembled(chunkedFile), part, scope);
+    // The answer to an earlier attempt may have been lost: what is there is verified next.
+    if (reply.status < 300 || reply.status === 404 || reply.status === 412) return true;
+    if (reply.status === 400) await chunked.discard(id, scope);
+    throw this.#client.refusal(reply, details);
+  }
+
+  #withoutChunks(): false {
+    this.#chunked = undefined;
+    return false;
+  }
+
+  async #sendWhole(upload: Upload): Promise<void> {
+    await this.#checkPartial(upload);
+    await this.#send(upload);
+  }
+
   async #checkPartial({ part, offset, signal, details }: Upload): Promise<void> {
     if (offset === 0) return;
     const there = await statOf(this.#client, part, { signal, details });
@@ -208,7 +248,8 @@ export class DavTarget implements Target {
 
   async #put(upload: Upload, headers: Readonly<Record<string, string>>): Promise<void> {
     const { file, part, offset, signal, events, details } = upload;
-    const body = new UploadBody(file, offset, this.#device, sent => events.progress(sent));
+    const progress = (sent: number) => events.progress(sent);
+    const body = new UploadBody(outgoingBytes(file, offset, { device: this.#device, progress }));
     try {
       const { stream } = body;
       const all = { ...TYPE, ...headers };
@@ -255,7 +296,7 @@ export class DavTarget implements Target {
 
   async #rename(from: readonly string[], to: readonly string[], scope: RequestScope): Promise<void> {
     const { details } = scope;
-    const reply = await this.#move(from, to, scope);
+    const reply = await this.#move({ names: from }, to, scope);
     if (reply.status === 412) throw this.#exists(to, details);
     if (NO_MOVE.includes(reply.status)) throw this.#client.error('unsupported', CANNOT_MOVE, details);
     if (reply.status === 404) throw this.#client.error('changed', 'has lost the partial upload', details);
@@ -266,11 +307,11 @@ export class DavTarget implements Target {
    * Behind a proxy that ends TLS, servers take a Destination with https for one on another server (502, or 400); a path is
    * valid as well (RFC 4918 section 10.3).
    */
-  async #move(from: readonly string[], to: readonly string[], scope: RequestScope): Promise<DavReply> {
+  async #move(from: MoveSource, to: readonly string[], scope: RequestScope): Promise<DavReply> {
     const url = this.#client.urlOf(to);
     const move = (destination: string): Promise<DavReply> => {
-      const headers = { Destination: destination, Overwrite: 'F' };
-      return this.#client.ask({ method: 'MOVE', names: from, headers, ...scope });
+      const headers = { ...from.headers, Destination: destination, Overwrite: 'F' };
+      return this.#client.ask({ method: 'MOVE', ...from, headers, ...scope });
     };
     if (this.#movesByPath) return move(url.pathname);
     const reply = await move(url.href);
@@ -310,18 +351,14 @@ export class DavTarget implements Target {
     return made.status < 300 ? this.#client.ask(mkcol) : reply;
   }
 
-  async #partial(
-    path: string,
-    token: string,
-    signal: AbortSignal,
-    details: ErrorDetails,
-  ): Promise<number | undefined> {
+  async #partial(path: string, token: string, signal: AbortSignal, details: ErrorDetails): Promise<number> {
+    if (this.#ranges === false && !this.#chunked) return 0;
     for (const ending of this.#ending === undefined ? PART_ENDINGS : [this.#ending]) {
       const names = partName(path, token, ending).split('/');
       const found = await statOf(this.#client, names, { signal, details });
       if (found) return found.size;
     }
-    return undefined;
+    return 0;
   }
 
   #exists(final: readonly string[], details: ErrorDetails) {
@@ -335,6 +372,8 @@ export class DavTarget implements Target {
     return details;
   }
 }
+
+type MoveSource = Pick<DavRequest, 'names' | 'url' | 'headers'>;
 
 const NO_MOVE: readonly number[] = [405, 501];
 const CANNOT_MOVE = 'cannot rename files (MOVE): allow that there (nginx: dav_methods PUT DELETE MKCOL MOVE)';
