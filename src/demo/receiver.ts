@@ -60,6 +60,9 @@ interface Page {
 
 const MAX_FIELD_BYTES = 10 * 1024;
 const ULOG_MAGIC = '554c6f67011235';
+/** A site that has the private key takes encrypted logs: `.ulge` by its header, its predecessors by their names. */
+const ENCRYPTED_MAGIC = '554c6f67456e63';
+const ENCRYPTED_NAME = /\.ulg[ck]$/i;
 
 /** Flight Review, as `tornado_handlers/upload.py` behaves; `/plain` accepts any form with one file. */
 const PAGES: Readonly<Record<string, Page>> = {
@@ -180,9 +183,12 @@ function refuseAsFlightReview({ fields, file }: Form): Reply | undefined {
   if (!complete) return { status: 500, body: '<html><body>500: Internal Server Error</body></html>' };
   const tooLong = Object.keys(fields).find(name => Buffer.byteLength(fields[name] ?? '') > MAX_FIELD_BYTES);
   if (tooLong !== undefined) return { status: 400, body: `the field ${tooLong} is too long` };
-  if (file.head.startsWith(ULOG_MAGIC)) return undefined;
+  if (file.head.startsWith(ULOG_MAGIC) || isEncrypted(file)) return undefined;
   return { status: 400, body: '<html><body>400: Invalid ULog file</body></html>' };
 }
+
+const isEncrypted = ({ head, name }: NonNullable<Form['file']>): boolean =>
+  head.startsWith(ENCRYPTED_MAGIC) || ENCRYPTED_NAME.test(name);
 
 function json(content: object): Reply {
   return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) };

@@ -11,6 +11,11 @@ import { uploadOptions } from './http.js';
 /** The first bytes of every ULog file (PX4 ULog file format, "Header Section"); the eighth is the version. */
 const ULOG_MAGIC = Buffer.from('554c6f67011235', 'hex');
 
+/** The first bytes of PX4's encrypted logs, `.ulge` (PX4 "Log Encryption", "File Structure"); the next is the version. */
+const ENCRYPTED_MAGIC = Buffer.from('ULogEnc');
+/** Before PX4 1.16, an encrypted log has no header, and its key is in a file of its own. */
+const HEADLESS = /\.ulg[ck]$/i;
+
 /** The pages of the PX4 project, where everybody can search and read all logs. */
 const PUBLIC_HOST = /(^|\.)px4\.io$/;
 
@@ -26,7 +31,7 @@ const MAX_FIELD_BYTES = 10 * 1024;
 /** Flight Review, as on logs.px4.io (`tornado_handlers/upload.py` there). The same log twice is two entries. */
 export const flightReview = defineDevice({
   type: 'flight-review',
-  summary: 'Target: PX4 Flight Review (logs.px4.io or your own), for ULog files',
+  summary: 'Target: PX4 Flight Review (logs.px4.io or your own), for ULog files, also encrypted ones',
   options: z.object({
     url: webUrl().default('https://logs.px4.io').describe("the site's address"),
     email: z.string().default('').describe('gets the link to the uploaded log; may be empty'),
@@ -110,15 +115,17 @@ async function checkUpload(
       details,
     );
   }
-  if (await beginsWith(file, ULOG_MAGIC)) return;
+  if (HEADLESS.test(path) || (await beginsWith(file, [ULOG_MAGIC, ENCRYPTED_MAGIC]))) return;
   throw new FileSyncError('rejected', `${path} is not a ULog file: keep such files out of the rule`, details);
 }
 
-async function beginsWith(file: Outgoing, magic: Buffer): Promise<boolean> {
+/** Whether the file begins with one of the marks, which have one length. */
+async function beginsWith(file: Outgoing, marks: readonly Buffer[]): Promise<boolean> {
+  const { length } = marks[0] ?? [];
   let head = Buffer.alloc(0);
   for await (const chunk of file.open(0)) {
     head = Buffer.concat([head, chunk]);
-    if (head.length >= magic.length) break;
+    if (head.length >= length) break;
   }
-  return head.subarray(0, magic.length).equals(magic);
+  return marks.some(mark => head.subarray(0, length).equals(mark));
 }

@@ -80,6 +80,36 @@ describe('flight-review target', () => {
     });
   });
 
+  /** The header of PX4's encrypted logs ("Log Encryption", "File Structure"); the rest is anything. */
+  const ulge = (): Uint8Array => {
+    const bytes = sample(5000);
+    bytes.set(Buffer.from('ULogEnc\u0001'));
+    return bytes;
+  };
+  for (const [name, bytes] of [
+    ['12_30_05.ulge', ulge()],
+    ['12_30_05.ulgc', sample(5000)],
+    ['12_30_05.ULGK', sample(256)],
+  ] as const) {
+    it(`leaves it to the server to read an encrypted log: ${name} is sent unchanged`, () =>
+      withUpload(setup, async ({ target, receiver }) => {
+        const file = outgoing(bytes, { source: { path: `log/${name}`, size: bytes.length } });
+        const { location } = await target.write(file, `uav/${name}`, 0, never, new Events());
+        assert.match(location, /\/plot_app\?log=/);
+        const [received] = receiver.received;
+        assert.equal(received?.name, name);
+        assert.equal(received?.sha256, checksumOf('sha256', bytes).value);
+      }));
+  }
+
+  it('knows an encrypted log by its header, not by its name alone', () =>
+    withUpload(setup, async ({ target, receiver }) => {
+      const bytes = sample(5000);
+      const file = outgoing(bytes, { source: { path: 'log/a.ulge', size: bytes.length } });
+      await failsWith(() => target.write(file, 'a.ulge', 0, never, new Events()), 'rejected');
+      assert.equal(receiver.uploads, 0);
+    }));
+
   it('sends nothing that the server would refuse', () =>
     withUpload({ ...setup, options: { max_size: '200KB' } }, async ({ target, receiver }) => {
       const notULog = await failsWith(() => target.write(...write(sample(5000))), 'rejected');
