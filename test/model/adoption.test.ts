@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
+import { DirectorySource } from '../../src/devices/directory/source.js';
 import { DirectoryTarget } from '../../src/devices/directory/target.js';
 import { LocalStorage } from '../../src/local/storage.js';
 import type { Outgoing } from '../../src/ports.js';
@@ -68,6 +69,24 @@ async function fetch(folder: string): Promise<void> {
   await part.close();
 }
 
+/** The file is on the source, for certain. */
+async function put(folder: string): Promise<void> {
+  await mkdir(`${folder}/card/a`, { recursive: true });
+  await using file = await open(`${folder}/card/a/log.ulg`, constants.O_RDWR | constants.O_CREAT);
+  await file.write(bytes, 0, bytes.length, 0);
+  await file.sync();
+  for (const above of ['card/a', 'card', '']) {
+    await using names = await open(`${folder}/${above}`, constants.O_DIRECTORY);
+    await names.sync();
+  }
+}
+
+async function remove(folder: string): Promise<void> {
+  const source = new DirectorySource(`${folder}/card`, deviceContext());
+  await source.remove({ path: 'a/log.ulg', size: bytes.length }, never);
+  await source.close();
+}
+
 type Outcome = 'under way' | 'done' | { readonly error: unknown };
 
 /** Runs the work in a process of its own, which is killed after so many turns. Returns whether it came to its end. */
@@ -117,6 +136,21 @@ describe('What a killed process has left', () => {
       }
       assert.ok(kills > 10, `${kills} kills`);
     });
+
+  it('has been removed from the source, and does not come back in a power cut, once it counts as removed', async () => {
+    let kills = 0;
+    for (let turns = 1, whole = false; !whole; turns++, kills++) {
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        const fs = new CrashFs();
+        assert.ok(await runFor(fs, put));
+        whole = await runFor(fs, remove, turns);
+        assert.ok(await runFor(fs, remove), `the second process ends, after ${turns} turns of the first`);
+        fs.powerCut(randomFrom(seed));
+        assert.equal(fs.get('/card/a/log.ulg'), undefined, `killed after ${turns} turns, seed ${seed}`);
+      }
+    }
+    assert.ok(kills > 5, `${kills} kills`);
+  });
 
   for (const [title, place, work] of [
     ['to the target', 'archive', deliver],

@@ -67,12 +67,16 @@ function differences(found: readonly string[], wanted: readonly string[]): strin
   ];
 }
 
+/**
+ * A file that a killed process has removed, and that a power cut brings back after another process has missed it, may have a record
+ * for each time that it was there.
+ */
 function inDatabase({ files }: Plan, { records }: Ended): string[] {
   const { UPLOADED, REMOVED } = FileState;
   const states = (name: string) => records.filter(({ path }) => path === name).map(stateOf);
   return [...files.keys()].flatMap(name => {
     const found = states(name);
-    const isRight = found.length === 1 && found.every(state => state === UPLOADED || state === REMOVED);
+    const isRight = found.length > 0 && found.every(state => state === UPLOADED || state === REMOVED);
     return isRight ? [] : [`${name} is in the database as ${found.map(stateName).join(', ') || 'nothing'}`];
   });
 }

@@ -137,15 +137,17 @@ export class DirectorySource implements Source {
     }
   }
 
-  /** Durable: a file that reappears after a power cut would be found as a new one. */
+  /**
+   * Durable: a file that reappears after a power cut would be found as a new one. One that is gone already may have been removed by
+   * a process that was killed before the sync.
+   */
   async remove(file: SourceFile, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal, this.#detailsOf(file, 'remove'));
     const { folder, name } = placeOf(file.path);
     const removed = async (at: HeldFolder) => {
       const found = await at.find(name, { signal });
-      if (!found) return;
-      if (!isSame(file, found)) throw this.#changed(file, 'remove');
-      await at.do(entry => unlink(entry(name)), { signal });
+      if (found && !isSame(file, found)) throw this.#changed(file, 'remove');
+      if (found) await at.do(entry => unlink(entry(name)), { signal });
       await at.sync(signal);
     };
     try {
