@@ -92,12 +92,14 @@ export function toFtpError(
   }
   const said = thrown instanceof Error ? thrown.message : String(thrown);
   const trouble =
-    connectionTrouble(thrown) ?? timeoutIn(said) ?? `connection failed (${serverWords(said, peer.secrets)})`;
+    connectionTrouble(thrown) ?? troubleIn(said) ?? `connection failed (${serverWords(said, peer.secrets)})`;
   return new FileSyncError('unavailable', `${peer.host} ${trouble}`, all);
 }
 
-/** basic-ftp's words for silence. */
-function timeoutIn(said: string): string | undefined {
+/** basic-ftp's words for silence, and for a connection that was ended. */
+function troubleIn(said: string): string | undefined {
+  if (/^Server sent FIN packet/.test(said))
+    return 'closed the connection: check that an FTP server runs there, and not the login page of a network';
   if (/^Timeout when trying to open data connection/.test(said))
     return 'does not answer on its data ports: a firewall may block them (passive mode)';
   if (/\bTimeout \(data socket\)/.test(said))

@@ -22,11 +22,12 @@ export type LinkTrouble =
 export interface Link {
   /** How often the trouble has struck. */
   readonly struck: number;
-  begin(trouble: LinkTrouble): Promise<void>;
+  /** `size`: bytes of the file that is sent. */
+  begin(trouble: LinkTrouble, size: number): Promise<void>;
+  /** Resets the connections that there are. */
+  drop(): void;
   lift(): Promise<void>;
 }
 
-/** Bytes of the file that each trial sends. */
-export const SIZE = 300_000;
-/** Bytes after which a transfer is under way. */
-export const UNDER_WAY_BYTES = 60_000;
+/** The share of a file after which its transfer is under way. */
+export const UNDER_WAY = 0.2;

@@ -50,7 +50,10 @@ export async function openScene(name: SubjectName): Promise<Scene> {
 async function configured(home: string, source: Subject, target: Subject) {
   for (const folder of ['local', 'database']) await mkdir(join(home, folder));
   const file = join(home, 'filesync.yaml');
-  const rule = { from: 'source', to: ['target'], settle: '10s', path: '{file.path}' };
+  const rule = {
+    ...{ from: 'source', to: ['target'], settle: '10s', path: '{file.path}' },
+    ...{ delete_after: 0, after: { source: 'delete' } },
+  };
   const config = {
     ...{ local: './local', database: './database/filesync.json', min_free: 0, interval: '10s' },
     ...{ devices: { source: source.options, target: target.options }, rules: [rule] },

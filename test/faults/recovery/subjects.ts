@@ -2,13 +2,13 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startReceiver } from '../../../src/demo/receiver.js';
 import { startSim } from '../../../src/sim/sim.js';
-import { systemClock } from '../../../src/system/clock.js';
 import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { davOptions } from '../../servers/dav-bench.js';
 import { startDavServer } from '../../servers/dav-servers.js';
 import { startServer } from '../../servers/ftp-servers.js';
 import { ftpDataThroughProxy } from '../tcp-proxy.js';
+import { FastClock } from './fast-clock.js';
 import type { Link } from './link.js';
 import { TcpLink } from './tcp-link.js';
 import { UdpLink } from './udp-link.js';
@@ -16,6 +16,8 @@ import { UdpLink } from './udp-link.js';
 /** A device under trial, with the real server that it talks to. */
 export interface Subject {
   readonly end: 'source' | 'target';
+  /** Bytes of the file that a trial sends. */
+  readonly size: number;
   /** As in a configuration; its server has a name, which the trial resolves. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly link?: Link;
@@ -34,6 +36,9 @@ export interface Subject {
 export const SERVER_NAME = 'server.filesync.test';
 /** Of silence, after which a device gives up. */
 const TIMEOUT = '20s';
+const SIZE = 300_000;
+/** More than the buffers of both sockets hold: what is sent is not on its way to a server that reads no more. */
+const BIG = 16 << 20;
 const ULOG = Uint8Array.of(0x55, 0x4c, 0x6f, 0x67, 0x01, 0x12, 0x35, 0x01);
 
 const isPart = (name: string): boolean => /\.(?:part|tmp)$|\.part\./.test(name);
@@ -55,7 +60,7 @@ async function directory(end: Subject['end']): Promise<Subject> {
   const folder = join(home.path, 'files');
   await mkdir(folder);
   return {
-    ...{ end, folder, options: { type: 'directory', path: folder } },
+    ...{ end, folder, size: SIZE, options: { type: 'directory', path: folder } },
     put: (path, bytes) => putInto(folder, path, bytes),
     held: () => filesBelow(folder),
     close: () => home.remove(),
@@ -63,12 +68,12 @@ async function directory(end: Subject['end']): Promise<Subject> {
 }
 
 async function ftp(end: Subject['end']): Promise<Subject> {
-  const server = await startServer('vsftpd');
+  const server = await startServer('vsftpd', { settings: { delay_failed_login: 0 } });
   const link = new TcpLink(ftpDataThroughProxy);
   const { user, password, root } = server;
   const port = await link.open(server);
   return {
-    ...{ end, link },
+    ...{ end, link, size: SIZE },
     options: { type: 'ftp', host: SERVER_NAME, port, user, password, root, timeout: TIMEOUT },
     put: (path, bytes) => putInto(server.folder, path, bytes),
     held: () => filesBelow(server.folder),
@@ -82,7 +87,7 @@ async function webdav(end: Subject['end']): Promise<Subject> {
   const { hostname: host, port, pathname } = new URL(server.url);
   const url = `http://${SERVER_NAME}:${await link.open({ host, port: Number(port) })}${pathname}`;
   return {
-    ...{ end, link },
+    ...{ end, link, size: SIZE },
     options: { type: 'webdav', ...davOptions(server), url, timeout: TIMEOUT },
     put: (path, bytes) => putInto(server.folder, path, bytes),
     held: () => filesBelow(server.folder),
@@ -97,7 +102,7 @@ const upload = (type: 'http' | 'flight-review', page: string) => async (): Promi
   const { hostname: host, port } = new URL(receiver.url);
   const url = `http://${SERVER_NAME}:${await link.open({ host, port: Number(port) })}${page}`;
   return {
-    ...{ end: 'target', link },
+    ...{ end: 'target', link, size: BIG },
     options: { type, url, timeout: TIMEOUT },
     held: () => Promise.all(receiver.received.map(({ path }) => readFile(path))),
     ...(type === 'flight-review' && { head: ULOG }),
@@ -114,12 +119,12 @@ async function mavlink(): Promise<Subject> {
   const root = join(home.path, 'log');
   await mkdir(root);
   const listen = { host: '127.0.0.1', port: 0 };
-  const tools = { clock: systemClock, logger: new RecordingLogger() };
+  const tools = { clock: new FastClock(), logger: new RecordingLogger() };
   const sim = await startSim({ folder: home.path, listen, like: 'px4', ...tools });
   const link = new UdpLink();
   const port = await link.open(sim.address);
   return {
-    ...{ end: 'source', link },
+    ...{ end: 'source', link, size: SIZE },
     options: { type: 'mavlink', url: `udp://127.0.0.1:0@${SERVER_NAME}:${port}`, root: '/log' },
     put: (path, bytes) => putInto(root, path, bytes),
     close: async () => {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Address } from '../fault.js';
 import type { Rewrite } from '../tcp-proxy.js';
 import { SPEED } from './fast-clock.js';
-import { SIZE, UNDER_WAY_BYTES, type Link, type LinkTrouble } from './link.js';
+import { UNDER_WAY, type Link, type LinkTrouble } from './link.js';
 
 interface Connection {
   readonly client: Socket;
@@ -29,6 +29,7 @@ export class TcpLink implements Link {
   /** Since the trouble began, in both directions. */
   #bytes = 0;
   #cuts = 0;
+  #size = 0;
   struck = 0;
 
   constructor(rewrite?: Rewrite) {
@@ -43,14 +44,19 @@ export class TcpLink implements Link {
     return port;
   }
 
-  async begin(trouble: LinkTrouble): Promise<void> {
+  async begin(trouble: LinkTrouble, size: number): Promise<void> {
+    this.#size = size;
     this.#trouble = trouble;
     this.#bytes = 0;
     this.#cuts = 0;
     this.#lifted = gate();
     if (trouble === 'refused') await this.#refuse();
-    // Whoever is logged in stays so.
-    if (trouble === 'credentials changed') for (const connection of this.#connections) cut(connection);
+    // Whoever is connected and logged in stays so.
+    if (trouble === 'credentials changed' || trouble === 'wrong answer') this.drop();
+  }
+
+  drop(): void {
+    for (const connection of this.#connections) cut(connection);
   }
 
   async lift(): Promise<void> {
@@ -69,7 +75,7 @@ export class TcpLink implements Link {
     this.struck++;
     const open = [...this.#servers.keys()].filter(server => server.listening);
     const closed = open.map(server => new Promise(done => server.close(done)));
-    for (const connection of this.#connections) cut(connection);
+    this.drop();
     await Promise.all(closed);
   }
 
@@ -116,7 +122,7 @@ export class TcpLink implements Link {
     this.#bytes += bytes.length;
     connection.bytes += bytes.length;
     if (connection.isSilent) return undefined;
-    const isUnderWay = this.#bytes > UNDER_WAY_BYTES;
+    const isUnderWay = this.#bytes > UNDER_WAY * this.#size;
     switch (this.#trouble) {
       case 'reset':
         return this.#cut(connection);
@@ -165,7 +171,7 @@ export class TcpLink implements Link {
   }
 
   #isAtTenth({ bytes }: Connection): boolean {
-    if (this.#cuts >= TENTHS || bytes < ((this.#cuts + 1) * SIZE) / 10) return false;
+    if (this.#cuts >= TENTHS || bytes < ((this.#cuts + 1) * this.#size) / 10) return false;
     this.#cuts++;
     return true;
   }

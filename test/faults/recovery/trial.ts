@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FileState } from '../../../src/ports.js';
-import { reasonOf, stateOf } from '../../../src/record/state.js';
+import { isDelivered, reasonOf, stateOf } from '../../../src/record/state.js';
 import { sample } from '../../conformance/support.js';
 import { SPEED } from './fast-clock.js';
-import { SIZE } from './link.js';
 import { openScene, type Scene } from './scene.js';
 import type { SubjectName } from './subjects.js';
 import type { Begun, Trouble } from './troubles.js';
@@ -38,7 +37,7 @@ const REMEDY = /filesync |check |look |correct |free |set |make |mount |give |sw
 export async function undergo(name: SubjectName, trouble: Trouble): Promise<Outcome> {
   const scene = await openScene(name);
   try {
-    const bytes = sample(SIZE);
+    const bytes = sample(scene.subject.size);
     if (scene.target.head) bytes.set(scene.target.head);
     await scene.source.put?.(PATH, bytes);
     const begun = await trouble(scene);
@@ -85,7 +84,7 @@ async function rest(scene: Scene, bytes: Buffer): Promise<string> {
   for (;;) {
     const [record] = scene.engine.records.all();
     const state = record && stateOf(record);
-    if (record && state === FileState.UPLOADED) return assertOnce(scene, bytes);
+    if (record && isDelivered(record)) return assertOnce(scene, bytes);
     if (record && state === FileState.FAILED) {
       assert.match(reasonOf(record), REMEDY);
       return `a person must act: ${reasonOf(record)}`;

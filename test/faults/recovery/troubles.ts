@@ -13,10 +13,10 @@ export type Trouble = (scene: Scene) => Promise<Begun>;
 
 const onLink =
   (trouble: LinkTrouble): Trouble =>
-  async ({ subject: { link } }) => {
+  async ({ subject: { link, size } }) => {
     if (!link) throw new Error('the device has no link');
     const before = link.struck;
-    await link.begin(trouble);
+    await link.begin(trouble, size);
     return { struck: () => link.struck - before, lift: () => link.lift() };
   };
 
@@ -47,8 +47,10 @@ const ofClock =
     return { struck: () => 1, lift };
   };
 
-const ofNames: Trouble = async ({ names }) => {
+/** Connections that are open would not need the name. */
+const ofNames: Trouble = async ({ names, subject }) => {
   names.isOffline = true;
+  subject.link?.drop();
   return {
     struck: () => names.struck,
     lift: async () => {

@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Address } from '../fault.js';
 import { SPEED } from './fast-clock.js';
-import { UNDER_WAY_BYTES, type Link, type LinkTrouble } from './link.js';
+import { UNDER_WAY, type Link, type LinkTrouble } from './link.js';
 
 /** Packets from the vehicle that pass while the link drips: one a second. */
 const DRIP_MS = 1000 / SPEED;
@@ -16,6 +16,7 @@ export class UdpLink implements Link {
   #client: RemoteInfo | undefined;
   #trouble: LinkTrouble | undefined;
   #bytes = 0;
+  #size = 0;
   #passedAt = 0;
   struck = 0;
 
@@ -28,13 +29,17 @@ export class UdpLink implements Link {
     return this.#port;
   }
 
-  async begin(trouble: LinkTrouble): Promise<void> {
+  async begin(trouble: LinkTrouble, size: number): Promise<void> {
+    this.#size = size;
     this.#trouble = trouble;
     this.#bytes = 0;
     if (trouble !== 'refused') return;
     this.struck++;
     await closed(this.#outer);
   }
+
+  /** There are none. */
+  drop(): void {}
 
   async lift(): Promise<void> {
     const wasClosed = this.#trouble === 'refused';
@@ -68,7 +73,7 @@ export class UdpLink implements Link {
 
   #isLost(): boolean {
     const trouble = this.#trouble;
-    const isUnderWay = this.#bytes > UNDER_WAY_BYTES;
+    const isUnderWay = this.#bytes > UNDER_WAY * this.#size;
     const isLost =
       trouble === 'stall' ||
       ((trouble === 'half-open' || trouble === 'restart mid-transfer') && isUnderWay) ||

@@ -146,6 +146,14 @@ describe('ftp target', () => {
     assert.match(refused.message, /127\.0\.0\.1 refuses connections/);
   });
 
+  it('a login page that answers in place of the server is named', async () => {
+    server = createServer(socket => socket.resume().end('HTTP/1.1 200 OK\r\n\r\n')).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    target = await makeTarget(ftp, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    const { message } = await failsWith(() => stat(target as Target), 'unavailable');
+    assert.match(message, /closed the connection: check that an FTP server runs there/);
+  });
+
   it('a server that is silent at login times out', async () => {
     const clock = new VirtualClock();
     const scripted = await scriptedFtp({ USER: '' }, '');
