@@ -1,0 +1,27 @@
+import { systemClock } from '../../src/system/clock.js';
+import type { Clock } from '../../src/ports.js';
+
+/** The machine's clock, on which time passes that many times faster. */
+export class FastClock implements Clock {
+  readonly synchronised = true;
+  readonly boot = systemClock.boot;
+  readonly #factor: number;
+  readonly #start = { wall: Date.now(), monotonic: systemClock.monotonic() };
+
+  constructor(factor: number) {
+    this.#factor = factor;
+  }
+
+  now(): number {
+    return this.#start.wall + (this.monotonic() - this.#start.monotonic);
+  }
+
+  monotonic(): number {
+    const { monotonic } = this.#start;
+    return monotonic + (systemClock.monotonic() - monotonic) * this.#factor;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms / this.#factor, signal);
+  }
+}

@@ -1,0 +1,69 @@
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What the process holds while nothing works. */
+export interface Measures {
+  /** Bytes of the heap and of buffers, after a collection. */
+  readonly memory: number;
+  readonly descriptors: number;
+  readonly threads: number;
+  /** By kind: timers, sockets, servers, files. */
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+/** Bytes that compiled code, caches and the collector's own state may grow by. */
+const MEMORY_BYTES = 16 * 1024 * 1024;
+/** Bytes that this program's own list needs for each file. */
+const BYTES_PER_FILE = 1024;
+/** Connections that a server of the test has not closed yet, and timers of those. */
+const FEW = 2;
+/** ms within which what was ended must be gone. */
+const MAX_WAIT_MS = 30_000;
+const CHECK_INTERVAL_MS = 250;
+
+const collectGarbage = (globalThis as { gc?: () => void }).gc;
+
+export function measure(): Measures {
+  if (!collectGarbage) throw new Error('node needs --expose-gc');
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  const resources: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
+  return {
+    memory: heapUsed + external,
+    descriptors: readdirSync('/proc/self/fd').length,
+    threads: readdirSync('/proc/self/task').length,
+    resources,
+  };
+}
+
+/** What has grown beyond its bound since the first measurement, a sentence each. */
+function grown(first: Measures, now: Measures, files: number): string[] {
+  const counts: [string, number, number, number][] = [
+    ['bytes of memory', first.memory, now.memory, MEMORY_BYTES + BYTES_PER_FILE * files],
+    ['open files', first.descriptors, now.descriptors, FEW],
+    ['threads', first.threads, now.threads, FEW],
+  ];
+  for (const kind of new Set([...Object.keys(first.resources), ...Object.keys(now.resources)]))
+    counts.push([kind, first.resources[kind] ?? 0, now.resources[kind] ?? 0, FEW]);
+  return counts
+    .filter(([, before, after, bound]) => after > before + bound)
+    .map(([what, before, after]) => `${what}: ${before} at the beginning, ${after} now`);
+}
+
+/** Waits until the process holds what it held at the beginning. Throws with what it holds too much. */
+export async function settled(first: Measures | undefined, files: number): Promise<Measures> {
+  for (let waited = 0; ; waited += CHECK_INTERVAL_MS) {
+    const now = measure();
+    const problems = first ? grown(first, now, files) : [];
+    // The first measurement is made when what was ended is gone.
+    if (problems.length === 0 && (first || waited >= 4 * CHECK_INTERVAL_MS)) return now;
+    if (waited >= MAX_WAIT_MS) throw new Error(`it has grown:\n${problems.join('\n')}`);
+    await sleep(CHECK_INTERVAL_MS);
+  }
+}
+
+export function figures({ memory, descriptors, threads, resources }: Measures): string {
+  const kinds = Object.entries(resources).map(([kind, count]) => `${count} ${kind}`);
+  return `${(memory / 2 ** 20).toFixed(1)} MiB, ${descriptors} descriptors, ${threads} threads, ${kinds.join(', ')}`;
+}
