@@ -115,7 +115,8 @@ const listings: Parser = {
     }
     return { found, notes };
   },
-  // A folder is bounded by its files, and each is requested by its whole path.
+  // A vehicle that repeats itself is listed up to the limit of files, however few bytes that takes.
+  baseMs: 1_500,
   maxGrowth: 2000,
 };
 
@@ -142,7 +143,7 @@ class FuzzedVehicle implements FtpPort {
   sendFtp(request: FtpPayload): void {
     this.requests++;
     const [how = 0, size = 0] = [this.#input[this.#at], this.#input[this.#at + 1]];
-    const changes = this.#input.subarray(this.#at + 2, this.#at + 2 + size);
+    const changes = this.#input.subarray(this.#at + 2, this.#at + 2 + Math.min(size, MAX_DATA));
     this.#at += 2 + size;
     // The input is over: the vehicle is offline.
     if (changes.length === 0 && this.#at > this.#input.length) return;

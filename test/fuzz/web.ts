@@ -160,12 +160,14 @@ const challenges: Parser = {
   ],
   parse(input) {
     const credentials = new Credentials({ user: 'u"ser', password: 'pass"word' });
-    const again = credentials.challenged(input.toString('latin1'), undefined);
-    const header = credentials.header('PUT', new URL('https://example.org/a?b'));
-    assert.equal(again, header !== undefined);
+    // Node's parser of HTTP refuses other control characters.
+    const header = input.toString('latin1').replace(/[^\t\x20-\x7e\x80-\xff]/g, '');
+    const again = credentials.challenged(header, undefined);
+    const answer = credentials.header('PUT', new URL('https://example.org/a?b'));
+    assert.equal(again, answer !== undefined);
     if (credentials.isPlaintext) return again;
-    assert.ok(header === undefined || !/[\r\n\0]/.test(header), 'a line break would begin another header');
-    return header;
+    assert.ok(answer === undefined || !/[\r\n\0]/.test(answer), 'a line break would begin another header');
+    return answer;
   },
   maxGrowth: 8,
 };
@@ -270,12 +272,14 @@ const hrefs: Parser = {
     '%41',
     'a',
     { before: 'https://', unit: 'a' },
+    { before: 'https://', unit: 'a', after: '/?' },
     { before: '/', unit: '%' },
     { before: '/', unit: '%4' },
   ],
   msPerMegabyte: 800,
   parse(input) {
     const names = namesInHref(input.toString(), SERVER);
+    assert.ok(!/^\/\/[^/]*$/.test(input.toString()), 'a host counts as a name');
     names.forEach(checkName);
     assert.deepEqual(
       namesInHref(`/${names.map(encodeName).join('/')}`, SERVER),

@@ -1,5 +1,6 @@
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import type { Space } from '../../ports.js';
+import { locationOf } from '../http/location.js';
 import { isSamePath } from './address.js';
 import type { DavClient, DavReply, DavRequest } from './client.js';
 import { PROPERTIES, QUOTA, readMultistatus, readQuota, type Entry, type Unreadable } from './multistatus.js';
@@ -137,8 +138,7 @@ function throwUnlessListing(client: DavClient, reply: DavReply, details: ErrorDe
 }
 
 /** Whether the server redirects to the name with a slash, as some do for a folder. */
-function redirectsToSlash(reply: DavReply, url: URL): boolean {
-  const location = reply.header('location') ?? '';
-  if (reply.status < 300 || reply.status >= 400 || !URL.canParse(location, url.href)) return false;
-  return new URL(location, url).pathname === `${url.pathname}/`;
+function redirectsToSlash({ status, header }: DavReply, url: URL): boolean {
+  if (status < 300 || status >= 400) return false;
+  return locationOf({ body: '', location: header('location') }, url)?.pathname === `${url.pathname}/`;
 }
