@@ -6,6 +6,7 @@ export class FastClock implements Clock {
   readonly synchronised = true;
   readonly boot = systemClock.boot;
   readonly #factor: number;
+  #sleeping = 0;
   readonly #start = { wall: Date.now(), monotonic: systemClock.monotonic() };
 
   constructor(factor: number) {
@@ -21,7 +22,17 @@ export class FastClock implements Clock {
     return monotonic + (systemClock.monotonic() - monotonic) * this.#factor;
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return systemClock.sleep(ms / this.#factor, signal);
+  /** How many sleeps are under way: every timer of the program is one. */
+  get sleeping(): number {
+    return this.#sleeping;
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.#sleeping++;
+    try {
+      await systemClock.sleep(ms / this.#factor, signal);
+    } finally {
+      this.#sleeping--;
+    }
   }
 }

@@ -23,11 +23,12 @@ const CHECK_INTERVAL_MS = 250;
 
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
-export function measure(): Measures {
+/** @param sleeping how many sleeps of the clock are under way */
+function measure(sleeping: number): Measures {
   if (!collectGarbage) throw new Error('node needs --expose-gc');
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
-  const resources: Record<string, number> = {};
+  const resources: Record<string, number> = { sleeps: sleeping };
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
   return {
     memory: heapUsed + external,
@@ -52,9 +53,13 @@ function grown(first: Measures, now: Measures, files: number): string[] {
 }
 
 /** Waits until the process holds what it held at the beginning. Throws with what it holds too much. */
-export async function settled(first: Measures | undefined, files: number): Promise<Measures> {
+export async function settled(
+  first: Measures | undefined,
+  files: number,
+  clock: { readonly sleeping: number },
+): Promise<Measures> {
   for (let waited = 0; ; waited += CHECK_INTERVAL_MS) {
-    const now = measure();
+    const now = measure(clock.sleeping);
     const problems = first ? grown(first, now, files) : [];
     // The first measurement is made when what was ended is gone.
     if (problems.length === 0 && (first || waited >= 4 * CHECK_INTERVAL_MS)) return now;

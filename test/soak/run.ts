@@ -40,8 +40,8 @@ async function startEngine(world: World): Promise<Engine> {
 }
 
 const acts: readonly ((world: World, engine: Engine) => void | Promise<void>)[] = [
-  world => world.pictures(1 + world.below(60)),
-  world => world.pictures(1 + world.below(60)),
+  world => world.pictures(1 + world.below(150)),
+  world => world.pictures(1 + world.below(150)),
   world => world.flights(1 + world.below(3)),
   world => world.flights(1 + world.below(3)),
   world => world.arm(),
@@ -54,36 +54,33 @@ const acts: readonly ((world: World, engine: Engine) => void | Promise<void>)[] 
   (_world, engine) => engine.rescan(),
 ];
 
-/** One life of the program, which ends at whatever moment. */
-async function season(world: World): Promise<void> {
+/** What the engine holds while it has nothing to do, when that was measured first. */
+let firstIdle: Measures | undefined;
+
+/** One life of the program, which ends at whatever moment, or when all work is done. */
+async function season(world: World, isPatient: boolean): Promise<void> {
   const engine = await startEngine(world);
   for (let count = 8 + world.below(12); count > 0; count--) {
     await acts[world.below(acts.length)]?.(world, engine);
     await sleep(world.below(400));
   }
+  if (isPatient) await finish(world, engine);
   await engine.stop();
 }
 
-/** Runs the engine until every file is where it belongs. */
-async function finish(world: World): Promise<void> {
+/** Waits until every file is where it belongs, and compares what the idle engine holds. */
+async function finish(world: World, engine: Engine): Promise<void> {
   await world.restore();
-  const engine = await startEngine(world);
-  try {
-    let [left, since] = [Infinity, Date.now()];
-    for (
-      let open = await unfinished(world, engine);
-      open.length > 0;
-      open = await unfinished(world, engine)
-    ) {
-      if (open.length !== left) [left, since] = [open.length, Date.now()];
-      if (Date.now() - since > STUCK_MS) throw new Error(`not accounted for:\n${shortened(open)}`);
-      await sleep(500);
-    }
-  } finally {
-    await engine.stop();
+  engine.pause(false);
+  let [left, since] = [Infinity, Date.now()];
+  for (let open = await unfinished(world, engine); open.length > 0; open = await unfinished(world, engine)) {
+    if (open.length !== left) [left, since] = [open.length, Date.now()];
+    if (Date.now() - since > STUCK_MS) throw new Error(`not accounted for:\n${shortened(open)}`);
+    await sleep(500);
   }
-  const damages = await world.damages();
-  if (damages.length > 0) throw new Error(`damaged:\n${shortened(damages)}`);
+  const idle = await settled(firstIdle, world.made.length, clock);
+  firstIdle ??= idle;
+  console.log(`idle: ${figures(idle)}`);
 }
 
 /** Files whose way is not over; the bytes are compared once that is true of none. */
@@ -101,15 +98,18 @@ async function soak(world: World): Promise<void> {
   const began = Date.now();
   let first: Measures | undefined;
   for (let number = 1; number <= MIN_SEASONS || Date.now() - began < TOTAL_MS; number++) {
-    await season(world);
+    // The first and the last life end when all is done: so they can be compared.
+    await season(world, number === 1 || world.below(4) === 0);
     await world.restore();
     const isEarly = Date.now() - began < FIRST_MS;
-    const now = await settled(first, world.made.length);
+    const now = await settled(first, world.made.length, clock);
     if (!isEarly) first ??= now;
     console.log(`${secondsSince(began)}: season ${number}, ${world.made.length} files, ${figures(now)}`);
   }
-  await finish(world);
-  const last = await settled(first, world.made.length);
+  await season(world, true);
+  const damages = await world.damages();
+  if (damages.length > 0) throw new Error(`damaged:\n${shortened(damages)}`);
+  const last = await settled(first, world.made.length, clock);
   console.log(`${secondsSince(began)}: all ${world.made.length} files are accounted for; ${figures(last)}`);
 }
 

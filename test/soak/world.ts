@@ -74,7 +74,13 @@ export class World {
 
   async vehicleComes(): Promise<void> {
     const loss = LOSS[0] + this.#random() * (LOSS[1] - LOSS[0]);
-    const options = { loss, delay: 2, seed: this.below(1e6), like: this.oneOf('px4', 'ardupilot') } as const;
+    const link = {
+      loss,
+      delay: this.oneOf(2, 20, 60),
+      reorder: this.oneOf(0, 0.02),
+      dup: this.oneOf(0, 0.01),
+    };
+    const options = { ...link, seed: this.below(1e6), like: this.oneOf('px4', 'ardupilot') } as const;
     const listen = { host: '127.0.0.1', port: this.#ports.vehicle };
     const logger = new RecordingLogger();
     this.#vehicle = await startSim({
