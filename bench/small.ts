@@ -26,7 +26,7 @@ interface Way {
 const WAYS: readonly Way[] = [
   {
     what: 'directory -> local',
-    // Nobody is there, so that nothing else is done.
+    // No target is there, so that nothing else is done.
     target: { type: 'http', url: 'http://127.0.0.1:9/' },
     done: ': downloaded,',
   },

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** Packages with native parts, or such that are only there where somebody wants them: they stay outside. */
+/** Packages with native parts, or such that are only there where a user wants them: they stay outside. */
 const OUTSIDE = ['rclnodejs', 'drivelist', 'serialport'];
 
 await rm('dist', { recursive: true, force: true });

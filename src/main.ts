@@ -79,7 +79,7 @@ process.exitCode = await cli({
 });
 
 // After a signal, the process does not wait for handles that still keep the event loop alive. Without one it waits for a while,
-// and as long as somebody reads its output slowly, but not for calls to a file system that never answers.
+// and as long as a slow reader has not taken its output, but not for calls to a file system that never answers.
 if (stop.signal.aborted) await end(LAST_CALLS_MS, process.exitCode);
 process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM').removeAllListeners('SIGHUP');
 setInterval(() => {

@@ -37,7 +37,7 @@ export class RemoteApi implements Api {
     return api.status().then(
       () => api,
       (error: unknown) => {
-        if (isNobodyThere(error)) return undefined;
+        if (isWithoutServer(error)) return undefined;
         throw error;
       },
     );
@@ -157,7 +157,7 @@ function refusalOf(code: number | undefined, answer: unknown): FileSyncError {
 }
 
 /** No process listens at the socket, or there is none. */
-function isNobodyThere(error: unknown): boolean {
+function isWithoutServer(error: unknown): boolean {
   const { code } = (error instanceof FileSyncError ? (error.cause ?? {}) : {}) as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ECONNREFUSED';
 }

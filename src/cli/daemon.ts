@@ -31,7 +31,7 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
 /**
  * Runs the engine and serves commands over the socket until the program is stopped. Engine and socket are closed in any case.
  * Rejects with `config` if a device's first status is that its configuration cannot work. What may pass, such as a port that is
- * taken, does not end a service, which nobody would start again.
+ * taken, does not end a service, since no person is there to start it again.
  */
 export async function workUntilStopped({
   engine,

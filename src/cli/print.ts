@@ -1,5 +1,5 @@
 /**
- * Control characters, line ends, and characters that nobody sees: such as reverse the direction of text, or have no width.
+ * Control characters, line ends, and characters that are invisible: such as reverse the direction of text, or have no width.
  * Combining marks and private characters are not among them.
  */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;

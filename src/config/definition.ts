@@ -33,7 +33,7 @@ export interface DeviceType<Options = unknown> {
   readonly tellsSpace?: boolean;
   /** Only one process at a time may use such a device: it has a port, or a session on the vehicle. */
   readonly exclusive?: true;
-  /** The address of a target that anybody can read. */
+  /** The address of a target whose uploads are public. */
   publicPage?(options: Options): string | undefined;
   source?(options: Options, context: DeviceContext): Source | Promise<Source>;
   target?(options: Options, context: DeviceContext): Target | Promise<Target>;

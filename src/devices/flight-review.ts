@@ -16,7 +16,7 @@ const ENCRYPTED_MAGIC = Buffer.from('ULogEnc');
 /** Before PX4 1.16, an encrypted log has no header, and its key is in a file of its own. */
 const HEADLESS = /\.ulg[ck]$/i;
 
-/** The pages of the PX4 project, where everybody can search and read all logs. */
+/** The pages of the PX4 project, where every visitor can search and read all logs. */
 const PUBLIC_HOST = /(^|\.)px4\.io$/;
 
 /** The host of an address where everything that is uploaded becomes public; undefined for any other. */

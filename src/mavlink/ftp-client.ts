@@ -11,7 +11,7 @@ const TRIAL_TIMEOUT_MS = 3_000;
 /** The same for the end of a session: closing must be quick. */
 const TERMINATE_TIMEOUT_MS = 1_000;
 /**
- * ms without any request of ours after which a vehicle has closed a session that nobody uses, one after the other: PX4 10 s
+ * ms without any request of ours after which a vehicle has closed an unused session, one after the other: PX4 10 s
  * (30 s from 1.18), ArduPilot 20 s, and a margin. Each request of any client, a refused open too, begins the time again.
  */
 const IDLE_LIMITS_MS = [10_500, 30_500] as const;

@@ -162,7 +162,7 @@ export class Vehicle {
     this.#send(type.id, type.encode({ ...values, ...ids } as unknown as Values<F>));
   }
 
-  /** Sets the listener for the autopilot's LOG_ENTRY and LOG_DATA, which are addressed to nobody. */
+  /** Sets the listener for the autopilot's LOG_ENTRY and LOG_DATA, which have no addressee. */
   onLog(listener: (frame: Frame) => void): void {
     this.#logListener = listener;
   }
@@ -309,7 +309,7 @@ export class Vehicle {
     this.#unanswered = 0;
   }
 
-  /** A heartbeat is easily forged: who sends one and answers nothing gives way to another sender. */
+  /** A heartbeat is easily forged: a sender of heartbeats that answers no request gives way to another one. */
   #doubt(): void {
     if (++this.#unanswered <= MAX_UNANSWERED || !this.#link.doubt()) return;
     this.#unanswered = 0;

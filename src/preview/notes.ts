@@ -3,7 +3,7 @@ import type { Rule } from '../rules/rule.js';
 import { formatSize } from '../system/size.js';
 import type { Amount, RulePreview } from './rule-preview.js';
 
-/** Names of targets that anybody can read, and their addresses. */
+/** Names of targets whose uploads are public, and their addresses. */
 export type PublicPages = ReadonlyMap<string, string>;
 
 /** `214 files (3.2 GB)` */

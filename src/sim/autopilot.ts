@@ -67,7 +67,7 @@ export interface Sim {
   close(): Promise<void>;
 }
 
-/** Who answers file transfer requests. */
+/** What answers file transfer requests. */
 export interface FileServer {
   readonly traffic: Traffic;
   /** Never throws; replies go to the requester, at once or later. */

@@ -19,7 +19,7 @@ export interface Outgoing {
   readonly payload: Uint8Array;
 }
 
-/** Who sends. */
+/** The sender of a frame. */
 export interface MavlinkIds {
   readonly system: number;
   readonly component: number;

@@ -89,7 +89,7 @@ function parcel(
   };
 }
 
-/** A file that streams: its hash is known when all of it has been given, and what was sent before is anybody's. */
+/** A file that streams: its hash is known when all of it has been given, and what was sent before is not covered by it. */
 function streamed(bytes: Uint8Array): Outgoing {
   const file = parcel(bytes, { token: TOKEN, readBack: true });
   let sha256: string | undefined;
@@ -385,7 +385,7 @@ const cases = {
   },
   'a probe leaves nothing, and everything as it was': async (bench: TargetBench) => {
     const { target } = bench;
-    // Without one, a write would leave something that nobody can find again.
+    // Without one, a write would leave something that cannot be found again.
     if (!target.probe) return assert.equal(target.capabilities.stat, false);
     const empty = await bench.listAll();
     // A root that does not exist yet may not be probed.

@@ -165,7 +165,7 @@ describe('filesync check, before the first run', function () {
       assert.deepEqual(await readdir(place.path('outbox')), []);
     }));
 
-  it('finds a folder on an FTP server in which nobody may write', () =>
+  it('finds a folder on an FTP server that refuses all writes', () =>
     Place.with(async place => {
       await putLogs(place, 1);
       const server = await startServer('vsftpd', { settings: { anon_upload_enable: 'NO' } });
@@ -215,7 +215,7 @@ describe('filesync check, before the first run', function () {
     }));
 });
 
-/** A port that nobody has. */
+/** A port that no program has. */
 async function freePort(): Promise<number> {
   const socket = createSocket('udp4');
   await once(socket.bind(0, '127.0.0.1'), 'listening');

@@ -41,7 +41,7 @@ async function filesOf(place: Place, ...args: string[]): Promise<Listed[]> {
 describe('filesync, the command line', function () {
   this.timeout(60_000);
 
-  it('knows its version in any folder, and prints the help of a command that nobody has run', async () => {
+  it('knows its version in any folder, and prints the help of a command that was never run', async () => {
     await Place.with(async place => {
       await writeFile(place.path('package.json'), '{"version": "9.9.9"}');
       const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
@@ -73,7 +73,7 @@ describe('filesync, the command line', function () {
       config: { ...simple, intervall: '1s' },
       says: /intervall.*did you mean "interval"/,
     },
-    'a device that a rule names and nobody knows': {
+    'a device that a rule names and that is not configured': {
       config: { ...simple, rules: [{ ...rule, to: ['shelv'] }] },
       says: /shelv.*"shelf"/,
     },
@@ -162,7 +162,7 @@ describe('filesync, the command line', function () {
       assert.match((await place.run(['status', '-c', config])).stdout, /not running[^]*files: 1 UPLOADED/);
     }));
 
-  it('goes on when nobody reads its log any more', () =>
+  it('goes on when its log has no reader any more', () =>
     withFolders(async (place, config) => {
       const daemon = place.start(['run', '-c', config]);
       await daemon.says(/working with/);

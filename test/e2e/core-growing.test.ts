@@ -69,7 +69,7 @@ describe('filesync run, a file that is still being written', function () {
       await record(join(server.folder, 'flight.bin'));
       await daemon.says(/-> outbox: delivered/);
       await assertOne(place.path('outbox'), 'flight.bin');
-      // Nobody sees who writes there: it is removed after `delete_after` (10m).
+      // Writers there cannot be seen: it is removed after `delete_after` (10m).
       assert.deepEqual(await readdir(server.folder), ['flight.bin']);
     }));
 
@@ -118,7 +118,7 @@ describe('filesync run, a file that is still being written', function () {
       assert.deepEqual(await filesBelow(place.path('outbox')), ['bag_0.db3', 'bag_0.db3-wal', 'other.db3']);
     }));
 
-  it('is not removed from a vehicle before `delete_after`, as nobody sees who writes there', () =>
+  it('is not removed from a vehicle before `delete_after`, as writers there cannot be seen', () =>
     Place.with(async place => {
       const vehicle = await startVehicle(place);
       await put(vehicle.path('log/a.ulg'), sample(10_000));

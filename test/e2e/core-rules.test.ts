@@ -184,7 +184,7 @@ describe('filesync, the order', function () {
       assert.deepEqual(order, expected);
     });
 
-  it('is newest first, if nobody says otherwise', () => inOrder({}, ['new.bin', 'middle.bin', 'old.bin']));
+  it('is newest first by default', () => inOrder({}, ['new.bin', 'middle.bin', 'old.bin']));
   it('is oldest first', () => inOrder({ order: 'oldest' }, ['old.bin', 'middle.bin', 'new.bin']));
   it('is smallest first', () => inOrder({ order: 'smallest' }, ['old.bin', 'middle.bin', 'new.bin']));
 

@@ -107,7 +107,7 @@ export class Place {
     return resource;
   }
 
-  /** Makes a file of zeros that takes no space. Nobody has it open afterwards: what is open for writing would not be taken. */
+  /** Makes a file of zeros that takes no space. No program has it open afterwards: what is open for writing would not be taken. */
   async sparse(path: string, size: number): Promise<void> {
     const file = this.path(path);
     await mkdir(dirname(file), { recursive: true });

@@ -27,7 +27,7 @@ async function tree(folder: string): Promise<string[]> {
   );
 }
 
-/** An FTP server that nobody runs: what is meant for it waits. */
+/** An FTP server that does not run: what is meant for it waits. */
 const archive = { type: 'ftp', host: '127.0.0.1', port: 1, user: 'u' };
 const withArchive = folders({ rule: { to: ['outbox', 'archive'] }, devices: { archive } });
 

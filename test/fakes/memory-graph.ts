@@ -33,7 +33,7 @@ export class MemoryNetwork {
   readonly services = new Map<string, Handler>();
   readonly #topics = new Map<string, Topic>();
 
-  /** Raw bytes and decoded messages are kept apart: nobody here can (de)serialize. */
+  /** Raw bytes and decoded messages are kept apart: this graph cannot (de)serialize. */
   topic(name: string, type: string): Topic {
     const key = `${name} ${type}`;
     const topic = this.#topics.get(key) ?? { kept: new Map(), listeners: new Set() };

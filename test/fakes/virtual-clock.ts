@@ -46,7 +46,7 @@ export class VirtualClock implements Clock {
     return this.#sleepers.length;
   }
 
-  /** ms until the first sleeper wakes; undefined if nobody sleeps. */
+  /** ms until the first sleeper wakes; undefined if there is none. */
   get nextWake(): number | undefined {
     const dues = this.#sleepers.map(sleeper => sleeper.due - this.#monotonic);
     return dues.length > 0 ? Math.min(...dues) : undefined;
@@ -57,7 +57,7 @@ export class VirtualClock implements Clock {
     this.#wall = ms;
   }
 
-  /** The process that sleeps is killed: nobody wakes any more. */
+  /** The process that sleeps is killed: no sleeper wakes any more. */
   forgetSleepers(): void {
     this.#sleepers = [];
   }

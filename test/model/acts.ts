@@ -335,7 +335,7 @@ function ask(world: World, one: Asking): void {
     retarget: () => api.edit(id, one.act === 'retarget' ? { targets: one.targets } : {}, isTarget),
   };
   referee.editing = id;
-  // What it changes is visible at once; nobody waits for the disk.
+  // What it changes is visible at once; no caller waits for the disk.
   requests[one.act]().catch(() => undefined);
   referee.editing = undefined;
   if (engine.records.get(id) !== record && one.act !== 'first') referee.edited(id);

@@ -6,7 +6,7 @@ import { comeToRest } from './rest.js';
 import { report, runsFor } from './runs.js';
 import { World, type Setting } from './world.js';
 
-/** ms for which runs are made where nobody says how many. */
+/** ms for which runs are made where the environment does not say how many. */
 const LIMIT_MS = 50_000;
 
 /** The run under way, and whether it is the last one. */

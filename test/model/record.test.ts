@@ -9,7 +9,7 @@ import { fileRecord } from '../fakes/file-record.js';
 import { isAllDone } from './referee.js';
 import { report, runsFor } from './runs.js';
 
-/** ms for which runs are made where nobody says how many. */
+/** ms for which runs are made where the environment does not say how many. */
 const LIMIT_MS = 4_000;
 
 const name = fc.constantFrom('ftp', 'dav', 'web');

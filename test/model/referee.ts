@@ -5,7 +5,7 @@ import type { Drive } from './drive.js';
 import { recordOf } from './model-source.js';
 import type { Held, Shelf } from './model-target.js';
 
-/** ms after disarming for which nobody may touch the vehicle. */
+/** ms after disarming for which the program must not touch the vehicle. */
 const QUIET_MS = 2_000;
 
 export interface RefereeParts {
@@ -35,7 +35,7 @@ export class Referee {
   /** When this process saw the vehicle disarmed. */
   disarmedAt = -Infinity;
   readonly #parts: RefereeParts;
-  /** Records whose bytes a target that cannot be asked has got, and that nobody asked to send again: `target id`. */
+  /** Records whose bytes a target that cannot be asked has got, and that no edit asked to send again: `target id`. */
   readonly #blind = new Set<string>();
   /** What was removed last: `source path`. */
   readonly #removed = new Map<string, Buffer>();

@@ -51,7 +51,7 @@ function complaintsOf(world: World, record: FileRecord): string[] {
   if (state === FAILED) return REMEDY.test(reason) ? [] : [`${what} does not say what to do`];
   if (state === SKIPPED || state === VANISHED) return reason === '' ? [`${what} does not say why`] : [];
   if (state === UPLOADED || state === REMOVED) return afterwards(world, record);
-  return [`${what} is not at rest: ${world.engine?.waits(record)[0]?.reason ?? 'nobody knows why'}`];
+  return [`${what} is not at rest: ${world.engine?.waits(record)[0]?.reason ?? 'no reason is known'}`];
 }
 
 function afterwards(world: World, record: FileRecord): string[] {

@@ -227,7 +227,7 @@ export class World {
     await this.clock.advance(Math.max(0, end - this.trueTime));
   }
 
-  /** Time passes until somebody wakes. */
+  /** Time passes until the next sleeper wakes. */
   async wake(): Promise<void> {
     await this.clock.advance(this.clock.nextWake ?? 0);
   }

@@ -94,7 +94,7 @@ export async function findRos(domain: number): Promise<Ros | undefined> {
   return new Ros(env, prefix, await Domain.reserve(domain));
 }
 
-/** Linux has room for domains 0 to 101; 0 is everybody's. */
+/** Linux has room for domains 0 to 101; 0 is the default of every node. */
 const DOMAINS = 100;
 /** TCP ports by which the other runs of this machine know which domains are taken. */
 const FIRST_PORT = 27_200;

@@ -96,7 +96,7 @@ export class TestDrive {
     inserted.add(this);
   }
 
-  /** As a hand does it, without a word to anybody: from now on the disk has no bytes. What it held is kept for the next stay. */
+  /** As a hand does it, without a word to the system: from now on the disk has no bytes. What it held is kept for the next stay. */
   async pull(): Promise<void> {
     await run('sync', '-f', this.#image);
     await copyFile(this.#image, this.#content);

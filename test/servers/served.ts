@@ -29,7 +29,7 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** Folders that a server may use after it has changed to another user, and a port that nobody listens on now. */
+/** Folders that a server may use after it has changed to another user, and a port that no program listens on now. */
 export async function makePremises(
   { tls }: { tls: boolean },
   more: readonly string[] = [],

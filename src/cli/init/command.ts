@@ -146,7 +146,7 @@ async function nextSteps(file: string, { home }: Shell): Promise<readonly string
   ];
 }
 
-/** Who runs them as another user than the service's would leave files that the service cannot write. */
+/** A command that ran as another user than the service's would leave files that the service cannot write. */
 const SERVICE_STEPS = [
   'Next:',
   '  sudo -u filesync filesync check            # probes every device, as the user of the service',

@@ -5,7 +5,7 @@ import type { Secrets } from './secrets.js';
 
 export interface TargetChoice {
   readonly device: DeviceAnswer;
-  /** Anybody may see what is uploaded. */
+  /** What is uploaded can be seen without a login. */
   readonly isPublic: boolean;
 }
 

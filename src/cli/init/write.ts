@@ -11,7 +11,7 @@ const GROUP_SECRET_MODE = 0o640;
 /** The configuration as the package ships it; the unit compares with it, too. */
 const SHIPPED = '/usr/share/filesync/filesync.yaml';
 
-/** Whether the file is the package's example, which nobody has edited. */
+/** Whether the file is the package's example, unedited. */
 export async function isUntouchedExample(file: string, shipped = SHIPPED): Promise<boolean> {
   const read = (path: string) => readFile(path).catch(() => undefined);
   const [written, example] = await Promise.all([read(file), read(shipped)]);
@@ -46,7 +46,7 @@ export async function writeConfiguration(
   return [...written, file];
 }
 
-/** In one step. Throws `config` if somebody has edited the example meanwhile. */
+/** In one step. Throws `config` if the example has been edited meanwhile. */
 async function replaceExample(
   file: string,
   text: string,

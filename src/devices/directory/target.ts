@@ -136,7 +136,7 @@ export class DirectoryTarget implements Target {
     return this.#do('write', path, signal, () => this.#fileSystem.do(asked, { signal }));
   }
 
-  /** A root that is missing is made, and removed again unless somebody has put a file into it. */
+  /** A root that is missing is made, and removed again unless a file has been put into it. */
   async probe(signal: AbortSignal): Promise<void> {
     const { path: root } = this.#root;
     const place = { device: this.#device, root, option: 'path', clock: this.#clock };

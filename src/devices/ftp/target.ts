@@ -119,7 +119,7 @@ export class FtpTarget implements Target {
     });
   }
 
-  /** Folders that are missing are made, and removed again unless somebody has put a file into them. */
+  /** Folders that are missing are made, and removed again unless a file has been put into them. */
   async probe(signal: AbortSignal): Promise<void> {
     const { device, root } = this.#place;
     let made: readonly string[] = [];

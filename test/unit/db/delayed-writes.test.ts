@@ -54,7 +54,7 @@ describe('database: delayed writes', () => {
     assert.equal(clock.sleeping, 0, 'no timer is left');
   });
 
-  it('nobody writes a plain note, however long it waits, and a crash loses it', async () => {
+  it('a plain note is not written, however long it waits, and a crash loses it', async () => {
     const writes = journalWrites();
     store.note(record(11));
     assert.equal(clock.sleeping, 0);

@@ -33,7 +33,7 @@ describe('database lock', () => {
     await failsWith(() => acquireLock(path), 'config');
   });
 
-  it('whoever connects to it is sent away, and cannot keep it from being released', async () => {
+  it('a client that connects to it is sent away, and cannot keep it from being released', async () => {
     const name = createHash('sha256').update(path).digest('hex').slice(0, 32);
     const socket = connect({ path: `\0filesync-${name}` });
     socket.on('error', () => undefined);

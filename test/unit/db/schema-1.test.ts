@@ -59,7 +59,7 @@ const CASES: readonly Case[] = [
     { source: present, copy: whole, sha256: SHA256, targets: { a: { state: 'pending' } } },
   ],
   [
-    'downloaded, nobody wants it',
+    'downloaded, no target wants it',
     { state: UPLOADED, kept: true, sha256: SHA256 },
     { source: present, copy: whole, sha256: SHA256, delivered: DELIVERED },
   ],
@@ -77,7 +77,7 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'nobody knows whether it arrived',
+    'whether it arrived is not known',
     { state: UPLOADING, kept: true, targets: { a: { state: 'committing', path: 'x' } } },
     { source: present, copy: whole, targets: { a: { state: 'committing', path: 'x' } } },
   ],

@@ -57,7 +57,7 @@ describe('pollAvailability', () => {
     stop();
   });
 
-  it('does not probe while nobody subscribes', async () => {
+  it('does not probe without a subscriber', async () => {
     const availability = poll();
     await clock.advance(10_000);
     assert.equal(probes, 0);

@@ -23,7 +23,7 @@ function ulog(size = 100_000): Uint8Array {
 const write = (bytes: Uint8Array) => [outgoing(bytes), 'log001.ulg', 0, never, new Events()] as const;
 
 describe('flight-review target', () => {
-  it('knows which pages anybody can read', () => {
+  it('knows which pages are public', () => {
     const pageAt = (options: object) => flightReview.publicPage?.(flightReview.options.parse(options));
     assert.equal(pageAt({}), 'logs.px4.io');
     assert.equal(pageAt({ url: 'https://review.px4.io/upload' }), 'review.px4.io');

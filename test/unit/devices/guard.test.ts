@@ -232,7 +232,7 @@ describe('guard', () => {
 
     beforeEach(() => gate.open());
 
-    it('nobody waits for ever where devices with one connection hand files on to each other', async () => {
+    it('no device waits for ever where devices with one connection hand files on to each other', async () => {
       const [a, b, c] = [device(limitsOf(1)), device(limitsOf(1)), device(limitsOf(1))] as const;
       const ways = [[a, b], [b, a], [b, c], [c, a], [a, c], [c, b]] as const; // prettier-ignore
       const copies = [0, 1, 2].flatMap(round =>

@@ -106,7 +106,7 @@ describe('answers to an upload', () => {
       assert.equal(http.options.safeParse({ url, success }).success, false, JSON.stringify(success));
   });
 
-  it('says in its availability that anybody in between can answer to plain http', async () => {
+  it('says in its availability that any host in between can answer to plain http', async () => {
     const proxy = createServer(socket => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
     await once(proxy, 'listening');
     const http_proxy = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;

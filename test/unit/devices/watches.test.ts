@@ -77,7 +77,7 @@ describe('directory source, hints', () => {
     await isHinted(() => writeFile(join(root, 'a'), 'x'));
   });
 
-  it('watches nothing when nobody listens any more, and nothing once it is closed', async () => {
+  it('watches nothing without a listener, and nothing once it is closed', async () => {
     await listed(source);
     subscription.unsubscribe();
     await listed(source);

@@ -80,7 +80,7 @@ describe('What is deleted afterwards', () => {
       assert.equal(stateName(stateOf(bench.record('a.ulg') as FileRecord)), 'REMOVED');
     }));
 
-  it('stays there when nobody knows any more what the source had said', () =>
+  it('stays there when what the source had said is no longer known', () =>
     afterwards(delivered(), {}, async bench => {
       await bench.engine.pass();
       assert.equal(bench.source.has('a.ulg'), true);
@@ -98,7 +98,7 @@ describe('What is deleted afterwards', () => {
       assert.match(reasonOf(bench.record('a.ulg') as FileRecord), /other bytes/);
     }));
 
-  it('is not looked for when somebody else has removed it', () =>
+  it('is not looked for when another program has removed it', () =>
     afterwards(delivered(), {}, async bench => {
       bench.source.take('a.ulg');
       await bench.engine.pass();

@@ -339,7 +339,7 @@ describe('Engine, after a crash', () => {
       assert.equal(bench.record('a.ulg')?.targets['ftp']?.verified, 'hash');
     }));
 
-  it('has asked nobody about an upload that was never tried', () => {
+  it('has asked no target about an upload that was never tried', () => {
     const asked: string[] = [];
     const before = (operation: string) => void (operation === 'stat' && asked.push(operation));
     return afterCrash(left({}), { targets: { ftp: { before } } }, async bench => {
@@ -585,7 +585,7 @@ describe('What is on disk when a target may hold the file', () => {
     assert.deepEqual(record?.targets['ftp'], { state: 'committing', path: 'cam/a.ulg', tried: true });
   });
 
-  it('is also the hash of a stream, which nobody else knows', async () => {
+  it('is also the hash of a stream, which no other part knows', async () => {
     const record = await committed({}, [rule({ via: 'stream' })]);
     assert.deepEqual(record?.targets['ftp'], { state: 'committing', path: 'cam/a.ulg', tried: true });
     assert.equal(record.sha256, sha256(A));

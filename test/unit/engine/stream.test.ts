@@ -414,7 +414,7 @@ describe('Streams after a crash', () => {
       }));
   }
 
-  it('find out that the first half is wrong before anybody sees the file', () => {
+  it('find out that the first half is wrong before the file can be seen', () => {
     const spoil = (part: Buffer) => Buffer.concat([Buffer.from([~(part[0] ?? 0)]), part.subarray(1)]);
     return inNextProcess({ rules: [stream] }, spoil, async bench => {
       await bench.engine.pass();

@@ -96,7 +96,7 @@ for (const [title, calls] of [
       assert.equal(await readFile(join(root, 'moved/b/other'), 'utf8'), 'ours');
     });
 
-    it('stays open while a call that nobody waits for any more is under way, and no longer', async () => {
+    it('stays open while an abandoned call is under way, and no longer', async () => {
       const before = await openHandles();
       let answer = (): void => undefined;
       const late = new Promise<void>(resolve => (answer = resolve));

@@ -119,7 +119,7 @@ describe('PartialFile', () => {
     await finishesFrom(await begin(await leftBehind(head, 5_000)), head.length);
   });
 
-  it('trusts only what was synced where nobody knows the boot', async () => {
+  it('trusts only what was synced where the boot is not known', async () => {
     const checkpoint = { ...(await leftBehind(head, 5_000)), boot: '' };
     await finishesFrom(await begin(checkpoint, ''), 5_000);
   });

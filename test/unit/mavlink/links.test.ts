@@ -90,7 +90,7 @@ describe('A UDP link', () => {
     assert.equal(first.heard.length, 1);
   });
 
-  it('keeps whoever has answered, and gives one that does not answer up for another', async () => {
+  it('keeps a sender that has answered, and gives one that does not answer up for another', async () => {
     const bind = { host: '127.0.0.1', port: await freePort() };
     const logger = new RecordingLogger();
     const { connection, heard } = await connect(udpTransport({ bind, clock: systemClock, logger }));

@@ -10,7 +10,7 @@ import { inVirtualTime, LOG, MemoryVehicle, type ServerBehaviour } from './memor
 import { nak } from './scripted-vehicle.js';
 
 const never = new AbortController().signal;
-/** ms after which PX4 has closed a session that nobody uses: 10 s, from 1.18 on 30 s. */
+/** ms after which PX4 has closed an unused session: 10 s, from 1.18 on 30 s. */
 const IDLE_MS = 30_000;
 
 describe('A vehicle whose only session is taken', () => {
@@ -30,7 +30,7 @@ describe('A vehicle whose only session is taken', () => {
   const resets = () => vehicle.requests.filter(({ opcode }) => opcode === Opcode.RESET_SESSIONS).length;
 
   for (const idle of [10_000, 30_000])
-    it(`is given the ${idle / 1000} s in which it closes a session that nobody uses`, async () => {
+    it(`is given the ${idle / 1000} s in which it closes an unused session`, async () => {
       start({ idle });
       const file = await opened();
       assert.equal(file.size, 2_000);

@@ -94,7 +94,7 @@ describe('simulated PX4', () => {
 
   describe('repeated sequence numbers', () => {
     it(
-      'bring the same reply, whatever is asked and whoever asks',
+      'bring the same reply, whatever is asked and whichever client asks',
       onServer(PX4, FILES, async ({ asker, another }) => {
         const opened = await asker.ask(Opcode.OPEN_FILE_RO, { data: A, sequence: 7 });
         assert.deepEqual(await asker.ask(Opcode.OPEN_FILE_RO, { data: A, sequence: 7 }), opened);

@@ -12,7 +12,7 @@ import { VirtualClock } from '../../fakes/virtual-clock.js';
 
 export type Request = Partial<Omit<FtpPayload, 'data'>> & { readonly data?: string | Uint8Array };
 
-/** Somebody who asks a server directly, without a network. */
+/** A client that asks a server directly, without a network. */
 export class Asker implements Requester {
   readonly id: string;
   readonly replies: FtpPayload[] = [];

@@ -166,7 +166,7 @@ describe('simulated autopilot on UDP', () => {
     });
   }
 
-  it('sends a burst to whoever asks', async () => {
+  it('sends a burst to the client that asks', async () => {
     const [sim, client] = [await start({ like: 'ardupilot' }), await station()];
     await client.ask(sim, Opcode.OPEN_FILE_RO, { data: Buffer.from('/log/a.ulg') });
     await client.ask(sim, Opcode.BURST_READ_FILE, { size: 239 });
@@ -179,7 +179,7 @@ describe('simulated autopilot on UDP', () => {
     assert.deepEqual(got, Buffer.from(LOG));
   });
 
-  it('sends heartbeats to its address and to whoever was heard lately', async () => {
+  it('sends heartbeats to its address and to every client that was heard lately', async () => {
     const clock = new VirtualClock();
     const [known, heard] = [await station(), await station()];
     const sim = await start({ clock, to: { host: '127.0.0.1', port: known.port } });

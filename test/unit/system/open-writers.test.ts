@@ -118,7 +118,7 @@ describe('open writers', () => {
     await failsWith(async () => openWriters(new Map(), AbortSignal.abort()), 'cancelled');
   });
 
-  it('a share that hangs is not touched, although somebody writes there', async function () {
+  it('a share that hangs is not touched, although a program writes there', async function () {
     if (await whyNoFuse()) this.skip();
     const mount = await HangingMount.make();
     try {

@@ -31,7 +31,7 @@ describe('the example of the package, at filesync init', () => {
     return writeConfiguration(at('filesync.yaml'), NEW, secrets, at('shipped.yaml'));
   }
 
-  it('is replaced while nobody has edited it, and its group reads what takes its place', async () => {
+  it('is replaced while it is unedited, and its group reads what takes its place', async () => {
     const written = await write(EXAMPLE);
     assert.deepEqual(written, [at('archive.password'), at('filesync.yaml')]);
     assert.equal(await readFile(at('filesync.yaml'), 'utf8'), NEW);
