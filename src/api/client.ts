@@ -1,4 +1,4 @@
-import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
@@ -33,6 +33,7 @@ export class RemoteApi implements Api {
     socketPath: string,
     timeoutMs: number = QUERY_TIMEOUT_MS,
   ): Promise<RemoteApi | undefined> {
+    if (await isMissing(socketPath)) return undefined;
     const api = new RemoteApi(socketPath, timeoutMs);
     return api.status().then(
       () => api,
@@ -106,7 +107,8 @@ export class RemoteApi implements Api {
 type Exchange = readonly [code: number | undefined, text: string];
 
 /** Rejects with Node's errors; `ETIMEDOUT` when nothing has come for `timeout`. */
-function exchange(to: RequestOptions, body: unknown): Promise<Exchange> {
+async function exchange(to: RequestOptions, body: unknown): Promise<Exchange> {
+  const { request } = await import('node:http');
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', connection: 'close' };
     const sent = request({ ...to, headers }, response => {
@@ -155,6 +157,13 @@ function refusalOf(code: number | undefined, answer: unknown): FileSyncError {
   const kind = code === 404 ? 'not-found' : 'io';
   return new FileSyncError(kind, data?.message ?? `the daemon answers with status ${code}`);
 }
+
+/** False where this user may not see it. */
+const isMissing = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
 
 /** No process listens at the socket, or there is none. */
 function isWithoutServer(error: unknown): boolean {

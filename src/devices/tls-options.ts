@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
 import * as z from 'zod';
 import type { DeviceContext } from '../config/definition.js';
 import { FileSyncError } from '../errors.js';
@@ -43,7 +42,7 @@ export async function readTls(files: TlsFiles, context: DeviceContext): Promise<
   }
   const cert = await read('tls_cert', tls_cert, context);
   const key = tls_key === undefined ? cert : await read('tls_key', tls_key, context);
-  checkPair(cert, key, context);
+  await checkPair(cert, key, context);
   return { ...ca, cert, key };
 }
 
@@ -57,7 +56,9 @@ async function read(option: string, file: string, context: DeviceContext): Promi
 }
 
 /** The error of OpenSSL is no cause that is passed on: nothing of a key may reach a log. */
-function checkPair(cert: string, key: string, context: DeviceContext): void {
+async function checkPair(cert: string, key: string, context: DeviceContext): Promise<void> {
+  // Every command reads the options, and few make a device with a certificate.
+  const { createSecureContext } = await import('node:tls');
   try {
     createSecureContext({ cert, key });
   } catch {
