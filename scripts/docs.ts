@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { apiSchema } from '../src/api/json-schema.js';
-import { replacePart, withReference } from '../src/config/reference.js';
+import { apiSchema } from './api-schema.js';
+import { replacePart, withReference } from './options-reference.js';
 import { deviceTypes } from '../src/devices/registry.js';
 import { commandFiles } from './command-files.js';
 import { eventTable } from './event-table.js';

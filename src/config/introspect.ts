@@ -40,16 +40,3 @@ export function childOf(schema: z.ZodType, key: PropertyKey): z.ZodType | undefi
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
-
-/** The default, as the schema's author wrote it. */
-export function defaultOf(schema: z.ZodType): unknown {
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return schema.def.defaultValue;
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
-    return defaultOf(schema.unwrap() as z.ZodType);
-  }
-  return undefined;
-}
-
-export function isRequired(schema: z.ZodType): boolean {
-  return !schema.safeParse(undefined).success;
-}

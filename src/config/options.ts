@@ -10,8 +10,8 @@ import { suggest } from './nearest.js';
 // The small types that options are made of. Every option of the program is built from these, so that one table
 // feeds validation, help and docs. `title` is the type's name there.
 
-const TIME_SPAN = 'time span';
-const SIZE = 'size';
+export const TIME_SPAN = 'time span';
+export const SIZE = 'size';
 const SECRET = 'secret';
 
 const NOT_A_DURATION = 'must be a time span like 10s, 5m or 30d';
@@ -123,14 +123,6 @@ export const commonDeviceOptions = {
 
 export function isSecret(schema: z.ZodType): boolean {
   return schema.meta()?.title === SECRET;
-}
-
-/** A default value as it would be written in the file. */
-export function showDefault(schema: z.ZodType, value: unknown): string {
-  const title = schema.meta()?.title;
-  if (typeof value === 'number' && title === TIME_SPAN) return ms(value);
-  if (typeof value === 'number' && title === SIZE) return bytes.format(value) ?? String(value);
-  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
 }
 
 function refuse(context: z.RefinementCtx, message: string): never {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { replacePart } from '../../src/config/reference.js';
+import { replacePart } from '../../scripts/options-reference.js';
 import { FileState } from '../../src/ports.js';
 import type { MessageType, ParameterSpec, ParameterValue, Qos, ServiceType } from '../../src/ros/graph.js';
 import { declareConfig } from '../../src/ros/node.js';

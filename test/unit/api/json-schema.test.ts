@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { apiSchema } from '../../../src/api/json-schema.js';
+import { apiSchema } from '../../../scripts/api-schema.js';
 
 describe('the JSON schema of the API', () => {
   it('is in docs/api.schema.json as it is now (npm run docs)', async () => {

@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict';
 import type { z } from 'zod';
-import {
-  begin,
-  duration,
-  fileMode,
-  minFree,
-  retention,
-  showDefault,
-  size,
-  webUrl,
-} from '../../../src/config/options.js';
+import { begin, duration, fileMode, minFree, retention, size, webUrl } from '../../../src/config/options.js';
+import { showDefault } from '../../../scripts/options-reference.js';
 
 function check(schema: z.ZodType, good: [unknown, unknown][], bad: unknown[], message: string) {
   for (const [value, expected] of good) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { loadConfig } from '../../../src/config/load.js';
-import { optionsReference, withReference } from '../../../src/config/reference.js';
+import { optionsReference, withReference } from '../../../scripts/options-reference.js';
 import { deviceTypes } from '../../../src/devices/registry.js';
 import { testTypes } from './device-types.js';
 

@@ -3,7 +3,7 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageList, remedies } from '../../../scripts/messages.js';
-import { replacePart } from '../../../src/config/reference.js';
+import { replacePart } from '../../../scripts/options-reference.js';
 
 /** Beginnings and endings of words that the glossary has retired: they are joined only at run time, or this file would hold them. */
 const RETIRED = [

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { action, editResult, event, failure, file, page, status } from './schema.js';
+import { action, editResult, event, failure, file, page, status } from '../src/api/schema.js';
 
 /** The JSON Schema (2020-12) of what `--json` prints and the socket answers, as docs/api.schema.json holds it. */
 export function apiSchema(): string {

@@ -1,10 +1,11 @@
+import bytes from 'bytes';
+import ms from 'ms';
 import * as z from 'zod';
-import type { DeviceType } from './definition.js';
-import { FileSyncError } from '../errors.js';
-import { commonSchema } from './devices.js';
-import { bare, defaultOf, isRequired, type Shape, shapeOf } from './introspect.js';
-import { showDefault } from './options.js';
-import { ruleSchema, topSchema } from './schema.js';
+import type { DeviceType } from '../src/config/definition.js';
+import { commonSchema } from '../src/config/devices.js';
+import { bare, type Shape, shapeOf } from '../src/config/introspect.js';
+import { SIZE, TIME_SPAN } from '../src/config/options.js';
+import { ruleSchema, topSchema } from '../src/config/schema.js';
 
 /** The options of the whole program as Markdown tables, from the schemas that check them. */
 export function optionsReference(deviceTypes: readonly DeviceType[]): string {
@@ -34,7 +35,7 @@ export function replacePart(document: string, name: string, content: string): st
 
 function splitOnce(text: string, mark: string): [string, string] {
   const at = text.indexOf(mark);
-  if (at < 0) throw new FileSyncError('internal', `the document has no line ${mark}`);
+  if (at < 0) throw new Error(`the document has no line ${mark}`);
   return [text.slice(0, at), text.slice(at + mark.length)];
 }
 
@@ -100,4 +101,25 @@ function orOf(names: readonly string[]): string {
 
 function code(value: unknown): string {
   return `\`${String(value)}\``;
+}
+
+/** A default value as it would be written in the file. */
+export function showDefault(schema: z.ZodType, value: unknown): string {
+  const title = schema.meta()?.title;
+  if (typeof value === 'number' && title === TIME_SPAN) return ms(value);
+  if (typeof value === 'number' && title === SIZE) return bytes.format(value) ?? String(value);
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
+}
+
+/** The default, as the schema's author wrote it. */
+function defaultOf(schema: z.ZodType): unknown {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return schema.def.defaultValue;
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
+    return defaultOf(schema.unwrap() as z.ZodType);
+  }
+  return undefined;
+}
+
+function isRequired(schema: z.ZodType): boolean {
+  return !schema.safeParse(undefined).success;
 }
