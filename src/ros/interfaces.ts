@@ -1,3 +1,4 @@
+import type { File, Status, TransferView, WaitingGroup } from '../api/schema.js';
 import type { Message, MessageType, ServiceType } from './graph.js';
 
 // The node's messages and services, as msg/, srv/ and the standard packages define them.
@@ -8,54 +9,25 @@ export interface Time {
   readonly nanosec: number;
 }
 
-export interface DeliveryMessage {
-  readonly target: string;
-  readonly state: number;
-  readonly path: string;
-  readonly location: string;
-  readonly verified: string;
-  readonly reason: string;
-  readonly failed_attempts: number;
-  readonly updated_at: Time;
-}
+/** An object of the API as a message: times as `Time`, bytes as int64, states as their numbers. */
+type Of<Shape> = {
+  readonly [Key in keyof Shape]: Key extends `${string}_at` | 'modified' | 'since' | 'until'
+    ? Time
+    : Key extends 'size' | 'bytes'
+      ? bigint
+      : Key extends 'state' | 'seconds_left'
+        ? number
+        : Shape[Key];
+};
 
-export interface WaitingMessage {
-  readonly stage: string;
-  readonly target: string;
-  readonly code: string;
-  readonly text: string;
-  readonly since: Time;
-  readonly until: Time;
-}
+export type DeliveryMessage = Of<File['targets'][number]>;
+export type WaitingGroupMessage = Of<WaitingGroup>;
+export type DeviceStateMessage = Of<Status['devices'][number]>;
 
-export interface WaitingGroupMessage extends Omit<WaitingMessage, 'target'> {
-  readonly device: string;
-  readonly files: number;
-  readonly bytes: bigint;
-}
-
-export interface FileStateMessage {
-  readonly id: string;
-  readonly device: string;
-  readonly path: string;
-  readonly size: bigint;
-  readonly modified: Time;
-  readonly state: number;
+export interface FileStateMessage extends Omit<Of<File>, 'targets' | 'waiting'> {
   readonly deleted: boolean;
-  readonly on_source: boolean;
-  readonly local: string;
-  readonly kept: boolean;
-  readonly sha256: string;
-  readonly description: string;
-  readonly reason: string;
   readonly targets: readonly DeliveryMessage[];
-  readonly failed_attempts: number;
-  readonly found_at: Time;
-  readonly fetched_at: Time;
-  readonly delivered_at: Time;
-  readonly removed_at: Time;
-  readonly updated_at: Time;
-  readonly waiting: readonly WaitingMessage[];
+  readonly waiting: readonly Of<File['waiting'][number]>[];
 }
 
 export interface FileStateArrayMessage {
@@ -65,42 +37,21 @@ export interface FileStateArrayMessage {
   readonly counts: readonly { readonly state: number; readonly count: number }[];
 }
 
-export interface DeviceStateMessage {
-  readonly name: string;
-  readonly type: string;
-  readonly available: boolean;
-  readonly armed: boolean;
-  readonly reason: string;
-  readonly since: Time;
-}
-
 export interface DeviceStateArrayMessage {
   readonly stamp: Time;
   readonly devices: readonly DeviceStateMessage[];
 }
 
-export interface ProgressMessage {
+export interface ProgressMessage extends Of<TransferView> {
   readonly stamp: Time;
-  readonly id: string;
-  readonly device: string;
-  readonly path: string;
-  readonly target: string;
-  readonly bytes: bigint;
-  readonly size: bigint;
-  readonly percent: number;
-  readonly bytes_per_second: number;
-  readonly seconds_left: number;
 }
 
-export interface StatusMessage {
+export interface StatusMessage extends Pick<Status, 'version' | 'paused' | 'database'> {
   readonly stamp: Time;
   readonly code: number;
   readonly text: string;
   readonly seconds_left: number;
-  readonly version: string;
   readonly running_since: Time;
-  readonly paused: boolean;
-  readonly database: string;
   readonly devices: readonly DeviceStateMessage[];
   readonly counts: FileStateArrayMessage['counts'];
   readonly transfers: readonly ProgressMessage[];
