@@ -4,7 +4,7 @@ import { mavros, mavrosOptions, type MavrosOptions } from '../../devices/mavros.
 import { RemoteSource } from '../../mavlink/remote-source.js';
 import type { Clock, Source } from '../../ports.js';
 import type { Graph } from '../graph.js';
-import { AutoSource } from './auto-source.js';
+import { AutoSource, type AutoOptions } from './auto-source.js';
 import { endpointTransport } from './endpoint.js';
 import { FtpLock } from './ftp-lock.js';
 import { FtpServices } from './ftp-services.js';
@@ -39,10 +39,17 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: Mavro
         context.logger.log('debug', `transport of MAVROS: ${transport}, as configured`);
       const endpoint = endpointMaker(graph, chosen, context);
       if (transport === 'endpoint') return endpoint();
-      const services = servicesOf(chosen.namespace);
+      const plain = (unable: (why: string) => void): Source => {
+        const { namespace, root, max_files: maxFiles } = chosen;
+        const { name, clock, logger } = context;
+        const state = new MavrosState(graph, namespace, clock);
+        const files = new ServicesFiles({ services: servicesOf(namespace), state, clock, unable });
+        return new RemoteSource({ device: name, root, maxFiles, logger }, files);
+      };
+      const report = (why: string) => context.logger.log('error', `${why}: ${REMEDY}`);
       return transport === 'services'
-        ? plainSource(graph, services, chosen, context)
-        : autoSource(graph, services, chosen, context, { endpoint, grace });
+        ? plain(report)
+        : autoSource(plain, report, { ...context, endpoint, grace });
     },
   });
 }
@@ -55,42 +62,17 @@ export function withMavros(types: readonly DeviceType[], graph: Graph, tools: Ma
 
 export const isMavros = ({ type }: DeviceType): boolean => type === mavros.type;
 
-function plainSource(
-  graph: Graph,
-  services: FtpServices,
-  chosen: MavrosOptions,
-  context: DeviceContext,
-): Source {
-  return servicesSource(graph, services, chosen, context, why => reportRemedy(why, context));
-}
-
-const reportRemedy = (why: string, { logger }: DeviceContext) => logger.log('error', `${why}: ${REMEDY}`);
-
+/** `plain` makes a source by the services, and `report` tells a person why they cannot do it. */
 function autoSource(
-  graph: Graph,
-  services: FtpServices,
-  chosen: MavrosOptions,
-  context: DeviceContext,
-  how: { readonly endpoint: () => Source; readonly grace: number | undefined },
+  plain: (unable: (why: string) => void) => Source,
+  report: (why: string) => void,
+  parts: Omit<AutoOptions, 'services'>,
 ): Source {
-  const unable = (why: string) => {
-    if (!auto.servicesUnable(why)) reportRemedy(why, context);
-  };
-  const plain = servicesSource(graph, services, chosen, context, unable);
-  const auto: AutoSource = new AutoSource({ ...context, ...how, services: plain });
+  const services = plain(why => {
+    if (!auto.servicesUnable(why)) report(why);
+  });
+  const auto: AutoSource = new AutoSource({ ...parts, services });
   return auto;
-}
-
-function servicesSource(
-  graph: Graph,
-  services: FtpServices,
-  { namespace, root, max_files }: MavrosOptions,
-  { name, clock, logger }: DeviceContext,
-  unable: (why: string) => void,
-): Source {
-  const state = new MavrosState(graph, namespace, clock);
-  const files = new ServicesFiles({ services, state, clock, unable });
-  return new RemoteSource({ device: name, root, maxFiles: max_files, logger }, files);
 }
 
 /** The sources that the returned function makes, one after the other, share one endpoint. */
