@@ -34,7 +34,7 @@ let logger = new RecordingLogger();
 async function startEngine(world: World): Promise<Engine> {
   logger = new RecordingLogger();
   const config = await loadConfig(await world.writeConfiguration(), { env: {}, deviceTypes });
-  const engine = await compose(config, { env: {}, hostname: 'soak', clock, logger }, daemonPolicy);
+  const { engine } = await compose(config, { env: {}, hostname: 'soak', clock, logger }, daemonPolicy);
   await engine.start();
   return engine;
 }
