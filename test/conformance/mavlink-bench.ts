@@ -1,6 +1,9 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filter, firstValueFrom } from 'rxjs';
+import type { DeviceContext } from '../../src/config/definition.js';
 import { mavlink } from '../../src/devices/mavlink.js';
 import { FtpClient } from '../../src/mavlink/ftp-client.js';
 import type { Source } from '../../src/ports.js';
@@ -26,8 +29,10 @@ export async function mavlinkSource(
   options: Record<string, unknown>,
   logger = new RecordingLogger(),
   env: Readonly<Record<string, string>> = {},
+  over: Partial<DeviceContext> = {},
 ): Promise<Source> {
-  const source = await mavlink.source?.(mavlink.options.parse(options), deviceContext({ logger, env }));
+  const context = deviceContext({ logger, env, ...over });
+  const source = await mavlink.source?.(mavlink.options.parse(options), context);
   if (!source) throw new Error('no source');
   return source;
 }
@@ -68,7 +73,8 @@ export async function mavlinkBench(
   const sim = await startSim({ folder: home.path, listen, like: 'px4', clock: systemClock, logger, ...how });
   const port = (await through?.(sim.address)) ?? sim.address.port;
   const url = `udp://127.0.0.1:0@127.0.0.1:${port}`;
-  const source = await mavlinkSource({ url, root: '/log', ...options }, logger);
+  const local = join(home.path, 'local');
+  const source = await mavlinkSource({ url, root: '/log', ...options }, logger, {}, { local });
   await connected(source, sim);
   return {
     source,
@@ -83,4 +89,46 @@ export async function mavlinkBench(
       await home.remove();
     },
   };
+}
+
+const DOCKED = [1, 2, 3, 4, 5, 6, 7, 8];
+const DOCKED_UNDER_TEST = 3;
+
+/** One of eight vehicles that send to one port, each of which is its own device. */
+export async function dockBench(): Promise<MavlinkBench> {
+  const port = await freePort();
+  const home = await temporaryFolder();
+  const logger = new RecordingLogger();
+  const dock = await Promise.all(
+    DOCKED.map(async system => {
+      const card = join(home.path, String(system));
+      await mkdir(join(card, 'log'), { recursive: true });
+      const url = `udp://127.0.0.1:${port}@`;
+      const source = await mavlinkSource({ url, root: '/log', target_system: system }, logger);
+      const ports = { listen: { host: '127.0.0.1', port: 0 }, to: { host: '127.0.0.1', port } };
+      const sim = await startSim({ folder: card, ...ports, system, like: 'px4', clock: systemClock, logger });
+      return { system, card, source, sim };
+    }),
+  );
+  await Promise.all(dock.map(({ source, sim }) => connected(source, sim)));
+  const tested = dock.find(({ system }) => system === DOCKED_UNDER_TEST);
+  if (!tested) throw new Error('the vehicle under test is not in the dock');
+  const { source, sim, card } = tested;
+  return {
+    ...{ source, sim, logger, card, big: 60_000 },
+    ...handOn(join(card, 'log')),
+    close: async () => {
+      for (const one of dock) await one.source.close();
+      for (const one of dock) await one.sim.close();
+      await home.remove();
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>(resolve => socket.close(resolve));
+  return port;
 }
