@@ -28,8 +28,8 @@ const SHORT: readonly string[] = [
 
 type Troubles = Readonly<Record<string, Trouble>>;
 
-/** No connection there, and no password. */
-const NOT_ON_UDP = ['reset', 'cut at each tenth', 'credentials changed'];
+/** No connection there, and no password; a link that is up asks for no name. */
+const NOT_ON_UDP = ['reset', 'cut at each tenth', 'credentials changed', 'name not found (DNS)'];
 const NO_PASSWORD = ['credentials changed'];
 /** A full disk takes nothing from a source. */
 const NOT_ON_SOURCE = ['full'];

@@ -36,6 +36,8 @@ export interface Subject {
 export const SERVER_NAME = 'server.filesync.test';
 /** Of silence, after which a device gives up. */
 const TIMEOUT = '20s';
+/** An upload page reads a big file, and then answers. */
+const UPLOAD_TIMEOUT = '60s';
 const SIZE = 300_000;
 /** More than the buffers of both sockets hold: what is sent is not on its way to a server that reads no more. */
 const BIG = 16 << 20;
@@ -103,7 +105,7 @@ const upload = (type: 'http' | 'flight-review', page: string) => async (): Promi
   const url = `http://${SERVER_NAME}:${await link.open({ host, port: Number(port) })}${page}`;
   return {
     ...{ end: 'target', link, size: BIG },
-    options: { type, url, timeout: TIMEOUT },
+    options: { type, url, timeout: UPLOAD_TIMEOUT },
     held: () => Promise.all(receiver.received.map(({ path }) => readFile(path))),
     ...(type === 'flight-review' && { head: ULOG }),
     close: async () => {

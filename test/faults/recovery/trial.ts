@@ -5,7 +5,7 @@ import { isDelivered, reasonOf, stateOf } from '../../../src/record/state.js';
 import { sample } from '../../conformance/support.js';
 import { SPEED } from './fast-clock.js';
 import { openScene, type Scene } from './scene.js';
-import type { SubjectName } from './subjects.js';
+import { SERVER_NAME, type SubjectName } from './subjects.js';
 import type { Begun, Trouble } from './troubles.js';
 
 /** What docs/FAULTS.md says of a trouble. */
@@ -75,8 +75,12 @@ async function observed(scene: Scene, begun: Begun, bytes: Buffer): Promise<Outc
 function whatItSaid({ engine, home }: Scene, entries: Scene['logger']['entries']): string {
   const warning = entries.findLast(({ level }) => level === 'warn' || level === 'error')?.message;
   const waits = [...engine.records.all()].flatMap(record => engine.waits(record).map(({ reason }) => reason));
-  return (warning ?? waits[0] ?? 'nothing').replaceAll(home, '/data').replace(/\/tmp\/[\w-]+/g, '/data');
+  return withoutPlaces((warning ?? waits[0] ?? 'nothing').replaceAll(home, '/data'));
 }
+
+/** Folders and ports differ from run to run. */
+const withoutPlaces = (text: string): string =>
+  text.replace(/\/tmp\/[\w-]+/g, '/data').replaceAll(new RegExp(`${SERVER_NAME}:\\d+`, 'g'), SERVER_NAME);
 
 /** Waits until the file is on its target, or the program says what a person must do. */
 async function rest(scene: Scene, bytes: Buffer): Promise<string> {
@@ -87,7 +91,7 @@ async function rest(scene: Scene, bytes: Buffer): Promise<string> {
     if (record && isDelivered(record)) return assertOnce(scene, bytes);
     if (record && state === FileState.FAILED) {
       assert.match(reasonOf(record), REMEDY);
-      return `a person must act: ${reasonOf(record)}`;
+      return `a person must act: ${withoutPlaces(reasonOf(record))}`;
     }
     assert.ok(performance.now() < deadline, `no recovery; the end of the log:\n${lastLines(scene)}`);
     await delay(20);
