@@ -37,7 +37,12 @@ const ROOMS = [
   ['engine', ['record', 'local', 'rules'], 'The engine knows the ports, not what stands behind them.'],
   ['preview', ['record', 'rules'], 'What would be done is told from rules, listings and records alone.'],
   ['sim', ['mavlink'], 'The simulated autopilot shares only the wire format with the client.'],
-  ['api', ['engine', 'record', 'db', 'config'], 'Queries and edits work without ROS.'],
+  [
+    'verify',
+    ['record', 'local'],
+    'What is compared are records, local copies and targets behind their ports.',
+  ],
+  ['api', ['engine', 'record', 'db', 'config', 'verify'], 'Queries and edits work without ROS.'],
   [
     'ros',
     ['api', 'engine', 'record', 'devices', 'mavlink', 'config', 'local', 'rules'],

@@ -100,6 +100,12 @@ const EVENTS: Readonly<Record<FileEvent['type'], Row>> = {
     changes: 'what they ask for',
     sample: { type: 'Edited', edit: { state: FileState.FOUND } },
   },
+  DeliveryLost: {
+    by: 'people (verify)',
+    changes: 'that delivery waits again',
+    sample: { type: 'DeliveryLost', target: 'one', reason: '' },
+  },
+  CopyWanted: { by: 'people (verify)', changes: 'copy is wanted', sample: { type: 'CopyWanted' } },
   Asked: { by: 'people', changes: 'it is not skipped', sample: { type: 'Asked' } },
   Prioritised: { by: 'people', changes: 'its place', sample: { type: 'Prioritised', first: 1 } },
   Restarted: { by: 'the program', changes: 'nothing moves', sample: { type: 'Restarted' } },

@@ -122,6 +122,8 @@ export interface FileRecord extends SourceFile {
   readonly first?: number;
   /** It was on the source when that was scanned for the first time. */
   readonly atFirstScan?: true;
+  /** A person asked for the local copy of a delivered file again, which was lost. */
+  readonly restore?: true;
   /** The record of an earlier file that may be the same: contents are compared before anything is sent. */
   readonly like?: string;
   /** How many local copies were lost or corrupt: an upload from one of them is not resumed from another. */

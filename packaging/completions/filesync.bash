@@ -12,7 +12,7 @@ _filesync() {
   fi
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-    init | check | sync | run | node | status | files | show | retry | first | fetch | forget | adopt | sim | demo | help)
+    init | check | sync | run | node | status | files | show | verify | retry | first | fetch | forget | adopt | sim | demo | help)
       command=$word
       break
       ;;
@@ -44,6 +44,10 @@ _filesync() {
   files:--limit) return ;;
   files:--format) return ;;
   show:-c | show:--config) _filesync_files -f && return ;;
+  verify:-c | verify:--config) _filesync_files -f && return ;;
+  verify:--device) return ;;
+  verify:--log-level) _filesync_words 'debug info warn error' && return ;;
+  verify:--log-format) _filesync_words 'text json' && return ;;
   retry:-c | retry:--config) _filesync_files -f && return ;;
   first:-c | first:--config) _filesync_files -f && return ;;
   fetch:-c | fetch:--config) _filesync_files -f && return ;;
@@ -77,6 +81,7 @@ _filesync() {
     status) _filesync_words '-c --config --json --watch --exit-code -h --help' ;;
     files) _filesync_words '-c --config --json --state --device --match --since --until --larger --sort --limit --format --all -h --help' ;;
     show) _filesync_words '-c --config --json -h --help' ;;
+    verify) _filesync_words '-c --config --json --device --repair --log-level --log-format -h --help' ;;
     retry) _filesync_words '-c --config --json --failed -h --help' ;;
     first) _filesync_words '-c --config --json -h --help' ;;
     fetch) _filesync_words '-c --config --json -h --help' ;;
@@ -89,7 +94,7 @@ _filesync() {
     return
   fi
   case $command in
-  '' | help) _filesync_words 'init check sync run node status files show retry first fetch forget adopt sim demo help' ;;
+  '' | help) _filesync_words 'init check sync run node status files show verify retry first fetch forget adopt sim demo help' ;;
   sim) _filesync_files -d ;;
   esac
 }

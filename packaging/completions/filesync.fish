@@ -10,6 +10,7 @@ complete -c filesync -n __fish_use_subcommand -a node -d 'the ROS 2 node; takes 
 complete -c filesync -n __fish_use_subcommand -a status -d 'whether all is delivered: devices, transfers, what waits and why'
 complete -c filesync -n __fish_use_subcommand -a files -d 'where each file is: state, targets, links and reasons'
 complete -c filesync -n __fish_use_subcommand -a show -d 'all about one file: its history, hashes, targets, and why it waits'
+complete -c filesync -n __fish_use_subcommand -a verify -d 'compare the database, local copies and targets; --repair has what is wrong fetched or sent again'
 complete -c filesync -n __fish_use_subcommand -a retry -d 'bring FAILED files back'
 complete -c filesync -n __fish_use_subcommand -a first -d 'move files to the front of their queues, the first one named first'
 complete -c filesync -n __fish_use_subcommand -a fetch -d 'fetch and deliver files that the rules only list (SKIPPED)'
@@ -18,7 +19,7 @@ complete -c filesync -n __fish_use_subcommand -a adopt -d 'after a lost database
 complete -c filesync -n __fish_use_subcommand -a sim -d 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)'
 complete -c filesync -n __fish_use_subcommand -a demo -d 'the main job on embedded servers: simulated autopilot -> local -> FTP server and Flight Review page'
 complete -c filesync -n __fish_use_subcommand -a help -d 'the help of a command'
-complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show retry first fetch forget adopt sim demo'
+complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show verify retry first fetch forget adopt sim demo'
 complete -c filesync -n __fish_use_subcommand -s h -l help -d 'help, with examples'
 complete -c filesync -n __fish_use_subcommand -l version -d 'the version'
 complete -c filesync -n '__fish_seen_subcommand_from init' -l output -d 'file to write (default: ~/.config/filesync/filesync.yaml); only an unedited example of the package is replaced' -r -F
@@ -64,6 +65,13 @@ complete -c filesync -n '__fish_seen_subcommand_from files' -s h -l help -d 'hel
 complete -c filesync -n '__fish_seen_subcommand_from show' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from show' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from show' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from verify' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from verify' -l json -d 'print data as JSON'
+complete -c filesync -n '__fish_seen_subcommand_from verify' -l device -d 'only what concerns this source or target' -x
+complete -c filesync -n '__fish_seen_subcommand_from verify' -l repair -d 'have what is missing or corrupt fetched or sent again'
+complete -c filesync -n '__fish_seen_subcommand_from verify' -l log-level -d 'lowest level that is logged to standard error' -x -a 'debug info warn error'
+complete -c filesync -n '__fish_seen_subcommand_from verify' -l log-format -d 'format of the log: lines of text, or one JSON object a line' -x -a 'text json'
+complete -c filesync -n '__fish_seen_subcommand_from verify' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from retry' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -l failed -d 'all that are FAILED'

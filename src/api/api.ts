@@ -1,5 +1,15 @@
 import type { Observable } from 'rxjs';
-import type { Action, ApiEvent, EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+import type {
+  Action,
+  ApiEvent,
+  EditResult,
+  File,
+  FilePage,
+  FileQuery,
+  Repairs,
+  Selection,
+  Status,
+} from './schema.js';
 
 /** Files in a page at most. */
 export const MAX_PAGE_SIZE = 1000;
@@ -23,6 +33,8 @@ export interface Api {
   first(which: Selection): Promise<EditResult>;
   /** Fetches and delivers files that rules only list (SKIPPED). */
   fetch(which: Selection): Promise<EditResult>;
+  /** Has what `verify` found missing or corrupt fetched or sent again; local copies are compared once more first. */
+  repair(what: Repairs): Promise<EditResult>;
   /** Scans every source at once. Rejects with `unavailable` where no daemon runs, as `pause` does. */
   rescan(): Promise<Action>;
   /** Stops or resumes all work; running transfers are interrupted and resumed later. */

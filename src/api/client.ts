@@ -6,7 +6,7 @@ import { FileSyncError } from '../errors.js';
 import type { Api } from './api.js';
 import { addressOf } from './socket.js';
 import * as schema from './schema.js';
-import type { Action, EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+import type { Action, EditResult, File, FilePage, FileQuery, Repairs, Selection, Status } from './schema.js';
 
 /** A query that has been without a sign of life for that long is given up. Edits may take longer: each is written to disk. */
 const QUERY_TIMEOUT_MS = 30_000;
@@ -71,6 +71,10 @@ export class RemoteApi implements Api {
 
   fetch(which: Selection): Promise<EditResult> {
     return this.#ask(schema.editResult, 'POST', '/files/fetch', which);
+  }
+
+  repair(what: Repairs): Promise<EditResult> {
+    return this.#ask(schema.editResult, 'POST', '/files/repair', what);
   }
 
   rescan(): Promise<Action> {

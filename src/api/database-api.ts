@@ -13,10 +13,21 @@ import { stateOf } from '../record/state.js';
 import type { StepWait } from '../record/wait.js';
 import { FileState, type Clock, type FileRecord, type Logger, type Space } from '../ports.js';
 import { spaceOf, statfsNearest } from '../system/statfs.js';
+import { Repair } from '../verify/repair.js';
 import { MAX_PAGE_SIZE, type LiveApi } from './api.js';
 import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from './edit.js';
 import { matches, matching, pageOf } from './query.js';
-import type { Action, ApiEvent, EditResult, File, FilePage, FileQuery, Selection, Status } from './schema.js';
+import type {
+  Action,
+  ApiEvent,
+  EditResult,
+  File,
+  FilePage,
+  FileQuery,
+  Repairs,
+  Selection,
+  Status,
+} from './schema.js';
 import { statusFeed } from './status-feed.js';
 import { describeStatus } from './status.js';
 import { fileView, timeText } from './views.js';
@@ -103,6 +114,18 @@ export class DatabaseApi implements LiveApi {
     if (typeof record !== 'string') return this.view(record);
     for await (const old of this.#records.archived()) if (old.id === id) return this.view(old);
     throw new FileSyncError('not-found', `${id}: ${record}`);
+  }
+
+  async repair({ copies, deliveries }: Repairs): Promise<EditResult> {
+    const repair = new Repair(this.#records, this.#parts.local);
+    const ofCopies = await this.#edit(copies, record => repair.copy(record));
+    const results = [ofCopies];
+    for (const { id, target, reason } of deliveries)
+      results.push(await this.#edit([id], record => repair.delivery(record, target, reason)));
+    return {
+      changed: [...new Set(results.flatMap(({ changed }) => changed))],
+      refused: results.flatMap(({ refused }) => refused),
+    };
   }
 
   async rescan(): Promise<Action> {

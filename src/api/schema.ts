@@ -179,6 +179,18 @@ export const selection = z.union([
   z.strictObject({ all: z.literal(true) }),
 ]);
 
+/** Faults of at most so many files in one request. */
+export const MAX_REPAIRS = 1000;
+
+/** What `verify` has found: files whose local copies are missing or corrupt, and targets that do not have a file any more. */
+export const repairs = z.strictObject({
+  copies: z.array(z.string()).max(MAX_REPAIRS).readonly(),
+  deliveries: z
+    .array(z.strictObject({ id: z.string(), target: z.string(), reason: z.string().max(1000) }))
+    .max(MAX_REPAIRS)
+    .readonly(),
+});
+
 export const SORT_KEYS = ['found_at', 'updated_at', 'modified', 'size', 'path'] as const;
 const instant = z.coerce.number();
 
@@ -218,4 +230,5 @@ export type Action = z.output<typeof action>;
 export type ApiEvent = z.output<typeof event>;
 export type EditResult = z.output<typeof editResult>;
 export type Failure = z.output<typeof failure>;
+export type Repairs = z.output<typeof repairs>;
 export type Selection = z.output<typeof selection>;

@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers';
 import * as z from 'zod';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Api, LiveApi } from './api.js';
-import { fileQuery, pausing, selection, type Selection } from './schema.js';
+import { fileQuery, pausing, repairs, selection, type Selection } from './schema.js';
 import { addressOf, openToGroup } from './socket.js';
 
 /** Longest body of a request. */
@@ -34,6 +34,7 @@ const routes: Readonly<Record<string, Route>> = {
   'POST /files/forget': edit((api, which) => api.forget(which)),
   'POST /files/first': edit((api, which) => api.first(which)),
   'POST /files/fetch': edit((api, which) => api.fetch(which)),
+  'POST /files/repair': async (api, { body }) => api.repair(repairs.parse(await body())),
   'POST /rescan': api => api.rescan(),
   'PUT /paused': async (api, { body }) => api.pause(pausing.parse(await body()).paused),
 };

@@ -37,7 +37,15 @@ export async function editing<T>(
   configFile: string | undefined,
   use: (api: Api) => Promise<T>,
 ): Promise<T> {
-  const config = await configFor(shell, configFile);
+  return editingAgain(shell, await configFor(shell, configFile), use);
+}
+
+/** As `editing`, with a configuration that is loaded already. */
+export async function editingAgain<T>(
+  shell: Shell,
+  config: Config,
+  use: (api: Api) => Promise<T>,
+): Promise<T> {
   return closing(await openToEdit(shell, config), use);
 }
 

@@ -108,6 +108,20 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./show.js')).show,
   },
   {
+    usage: 'verify',
+    summary:
+      'compare the database, local copies and targets; --repair has what is wrong fetched or sent again',
+    group: 'See',
+    examples: [
+      [
+        'filesync verify',
+        'reads every copy that can be read, changes nothing; exit code 1: something is wrong',
+      ],
+      ['filesync verify --device nas --repair', 'what that target has lost is sent again'],
+    ],
+    load: async () => (await import('./verify.js')).verify,
+  },
+  {
     usage: 'retry [id..]',
     summary: 'bring FAILED files back',
     group: 'Change records',

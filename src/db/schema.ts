@@ -58,6 +58,7 @@ const fields = {
   asked: z.literal(true).exactOptional(),
   first: z.number().exactOptional(),
   atFirstScan: z.literal(true).exactOptional(),
+  restore: z.literal(true).exactOptional(),
   like: z.string().exactOptional(),
   mismatches: count.exactOptional(),
   lost: count.exactOptional(),

@@ -6,7 +6,7 @@ import type { Plan } from '../rules/plan.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { isHeld } from '../record/other-bytes.js';
 import type { StepKind, Wait } from '../record/wait.js';
-import { hasLocalCopy, isDelivered, openTargets } from '../record/state.js';
+import { hasLocalCopy, isCopyWanted, isDelivered, openTargets } from '../record/state.js';
 
 /** One act on one file (or, `scan`, on one source). Steps with the same key are the same step. */
 export interface Step {
@@ -86,6 +86,7 @@ const isUnsure = (record: FileRecord): boolean =>
  */
 function afterwards(record: FileRecord, plan: Plan | undefined): readonly Step[] {
   const { id, device } = record;
+  if (isCopyWanted(record)) return [step('fetch', id, device)];
   if (!plan) return [];
   const { source, local } = plan.after;
   const removable = record.source.state === 'present' && record.removal !== 'refused';

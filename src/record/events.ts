@@ -63,6 +63,10 @@ export type FileEvent =
   | { readonly type: 'Evicted' }
   | { readonly type: 'Retried' }
   | { readonly type: 'Edited'; readonly edit: Edit }
+  /** A person found that a target does not have the file, or not its bytes, any more. */
+  | { readonly type: 'DeliveryLost'; readonly target: string; readonly reason: string }
+  /** A person asked for the local copy of a delivered file, which was lost. */
+  | { readonly type: 'CopyWanted' }
   /** A person asked for its bytes. */
   | { readonly type: 'Asked' }
   | { readonly type: 'Prioritised'; readonly first: number }

@@ -1,6 +1,7 @@
 import { FileState } from '../ports.js';
 import type { Delivery, FileRecord, LocalCopy, Moment, SourceFile } from '../ports.js';
 import type { Digested, Edit, FileEvent } from './events.js';
+import { without, withOptional } from './fields.js';
 import { isHeld } from './other-bytes.js';
 import { hasLocalCopy, isDelivered, isOpen } from './state.js';
 
@@ -38,11 +39,12 @@ type Guards = {
   ) => boolean;
 };
 
-const isHere = (record: FileRecord): boolean => hasLocalCopy(record) || isDelivered(record);
+const isHere = (record: FileRecord): boolean =>
+  hasLocalCopy(record) || (isDelivered(record) && record.restore === undefined);
 const isClosed = ({ targets }: FileRecord, { target }: { readonly target: string }): boolean =>
   targets[target] !== undefined && !isOpen(targets[target]);
 
-/** An event that comes too late changes nothing: a whole local copy and a delivery are never taken back. */
+/** An event that comes too late changes nothing: only a person takes a whole local copy or a delivery back. */
 const TOO_LATE: Guards = {
   ...{ FetchBegan: isHere, Checkpointed: isHere, Hashed: isHere, FetchFailed: isHere, Mismatched: isHere },
   ...{
@@ -51,6 +53,8 @@ const TOO_LATE: Guards = {
   },
   ...{ DeliveryBegan: isClosed, Committing: isClosed, DeliveryFailed: isClosed },
   Delivered: ({ targets }, { target }) => targets[target]?.state === 'done',
+  DeliveryLost: ({ targets }, { target }) => targets[target]?.state !== 'done',
+  CopyWanted: record => hasLocalCopy(record) || !isDelivered(record) || record.source.state !== 'present',
   Edited: ({ source }, { edit }) => source.state === 'removed' && edit.state !== undefined,
 };
 
@@ -81,7 +85,7 @@ const CHANGES: Changes = {
   Checkpointed: (record, { checkpoint }) => ({ ...record, copy: { state: 'fetching', checkpoint } }),
   Hashed: (record, event) => ({ ...digested(record, event), local: event.local }),
   Fetched: (record, _event, { at: fetchedAt }) => ({
-    ...without(record, 'reason', 'mismatches', 'givenUp'),
+    ...without(record, 'reason', 'mismatches', 'givenUp', 'restore'),
     ...{ copy: { state: 'whole' }, fetchedAt },
   }),
   NotRecovered: notRecovered,
@@ -114,6 +118,8 @@ const CHANGES: Changes = {
       one.state === 'failed' ? toPending(one) : one,
     ),
   Edited: edited,
+  DeliveryLost: deliveryLost,
+  CopyWanted: record => ({ ...record, restore: true }),
   Asked: record => ({ ...without(record, 'skipped'), asked: true }),
   Prioritised: (record, { first }) => ({ ...record, first }),
   Restarted: restarted,
@@ -195,10 +201,14 @@ function fetchFailed(
 ): FileRecord {
   const failures = reason === '' ? record.failures : (record.failures ?? 0) + 1;
   const rested = { ...record, copy: copyAtRest(record) };
-  const changed = withOptional(rested, { reason: reason || undefined, failures });
+  const changed = endOfRestore(withOptional(rested, { reason: reason || undefined, failures }), outcome);
   if (outcome === 'gone') return { ...changed, source: { state: 'gone' } };
-  return outcome === 'failed' ? { ...changed, givenUp: true } : changed;
+  return outcome === 'failed' && !isDelivered(record) ? { ...changed, givenUp: true } : changed;
 }
+
+/** A delivered file whose local copy cannot be fetched again stays delivered. */
+const endOfRestore = (record: FileRecord, outcome: 'retry' | 'failed' | 'gone'): FileRecord =>
+  outcome === 'retry' ? record : without(record, 'restore');
 
 /** A partial copy without a checkpoint is not resumed; where the hash is known, the finished copy may exist. */
 function copyAtRest({ copy, sha256 }: FileRecord): LocalCopy {
@@ -220,6 +230,7 @@ function mismatched(record: FileRecord, { reason }: { readonly reason: string })
   const failures = (record.failures ?? 0) + 1;
   const changed: FileRecord = { ...dropUnheldHash(record), copy: { state: 'none' }, mismatches, failures };
   if (mismatches < MAX_MISMATCHES) return { ...changed, reason };
+  if (isDelivered(record)) return { ...endOfRestore(changed, 'failed'), reason };
   const remedy = 'check the link and the card, then `filesync retry` fetches it again';
   return { ...changed, givenUp: true, reason: `${reason}, ${mismatches} times: ${remedy}` };
 }
@@ -286,6 +297,18 @@ function deliveryFailed(
   const state = outcome === 'failed' ? 'failed' : doubtful ? 'committing' : 'pending';
   const failed = reason && { reason, failures: (delivery.failures ?? 0) + 1, at };
   return withDelivery(record, target, { ...toPending(delivery), state, ...failed });
+}
+
+/** The next attempt asks the target first, and takes another name if one with other bytes has that of the file. */
+function deliveryLost(
+  record: FileRecord,
+  { target, reason }: Extract<FileEvent, { type: 'DeliveryLost' }>,
+): FileRecord {
+  const delivery = record.targets[target];
+  if (!delivery) return record;
+  // Only of what is delivered it counts that we have removed it from the source ourselves.
+  const source: FileRecord['source'] = record.source.state === 'removed' ? { state: 'gone' } : record.source;
+  return withDelivery({ ...record, source }, target, { ...toPending(delivery), reason });
 }
 
 // ---- events of people -----------------------------------------------------------------------------------
@@ -367,18 +390,3 @@ function clockSet(
 // ---- helpers --------------------------------------------------------------------------------------------
 
 const TIMES = ['foundAt', 'fetchedAt', 'removedAt', 'updatedAt'] as const;
-
-type Optional = 'reason' | 'via' | 'skipped' | 'proof' | 'failures';
-
-/** The record with these fields, and without those that are undefined. */
-function withOptional(record: FileRecord, fields: Partial<Record<Optional, unknown>>): FileRecord {
-  const entries = Object.entries({ ...record, ...fields }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as unknown as FileRecord;
-}
-
-function without(record: FileRecord, ...keys: (keyof FileRecord)[]): FileRecord {
-  if (keys.every(key => record[key] === undefined)) return record;
-  const copy: Partial<Record<keyof FileRecord, unknown>> = { ...record };
-  for (const key of keys) delete copy[key];
-  return copy as FileRecord;
-}

@@ -27,7 +27,9 @@ const SOURCE_EVENTS: ReadonlySet<FileEvent['type']> = new Set([
 ]);
 
 /** Requests of people: steps that were deferred because they had failed are attempted immediately. */
-const REQUEST_EVENTS: ReadonlySet<FileEvent['type']> = new Set(['Retried', 'Edited', 'Asked', 'Prioritised']);
+const REQUEST_EVENTS: ReadonlySet<FileEvent['type']> = new Set([
+  ...(['Retried', 'Edited', 'Asked', 'Prioritised', 'DeliveryLost', 'CopyWanted'] as const),
+]);
 
 /** Records that are archived in one call. */
 const ARCHIVE_BATCH = 1000;

@@ -53,6 +53,13 @@ export function isDelivered({ targets }: FileRecord): boolean {
   return deliveries.length > 0 && deliveries.every(({ state }) => state === 'done');
 }
 
+/** The lost local copy of a delivered file is to be fetched again. */
+export const isCopyWanted = (record: FileRecord): boolean =>
+  record.restore === true &&
+  record.source.state === 'present' &&
+  isDelivered(record) &&
+  !hasLocalCopy(record);
+
 /** The file still has to be fetched or delivered, or has failed. */
 export function isUnfinished(record: FileRecord): boolean {
   const { UPLOADED, REMOVED, VANISHED, SKIPPED } = FileState;

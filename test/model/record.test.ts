@@ -87,6 +87,8 @@ const events: readonly fc.Arbitrary<FileEvent>[] = [
     ),
   }),
   fc.record({ type: type('Prioritised'), first: fc.nat(9) }),
+  fc.record({ type: type('DeliveryLost'), target: name, reason }),
+  fc.record({ type: type('CopyWanted') }),
   fc.record({ type: type('ClockSet'), delta: fc.integer(), since: fc.nat() }),
 ];
 
@@ -136,9 +138,11 @@ function follow(first: FileRecord, story: [FileEvent, Moment][]): void {
 const doneIn = ({ targets }: FileRecord): string[] =>
   Object.keys(targets).filter(one => targets[one]?.state === 'done');
 
-/** Only a person can: by asking for it to be delivered again, or by naming other targets. */
+/** Only a person can: by asking for it to be delivered again, by naming other targets, or by verifying a target. */
 const mayTakeBack = (event: FileEvent): boolean =>
-  event.type === 'Edited' && (event.edit.state === FileState.DOWNLOADED || event.edit.targets !== undefined);
+  event.type === 'DeliveryLost' ||
+  (event.type === 'Edited' &&
+    (event.edit.state === FileState.DOWNLOADED || event.edit.targets !== undefined));
 
 function assertAtRest(record: FileRecord | undefined): void {
   assert.notEqual(record?.copy.state, 'fetching');
