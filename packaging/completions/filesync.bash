@@ -12,7 +12,7 @@ _filesync() {
   fi
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-    init | check | sync | run | node | status | files | show | verify | retry | first | fetch | forget | adopt | sim | demo | help)
+    init | check | sync | run | node | status | files | show | verify | retry | first | fetch | forget | adopt | export | import | sim | demo | help)
       command=$word
       break
       ;;
@@ -55,6 +55,8 @@ _filesync() {
   adopt:-c | adopt:--config) _filesync_files -f && return ;;
   adopt:--log-level) _filesync_words 'debug info warn error' && return ;;
   adopt:--log-format) _filesync_words 'text json' && return ;;
+  export:-c | export:--config) _filesync_files -f && return ;;
+  import:-c | import:--config) _filesync_files -f && return ;;
   sim:--replay) _filesync_files -f && return ;;
   sim:--listen) return ;;
   sim:--to) return ;;
@@ -87,6 +89,8 @@ _filesync() {
     fetch) _filesync_words '-c --config --json -h --help' ;;
     forget) _filesync_words '-c --config --json -h --help' ;;
     adopt) _filesync_words '-c --config --json --log-level --log-format -h --help' ;;
+    export) _filesync_words '-c --config -h --help' ;;
+    import) _filesync_words '-c --config --json --merge -h --help' ;;
     sim) _filesync_words '--replay --listen --to --like --loss --delay --rate --dup --reorder --seed --log-level --log-format -h --help' ;;
     demo) _filesync_words '--logs --log-level --log-format -h --help' ;;
     *) _filesync_words '-h --help --version' ;;
@@ -94,7 +98,7 @@ _filesync() {
     return
   fi
   case $command in
-  '' | help) _filesync_words 'init check sync run node status files show verify retry first fetch forget adopt sim demo help' ;;
+  '' | help) _filesync_words 'init check sync run node status files show verify retry first fetch forget adopt export import sim demo help' ;;
   sim) _filesync_files -d ;;
   esac
 }

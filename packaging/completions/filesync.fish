@@ -16,10 +16,12 @@ complete -c filesync -n __fish_use_subcommand -a first -d 'move files to the fro
 complete -c filesync -n __fish_use_subcommand -a fetch -d 'fetch and deliver files that the rules only list (SKIPPED)'
 complete -c filesync -n __fish_use_subcommand -a forget -d 'delete records from the database (files stay; what is still on a source is found again)'
 complete -c filesync -n __fish_use_subcommand -a adopt -d 'after a lost database: take what targets already hold as delivered; nothing is sent'
+complete -c filesync -n __fish_use_subcommand -a export -d 'write the database, with its archive, as JSON lines; also while a daemon runs'
+complete -c filesync -n __fish_use_subcommand -a import -d 'fill an empty database with what export has written; --merge adds what is missing'
 complete -c filesync -n __fish_use_subcommand -a sim -d 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)'
 complete -c filesync -n __fish_use_subcommand -a demo -d 'the main job on embedded servers: simulated autopilot -> local -> FTP server and Flight Review page'
 complete -c filesync -n __fish_use_subcommand -a help -d 'the help of a command'
-complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show verify retry first fetch forget adopt sim demo'
+complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show verify retry first fetch forget adopt export import sim demo'
 complete -c filesync -n __fish_use_subcommand -s h -l help -d 'help, with examples'
 complete -c filesync -n __fish_use_subcommand -l version -d 'the version'
 complete -c filesync -n '__fish_seen_subcommand_from init' -l output -d 'file to write (default: ~/.config/filesync/filesync.yaml); only an unedited example of the package is replaced' -r -F
@@ -90,6 +92,12 @@ complete -c filesync -n '__fish_seen_subcommand_from adopt' -l json -d 'print da
 complete -c filesync -n '__fish_seen_subcommand_from adopt' -l log-level -d 'lowest level that is logged to standard error' -x -a 'debug info warn error'
 complete -c filesync -n '__fish_seen_subcommand_from adopt' -l log-format -d 'format of the log: lines of text, or one JSON object a line' -x -a 'text json'
 complete -c filesync -n '__fish_seen_subcommand_from adopt' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from export' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from export' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from import' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from import' -l json -d 'print data as JSON'
+complete -c filesync -n '__fish_seen_subcommand_from import' -l merge -d 'add what is missing to a database that has records; none of them is changed'
+complete -c filesync -n '__fish_seen_subcommand_from import' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from sim' -l replay -d 'instead of a folder: the vehicle of a trace (written by FILESYNC_TRACE=mavlink:FILE)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from sim' -l listen -d 'HOST:PORT on which it listens' -x
 complete -c filesync -n '__fish_seen_subcommand_from sim' -l to -d 'HOST:PORT to which it sends heartbeats' -x

@@ -163,6 +163,26 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./adopt.js')).adopt,
   },
   {
+    usage: 'export [file]',
+    summary: 'write the database, with its archive, as JSON lines; also while a daemon runs',
+    group: 'Change records',
+    examples: [
+      ['filesync export backup.jsonl', 'into a new file that this user alone may read'],
+      ['filesync export | gzip > backup.jsonl.gz', 'to standard output'],
+    ],
+    load: async () => (await import('./export.js')).exportDatabase,
+  },
+  {
+    usage: 'import <file>',
+    summary: 'fill an empty database with what export has written; --merge adds what is missing',
+    group: 'Change records',
+    examples: [
+      ['filesync import backup.jsonl', 'while no daemon runs'],
+      ['filesync import --merge backup.jsonl', 'the records that are there stay as they are'],
+    ],
+    load: async () => (await import('./import.js')).importDatabase,
+  },
+  {
     usage: 'sim [dir]',
     summary: 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)',
     group: 'Try without a vehicle',
