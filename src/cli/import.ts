@@ -8,7 +8,7 @@ import type { FileRecord } from '../ports.js';
 import { imported } from '../record/imported.js';
 import { Records } from '../record/records.js';
 import { common, defineCommand } from './command.js';
-import { configFor, inJson, loggerFor } from './setup.js';
+import { configFor, loggerFor } from './setup.js';
 import { ExitCode, type Shell } from './shell.js';
 
 /** Records that are written together. */
@@ -28,30 +28,25 @@ export const importDatabase = defineCommand({
   build: yargs =>
     yargs.positional('file', { type: 'string', demandOption: true, describe: 'what `export` has written' }),
   async run(args, shell) {
-    return inJson(shell, args.json, async () => {
-      const path = args['file'] as string;
-      const config = await configFor(shell, args.config);
-      await checkAll(path, shell);
-      if (await RemoteApi.connect(controlSocket(config.database)))
-        throw new FileSyncError(
-          'config',
-          'a daemon uses this database: stop it, import, then start it again',
-        );
-      const { clock } = shell;
-      const store = await openStore(config.database, {
-        ...{ clock, modes: config.modes, logger: loggerFor(shell, 'warn') },
-      });
-      const records = new Records(store, clock);
-      try {
-        if (!args.merge) await refuseRecords(records, config.devices.keys());
-        const { added, kept } = await new Import(records, shell.stopped).all(path);
-        if (args.json) shell.print(JSON.stringify({ added, kept }));
-        else shell.print(`${added} records added, ${kept} were there already and stay as they are`);
-      } finally {
-        await records.close();
-      }
-      return ExitCode.DONE;
+    const path = args['file'] as string;
+    const config = await configFor(shell, args.config);
+    await checkAll(path, shell);
+    if (await RemoteApi.connect(controlSocket(config.database)))
+      throw new FileSyncError('config', 'a daemon uses this database: stop it, import, then start it again');
+    const { clock } = shell;
+    const store = await openStore(config.database, {
+      ...{ clock, modes: config.modes, logger: loggerFor(shell, 'warn') },
     });
+    const records = new Records(store, clock);
+    try {
+      if (!args.merge) await refuseRecords(records, config.devices.keys());
+      const { added, kept } = await new Import(records, shell.stopped).all(path);
+      if (args.json) shell.print(JSON.stringify({ added, kept }));
+      else shell.print(`${added} records added, ${kept} were there already and stay as they are`);
+    } finally {
+      await records.close();
+    }
+    return ExitCode.DONE;
   },
 });
 

@@ -8,7 +8,7 @@ import type { Store } from '../ports.js';
 import { editingAgain, warnOfDamage } from './api.js';
 import { common, defineCommand } from './command.js';
 import { plain } from './print.js';
-import { configFor, inJson, loggerFor } from './setup.js';
+import { configFor, loggerFor } from './setup.js';
 import { ExitCode, report, type Shell } from './shell.js';
 import { compareAll, stillTrue, type Comparison, type Finding } from './verify/comparison.js';
 import { comparisonLines } from './verify/lines.js';
@@ -27,20 +27,18 @@ export const verify = defineCommand({
     'log-format': common.logFormat,
   },
   async run(args, shell) {
-    return inJson(shell, args.json, async () => {
-      const config = await configFor(shell, args.config);
-      const known = await readStore(config.database);
-      warnOfDamage(shell, known);
-      checkDevice(config, known, args.device);
-      const logger = loggerFor(shell, args.logLevel);
-      const all = await compareAll({ config, known, device: args.device, shell, logger });
-      const found = all.findings.length > 0 ? stillTrue(all, await readStore(config.database)) : all;
-      if (!args.json) for (const line of comparisonLines(found)) shell.print(line);
-      const repair = args.repair ? await repaired(shell, config, found.findings) : undefined;
-      if (args.json) shell.print(JSON.stringify(asJson(found, repair)));
-      else if (repair) reportRepair(shell, repair);
-      return isRight(found) ? ExitCode.DONE : ExitCode.INCOMPLETE;
-    });
+    const config = await configFor(shell, args.config);
+    const known = await readStore(config.database);
+    warnOfDamage(shell, known);
+    checkDevice(config, known, args.device);
+    const logger = loggerFor(shell, args.logLevel);
+    const all = await compareAll({ config, known, device: args.device, shell, logger });
+    const found = all.findings.length > 0 ? stillTrue(all, await readStore(config.database)) : all;
+    if (!args.json) for (const line of comparisonLines(found)) shell.print(line);
+    const repair = args.repair ? await repaired(shell, config, found.findings) : undefined;
+    if (args.json) shell.print(JSON.stringify(asJson(found, repair)));
+    else if (repair) reportRepair(shell, repair);
+    return isRight(found) ? ExitCode.DONE : ExitCode.INCOMPLETE;
   },
 });
 

@@ -140,14 +140,18 @@ export class Records {
 
   /** Moves those of the records to the archive. What fails is logged; they stay then. */
   async archiveWhere(isOld: (record: FileRecord) => boolean): Promise<void> {
-    const old = [...this.all()].filter(isOld).map(({ id }) => id);
     try {
-      for (let at = 0; at < old.length; at += ARCHIVE_BATCH)
-        await this.#store.archive(old.slice(at, at + ARCHIVE_BATCH));
+      await this.archive([...this.all()].filter(isOld).map(({ id }) => id));
     } catch (thrown) {
       const { message } = toFileSyncError(thrown);
       this.#logger?.log('warn', `old records stay in the database: ${message}`);
     }
+  }
+
+  /** Moves the records to the archive. */
+  async archive(ids: readonly string[]): Promise<void> {
+    for (let at = 0; at < ids.length; at += ARCHIVE_BATCH)
+      await this.#store.archive(ids.slice(at, at + ARCHIVE_BATCH));
   }
 
   async putSource(source: SourceRecord): Promise<void> {
