@@ -5,6 +5,7 @@ import { flightReview } from '../../src/devices/flight-review.js';
 import { startReceiver, type Receiver } from '../../src/demo/receiver.js';
 import type { Address } from '../faults/fault.js';
 import { makeTarget } from '../servers/device.js';
+import type { Site } from '../servers/raw-site.js';
 import type { TargetBench } from './target.js';
 import { temporaryFolder } from './temp-folder.js';
 
@@ -40,4 +41,25 @@ export async function httpBench(
 async function newest({ received }: Receiver, path: string): Promise<Buffer | undefined> {
   const found = received.findLast(({ name }) => name === posix.basename(path));
   return found && readFile(found.path);
+}
+
+/** A device that uploads to a scripted site, of which the latest upload counts. */
+export async function siteBench(
+  type: DeviceType,
+  start: () => Promise<Site>,
+  page: string,
+  options: Record<string, unknown> = {},
+): Promise<TargetBench> {
+  const site = await start();
+  const target = await makeTarget(type, { url: site.url + page, ...options });
+  return {
+    target,
+    read: async () => site.stored.at(-1)?.bytes,
+    listAll: async () => site.stored.map(({ name }) => name),
+    ...(type === flightReview && { head: ULOG }),
+    close: async () => {
+      await target.close();
+      site.close();
+    },
+  };
 }
