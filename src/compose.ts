@@ -7,6 +7,7 @@ import type { DeviceContext } from './config/definition.js';
 import type { SecretRef } from './config/options.js';
 import { guardSource, guardTarget, withBoth, limitsOf } from './devices/guard.js';
 import { withPortableNames } from './devices/portable-target.js';
+import { linkFor } from './devices/link/limit.js';
 import { LocalStorage } from './local/storage.js';
 import { Engine } from './engine/engine.js';
 import type { Device } from './engine/devices.js';
@@ -111,7 +112,7 @@ export function endsOf({ name, type }: DeviceConfig, { rules }: Config, idle: Id
   return { source: isSource || isProbed, target: isTarget || (isProbed && !type.source), portable };
 }
 
-/** Makes a device with those ends; does no input or output. */
+/** Makes a device with those ends; does no input or output. One that is only looked at (`idle`) has no limits of its link. */
 export async function makeDevice(
   from: DeviceConfig,
   config: Config,
@@ -123,9 +124,12 @@ export async function makeDevice(
   const secrets = new Map<SecretRef, string>();
   const context = contextFor(config, from, services, secrets);
   const ends = endsOf(from, config, idle);
+  const link = linkFor(idle ? undefined : type.link?.(options), context);
   const source = ends.source ? await type.source?.(options, context) : undefined;
   const target = ends.target ? await type.target?.(options, context) : undefined;
-  return { device: guarded(from, source, portably(target, from.name, ends), locks), from, ends, secrets };
+  const reached = target && link.target(target);
+  const device = guarded(from, source && link.source(source), portably(reached, from.name, ends), locks);
+  return { device, from, ends, secrets };
 }
 
 const portably = (target: Target | undefined, name: string, { portable }: Ends): Target | undefined =>

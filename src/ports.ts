@@ -178,6 +178,8 @@ export interface Availability {
    * when a port is taken now, and a service goes on.
    */
   readonly misconfigured?: boolean | 'temporarily';
+  /** By which key of its configuration, and until when (monotonic ms), it may not be used: it is not probed, and is available. */
+  readonly closed?: { readonly code: 'hours' | 'over' | 'unmetered'; reason: string; until?: number };
 }
 
 export interface SourceCapabilities {
@@ -283,9 +285,7 @@ export interface Outgoing {
   readonly description: string;
   /** May be opened more than once. */
   open(offset: number): ByteStream;
-  /**
-   * A target that holds the last reference to a chunk of `open` may give it back: its memory is reused.
-   */
+  /** A target that holds the last reference to a chunk of `open` may give it back: its memory is reused. */
   giveBack?(chunk: Uint8Array): void;
   /** Fills a template of the device's own options (`{file.name}`, `{coex.KEY}`, `{description}` …). */
   render(template: string): string;

@@ -12,7 +12,7 @@ _filesync() {
   fi
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-    init | check | sync | run | node | status | files | show | verify | retry | first | fetch | forget | adopt | export | import | sim | demo | help)
+    init | check | sync | run | node | status | files | show | verify | retry | first | fetch | push | forget | adopt | export | import | sim | demo | help)
       command=$word
       break
       ;;
@@ -51,6 +51,7 @@ _filesync() {
   retry:-c | retry:--config) _filesync_files -f && return ;;
   first:-c | first:--config) _filesync_files -f && return ;;
   fetch:-c | fetch:--config) _filesync_files -f && return ;;
+  push:-c | push:--config) _filesync_files -f && return ;;
   forget:-c | forget:--config) _filesync_files -f && return ;;
   adopt:-c | adopt:--config) _filesync_files -f && return ;;
   adopt:--log-level) _filesync_words 'debug info warn error' && return ;;
@@ -87,6 +88,7 @@ _filesync() {
     retry) _filesync_words '-c --config --json --failed -h --help' ;;
     first) _filesync_words '-c --config --json -h --help' ;;
     fetch) _filesync_words '-c --config --json -h --help' ;;
+    push) _filesync_words '-c --config --json -h --help' ;;
     forget) _filesync_words '-c --config --json -h --help' ;;
     adopt) _filesync_words '-c --config --json --log-level --log-format -h --help' ;;
     export) _filesync_words '-c --config -h --help' ;;
@@ -98,7 +100,7 @@ _filesync() {
     return
   fi
   case $command in
-  '' | help) _filesync_words 'init check sync run node status files show verify retry first fetch forget adopt export import sim demo help' ;;
+  '' | help) _filesync_words 'init check sync run node status files show verify retry first fetch push forget adopt export import sim demo help' ;;
   sim) _filesync_files -d ;;
   esac
 }

@@ -14,6 +14,7 @@ complete -c filesync -n __fish_use_subcommand -a verify -d 'compare the database
 complete -c filesync -n __fish_use_subcommand -a retry -d 'bring FAILED files back'
 complete -c filesync -n __fish_use_subcommand -a first -d 'move files to the front of their queues, the first one named first'
 complete -c filesync -n __fish_use_subcommand -a fetch -d 'fetch and deliver files that the rules only list (SKIPPED)'
+complete -c filesync -n __fish_use_subcommand -a push -d 'deliver what waits now, whatever `hours`, `over` and `unmetered` of its devices say'
 complete -c filesync -n __fish_use_subcommand -a forget -d 'delete records from the database (files stay; what is still on a source is found again)'
 complete -c filesync -n __fish_use_subcommand -a adopt -d 'after a lost database: take what targets already hold as delivered; nothing is sent'
 complete -c filesync -n __fish_use_subcommand -a export -d 'write the database, with its archive, as JSON lines; also while a daemon runs'
@@ -21,7 +22,7 @@ complete -c filesync -n __fish_use_subcommand -a import -d 'fill an empty databa
 complete -c filesync -n __fish_use_subcommand -a sim -d 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)'
 complete -c filesync -n __fish_use_subcommand -a demo -d 'the main job on embedded servers: simulated autopilot -> local -> FTP server and Flight Review page'
 complete -c filesync -n __fish_use_subcommand -a help -d 'the help of a command'
-complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show verify retry first fetch forget adopt export import sim demo'
+complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show verify retry first fetch push forget adopt export import sim demo'
 complete -c filesync -n __fish_use_subcommand -s h -l help -d 'help, with examples'
 complete -c filesync -n __fish_use_subcommand -l version -d 'the version'
 complete -c filesync -n '__fish_seen_subcommand_from init' -l output -d 'file to write (default: ~/.config/filesync/filesync.yaml); only an unedited example of the package is replaced' -r -F
@@ -84,6 +85,9 @@ complete -c filesync -n '__fish_seen_subcommand_from first' -s h -l help -d 'hel
 complete -c filesync -n '__fish_seen_subcommand_from fetch' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from fetch' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from fetch' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from push' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from push' -l json -d 'print data as JSON'
+complete -c filesync -n '__fish_seen_subcommand_from push' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from forget' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from forget' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from forget' -s h -l help -d 'help, with examples'

@@ -35,10 +35,12 @@ export interface Api {
   fetch(which: Selection): Promise<EditResult>;
   /** Has what `verify` found missing or corrupt fetched or sent again; local copies are compared once more first. */
   repair(what: Repairs): Promise<EditResult>;
-  /** Scans every source at once. Rejects with `unavailable` where no daemon runs, as `pause` does. */
+  /** Scans every source at once. Rejects with `unavailable` where no daemon runs, as `pause` and `push` do. */
   rescan(): Promise<Action>;
   /** Stops or resumes all work; running transfers are interrupted and resumed later. */
   pause(on: boolean): Promise<Action>;
+  /** Delivers what is unfinished now, whatever `hours`, `over` and `unmetered` of its devices say. */
+  push(): Promise<Action>;
   close(): Promise<void>;
 }
 

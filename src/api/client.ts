@@ -85,6 +85,10 @@ export class RemoteApi implements Api {
     return this.#ask(schema.action, 'PUT', '/paused', { paused });
   }
 
+  push(): Promise<Action> {
+    return this.#ask(schema.action, 'POST', '/push');
+  }
+
   async close(): Promise<void> {
     // Each call had its own connection.
   }

@@ -46,6 +46,7 @@ export interface Daemon {
   transfers(): readonly Transfer[];
   rescan(): void;
   pause(on: boolean): void;
+  push(): number;
 }
 
 export interface DatabaseApiParts {
@@ -137,6 +138,12 @@ export class DatabaseApi implements LiveApi {
   async pause(on: boolean): Promise<Action> {
     this.#running().pause(on);
     return { message: on ? 'paused' : 'resumed' };
+  }
+
+  async push(): Promise<Action> {
+    const files = this.#running().push();
+    if (files === 0) return { message: 'nothing waits' };
+    return { message: `${files === 1 ? '1 file goes' : `${files} files go`} now` };
   }
 
   events(): Observable<ApiEvent> {

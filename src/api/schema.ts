@@ -161,7 +161,7 @@ export const editResult = z.object({
 /** What a command with `--json` prints where it fails; the exit code says of which kind the error is. */
 export const failure = z.object({ error: z.string() });
 
-/** The answer to `POST /rescan` and `PUT /paused`. */
+/** The answer to `POST /rescan`, `POST /push` and `PUT /paused`. */
 export const action = z.object({ message: z.string() });
 
 export const pausing = z.strictObject({ paused: z.boolean() });

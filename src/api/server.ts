@@ -36,6 +36,7 @@ const routes: Readonly<Record<string, Route>> = {
   'POST /files/fetch': edit((api, which) => api.fetch(which)),
   'POST /files/repair': async (api, { body }) => api.repair(repairs.parse(await body())),
   'POST /rescan': api => api.rescan(),
+  'POST /push': api => api.push(),
   'PUT /paused': async (api, { body }) => api.pause(pausing.parse(await body()).paused),
 };
 

@@ -149,6 +149,13 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./fetch.js')).fetchFiles,
   },
   {
+    usage: 'push',
+    summary: 'deliver what waits now, whatever `hours`, `over` and `unmetered` of its devices say',
+    group: 'Change records',
+    examples: [['filesync push', 'once: files that are found later wait again']],
+    load: async () => (await import('./push.js')).push,
+  },
+  {
     usage: 'forget <id..>',
     summary: 'delete records from the database (files stay; what is still on a source is found again)',
     group: 'Change records',

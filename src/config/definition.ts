@@ -18,6 +18,24 @@ export interface DeviceContext {
   resolvePath(path: string): string;
 }
 
+/** Minutes since midnight, local time; a range that ends before it begins goes over midnight. */
+export interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** When a device may be used, and how much, because of the network that it is reached through. */
+export interface LinkLimits {
+  /** Where it is reached. */
+  readonly url: URL;
+  /** Bytes a second, of all transfers together. */
+  readonly maxRate?: number | undefined;
+  /** Network interfaces. */
+  readonly over?: readonly string[] | undefined;
+  readonly unmetered: boolean;
+  readonly hours?: { readonly text: string; readonly ranges: readonly TimeRange[] } | undefined;
+}
+
 /**
  * One kind of device: its options (validation, help and docs come from this table) and how to make its ends.
  * The modules of the ends are loaded when the ends are made, so that commands that only read the configuration start quickly.
@@ -35,6 +53,8 @@ export interface DeviceType<Options = unknown> {
   readonly exclusive?: true;
   /** The address of a target whose uploads are public. */
   publicPage?(options: Options): string | undefined;
+  /** Of devices that are reached through a network. */
+  link?(options: Options): LinkLimits;
   source?(options: Options, context: DeviceContext): Source | Promise<Source>;
   target?(options: Options, context: DeviceContext): Target | Promise<Target>;
 }

@@ -34,6 +34,27 @@ export const size = () =>
     .transform((value, context) => parseSize(value) ?? refuse(context, NOT_A_SIZE))
     .meta({ title: SIZE });
 
+/** Bytes a second: `500KB/s`, in the units of sizes; `least`: what it has to be. */
+export const rate = (least: number) => {
+  const message = `must be an amount of data a second like 500KB/s, at least ${bytes.format(least)}/s`;
+  return z
+    .union([z.number(), z.string()], { error: message })
+    .transform((value, context) => {
+      const parsed = parseSize(typeof value === 'string' ? value.replace(/ ?\/ ?s$/, '') : value);
+      return parsed !== undefined && parsed >= least ? parsed : refuse(context, message);
+    })
+    .meta({ title: 'size a second' });
+};
+
+const NOT_HOURS = 'must be times of the day like "22:00-06:00", or several: "06:00-08:00, 22:00-24:00"';
+
+/** Times of the day, in minutes since midnight. */
+export const hours = () =>
+  z
+    .string({ error: NOT_HOURS })
+    .transform((text, context) => parseHours(text) ?? refuse(context, NOT_HOURS))
+    .meta({ title: 'times of the day in quotes' });
+
 /** `5%` of a file system, or a size; of bare numbers only 0, since the unit of others would be unclear. */
 export const minFree = () =>
   z
@@ -146,6 +167,25 @@ function parseSpan(text: string): number {
 function parseSize(value: number | string): number | undefined {
   if (typeof value === 'number') return value < 0 ? undefined : value;
   return /^\d+(\.\d+)? ?([KMGTP]?B)?$/i.test(value) ? (bytes.parse(value) ?? undefined) : undefined;
+}
+
+function parseHours(text: string): { text: string; ranges: { from: number; to: number }[] } | undefined {
+  const ranges = text.split(',').map(range => {
+    const [, from = '', to = ''] = /^\s*(\d\d?:\d\d) ?[-\u2013] ?(\d\d?:\d\d)\s*$/.exec(range) ?? [];
+    return { from: minuteOf(from), to: minuteOf(to) };
+  });
+  const isWrong = ({ from, to }: { from: number; to: number }) =>
+    Number.isNaN(from + to) || from === to || from === DAY_MINUTES;
+  return ranges.some(isWrong) ? undefined : { text, ranges };
+}
+
+const DAY_MINUTES = 24 * 60;
+
+/** NaN if it is no time of the day. */
+function minuteOf(text: string): number {
+  const [hour = NaN, minute = NaN] = text.split(':').map(Number);
+  const total = hour * 60 + minute;
+  return minute < 60 && total <= DAY_MINUTES ? total : NaN;
 }
 
 function parseMinFree(text: string): MinFree | undefined {

@@ -4,6 +4,7 @@ import { FileSyncError } from '../errors.js';
 import type { Outgoing } from '../ports.js';
 import { formatSize } from '../system/size.js';
 import { defineDevice } from '../config/definition.js';
+import { linkOf } from './link-options.js';
 import { loginOf } from './login-options.js';
 import type { Meaning } from './error-table.js';
 import { uploadOptions } from './http.js';
@@ -50,6 +51,7 @@ export const flightReview = defineDevice({
       .describe('larger logs are not sent: the server would refuse them'),
     ...uploadOptions,
   }),
+  link: linkOf(({ url }) => url),
   publicPage: ({ url }) => publicHostOf(url),
   target: async (options, context) => {
     const { HttpTarget } = await import('./http/target.js');

@@ -1,6 +1,8 @@
+import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { duration, secret } from '../config/options.js';
 import { defineDevice } from '../config/definition.js';
+import { linkOf, linkOptions } from './link-options.js';
 import { maxFiles } from './listing-gaps.js';
 import { tlsOptions } from './tls-options.js';
 
@@ -25,6 +27,7 @@ const options = z.object({
   root: z.string().default('/').describe('folder on the server; as a target it is made if it is missing'),
   timeout: duration().default(30_000).describe('silence after which the server counts as gone'),
   max_files: maxFiles(),
+  ...linkOptions,
 });
 export type FtpOptions = z.output<typeof options>;
 
@@ -33,6 +36,7 @@ export const ftp = defineDevice({
   summary: 'Source and target: an FTP server, plain or encrypted (FTPS)',
   tellsSpace: false,
   options,
+  link: linkOf(({ host }: FtpOptions) => `ftp://${isIPv6(host) ? `[${host}]` : host}`),
   source: async (chosen, context) => (await import('./ftp/ends.js')).ftpSource(chosen, context),
   target: async (chosen, context) => (await import('./ftp/ends.js')).ftpTarget(chosen, context),
 });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { duration, secret, template, webUrl } from '../config/options.js';
 import { defineDevice } from '../config/definition.js';
+import { linkOf, linkOptions } from './link-options.js';
 import { loginOf, loginOptions } from './login-options.js';
 import { tlsOptions } from './tls-options.js';
 
@@ -21,6 +22,7 @@ export const uploadOptions = {
   ...loginOptions,
   ...tlsOptions,
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
+  ...linkOptions,
 };
 
 /** A web address whose part behind the host is a template. */
@@ -81,6 +83,7 @@ export const http = defineDevice({
       ),
     ...uploadOptions,
   }),
+  link: linkOf(({ url }) => url),
   target: async (options, context) => {
     const { HttpTarget } = await import('./http/target.js');
     return new HttpTarget(

@@ -2,7 +2,7 @@ import { join, posix } from 'node:path';
 import * as z from 'zod';
 import { DEFAULT_COMPONENT, parseLinkUrl, type LinkAddress } from '../mavlink/url.js';
 import { toFileSyncError } from '../errors.js';
-import { secret, size } from '../config/options.js';
+import { rate, secret } from '../config/options.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
 import type { Signing } from '../mavlink/signing.js';
 
@@ -50,8 +50,7 @@ export const vehicleOptions = {
   target_system: mavlinkId()
     .optional()
     .describe('MAVLink system id of the vehicle (default: that of the first heartbeat)'),
-  max_rate: size()
-    .refine(rate => rate > 0, 'must be more than 0')
+  max_rate: rate(1)
     .optional()
     .describe('bytes of file data a second at most (default: what the link supports besides the telemetry)'),
   max_in_flight: z

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { duration, webUrl } from '../config/options.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
+import { linkOf, linkOptions } from './link-options.js';
 import { maxFiles } from './listing-gaps.js';
 import { loginOf, loginOptions } from './login-options.js';
 import { tlsOptions } from './tls-options.js';
@@ -12,6 +13,7 @@ const options = z.object({
   ...tlsOptions,
   timeout: duration().default(60_000).describe('silence after which the connection counts as lost'),
   max_files: maxFiles(),
+  ...linkOptions,
 });
 type Options = z.output<typeof options>;
 
@@ -20,6 +22,7 @@ export const webdav = defineDevice({
   type: 'webdav',
   summary: 'Source and target: a folder on a WebDAV server (Nextcloud, Apache, nginx, a NAS)',
   options,
+  link: linkOf(({ url }: Options) => url),
   source: async (chosen, context) => {
     const { DavSource } = await import('./webdav/source.js');
     return new DavSource(await clientOf(chosen, context), context.name, chosen.max_files);

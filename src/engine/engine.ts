@@ -51,7 +51,11 @@ export class Engine {
   readonly #times: Times;
   readonly #queues: Queues;
   /** The part of `World` that does not depend on the time. */
-  readonly #lookups: Pick<World, 'source' | 'target' | 'sighting' | 'exceedsLimit' | 'spaceNeeded'> = {
+  readonly #lookups: Pick<
+    World,
+    'source' | 'target' | 'pushed' | 'sighting' | 'exceedsLimit' | 'spaceNeeded'
+  > = {
+    pushed: id => this.#pushed.has(id),
     source: device => this.#registry.sourceState(device),
     target: device => this.#registry.targetState(device),
     sighting: record => this.#finder.sighting(record),
@@ -59,6 +63,7 @@ export class Engine {
     spaceNeeded: record => this.#cleaner.spaceNeeded(record),
   };
   readonly #running = new Subscription();
+  #pushed: ReadonlySet<string> = new Set();
   #paused = false;
   #whileArmed: WhileArmed | undefined;
   /** Local copies were added or removed since limits were measured. */
@@ -143,6 +148,13 @@ export class Engine {
     this.#paused = on;
     this.#parts.logger.log('debug', on ? 'paused' : 'resumed');
     this.#queues.gatesChanged();
+  }
+
+  /** Delivers what is unfinished now whatever `hours`, `over` and `unmetered` say. Returns how many files that are. */
+  push(): number {
+    this.#pushed = new Set([...this.records.all()].filter(isUnfinished).map(({ id }) => id));
+    this.#queues.gatesChanged();
+    return this.#pushed.size;
   }
 
   get paused(): boolean {

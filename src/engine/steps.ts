@@ -1,5 +1,5 @@
 import type { FileSyncError } from '../errors.js';
-import type { FileRecord } from '../ports.js';
+import type { Availability, FileRecord } from '../ports.js';
 import type { Outcome } from '../record/events.js';
 import { evictionWait, removalWait, type AfterDelivery } from '../rules/after-delivery.js';
 import type { Plan } from '../rules/plan.js';
@@ -30,7 +30,7 @@ export interface StepWorker {
 }
 
 /** One end of a device, as it is now. */
-export interface EndState {
+export interface EndState extends Pick<Availability, 'closed'> {
   readonly available: boolean;
   readonly reason: string;
   /** An available vehicle reports that it is armed. */
@@ -50,6 +50,8 @@ export interface World extends AfterDelivery {
   target(device: string): EndState | undefined;
   /** Any vehicle is armed. */
   readonly vehicleArmed: boolean;
+  /** A person wants the file delivered now, whatever `hours`, `over` and `unmetered` say. */
+  pushed(id: string): boolean;
   /** The pause before the next attempt of a step that failed. */
   retry(key: string): Wait | undefined;
 }
@@ -129,9 +131,17 @@ export function gateOf(step: Step, ruled: WhileArmed, world: World, owner?: stri
   if (step.kind === 'evict' || step.kind === 'recover') return undefined;
   if (world.paused) return { code: 'paused', reason: 'paused', interrupts: true };
   const mode = world.whileArmed ?? ruled;
-  const atSource = step.source === undefined ? undefined : sourceGate(step.source, mode, world);
-  return atSource ?? (step.target === undefined ? undefined : targetGate(step.target, mode, world, owner));
+  const atSource =
+    step.source === undefined
+      ? undefined
+      : (sourceGate(step.source, mode, world) ?? linkGate(step.id, world.source(step.source), world));
+  if (atSource || step.target === undefined) return atSource;
+  const atTarget = targetGate(step.target, mode, world, owner);
+  return atTarget ?? linkGate(step.id, world.target(step.target), world);
 }
+
+const linkGate = (id: string, end: EndState | undefined, world: World): Wait | undefined =>
+  end?.closed && !world.pushed(id) ? { ...end.closed, interrupts: true } : undefined;
 
 const ARMED = { code: 'armed', reason: 'the vehicle is armed', interrupts: true } as const;
 const offlineWait = ({ reason, since }: EndState): Wait => ({ code: 'offline', reason, since });

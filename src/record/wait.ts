@@ -8,6 +8,7 @@ export type StepKind = 'scan' | 'recover' | 'fetch' | 'deliver' | 'stream' | 're
 /** What kind of reason it is; programs may rely on these words. */
 export const WAIT_CODES = [
   ...(['paused', 'offline', 'armed', 'failed', 'queued', 'unsettled', 'kept', 'unknown device'] as const),
+  ...(['hours', 'over', 'unmetered'] as const),
 ];
 export type WaitCode = (typeof WAIT_CODES)[number];
 

@@ -2,7 +2,7 @@ import type { Availability } from '../ports.js';
 
 /** Whether two reports of a device's availability say the same to people. */
 export const isSameAvailability = (a: Availability, b: Availability): boolean =>
-  a.available === b.available && a.reason === b.reason && a.armed === b.armed;
+  a.available === b.available && a.reason === b.reason && a.armed === b.armed && a.closed === b.closed;
 
 /** Before the first probe has answered. */
 export const UNKNOWN: Availability = { available: false, reason: 'not probed yet', armed: false };

@@ -29,7 +29,7 @@ const ID = fileRecord(1).id;
 
 const DAEMON = {
   ...{ devices: of([]), waits: () => [], progress: NEVER, paused: false, transfers: () => [] },
-  ...{ rescan: () => undefined, pause: () => undefined },
+  ...{ rescan: () => undefined, pause: () => undefined, push: () => 0 },
 };
 
 /** ms without a byte after which a client hangs up. */

@@ -28,7 +28,7 @@ const CAM = { name: 'cam', type: 'disk', available: false, reason: 'not plugged 
 
 const IDLE = {
   ...{ progress: NEVER, paused: false, transfers: () => [] },
-  ...{ rescan: () => undefined, pause: () => undefined },
+  ...{ rescan: () => undefined, pause: () => undefined, push: () => 0 },
 };
 
 /** The API of a database that holds these records. */

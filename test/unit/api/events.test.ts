@@ -21,11 +21,17 @@ class NotedDaemon implements Daemon {
   readonly progress = NEVER;
   paused = false;
   scans = 0;
+  pushes = 0;
   readonly waits = () => [];
   readonly transfers = () => [];
 
   rescan(): void {
     this.scans += 1;
+  }
+
+  push(): number {
+    this.pushes += 1;
+    return this.pushes;
   }
 
   pause(on: boolean): void {
@@ -76,6 +82,8 @@ describe('actions and events over the socket', () => {
     served(async ({ daemon, api }) => {
       assert.deepEqual(await api.rescan(), { message: '' });
       assert.equal(daemon.scans, 1);
+      assert.deepEqual(await api.push(), { message: '1 file goes now' });
+      assert.deepEqual(await api.push(), { message: '2 files go now' });
       assert.deepEqual(await api.pause(true), { message: 'paused' });
       assert.equal((await api.status()).paused, true);
       assert.match((await api.rescan()).message, /^paused: it is done when/);
@@ -87,6 +95,7 @@ describe('actions and events over the socket', () => {
     const api = databaseApi(new Records(new MemoryStore(), systemClock));
     await failsWith(() => api.rescan(), 'unavailable');
     await failsWith(() => api.pause(true), 'unavailable');
+    await failsWith(() => api.push(), 'unavailable');
   });
 
   it('send the status now, then what changes, until the client has gone', () =>

@@ -71,6 +71,7 @@ function setup({ run, rules = [rule()], policy = {}, connections = 1 }: Options)
     source: name => registry.sourceState(name),
     target: name => registry.targetState(name),
     sighting: () => ({ at: Infinity, writersSeen: true }),
+    pushed: () => false,
     exceedsLimit: () => false,
     spaceNeeded: () => false,
     age: since => ageOf(since, momentOf(clock)),

@@ -53,6 +53,7 @@ const world = (changes: Partial<World> = {}): World => ({
   vehicleArmed: false,
   retry: () => undefined,
   sighting: () => ({ at: -Infinity, writersSeen: true }),
+  pushed: () => false,
   exceedsLimit: () => false,
   spaceNeeded: () => false,
   age: since => ageOf(since, NOW),

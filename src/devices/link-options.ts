@@ -1,0 +1,45 @@
+import * as z from 'zod';
+import type { LinkLimits } from '../config/definition.js';
+import { hours, rate } from '../config/options.js';
+
+/** Slower, a server would take a transfer for one that is stuck. Bytes a second. */
+const MIN_RATE = 4096;
+
+/** Options of every device that is reached through a network, which may cost money or belong to others. */
+export const linkOptions = {
+  max_rate: rate(MIN_RATE)
+    .optional()
+    .describe('bytes of files a second at most, of all transfers of the device together: 500KB/s'),
+  over: z
+    .array(z.string().regex(/^[^\s/:]{1,15}$/, 'must be names of network interfaces, such as [wlan0, eth0]'))
+    .min(1)
+    .optional()
+    .describe('only while it is reached through one of these network interfaces (default: any)'),
+  unmetered: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: only while it is reached through a connection that NetworkManager does not report as metered; without NetworkManager none is',
+    ),
+  hours: hours()
+    .optional()
+    .describe('only at these times of the day, local time: "22:00-06:00"; several are separated by commas'),
+};
+
+interface Chosen {
+  readonly max_rate?: number | undefined;
+  readonly over?: readonly string[] | undefined;
+  readonly unmetered: boolean;
+  readonly hours?: LinkLimits['hours'];
+}
+
+/** `url`: where the device is. */
+export const linkOf =
+  <Options extends Chosen>(url: (options: Options) => string) =>
+  (options: Options): LinkLimits => ({
+    url: new URL(url(options)),
+    maxRate: options.max_rate,
+    over: options.over,
+    unmetered: options.unmetered,
+    hours: options.hours,
+  });

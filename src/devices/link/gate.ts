@@ -1,0 +1,124 @@
+import {
+  defer,
+  distinctUntilChanged,
+  from,
+  Observable,
+  of,
+  repeat,
+  ReplaySubject,
+  share,
+  switchMap,
+} from 'rxjs';
+import type { DeviceContext, LinkLimits } from '../../config/definition.js';
+import type { Availability } from '../../ports.js';
+import { bareHost, proxyFor, type Environment } from '../proxy.js';
+import { openingAt } from './hours.js';
+import { Metering } from './metered.js';
+import { Route } from './route.js';
+
+type Closed = Readonly<NonNullable<Availability['closed']>>;
+
+/** Conditions are looked at that often, so that they have an effect within a second. */
+const LOOK_INTERVAL_MS = 500;
+/** The wall clock and the monotonic one differ by less between two looks. */
+const SAME_TIME_MS = 2_000;
+
+/** Whether a device may be used now, by its `hours`, `over` and `unmetered`. It looks only while somebody subscribes. */
+export class LinkGate {
+  /** Why it may not; undefined while it may. Emits at once, then on each change. */
+  readonly closed: Observable<Closed | undefined>;
+  readonly #limits: LinkLimits;
+  readonly #context: DeviceContext;
+  readonly #route: Route;
+  readonly #metering: Metering;
+  #users = 0;
+
+  constructor(limits: LinkLimits, context: DeviceContext) {
+    const { clock, env, logger } = context;
+    this.#limits = limits;
+    this.#context = context;
+    this.#route = new Route(hostOf(limits.url, env), clock);
+    this.#metering = new Metering(env, clock, logger);
+    const look = defer(() => from(this.#look()));
+    this.closed = look.pipe(
+      repeat({ delay: () => this.#pause() }),
+      distinctUntilChanged(isSame),
+      share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: true }),
+    );
+  }
+
+  /** The availability of an end. While the gate is closed the device is not even probed. */
+  guard(availability: Observable<Availability>): Observable<Availability> {
+    return this.closed.pipe(switchMap(closed => (closed ? of(stateOf(closed)) : availability)));
+  }
+
+  /** Something is being transferred until the function that is returned is called. */
+  use(): () => void {
+    this.#users += 1;
+    return () => void (this.#users -= 1);
+  }
+
+  #pause(): Observable<unknown> {
+    return new Observable(subscriber => {
+      const over = new AbortController();
+      this.#context.clock.sleep(LOOK_INTERVAL_MS, over.signal).then(
+        () => subscriber.next(undefined),
+        () => undefined,
+      );
+      return () => over.abort();
+    });
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<Closed | undefined> {
+    return this.#byHours() ?? (await this.#byRoute());
+  }
+
+  #byHours(): Closed | undefined {
+    const { hours } = this.#limits;
+    const { clock } = this.#context;
+    const now = clock.now();
+    const opening = hours ? openingAt(hours.ranges, now) : 'open';
+    if (opening === 'open') return undefined;
+    const reason = `outside of its hours (${hours?.text ?? ''})`;
+    return { code: 'hours', reason, until: clock.monotonic() + opening - now };
+  }
+
+  async #byRoute(): Promise<Closed | undefined> {
+    const { over, unmetered, url } = this.#limits;
+    if (!over && !unmetered) return undefined;
+    const names = await this.#route.interfaces();
+    if (names.length === 0) return { code: 'over', reason: `there is no route to ${bareHost(url)}` };
+    const other = over && names.find(name => !over.includes(name));
+    if (other !== undefined)
+      return {
+        code: 'over',
+        reason: `reached through ${other}, and \`over\` allows ${over?.join(', ')} alone`,
+      };
+    if (!unmetered) return undefined;
+    for (const name of names)
+      if (await this.#metering.isMetered(name, this.#users > 0))
+        return { code: 'unmetered', reason: `reached through ${name}, which is metered` };
+    return undefined;
+  }
+}
+
+/** The host that connections for the device go to. A proxy that cannot be used is reported by the device. */
+function hostOf(url: URL, env: Environment): string {
+  try {
+    const proxy = /^https?:$/.test(url.protocol) ? proxyFor(url, env) : undefined;
+    return bareHost(proxy?.url ?? url);
+  } catch {
+    return bareHost(url);
+  }
+}
+
+function isSame(a: Closed | undefined, b: Closed | undefined): boolean {
+  if (!a || !b) return a === b;
+  return a.reason === b.reason && Math.abs((a.until ?? 0) - (b.until ?? 0)) < SAME_TIME_MS;
+}
+
+const stateOf = (closed: Closed): Availability => ({
+  ...{ available: true, armed: false, closed },
+  reason: `not used now: ${closed.reason}`,
+});
