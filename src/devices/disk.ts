@@ -16,6 +16,12 @@ const options = z
         'folder where root mounts the drive if no other program has mounted it; another user needs none, since udisks ' +
           'chooses the place; root without it leaves the mounting to others',
       ),
+    remount: z
+      .enum(['never', 'each-scan'])
+      .default('never')
+      .describe(
+        'each-scan: unmount and mount the drive before each scan, for a camera that writes to its card while that is mounted here; only where FileSync mounts it itself',
+      ),
     timeout: duration()
       .default(ANSWER_TIMEOUT_MS)
       .describe(

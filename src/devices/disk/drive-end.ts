@@ -46,12 +46,15 @@ export class DriveEnd<Folder> {
   ): Promise<Value> {
     const details = { operation, path };
     const mount = await this.#mounted(need, signal, details);
+    const done = this.#drive.use();
     try {
       const value = await work(this.#folderOf(mount));
       await this.#drive.verify(mount, details);
       return value;
     } catch (error) {
       throw await this.#explained(error, mount, details);
+    } finally {
+      done();
     }
   }
 
@@ -68,12 +71,16 @@ export class DriveEnd<Folder> {
     operation: string,
   ): AsyncGenerator<Item, void> {
     const details = { operation, path };
+    if (operation === 'list') await this.#drive.refresh(signal);
     const mount = await this.#mounted(this.#need, signal, details);
+    const done = this.#drive.use();
     try {
       yield* open(this.#folderOf(mount));
       await this.#drive.verify(mount, details);
     } catch (error) {
       throw await this.#explained(error, mount, details);
+    } finally {
+      done();
     }
   }
 
@@ -104,7 +111,8 @@ export class DriveEnd<Folder> {
     const mount = await this.#drive.mounted(this.#need, signal, { operation: 'probe' });
     const rights = this.#need === 'write' ? constants.R_OK | constants.W_OK : constants.R_OK;
     const root = new Root(mount.path, this.#device);
-    await this.#drive.ask(mount.entry, () => root.probe(rights, false), signal);
+    const done = this.#drive.use();
+    await this.#drive.ask(mount.entry, () => root.probe(rights, false), signal).finally(done);
     return { available: true, reason: `${mount.title}, mounted at ${mount.path}`, armed: false };
   }
 

@@ -17,6 +17,8 @@ export interface DriveOptions extends Wanted {
   readonly mountPoint?: string | undefined;
   /** ms without an answer after which a file system that another program drives (FUSE) counts as hanging. */
   readonly timeout?: number;
+  /** Before each scan, our mount is mounted again: what a camera writes meanwhile is not seen otherwise. Default: never. */
+  readonly remount?: 'never' | 'each-scan';
 }
 
 /** What the drive uses of the system. */
@@ -71,6 +73,9 @@ export class Drive {
   /** Aborted when the last user releases the drive. */
   #use = new AbortController();
   #users = 0;
+  /** Operations on the mount that are under way. */
+  #operations = 0;
+  #isRemounting = false;
   #writers = 0;
   #mount: Mount | undefined;
   /** The drive that we mount, or have begun to: the mount is ours even if the mounting was cancelled. */
@@ -119,6 +124,31 @@ export class Drive {
       const { kind, message, temporary } = toFileSyncError(thrown);
       throw new FileSyncError(kind, message, { ...all, temporary, cause: thrown });
     }
+  }
+
+  /** An operation on the mount is under way until the function that is returned is called. */
+  use(): () => void {
+    this.#operations += 1;
+    return () => void (this.#operations -= 1);
+  }
+
+  /** Before a scan: unmounts our mount, which writes out what is ours, if nobody uses it; the scan mounts it again. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    if (this.#options.remount !== 'each-scan') return;
+    await this.#whileHeld(over => this.#unmountUnused(over), { signal: [signal, this.#use.signal] });
+  }
+
+  async #unmountUnused(over: AbortSignal): Promise<void> {
+    const mount = this.#mount;
+    if (!mount?.ours || this.#operations > 0 || !(await this.#isLive(mount))) return;
+    try {
+      await this.#unmount(mount, over);
+    } catch (thrown) {
+      return this.#debug(`not mounted again before the scan: ${toFileSyncError(thrown).message}`);
+    }
+    this.#mount = this.#begun = undefined;
+    this.#fileSystems.clear();
+    this.#isRemounting = true;
   }
 
   /** Throws `unavailable` if the drive has left, or another has come, since it was mounted there. */
@@ -270,8 +300,10 @@ export class Drive {
     });
     const entry = await this.#entryOf(drive);
     if (!entry) throw new FileSyncError('unavailable', `${title} was mounted, but its mount is gone`);
+    const level = this.#isRemounting ? 'debug' : 'info';
+    this.#isRemounting = false;
     this.#context.logger.log(
-      'info',
+      level,
       `${title} is mounted at ${entry.point}${entry.readOnly ? ', read-only' : ''}`,
     );
     return entry;

@@ -380,6 +380,40 @@ describe('disk', () => {
       await source.close();
     });
 
+    it('is mounted again before each scan only where that is asked for, and not while it is read', async () => {
+      await mkdir(place);
+      await writeFile(join(place, 'a.jpg'), 'picture');
+      const run: RunProgram = async (program, args, signal) => {
+        if (program === 'umount') await write('proc/self/mountinfo', '');
+        return stage.run(program, args, signal);
+      };
+      stage.mount = mounting;
+      await plugIn();
+      const never = new AbortController().signal;
+      for (const remount of ['never', 'each-scan'] as const) {
+        stage.calls.length = 0;
+        const source = sourceOn({ remount }, noNames, run);
+        const files = await listed(source);
+        assert.deepEqual(
+          files.map(({ path }) => path),
+          ['a.jpg'],
+        );
+        await listed(source);
+        assert.equal(stage.count('umount'), remount === 'never' ? 0 : 1);
+        const [file] = files;
+        assert.ok(file);
+        const reading = source.read(file, 0, never)[Symbol.asyncIterator]();
+        await reading.next();
+        await listed(source);
+        assert.equal(stage.count('umount'), remount === 'never' ? 0 : 1, 'while a file is read');
+        await reading.return?.();
+        await listed(source);
+        assert.equal(stage.count('umount'), remount === 'never' ? 0 : 2);
+        await source.close();
+        await write('proc/self/mountinfo', '');
+      }
+    });
+
     it('without the rights it reports the remedy, and uses what fstab allows', async () => {
       await plugIn();
       const refusal = output('', 1, 'mount: only root can do that: must be superuser to use mount.');
