@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { startFtpServer, type FtpServer } from '../../src/demo/ftp-server.js';
@@ -44,8 +43,9 @@ export class World {
     this.#random = random;
   }
 
-  static async make(clock: Clock, random: Random): Promise<World> {
-    const world = new World(await mkdtemp(join(tmpdir(), 'filesync-soak-')), clock, random);
+  /** @param parent the folder in which the world's own folder is made */
+  static async make(parent: string, clock: Clock, random: Random): Promise<World> {
+    const world = new World(await mkdtemp(join(parent, 'filesync-soak-')), clock, random);
     for (const name of ['camera', 'folder', 'card/log']) await mkdir(world.in(name), { recursive: true });
     await world.restore();
     return world;
