@@ -20,7 +20,7 @@ import { RecordingLogger } from '../fakes/recording-logger.js';
 import { ack, nak, uint32 } from '../unit/mavlink/scripted-vehicle.js';
 import { checkName, checkPath, checkSize, type Parser } from './parser.js';
 
-const MAX_FILES = 2000;
+const MAX_FILES = 300;
 /** ms of virtual time after which an operation must have ended. */
 const MAX_TIME_MS = 3_600_000;
 const forever = new AbortController().signal;
@@ -93,7 +93,8 @@ const listings: Parser = {
     )
     .map(packets => Buffer.concat(packets)),
   worst: ['\x05Da\0Db', '\x03Fa\0', { unit: '\xef', before: '' }],
-  maxBytes: 256 * 1024,
+  // Every folder may get all packets: what a vehicle sends is a hundred times the input.
+  maxBytes: 4096,
   async parse(input) {
     const packets = packetsIn(input);
     // The first byte decides whether the vehicle repeats itself without end.
