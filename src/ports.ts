@@ -359,8 +359,7 @@ export interface Store {
   versions(device: string, path: string): readonly FileRecord[];
   put(record: FileRecord): Promise<void>;
   /**
-   * As `put`, but the write is delayed: until the record's next `put`, until `close`, or, with `soon`, by less than a second. A
-   * crash loses it.
+   * As `put`, but delayed until the record's next `put`, until `close`, or, with `soon`, by a second. A crash loses it.
    */
   note(record: FileRecord, soon?: 'soon'): void;
   delete(id: string): Promise<void>;
