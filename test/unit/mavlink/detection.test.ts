@@ -74,7 +74,7 @@ describe('A vehicle of which nothing is configured but its address', () => {
 
   it('shows its firmware and its board, which are requested once', async () => {
     await start(PX4);
-    await reason(/^PX4 1 on UDP port 0 to .*, firmware 1\.16\.0, board 26ac:0033$/);
+    await reason(/^PX4 1 on UDP port [1-9]\d* to .*, firmware 1\.16\.0, board 26ac:0033$/);
     for (let count = 0; count < 5; count++) bench.sim.arm(false);
     assert.deepEqual(bench.sim.commands, [CMD_REQUEST_MESSAGE]);
   });
