@@ -358,9 +358,7 @@ export interface Store {
   /** Every record of one path on one device, oldest first. */
   versions(device: string, path: string): readonly FileRecord[];
   put(record: FileRecord): Promise<void>;
-  /**
-   * As `put`, but delayed until the record's next `put`, until `close`, or, with `soon`, by a second. A crash loses it.
-   */
+  /** As `put`, but delayed until the record's next `put`, until `close`, or, with `soon`, by a second. A crash loses it. */
   note(record: FileRecord, soon?: 'soon'): void;
   delete(id: string): Promise<void>;
   /** Moves records out of memory to the archive of the database. Safe on disk when it resolves. */

@@ -4,7 +4,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 describe('Days of work', () => {
-  it('lose no file, and leave no memory, timer, handle or thread behind', async function () {
+  const runs = process.env['FILESYNC_SOAK_MS'] !== undefined;
+  const title = 'lose no file, and leave no memory, timer, handle or thread behind';
+
+  it(runs ? title : `${title} (npm run test:soak): skipped, it takes minutes`, async function () {
+    if (!runs) this.skip();
     this.timeout(0);
     const program = fileURLToPath(new URL('run.ts', import.meta.url));
     const child = spawn(process.execPath, ['--expose-gc', '--import=tsx/esm', program], {
