@@ -87,7 +87,8 @@ export class FtpClient {
     }
     const rest = REQUEST_TIMEOUT_MS - (trial ? TRIAL_TIMEOUT_MS : 0);
     const entries = await this.#listed(named(LIST_DIRECTORY, path, offset), path, signal, rest);
-    this.#listsTimes = false;
+    // One that listed times until now may be another vehicle, or may have failed once: the next listing is a trial.
+    this.#listsTimes = trial ? false : undefined;
     return entries;
   }
 
@@ -274,7 +275,8 @@ const isExpected = ({ opcode, code }: FtpNak): boolean =>
 function mayBeUnknown(error: unknown, trial: boolean): boolean {
   if (!(error instanceof FileSyncError)) return false;
   const { kind, cause } = error;
-  return kind === 'unsupported' || (trial && (kind === 'timeout' || cause instanceof FtpNak));
+  const isRefused = kind === 'unsupported' || isNak(cause, FtpErrorCode.FAIL);
+  return isRefused || (trial && (kind === 'timeout' || cause instanceof FtpNak));
 }
 
 /** NAKs to a read that say that the session is not open any more; the second one is ArduPilot's. */

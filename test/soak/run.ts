@@ -80,7 +80,8 @@ async function finish(world: World, engine: Engine): Promise<void> {
   let [left, since] = [Infinity, Date.now()];
   for (let open = await unfinished(world, engine); open.length > 0; open = await unfinished(world, engine)) {
     if (open.length !== left) [left, since] = [open.length, Date.now()];
-    if (Date.now() - since > STUCK_MS) throw new Error(`not accounted for:\n${shortened(open)}`);
+    if (Date.now() - since > STUCK_MS)
+      throw new Error(`not accounted for:\n${shortened(open)}\n${stuckReport(engine)}`);
     await sleep(500);
   }
   const idle = await settled(firstIdle, world.made.length, clock);
@@ -92,6 +93,16 @@ async function finish(world: World, engine: Engine): Promise<void> {
 async function unfinished(world: World, engine: Engine): Promise<string[]> {
   const open = [...engine.records.all()].filter(record => !DONE.includes(stateOf(record)));
   return open.length > 0 ? open.map(record => JSON.stringify(record)) : world.problems();
+}
+
+/** Devices, and what each file waits for. */
+function stuckReport(engine: Engine): string {
+  const waits = [...engine.records.all()].flatMap(record =>
+    engine.waits(record).map(wait => `${record.path}: ${JSON.stringify(wait)}`),
+  );
+  let devices = '';
+  engine.devices.subscribe(all => (devices = JSON.stringify(all))).unsubscribe();
+  return [...waits.slice(0, 20), devices, `paused: ${engine.paused}`].join('\n');
 }
 
 const DONE: readonly number[] = [FileState.UPLOADED, FileState.REMOVED];

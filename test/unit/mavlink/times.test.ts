@@ -70,6 +70,26 @@ describe('The times of logs on a vehicle', () => {
     await vehicle.close();
   });
 
+  it('are done without where an ArduPilot, which has none, takes the place of a PX4', async () => {
+    const home = await temporaryFolder();
+    await mkdir(join(home.path, 'log'));
+    await writeFile(join(home.path, 'log', 'a.ulg'), sample(100));
+    await utimes(join(home.path, 'log', 'a.ulg'), FLOWN, FLOWN);
+    const shape = { folder: home.path, clock: systemClock, logger: new RecordingLogger() };
+    const first = await startSim({ ...shape, like: PX4, listen: { host: '127.0.0.1', port: 0 } });
+    const { address } = first;
+    const source = await mavlinkSource({ url: `udp://127.0.0.1:0@127.0.0.1:${address.port}`, root: '/log' });
+    await connected(source, first);
+    assert.equal((await listed(source))[0]?.modified, FLOWN.getTime());
+    await first.close();
+    const second = await startSim({ ...shape, like: ARDUPILOT, listen: address });
+    await connected(source, second);
+    assert.deepEqual(await listed(source), [{ path: 'a.ulg', size: 100 }]);
+    await source.close();
+    await second.close();
+    await home.remove();
+  });
+
   for (const [name, before, after] of [
     ['a vehicle that learns to list them', OLD_PX4, PX4],
     ['a vehicle that lists them no more', PX4, OLD_PX4],
