@@ -37,7 +37,7 @@ export interface Listing {
   readonly end?: ListingEnd;
 }
 
-/** Packets without an entry, or without an entry that is new, in a row after which a listing fails. */
+/** Packets without a new entry in a row after which a listing fails. */
 const MAX_USELESS_PACKETS = 16;
 /** Seconds since the Unix epoch: 2010, before which there were no such vehicles, and the end of 32 bits. */
 const MIN_TIME_S = 1_262_304_000;
@@ -60,7 +60,7 @@ export async function listFolder(
   const seen = new Set<string>();
   let count = 0;
   let last: Uint8Array | undefined;
-  let repeated = 0;
+  let useless = 0;
   for await (const packet of entryPackets(client, folder, scope, signal)) {
     const before = seen.size;
     for (const text of packet) {
@@ -69,8 +69,8 @@ export async function listFolder(
       // An entry that is made or removed between two packets moves the others.
       if (entry && !entries.has(entry.name)) entries.set(entry.name, entry);
     }
-    repeated = packet.length > 0 && seen.size === before ? repeated + 1 : 0;
-    if (repeated === MAX_USELESS_PACKETS) throw protocolError(NO_END, folder);
+    useless = seen.size === before ? useless + 1 : 0;
+    if (useless === MAX_USELESS_PACKETS) throw protocolError(NO_END, folder);
     if (seen.size > scope.entriesLeft) break;
     last = packet.at(-1);
     count += placesIn(packet);
@@ -118,7 +118,7 @@ async function* entryPackets(
   { skipped }: Pick<ListingScope, 'skipped'>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array[]> {
-  for (let offset = 0, empty = 0; empty < MAX_USELESS_PACKETS;) {
+  for (let offset = 0, empty = 0; ;) {
     const packet = await client.list(folder, offset, signal);
     const texts = packet ? split(packet) : [];
     const isEmptyFolder = !packet && offset === 1;
@@ -128,10 +128,9 @@ async function* entryPackets(
     empty = texts.length > 0 ? 0 : empty + 1;
     offset += placesIn(texts);
   }
-  throw protocolError(`${MAX_USELESS_PACKETS} packets of a listing without an entry`, folder);
 }
 
-const NO_END = `${MAX_USELESS_PACKETS} packets of a listing that repeat earlier entries`;
+const NO_END = `${MAX_USELESS_PACKETS} packets of a listing without a new entry`;
 
 /** An empty packet takes the place of one entry that did not fit. */
 const placesIn = (packet: readonly Uint8Array[]): number => Math.max(1, packet.length);

@@ -4,11 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 describe('Days of work', () => {
-  const runs = process.env['FILESYNC_SOAK_MS'] !== undefined;
-  const title = 'lose no file, and leave no memory, timer, handle or thread behind';
-
-  it(runs ? title : `${title} (npm run test:soak): skipped, it takes minutes`, async function () {
-    if (!runs) this.skip();
+  it('lose no file, and leave no memory, timer, handle or thread behind', async function () {
     this.timeout(0);
     const program = fileURLToPath(new URL('run.ts', import.meta.url));
     const child = spawn(process.execPath, ['--expose-gc', '--import=tsx/esm', program], {
