@@ -77,6 +77,6 @@ describe('globs', function () {
 
   it('refuse a pattern that is too long to compare', () => {
     assert.throws(() => compileGlob('a'.repeat(1_025)), /longer than 1024/);
-    assert.throws(() => compileGlob('**/a/'.repeat(200)), /too long/);
+    assert.throws(() => compileGlob('**/a/'.repeat(200), { dot: true }), /too long/);
   });
 });
