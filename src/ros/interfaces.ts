@@ -46,7 +46,7 @@ export interface ProgressMessage extends Of<TransferView> {
   readonly stamp: Time;
 }
 
-export interface StatusMessage extends Pick<Status, 'version' | 'paused' | 'database'> {
+export interface StatusMessage extends Pick<Status, 'version' | 'paused' | 'database' | 'configuration'> {
   readonly stamp: Time;
   readonly code: number;
   readonly text: string;

@@ -63,9 +63,17 @@ export function toDeviceState(device: Status['devices'][number]): DeviceStateMes
 
 /** `now`: ms since the Unix epoch. */
 export function toStatus(status: Status, now: number): StatusMessage {
-  const { verdict, version, paused, database, devices, counts, transfers, waiting, disk } = status;
+  const { verdict, version, paused, database, configuration, devices, counts, transfers, waiting, disk } =
+    status;
   return {
-    ...{ stamp: toTime(now), version, paused, database, running_since: timeOf(status.running_since) },
+    ...{
+      stamp: toTime(now),
+      version,
+      paused,
+      database,
+      configuration,
+      running_since: timeOf(status.running_since),
+    },
     ...{ code: VERDICT[verdict.code], text: verdict.text, seconds_left: verdict.seconds_left ?? -1 },
     devices: devices.map(toDeviceState),
     counts: Object.entries(counts).map(([state, count]) => {
