@@ -34,6 +34,8 @@ const THREAD_CALLS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
 setFlagsFromString('--heap-growing-percent=30');
 
 const journal = isJournalStream(process.env['JOURNAL_STREAM'], standardError());
+/** See sd-daemon(3). */
+const ERROR_PRIORITY = journal ? '<3>' : '';
 const stop = new AbortController();
 let stoppedAt = Infinity;
 process.on('SIGINT', () => stopped(130));
@@ -116,7 +118,7 @@ function stopped(code: keyof typeof SIGNALS): void {
 
 function forceExit(code: number): void {
   printError(
-    `${journal ? '<3>' : ''}filesync: could not end cleanly within ${MAX_SHUTDOWN_MS / 1000} s, since a call hangs: killed`,
+    `${ERROR_PRIORITY}filesync: could not end cleanly within ${MAX_SHUTDOWN_MS / 1000} s, since a call hangs: killed`,
   );
   void end(MIN_LAST_CALLS_MS, code);
 }
@@ -141,7 +143,9 @@ async function end(ms: number, code: number): Promise<void> {
 /** Something was left open. That is a mistake of this program, and no reason to stay. */
 function endWithOpenResources(): void {
   const open = process.getActiveResourcesInfo().join(', ');
-  printError(`filesync: ended with open resources (${open}): the work is complete, please report this`);
+  printError(
+    `${ERROR_PRIORITY}filesync: ended with open resources (${open}): the work is complete, please report this`,
+  );
   process.exit();
 }
 

@@ -132,7 +132,7 @@ export class Reloader {
 
 const byName = (devices: readonly MadeDevice[]) => new Map(devices.map(made => [made.from.name, made]));
 
-/** Kinds of devices are made anew with each configuration; their names are not. */
+/** Each load of a configuration makes other objects for the kinds of devices: their names are compared. */
 const plainOf = ({ type, ...others }: DeviceConfig) => ({ ...others, type: type.type });
 
 const list = (title: string, names: Iterable<string>): string => {

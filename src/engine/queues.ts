@@ -364,7 +364,7 @@ export class Queues {
     if (error.kind === 'unavailable' || isLocalSpace(error)) entry.queue.pausedUntil = now + policy.baseMs;
   }
 
-  /** Interrupts an older transfer that takes long for a newer file, and any for a scan: a scan that waits in front has to wait long. */
+  /** Interrupts a long transfer of an older file for a newer one, and any transfer for a scan that has waited long. */
   #preempt(queue: Queue, entry: Entry, isReady: (entry: Entry) => boolean): void {
     queue.contended = true;
     const now = this.#parts.clock.monotonic();

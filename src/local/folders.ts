@@ -126,7 +126,7 @@ export class Folders {
       const found = folderBelow(this.#root, parts);
       return found && held.share(found);
     } catch {
-      // Whoever opens the folder meets the same error and reports it.
+      // The caller opens the folder next, meets the same error, and reports it.
       return undefined;
     }
   }

@@ -2,7 +2,7 @@ import { throwIfAborted, toFileSyncError } from '../errors.js';
 import type { FileRecord, Logger } from '../ports.js';
 import type { Records } from '../record/records.js';
 import { hasLocalCopy, isDelivered } from '../record/state.js';
-import { isCopyName } from './names.js';
+import { possibleCopies } from './possible-copies.js';
 import type { LocalStorage } from './storage.js';
 
 export interface LocalCopyCheckParts {
@@ -52,16 +52,12 @@ export class LocalCopyCheck {
     logger.log('info', `${what}: they are not changed`);
   }
 
-  /** Sizes by name, of possible finished copies: the database's own files may be next to the devices' folders. */
+  /** Sizes by name. */
   async #localFiles(signal: AbortSignal): Promise<Map<string, number>> {
     const { local, records, sources } = this.#parts;
-    const folders = new Set(sources);
-    for (const record of records.all()) folders.add(folderOf(record.local));
     const files = new Map<string, number>();
-    for await (const file of local.list()) {
-      throwIfAborted(signal);
-      if (folders.has(folderOf(file.local)) && isCopyName(file.local)) files.set(file.local, file.size);
-    }
+    for await (const file of possibleCopies(local, records.all(), sources, signal))
+      files.set(file.local, file.size);
     return files;
   }
 
@@ -96,6 +92,3 @@ export class LocalCopyCheck {
     records.apply(id, { type: 'CopyLost', reason: 'the local copy is gone' });
   }
 }
-
-/** The first part of a local name: each device has its own folder. */
-const folderOf = (local: string): string => local.slice(0, Math.max(0, local.indexOf('/')));

@@ -1,5 +1,5 @@
-import { lstatSync, realpathSync, type PathLike, type Stats } from 'node:fs';
-import { lstat, realpath } from 'node:fs/promises';
+import { lstatSync, type PathLike, type Stats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { unless } from './disk-error.js';
 
 // A file system of this machine's own kernel (`local`) answers from memory: it is asked synchronously, because waking another
@@ -10,11 +10,6 @@ const GONE = ['ENOENT', 'ENOTDIR'];
 /** The entry of that name, of any kind; undefined if there is none. */
 export function statIfThere(path: PathLike, local: boolean): Promise<Stats | undefined> {
   return unless(GONE, local ? resolved(() => lstatSync(path, { throwIfNoEntry: false })) : lstat(path));
-}
-
-/** The path without symbolic links; undefined if there is no such entry. */
-export function realpathIfThere(path: string, local: boolean): Promise<string | undefined> {
-  return unless(GONE, local ? resolved(() => realpathSync.native(path)) : realpath(path));
 }
 
 async function resolved<Value>(ask: () => Value): Promise<Value> {

@@ -182,11 +182,6 @@ export class LocalStorage {
     return onDisk(path, ours('write'), () => this.#in(local, renamed));
   }
 
-  /** Bytes that may still be fetched. */
-  async free(): Promise<number> {
-    return (await this.space()).free;
-  }
-
   /** See `FreeSpace.space`. */
   space(): Promise<Space> {
     return this.#freeSpace.space();

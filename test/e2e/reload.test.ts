@@ -95,6 +95,17 @@ class SlowPage {
   }
 }
 
+/** A daemon in the middle of an upload to a page that is slow. */
+async function uploading(place: Place) {
+  const page = await SlowPage.make(place);
+  const rules = [{ from: 'inbox', to: ['page'], settle: 0 }];
+  const config = await configure(place, { devices: { page: page.device }, rules });
+  await writeFile(place.path('inbox/long.bin'), Buffer.alloc(4_000_000, 1));
+  const daemon = await service(place, config);
+  await eventually(async () => page.begun === 1);
+  return { page, rules, config, daemon };
+}
+
 describe('SIGHUP', function () {
   this.timeout(90_000);
 
@@ -175,12 +186,7 @@ describe('SIGHUP', function () {
 
   it('leaves the transfer of an unchanged device alone', () =>
     Place.with(async place => {
-      const page = await SlowPage.make(place);
-      const rules = [{ from: 'inbox', to: ['page'], settle: 0 }];
-      const config = await configure(place, { devices: { page: page.device }, rules });
-      await writeFile(place.path('inbox/long.bin'), Buffer.alloc(4_000_000, 1));
-      const daemon = await service(place, config);
-      await eventually(async () => page.begun === 1);
+      const { page, rules, config, daemon } = await uploading(place);
       const more = [...rules, { from: 'outbox', to: ['shelf'], settle: 0, path: '{file.path}' }];
       const outbox = { type: 'directory', path: './outbox' };
       await configure(place, { devices: { page: page.device, outbox }, rules: more });
@@ -196,12 +202,7 @@ describe('SIGHUP', function () {
 
   it('interrupts the transfer to a target that is gone, and the file waits for nothing', () =>
     Place.with(async place => {
-      const page = await SlowPage.make(place);
-      const rules = [{ from: 'inbox', to: ['page'], settle: 0 }];
-      const config = await configure(place, { devices: { page: page.device }, rules });
-      await writeFile(place.path('inbox/long.bin'), Buffer.alloc(4_000_000, 1));
-      const daemon = await service(place, config);
-      await eventually(async () => page.begun === 1);
+      const { page, daemon } = await uploading(place);
       await configure(place);
       daemon.child.kill('SIGHUP');
       await eventually(async () => (await read(place.path('shelf/long.bin'))).length === 4_000_000);

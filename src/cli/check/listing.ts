@@ -11,8 +11,8 @@ import { aborted } from '../../system/rx.js';
 const AVAILABILITY_TIMEOUT_MS = 12_000;
 
 /**
- * The first availability that a device reports, which it knows by then; after the time limit, that it does not answer. Rejects with `cancelled` when
- * the signal aborts.
+ * The first availability that a device reports, which it knows by then; after the time limit, that it does not answer. Rejects with
+ * `cancelled` when the signal aborts.
  */
 export function settled(availability: Observable<Availability>, over: AbortSignal): Promise<Availability> {
   const reason = `no answer for ${AVAILABILITY_TIMEOUT_MS / 1000} s`;

@@ -61,7 +61,7 @@ function plainHost(type: string, options: Readonly<Record<string, unknown>>): st
 function insecure({ name, options }: DeviceConfig): string[] {
   if (!isRecord(options) || options['insecure'] !== true) return [];
   return [
-    `devices.${name}.insecure: whoever is on the way can pretend to be the server, read its password and all files: ` +
+    `devices.${name}.insecure: any computer on the way can pretend to be the server, and read the password and all files: ` +
       'leave insecure out, and name the certificate with tls_ca',
   ];
 }

@@ -1,10 +1,7 @@
-import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { codeOf } from '../../local/disk-error.js';
 import { deviceNumber } from '../../system/device-number.js';
 import type { NameStyle } from '../../system/portable-names.js';
-import { statfsNearest } from '../../system/statfs.js';
+import { ofNearest, statfsNearest } from '../../system/statfs.js';
 import { parseMountinfo } from '../disk/mountinfo.js';
 
 /** `f_type` (statfs(2); linux/magic.h). */
@@ -27,14 +24,7 @@ export async function nameStyleOf(folder: string): Promise<NameStyle> {
 }
 
 async function fuseTypeOf(folder: string): Promise<string> {
-  const number = deviceNumber((await statNearest(folder)).dev);
+  const number = deviceNumber((await ofNearest(folder, path => stat(path))).dev);
   const mounts = parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
   return mounts.find(mount => mount.number === number)?.fstype ?? '';
-}
-
-async function statNearest(path: string): Promise<Stats> {
-  return stat(path).catch((error: unknown) => {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    return statNearest(dirname(path));
-  });
 }

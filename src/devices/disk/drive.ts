@@ -132,7 +132,7 @@ export class Drive {
     return () => void (this.#operations -= 1);
   }
 
-  /** Before a scan: unmounts our mount, which writes out what is ours, if nobody uses it; the scan mounts it again. */
+  /** Before a scan: unmounts our mount, which writes out what is ours, unless it is in use; the scan mounts it again. */
   async refresh(signal: AbortSignal): Promise<void> {
     if (this.#options.remount !== 'each-scan') return;
     await this.#whileHeld(over => this.#unmountUnused(over), { signal: [signal, this.#use.signal] });

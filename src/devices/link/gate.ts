@@ -23,7 +23,7 @@ const LOOK_INTERVAL_MS = 500;
 /** The wall clock and the monotonic one differ by less between two looks. */
 const SAME_TIME_MS = 2_000;
 
-/** Whether a device may be used now, by its `hours`, `over` and `unmetered`. It looks only while somebody subscribes. */
+/** Whether a device may be used now, by its `hours`, `over` and `unmetered`. It looks only while it has subscribers. */
 export class LinkGate {
   /** Why it may not; undefined while it may. Emits at once, then on each change. */
   readonly closed: Observable<Closed | undefined>;

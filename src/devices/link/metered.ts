@@ -39,7 +39,6 @@ export class Metering {
     const interval = isBusy ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS;
     if (known && now - known.at < interval) return known.metered;
     const metered = await this.#ask(name);
-    this.#answers.clear();
     this.#answers.set(name, { metered, at: now });
     return metered;
   }

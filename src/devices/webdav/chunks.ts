@@ -97,7 +97,7 @@ export class ChunkedUploads {
     await this.#ask('DELETE', this.#urlOf(id), {}, scope);
   }
 
-  /** Makes the folder of a file anew. Returns false if the server has no such uploads. */
+  /** Makes the folder of a file, without what an earlier upload has left there. Returns false if the server has no such uploads. */
   async #begin(file: ChunkedFile, scope: RequestScope): Promise<boolean> {
     const make = () => this.#ask('MKCOL', this.#urlOf(file.id), this.#headers(file), scope);
     let reply = await make();

@@ -18,8 +18,8 @@ export type Matches = (path: string) => boolean;
 /**
  * Compiles a glob as picomatch understands it; neither letters' case nor line ends in names matter. JavaScript's engine for regular
  * expressions takes time that grows exponentially, or with a high power of the length, for some patterns and names that they nearly
- * match: whoever names files on a vehicle or a server could stop the program by that. So an automaton compares. Throws an error if
- * it is no glob.
+ * match: a hostile vehicle or server could block the program by the names of its files. So an automaton compares. Throws an error
+ * if it is no glob.
  */
 export function compileGlob(pattern: string, options: GlobOptions = {}): Matches {
   const automaton = new Automaton(parseRegExp(sourceOf(pattern, options)));

@@ -166,6 +166,19 @@ describe('a metered connection', () => {
         assert.equal(await metering.isMetered('lo', true), metered);
       }));
 
+  it('is asked for once in a while, for each of several interfaces', () =>
+    withBus(async (env, say) => {
+      const clock = new VirtualClock();
+      const metering = new Metering(env, clock, new RecordingLogger());
+      await say(2);
+      assert.equal(await metering.isMetered('lo', true), false);
+      assert.equal(await metering.isMetered('eth7', true), false);
+      await say(1);
+      assert.equal(await metering.isMetered('lo', true), false);
+      await clock.advance(1_000);
+      assert.equal(await metering.isMetered('lo', true), true);
+    }));
+
   it('does not exist without NetworkManager, which is logged once', () =>
     withBus(async env => {
       const [logger, clock] = [new RecordingLogger(), new VirtualClock()];
