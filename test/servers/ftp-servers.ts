@@ -133,7 +133,10 @@ function vsftpdSettings({ home, folder, port, certificates }: Plan): Record<stri
   };
 }
 
-function proftpdSettings(plan: Plan, { home }: Program): Record<string, string | number> {
+export function proftpdSettings(
+  plan: Omit<Plan, 'settings'>,
+  { home }: Program,
+): Record<string, string | number> {
   const { certificates } = plan;
   const { username } = userInfo();
   const at = (name: string): string => join(plan.home, name);
@@ -172,13 +175,13 @@ function proftpdSettings(plan: Plan, { home }: Program): Record<string, string |
   };
 }
 
-const settings = (values: Readonly<Record<string, string | number>>, sign: string): string =>
+export const settings = (values: Readonly<Record<string, string | number>>, sign: string): string =>
   Object.entries(values)
     .map(([name, value]) => `${name}${sign}${value}\n`)
     .join('');
 
 /** In the format of crypt(3). */
-async function hashed(password: string): Promise<string> {
+export async function hashed(password: string): Promise<string> {
   const openssl = await findProgram('openssl', 'usr/bin/openssl');
   return (await runProgram(openssl, ['passwd', '-5', password])).trim();
 }
@@ -199,7 +202,7 @@ export async function startServer(
   const found = await findProgram(recipe.packageName, recipe.path);
   const program = { ...found, env: { ...found.env, ...env } };
   const plan = { ...(await makePremises({ tls })), user: recipe.user, password: PASSWORD, settings };
-  const served = await serve(program, await recipe.configure(plan, program), plan, greets);
+  const served = await serve(program, await recipe.configure(plan, program), plan, greets('220'));
   return {
     ...served,
     host: HOST,

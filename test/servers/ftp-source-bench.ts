@@ -1,10 +1,11 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { ftp } from '../../src/devices/ftp.js';
 import type { ServerKind } from './ftp-servers.js';
 import type { SourceBench } from '../conformance/source.js';
 import { makeSource } from './device.js';
 import { ftpOptions, type FtpPlace } from './ftp-bench.js';
+import { makeOpen, openFolder } from './open-folder.js';
 
 /** More bytes than both sides' socket buffers on the loopback. */
 const BIG = 16 << 20;
@@ -47,26 +48,10 @@ export async function ftpSourceBench(
     source,
     big: BIG,
     holds: path => !UNSUPPORTED_NAMES[kind].names.test(path),
-    put: async (path, bytes) => {
-      for (const folder of foldersAbove(path)) await makeOpen(join(root, folder));
-      await writeFile(join(root, path), bytes);
-    },
-    remove: path => rm(join(root, path)),
-    loseRoot: () => rm(root, { recursive: true }),
+    ...openFolder(root),
     close: async () => {
       await source.close();
       await rm(root, { recursive: true, force: true });
     },
   };
-}
-
-/** Some servers change to another user, who must be able to remove files. */
-async function makeOpen(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await chmod(folder, 0o777);
-}
-
-function foldersAbove(path: string): string[] {
-  const folder = dirname(path);
-  return folder === '.' ? [] : [...foldersAbove(folder), folder];
 }

@@ -83,9 +83,11 @@ export async function freePort(): Promise<number> {
 
 const accepts = (port: number): Promise<boolean> => says(port, 'connect', () => true);
 
-/** FTP servers speak first. */
-export const greets = (port: number): Promise<boolean> =>
-  says(port, 'data', greeting => String(greeting).startsWith('220'));
+/** FTP and SSH servers speak first: whether one says what begins so. */
+export const greets =
+  (beginning: string) =>
+  (port: number): Promise<boolean> =>
+    says(port, 'data', greeting => String(greeting).startsWith(beginning));
 
 async function says(port: number, event: string, isRight: (said: unknown) => boolean): Promise<boolean> {
   const socket = connect(port, HOST);
