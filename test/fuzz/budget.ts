@@ -9,11 +9,21 @@ const BASE_MS = 100;
 /** How much slower than the target a machine may be, with all that its other threads do at the same time (GC, compiler). */
 const SLOWNESS = 8;
 const MEGABYTE = 1024 * 1024;
-/** Bytes of memory that any call may need, and those for each byte of its input. */
+/** Bytes of memory that any call may need, and those for each byte of its input; both count garbage that is not collected yet. */
 const BASE_BYTES = 64 * MEGABYTE;
 const BYTES_PER_BYTE = 150;
 /** A call counts as too expensive only if it is so each time. */
 const ATTEMPTS = 3;
+
+/** What a parser needs where that is more than usual. */
+export interface ParserCosts {
+  /** CPU ms that a call needs however short its input is, such as for a request over a socket. */
+  readonly baseMs?: number | undefined;
+  /** CPU ms for a megabyte. */
+  readonly msPerMegabyte?: number | undefined;
+  /** Bytes of memory for each byte. */
+  readonly bytesPerByte?: number | undefined;
+}
 
 export interface Budget {
   /** CPU ms. */
@@ -22,10 +32,13 @@ export interface Budget {
 }
 
 /** @param size bytes of the input */
-export function budgetFor(size: number, baseMs = 0, msPerMegabyte = MS_PER_MEGABYTE): Budget {
+export function budgetFor(
+  size: number,
+  { baseMs = 0, msPerMegabyte = MS_PER_MEGABYTE, bytesPerByte = BYTES_PER_BYTE }: ParserCosts = {},
+): Budget {
   return {
     ms: SLOWNESS * ((msPerMegabyte * size) / MEGABYTE) + BASE_MS + baseMs,
-    bytes: BASE_BYTES + BYTES_PER_BYTE * size,
+    bytes: BASE_BYTES + bytesPerByte * size,
   };
 }
 

@@ -70,6 +70,7 @@ const configurations: Parser = {
   // YAML is parsed into a tree whose nodes have positions; a file of 10,000 lines is the limit.
   msPerMegabyte: 2_000,
   baseMs: 1_500,
+  bytesPerByte: 500,
   async parse(input) {
     const options = { env: { HOME: '/home/pilot' }, deviceTypes, readFile: async () => input.toString() };
     const config = await loadConfig('/etc/filesync/filesync.yaml', options);

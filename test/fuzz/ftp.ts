@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { digestIn } from '../../src/devices/ftp/digests.js';
 import { toFtpError } from '../../src/devices/ftp/errors.js';
 import { LineSink } from '../../src/devices/ftp/line-sink.js';
-import { entryInMlst, listFolder, type Entry } from '../../src/devices/ftp/listing.js';
+import { entryInMlst, listFolder, type FtpEntry } from '../../src/devices/ftp/listing.js';
 import { toUrlPath, toWire } from '../../src/devices/ftp/names.js';
 import { ProtocolLog } from '../../src/devices/ftp/protocol-log.js';
 import { sizeIn, timeIn } from '../../src/devices/ftp/replies.js';
@@ -28,7 +28,7 @@ const MLSD =
   'type=dir;perm=el; logs\r\ntype=OS.unix=slink:/x; link\r\n';
 
 /** Checks an entry, and that its name survives the way to a command and back. */
-function checkEntry({ name, size, modified }: Entry): void {
+function checkEntry({ name, size, modified }: FtpEntry): void {
   checkName(name);
   assert.ok(!/[\r\n]/.test(name), 'a name with a line break would end a command');
   checkSize(size);
@@ -39,10 +39,10 @@ function checkEntry({ name, size, modified }: Entry): void {
 }
 
 async function listed(input: Buffer): Promise<unknown> {
-  const entries: Entry[] = [];
+  const entries: FtpEntry[] = [];
   const notes: string[] = [];
   const sink = {
-    entry: (entry: Entry) => void entries.push(entry),
+    entry: (entry: FtpEntry) => void entries.push(entry),
     skipped: (why: string) => void notes.push(why),
     unreadable: (why: string) => void notes.push(why),
   };
@@ -199,7 +199,8 @@ const logs: Parser = {
     '220 ready\r\n331 password\r\n230 in\r\n',
     '211-Features:\r\n MLST type*;size*;\r\n UTF8\r\n211 End\r\n',
   ],
-  worst: ['\n', '\r', 'a', '\xff'],
+  // After a zero, the replies come byte by byte.
+  worst: ['\n', '\r', 'a', '\xff', { before: '\0', unit: 'a' }, { before: '\0', unit: '\r' }],
   parse(input) {
     const lines: string[] = [];
     const log = new ProtocolLog(text => lines.push(text));

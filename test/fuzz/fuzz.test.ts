@@ -1,5 +1,6 @@
 import { configurationParsers } from './configuration.js';
 import { databaseParsers } from './database.js';
+import { factParsers } from './facts.js';
 import { ftpParsers } from './ftp.js';
 import { machineParsers } from './machine.js';
 import { mavlinkParsers } from './mavlink.js';
@@ -10,5 +11,5 @@ import { webParsers } from './web.js';
 describe('Fuzz', () => {
   after(stopServers);
   const ofTexts = [...ftpParsers, ...webParsers, ...configurationParsers, ...machineParsers];
-  fuzz([...mavlinkParsers, ...ofTexts, ...databaseParsers, ...requestParsers]);
+  fuzz([...mavlinkParsers, ...ofTexts, ...databaseParsers, ...factParsers, ...requestParsers]);
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Frame } from '../../src/mavlink/frame.js';
 import { FtpChannel, type FtpPort } from '../../src/mavlink/ftp-channel.js';
 import { FtpClient } from '../../src/mavlink/ftp-client.js';
-import { toFtpError } from '../../src/mavlink/ftp-errors.js';
+import { toMavlinkFtpError } from '../../src/mavlink/ftp-errors.js';
 import {
   decodeFtpPayload,
   encodeFtpPayload,
@@ -209,7 +209,7 @@ const replies: Parser = {
     try {
       return await inTime(clock, operation(client));
     } catch (thrown) {
-      throw toFtpError(thrown, '/log/a.ulg');
+      throw toMavlinkFtpError(thrown, '/log/a.ulg');
     } finally {
       assert.ok(vehicle.requests < 5000, `${vehicle.requests} requests`);
       assert.equal(clock.sleeping, 0, 'a timer is left behind');

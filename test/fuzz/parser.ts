@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import type { ParserCosts } from './budget.js';
 import type fc from 'fast-check';
 import { FileSyncError } from '../../src/errors.js';
 
 /** Something that reads bytes of others. */
-export interface Parser {
+export interface Parser extends ParserCosts {
   /** Also the name of its folder in `corpus`. */
   readonly name: string;
   /** Valid inputs, which are mutated. */
@@ -20,15 +21,17 @@ export interface Parser {
   readonly maxBytes?: number;
   /** Bytes of the result for each byte of the input. */
   readonly maxGrowth?: number;
-  /** CPU ms that a call needs however short its input is, such as for a request over a socket. */
-  readonly baseMs?: number;
-  /** CPU ms for a megabyte; default `MS_PER_MEGABYTE`. */
-  readonly msPerMegabyte?: number;
   /** Parses the input and checks the result. May throw a FileSyncError, and nothing else. */
   parse(input: Buffer): unknown;
 }
 
-export type Worst = string | { readonly before?: string; readonly unit: string; readonly after?: string };
+export type Worst =
+  | string
+  | {
+      readonly before?: string | Uint8Array;
+      readonly unit: string | Uint8Array;
+      readonly after?: string | Uint8Array;
+    };
 
 /** Kinds of errors that say that the input is bad, or that something outside is; `internal` is a defect. */
 export function checkError(thrown: unknown): asserts thrown is FileSyncError {

@@ -9,7 +9,7 @@ import { matching } from '../../src/api/query.js';
 import { serveControl } from '../../src/api/server.js';
 import { Records } from '../../src/record/records.js';
 import type { ServiceType } from '../../src/ros/graph.js';
-import { services, type Answer } from '../../src/ros/interfaces.js';
+import { services, type ServiceResponse } from '../../src/ros/interfaces.js';
 import { systemClock } from '../../src/system/clock.js';
 import { databaseApi } from '../fakes/database-api.js';
 import { fileRecord } from '../fakes/file-record.js';
@@ -29,6 +29,7 @@ const ID = fileRecord(1).id;
 
 const DAEMON = {
   ...{ devices: of([]), waits: () => [], progress: NEVER, paused: false, transfers: () => [] },
+  isTarget: () => false,
   ...{ rescan: () => undefined, pause: () => undefined, push: () => 0 },
 };
 
@@ -94,11 +95,17 @@ const LINES = [
   'GET /status',
   'GET /files?',
   'GET /files/',
+  'GET /flights?',
   'POST /files/retry',
   'POST /files/first',
   'PUT /paused',
   'GET //',
   'GET /events',
+  'GET /log?',
+  'POST /files/cancel',
+  'HEAD /files?',
+  ...[`PATCH /files/${ID}`, `DELETE /files/${ID}`, `GET /files/${ID}/receipt`],
+  ...[`GET /files/${ID}/content`, `DELETE /files/${ID}/content`, `GET /files/${ID}/signals`],
 ];
 const QUERIES = [
   '',
@@ -108,11 +115,15 @@ const QUERIES = [
   'cursor=x.9',
   `cursor=${ID}.99999999999`,
   'match=**/*a*',
+  'vehicle=__proto__',
   'state=FOUND,X',
   '__proto__=1',
   '%',
   '%ff=%',
   'since=NaN',
+  'since=2026-01-01T00:00:00+02:00',
+  'text=%00',
+  'last_event_id=x',
   'archive=true',
   'offset=9007199254740993',
 ];
@@ -189,20 +200,22 @@ const globs: Parser = {
 // ---- requests of ROS ----------------------------------------------------------------------------------------
 
 /** A service of any kind: what its fields are is not known here. */
-type AnyService = ServiceType<object, Answer>;
+type AnyService = ServiceType<object, ServiceResponse>;
 
 const SERVICES = [
   [services.listFiles, 'list_files'],
+  [services.flights, 'flights'],
   [services.getFile, 'get_file'],
   [services.setFile, 'set_file'],
   [services.forgetFile, 'forget_file'],
   [services.retry, 'retry'],
   [services.fetchFile, 'fetch_file'],
   [services.first, 'first'],
+  [services.cancel, 'cancel'],
 ] as unknown as readonly (readonly [AnyService, string])[];
 
 const REQUEST = {
-  ...{ id: ID, ids: [ID], states: [0], device: '', offset: 0, limit: 0 },
+  ...{ id: ID, ids: [ID], states: [0], device: '', vehicle: '', offset: 0, limit: 0 },
   ...{
     set_state: false,
     state: 0,
@@ -218,6 +231,7 @@ const requestOf = fc.record({
   ids: fc.array(fc.oneof(fc.constant(ID), fc.string())),
   states: fc.array(fc.nat(255)),
   device: fc.oneof(fc.constantFrom('', 'autopilot', 'constructor'), fc.string()),
+  vehicle: fc.oneof(fc.constantFrom('', 'autopilot', '__proto__'), fc.string()),
   offset: fc.oneof(fc.nat(2), fc.nat(2 ** 32 - 1)),
   limit: fc.oneof(fc.nat(2), fc.nat(2 ** 32 - 1)),
   ...{ set_state: fc.boolean(), state: fc.nat(255), set_description: fc.boolean(), description: fc.string() },
@@ -258,10 +272,10 @@ const ros: Parser = {
   maxGrowth: 400,
   async parse(input) {
     bench ??= await makeNodeBench({ store: new MemoryStore(stored()) });
-    const message = typed(input.toString());
+    const message = { ...typed(input.toString()), since: { sec: 1, nanosec: 0 } };
     const answers = [];
     for (const [type, name] of SERVICES) {
-      const answer: Answer = await bench.call(type, name, message);
+      const answer: ServiceResponse = await bench.call(type, name, message);
       assert.equal(typeof answer.success, 'boolean');
       assert.ok(answer.success || answer.message !== '', `${name} refuses without a reason`);
       answers.push(answer);

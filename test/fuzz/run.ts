@@ -61,7 +61,7 @@ const bytesOf = (input: string | Uint8Array): Buffer => Buffer.from(input);
 /** Parses the input within its budget. */
 async function check(parser: Parser, input: Buffer): Promise<void> {
   beat();
-  const budget = budgetFor(input.length, parser.baseMs, parser.msPerMegabyte);
+  const budget = budgetFor(input.length, parser);
   const outcome = await within(budget, () => outcomeOf(parser, input));
   if (outcome instanceof Error) checkError(outcome);
   const limit = BASE_WEIGHT + (parser.maxGrowth ?? MAX_GROWTH) * input.length;
@@ -122,13 +122,17 @@ function corpusOf({ name }: Parser): ReadonlyMap<string, Buffer> {
 }
 
 function worstInput(worst: Worst, size: number): Buffer {
-  const { before = '', unit, after = '' } = typeof worst === 'string' ? { unit: worst } : worst;
-  const [start, end] = [Buffer.from(before), Buffer.from(after)];
+  const [start, unit, end] = piecesOf(worst);
   const middle = Buffer.alloc(Math.max(0, size - start.length - end.length), unit);
   return Buffer.concat([start, middle, end]);
 }
 
 function shown(worst: Worst): string {
+  const [before, unit, after] = piecesOf(worst).map(piece => piece.toString('latin1', 0, 40));
+  return JSON.stringify(`${before}(${unit})…${after}`);
+}
+
+function piecesOf(worst: Worst): [Buffer, Buffer, Buffer] {
   const { before = '', unit, after = '' } = typeof worst === 'string' ? { unit: worst } : worst;
-  return JSON.stringify(`${before.slice(0, 40)}(${unit.slice(0, 40)})…${after.slice(0, 40)}`);
+  return [bytesOf(before), bytesOf(unit), bytesOf(after)];
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { locationIn, unknownOutcome, type Answer, type Upload } from '../../src/devices/http/answer.js';
+import { locationIn, unknownOutcome, type UploadReply, type Upload } from '../../src/devices/http/answer.js';
 import { Credentials } from '../../src/devices/http/credentials.js';
 import { jsonIn } from '../../src/devices/http/location.js';
 import { logPage } from '../../src/devices/http/review.js';
 import type { Success } from '../../src/devices/http/success.js';
 import { serverWords } from '../../src/devices/server-words.js';
-import { encodeName, namesInHref } from '../../src/devices/webdav/address.js';
+import { encodeName, namesInHref } from '../../src/devices/web-client/address.js';
 import { readMultistatus, readQuota } from '../../src/devices/webdav/multistatus.js';
 import { checkName, checkSize, type Parser } from './parser.js';
 
@@ -22,7 +22,7 @@ const SUCCESSES: readonly (Success | undefined)[] = [
 ];
 
 /** The header lines and the body of an answer; what is not there is undefined. */
-function answerIn(input: Buffer): Answer {
+function answerIn(input: Buffer): UploadReply {
   const text = input.toString();
   const end = text.indexOf('\n\n');
   const [first = '', ...lines] = (end < 0 ? text : text.slice(0, end)).split('\n');
