@@ -2,6 +2,7 @@ import { compileGlobs } from '../system/glob/glob.js';
 import { companionOf } from './companion.js';
 import type { Order, Retention, Rule, SourceRemoval, WhileArmed } from './rule.js';
 import { refusal, type Selectable } from './selection.js';
+import { markerGlobs, takesPartner, type Together } from './together.js';
 
 /** `path` is a template; `names` is absent where the target decides. */
 export type PlannedTarget = { readonly device: string } & Pick<Rule, 'path' | 'names'>;
@@ -24,6 +25,10 @@ export interface Plan {
   readonly via: Rule['via'];
   /** The source's file is removed only if every rule allows it; the local copy is kept as long as any rule wants it. */
   readonly after: Rule['after'];
+  /** ms, the longest: whether all of these rules take a log depends on its duration. */
+  readonly minDuration?: number;
+  /** Of the first rule that has it; `early` only where every such rule says so. */
+  readonly together?: Together;
   /** Why no rule takes the file now: begins with the key of the first rule that excludes it, and names the remedy. */
   readonly skip?: string;
 }
@@ -40,6 +45,7 @@ type Matcher = (path: string) => boolean;
 export class Planner {
   #limitsLocal = false;
   #keepsFree = false;
+  #hasUnits = false;
   /** Rules that match a path, by device and path. */
   readonly #known = new Map<string, readonly Rule[]>();
   #united: United = { next: new Map() };
@@ -59,10 +65,16 @@ export class Planner {
     return this.#keepsFree;
   }
 
+  /** A rule takes files together. */
+  get hasUnits(): boolean {
+    return this.#hasUnits;
+  }
+
   /** Replaces the rules. */
   use(rules: readonly Rule[]): void {
     this.#limitsLocal = rules.some(({ after }) => after.local.kind === 'size');
     this.#keepsFree = rules.some(({ after }) => typeof after.source === 'object');
+    this.#hasUnits = rules.some(({ together }) => together !== undefined);
     this.#known.clear();
     this.#rules.clear();
     this.#united = { next: new Map() };
@@ -121,14 +133,20 @@ function isPartial(path: string): boolean {
 }
 
 /**
- * Whether include and exclude take a path. A rule that takes a database takes its companions as well: without them the database is
- * not complete.
+ * Whether include and exclude take a path. A rule that takes a database takes its companions as well, and one that takes files of a
+ * unit the other files that it needs: without them it is not complete.
  */
-export function matcherOf(rule: Pick<Rule, 'include' | 'exclude'>): Matcher {
-  const included = compileGlobs(rule.include);
-  const excluded = compileGlobs(rule.exclude, { dot: true });
+export function matcherOf({
+  include,
+  exclude,
+  together,
+}: Pick<Rule, 'include' | 'exclude' | 'together'>): Matcher {
+  const included = compileGlobs(include);
+  const excluded = compileGlobs(exclude, { dot: true });
+  const takesIn = compileGlobs(markerGlobs(include, together));
   const takes: Matcher = path => included(path) && !excluded(path);
-  return path => !isPartial(path) && (takes(path) || (!excluded(path) && takesMain(path, takes)));
+  const completes: Matcher = path => takesMain(path, takes) || takesPartner(path, together, takes, takesIn);
+  return path => !isPartial(path) && !excluded(path) && (included(path) || completes(path));
 }
 
 function takesMain(path: string, takes: Matcher): boolean {
@@ -155,6 +173,7 @@ function unite(rules: readonly Rule[], known: United): Plan | undefined {
 }
 
 function planOf(first: Rule, rules: readonly Rule[]): Plan {
+  const minDuration = Math.max(0, ...rules.map(rule => rule.minDuration ?? 0));
   return {
     targets: targetsOf(rules),
     description: first.description,
@@ -167,7 +186,17 @@ function planOf(first: Rule, rules: readonly Rule[]): Plan {
       source: rules.map(({ after }) => after.source).reduce(laterRemoval),
       local: rules.map(({ after }) => after.local).reduce(moreKeeping),
     },
+    ...(minDuration > 0 && { minDuration }),
+    ...togetherOf(rules),
   };
+}
+
+function togetherOf(rules: readonly Rule[]): Pick<Plan, 'together'> {
+  const all = rules.flatMap(({ together }) => together ?? []);
+  const [first] = all;
+  if (!first || !first.early || all.every(({ early }) => early)) return first ? { together: first } : {};
+  const { early: _, ...late } = first;
+  return { together: late };
 }
 
 /** A target that several rules name gets the file once, under the first rule's path and `names`. */

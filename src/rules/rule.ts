@@ -1,4 +1,5 @@
 import type { NameStyle } from '../system/portable-names.js';
+import type { Together } from './together.js';
 
 /** When a local copy may go; nothing undelivered ever goes. */
 export type Retention =
@@ -40,6 +41,10 @@ export interface Rule {
   readonly largerThan?: number;
   /** Bytes; a file of just this size is not wanted. */
   readonly smallerThan?: number;
+  /** ms; a log that says that it is shorter is not wanted. */
+  readonly minDuration?: number;
+  /** Absent: each file is sent on its own. */
+  readonly together?: Together;
   /** `asked`: files are listed, and their bytes are fetched only when a person asks for them. */
   readonly fetch: 'all' | 'asked';
   /** ms for which a file must not have changed before it is taken. */

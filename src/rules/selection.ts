@@ -3,21 +3,30 @@ import type { FileRecord } from '../ports.js';
 import { formatSize } from '../system/size.js';
 import { isCompanion } from './companion.js';
 import type { Rule } from './rule.js';
+import { unitOf } from './together.js';
+
+/** What the reason begins with for which a log is skipped that is too short. */
+export const MIN_DURATION = 'min_duration:';
 
 /** What the selection keys of a rule look at. */
 export type Selectable = Pick<
   FileRecord,
-  'device' | 'path' | 'size' | 'modified' | 'foundAt' | 'atFirstScan' | 'asked'
+  'device' | 'path' | 'size' | 'modified' | 'foundAt' | 'atFirstScan' | 'asked' | 'facts'
 >;
 
 /**
  * Why the rule, which matches the file's path, does not want its bytes now: begins with the rule's key and names the
  * remedy. `undefined`: it wants them. A file that a person asked for is always wanted. A companion is wanted if `main` is;
- * where that is not known, its own size says nothing.
+ * where that is not known, its own size says nothing. Nor does that of a unit's marker.
  */
 export function refusal(rule: Rule, file: Selectable, main: Selectable = file): string | undefined {
   if (file.asked || main.asked) return undefined;
-  return refusalByAge(rule, main) ?? refusalBySize(rule, main) ?? refusalUntilAsked(rule);
+  return (
+    refusalByAge(rule, main) ??
+    refusalBySize(rule, main) ??
+    refusalByDuration(rule, file) ??
+    refusalUntilAsked(rule)
+  );
 }
 
 /**
@@ -41,8 +50,11 @@ function refusalByAge({ begin }: Rule, { modified, foundAt, atFirstScan }: Selec
   }
 }
 
-function refusalBySize({ largerThan, smallerThan }: Rule, { path, size }: Selectable): string | undefined {
-  if (isCompanion(path)) return undefined;
+function refusalBySize(
+  { largerThan, smallerThan, together }: Rule,
+  { path, size }: Selectable,
+): string | undefined {
+  if (isCompanion(path) || unitOf(path, together)?.isMarker) return undefined;
   if (largerThan !== undefined && size <= largerThan) {
     return inWords(`larger_than: ${formatSize(largerThan)}`, `it has ${showSizeBeside(size, largerThan)}`);
   }
@@ -50,6 +62,21 @@ function refusalBySize({ largerThan, smallerThan }: Rule, { path, size }: Select
     return inWords(`smaller_than: ${formatSize(smallerThan)}`, `it has ${showSizeBeside(size, smallerThan)}`);
   }
   return undefined;
+}
+
+/**
+ * A log that something is wrong with may be longer than it says. No file of a unit is refused: the last part of a long bag may be
+ * short, and the unit would never be complete without it.
+ */
+function refusalByDuration(
+  { minDuration = 0, together }: Rule,
+  { facts, path }: Selectable,
+): string | undefined {
+  if (unitOf(path, together)) return undefined;
+  if (facts?.duration === undefined || facts.note !== undefined || facts.duration >= minDuration)
+    return undefined;
+  const [wanted, length] = [showSpan(minDuration), `${Math.floor(facts.duration / 100) / 10} s`];
+  return inWords(`${MIN_DURATION} ${wanted}`, `it is ${length} long`);
 }
 
 function refusalUntilAsked({ fetch }: Rule): string | undefined {

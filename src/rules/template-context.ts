@@ -2,7 +2,7 @@ import { fromOrigin } from '../errors.js';
 import type { FileRecord, Outgoing, SourceFile } from '../ports.js';
 import { hazardsIn, portablePath, type NameStyle } from '../system/portable-names.js';
 import type { Plan, PlannedTarget } from './plan.js';
-import { render, renderPath, type TemplateValues } from './template.js';
+import { needsFacts, render, renderPath, type TemplateValues } from './template.js';
 
 const AS_IS: Promise<NameStyle> = Promise.resolve('as-is');
 const UNPLANNED: Pick<PlannedTarget, 'path' | 'names'> = { path: '{device}/{file.path}' };
@@ -19,7 +19,9 @@ export interface TemplateSurroundings {
   readonly descriptionFile: Descriptions;
 }
 
-type Described = SourceFile & Pick<FileRecord, 'device' | 'foundAt'> & { readonly description?: string };
+type Described = SourceFile &
+  Pick<FileRecord, 'device' | 'foundAt'> &
+  Partial<Pick<FileRecord, 'description' | 'facts'>>;
 
 /** Fills the templates of rules and devices for a file. */
 export class TemplateContext {
@@ -36,7 +38,14 @@ export class TemplateContext {
     return render(plan.description, await this.#values(file), this.#warn);
   }
 
-  /** The file's name on each of the plan's targets. */
+  /** The file's name on each of the plan's targets, where it does not depend on what is in the file: that is read later. */
+  async pathsWhenFound(file: Described, plan: Plan): Promise<Record<string, string | undefined>> {
+    const all = await this.paths(file, plan);
+    const later = plan.targets.filter(({ path }) => needsFacts(path));
+    return { ...all, ...Object.fromEntries(later.map(({ device }) => [device, undefined])) };
+  }
+
+  /** The file's name on each of the plan's targets, as far as is known of it. */
   async paths(file: Described, plan: Plan): Promise<Record<string, string>> {
     const values = await this.#values(file);
     return Object.fromEntries(
@@ -65,7 +74,7 @@ export class TemplateContext {
     return style === 'portable' ? portable : path;
   }
 
-  /** What a target is told of a file, but for its bytes. */
+  /** What a target receives about a file, besides its bytes. */
   async about(record: FileRecord): Promise<Pick<Outgoing, 'source' | 'device' | 'description' | 'render'>> {
     const { device, description } = record;
     const values = await this.#values(record);
@@ -78,9 +87,10 @@ export class TemplateContext {
   }
 
   async #values(file: Described): Promise<TemplateValues> {
-    const { device, description, path, size, modified, foundAt } = file;
+    const { device, description, path, size, modified, foundAt, facts } = file;
     return {
       file: { path, size, modified, foundAt },
+      facts,
       device,
       hostname: this.#around.hostname,
       coex: await this.#around.descriptionFile.values(),

@@ -1,3 +1,4 @@
+import type { FileFacts } from '../file-facts.js';
 import { portablePart, type NameStyle } from '../system/portable-names.js';
 
 /** What a template can say about a file on its way. */
@@ -12,6 +13,8 @@ export interface TemplateValues {
     /** ms since the Unix epoch; used if there is no `modified`. */
     readonly foundAt: number;
   };
+  /** What the file says about itself, where it has been read. */
+  readonly facts?: FileFacts | undefined;
   readonly device: string;
   readonly hostname: string;
   /** The description file's keys. */
@@ -20,22 +23,35 @@ export interface TemplateValues {
   readonly description?: string;
 }
 
-/** Told of a key that a template names and the description file has not; it renders empty. */
+/** Called with a key that a template names and the description file lacks; it renders empty. */
 export type MissingKey = (key: string) => void;
 
-/** A literal text, the name between a pair of braces, or a brace without its partner. */
+/** A literal text, the names between a pair of braces, or a brace without its partner. */
 export type TemplatePart =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'placeholder'; readonly text: string }
   | { readonly kind: 'brace'; readonly text: string };
 
 const COEX = 'coex.';
+/** Placeholders that need what is in the file. */
+const LOG = 'log.';
+/** Between the names of a placeholder: the first one with a value fills it. */
+const OR = '|';
+/** What a `{log.…}` says without a value. */
+const UNKNOWN = 'unknown';
 
 const RENDERERS: ReadonlyMap<string, (values: TemplateValues) => string> = new Map([
   ['file.name', ({ file }) => file.path.slice(file.path.lastIndexOf('/') + 1)],
   ['file.path', ({ file }) => file.path],
   ['file.size', ({ file }) => String(file.size)],
   ['file.date', ({ file }) => isoDate(file.modified) || isoDate(file.foundAt)],
+  [`${LOG}start`, ({ facts }) => isoDate(facts?.start)],
+  [
+    `${LOG}duration`,
+    ({ facts }) => (facts?.duration === undefined ? '' : String(Math.round(facts.duration / 1000))),
+  ],
+  [`${LOG}vehicle`, ({ facts }) => facts?.vehicle ?? ''],
+  [`${LOG}firmware`, ({ facts }) => facts?.firmware ?? ''],
   ['device', ({ device }) => device],
   ['hostname', ({ hostname }) => hostname],
   ['description', ({ description }) => description ?? ''],
@@ -44,8 +60,19 @@ const RENDERERS: ReadonlyMap<string, (values: TemplateValues) => string> = new M
 /** Every placeholder, as the docs write it. */
 export const PLACEHOLDERS: readonly string[] = [...RENDERERS.keys(), `${COEX}KEY`];
 
+/** Those that need what is in the file. */
+export const LOG_PLACEHOLDERS: readonly string[] = PLACEHOLDERS.filter(name => name.startsWith(LOG));
+/** The few templates of a configuration, which are filled for each file. */
+const parsed = new Map<string, readonly TemplatePart[]>();
+
 /** `{{` and `}}` are literal braces. */
 export function parseTemplate(template: string): readonly TemplatePart[] {
+  const parts = parsed.get(template) ?? partsOf(template);
+  parsed.set(template, parts);
+  return parts;
+}
+
+function partsOf(template: string): readonly TemplatePart[] {
   const tokens = template.matchAll(/(\{\{|\}\})|\{([^{}]*)\}|([{}])|([^{}]+)/g);
   return Array.from(tokens, ([, escaped, placeholder, brace, text]): TemplatePart => {
     if (placeholder !== undefined) return { kind: 'placeholder', text: placeholder.trim() };
@@ -56,20 +83,21 @@ export function parseTemplate(template: string): readonly TemplatePart[] {
 
 /** What is wrong with a template: unknown placeholders, and braces without a partner. Empty: it is good. */
 export function checkTemplate(template: string): readonly TemplatePart[] {
-  return parseTemplate(template).filter(
-    part => part.kind === 'brace' || (part.kind === 'placeholder' && !isPlaceholder(part.text)),
-  );
+  return parseTemplate(template).flatMap((part): readonly TemplatePart[] => {
+    if (part.kind !== 'placeholder') return part.kind === 'brace' ? [part] : [];
+    return namesIn(part.text).flatMap(text => (isKnown(text) ? [] : [{ kind: 'placeholder', text }]));
+  });
 }
 
 /** Fills a template; never throws. An unknown placeholder renders empty, a lone brace as itself. */
 export function render(template: string, values: TemplateValues, missing?: MissingKey): string {
-  return fill(template, name => value(name, values, missing));
+  return fill(template, names => chosen(names, values, missing).text);
 }
 
 /**
  * Fills a template of a path. The result is relative, its parts are joined by `/` and are never empty, `.` or `..`,
  * and it holds no control character. A value brings folders of its own only in `{file.path}`; elsewhere its slashes
- * (and every backslash, and the colons of `{file.date}`, which some file systems refuse) become `_` or `-`.
+ * (and every backslash, and the colons of dates, which some file systems refuse) become `_` or `-`.
  * With `portable` names, what came from a file's name is escaped, and can be restored.
  */
 export function renderPath(
@@ -78,7 +106,7 @@ export function renderPath(
   missing?: MissingKey,
   names: NameStyle = 'as-is',
 ): string {
-  const path = fill(template, name => pathValue(name, value(name, values, missing), names));
+  const path = fill(template, text => pathValue(chosen(text, values, missing), names));
   const part = names === 'portable' ? portablePart : safePart;
   return path.split('/').filter(Boolean).map(part).join('/') || '_';
 }
@@ -89,12 +117,39 @@ function fill(template: string, fillIn: (name: string) => string): string {
     .join('');
 }
 
-function isPlaceholder(name: string): boolean {
+/** The names in a placeholder, in the order of preference. */
+export const namesIn = (placeholder: string): readonly string[] =>
+  placeholder.split(OR).map(name => name.trim());
+
+/** Whether the template says something that only the contents of the file tell. */
+export function needsFacts(template: string): boolean {
+  return parseTemplate(template).some(
+    ({ kind, text }) => kind === 'placeholder' && namesIn(text).some(name => name.startsWith(LOG)),
+  );
+}
+
+function isKnown(name: string): boolean {
   return RENDERERS.has(name) || coexKey(name) !== undefined;
 }
 
 function coexKey(name: string): string | undefined {
   return name.startsWith(COEX) ? name.slice(COEX.length) || undefined : undefined;
+}
+
+interface Chosen {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The first of the names that has a value. */
+function chosen(placeholder: string, values: TemplateValues, missing?: MissingKey): Chosen {
+  const names = namesIn(placeholder);
+  for (const name of names) {
+    const text = value(name, values, name === names.at(-1) ? missing : undefined);
+    if (text !== '') return { name, text };
+  }
+  const name = names.at(-1) ?? '';
+  return { name, text: name.startsWith(LOG) ? UNKNOWN : '' };
 }
 
 function value(name: string, values: TemplateValues, missing?: MissingKey): string {
@@ -107,10 +162,10 @@ function value(name: string, values: TemplateValues, missing?: MissingKey): stri
   return '';
 }
 
-function pathValue(name: string, text: string, names: NameStyle): string {
+function pathValue({ name, text }: Chosen, names: NameStyle): string {
   if (names === 'portable' && (name === 'file.path' || name === 'file.name')) return text;
   if (name === 'file.path') return text.replaceAll('\\', '_');
-  if (name === 'file.date') return text.replaceAll(':', '-');
+  if (name === 'file.date' || name === `${LOG}start`) return text.replaceAll(':', '-');
   return text.replace(/[/\\]/g, '_');
 }
 

@@ -15,6 +15,10 @@ const file = (facts: Partial<Selectable> = {}): Selectable => ({
 });
 const old = (facts: Partial<Selectable> = {}) => file({ atFirstScan: true, ...facts });
 
+const lasting = (duration: number, note?: string): Partial<Selectable> => ({
+  facts: { format: 'ulog', duration, ...(note !== undefined && { note }) },
+});
+
 type Case = [what: string, rule: Partial<Rule>, file: Selectable];
 
 const begins = {
@@ -36,10 +40,31 @@ const wanted: Case[] = [
   ['what came after the first scan, whatever its age', begins.hour, file({ modified: 0 })],
   ['a byte more than larger_than', { largerThan: 4999 }, file()],
   ['a byte less than smaller_than', { smallerThan: 5001 }, file()],
+  ['a log of just the duration', { minDuration: 20_000 }, file(lasting(20_000))],
+  ['a file of no known duration', { minDuration: 20_000 }, file({ facts: { format: 'jpeg' } })],
+  ['a file of which nothing is known', { minDuration: 20_000 }, file()],
+  ['a short log that is damaged', { minDuration: 20_000 }, file(lasting(5_000, 'damaged at byte 7'))],
+  ['a short log that a person asked for', { minDuration: 20_000 }, file({ ...lasting(5_000), asked: true })],
+  [
+    'a part of a bag, however short, since the bag would never be whole',
+    { minDuration: 20_000, together: { folder: 'metadata.yaml' } },
+    file({ path: 'run/run_1.mcap', facts: { format: 'mcap', duration: 2_000 } }),
+  ],
+  [
+    'the list of a short bag',
+    { minDuration: 20_000, together: { folder: 'metadata.yaml' } },
+    file({ path: 'run/metadata.yaml', facts: { format: 'rosbag2', duration: 2_000 } }),
+  ],
   ['a companion of any size', { largerThan: 9000, smallerThan: 1 }, file({ path: 'a.db3-wal' })],
 ];
 
 const refused: [...Case, reason: string][] = [
+  [
+    'a log that is shorter',
+    { minDuration: 20_000 },
+    file(lasting(19_999)),
+    'min_duration: 20s (it is 19.9 s long; filesync fetch ID takes it)',
+  ],
   [
     'what was there at the first scan',
     begins.new,

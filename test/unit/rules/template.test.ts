@@ -15,6 +15,12 @@ const values: TemplateValues = {
   file: { path: '2026-08-01/12_30_05.ulg', size: 486_737, modified: MODIFIED, foundAt: FOUND },
   device: 'autopilot',
   hostname: 'drone-7',
+  facts: {
+    format: 'ulog',
+    start: Date.UTC(2026, 6, 2, 9, 30, 7, 400),
+    duration: 68_993,
+    firmware: 'PX4 v1.15.1',
+  },
   coex: { drone: 'Clover 4', serial: 'a/b\\c' },
   description: 'Clover 4 12_30_05.ulg',
 };
@@ -33,6 +39,12 @@ describe('templates', () => {
     ['{device}@{hostname}', 'autopilot@drone-7'],
     ['{coex.drone}: {description}', 'Clover 4: Clover 4 12_30_05.ulg'],
     ['{ device }', 'autopilot'],
+    ['{log.start} {log.duration}', '2026-07-02T09:30:07Z 69'],
+    ['{log.vehicle} {log.firmware}', 'unknown PX4 v1.15.1'],
+    ['{log.vehicle|coex.drone}', 'Clover 4'],
+    ['{log.vehicle | coex.pilot | device}', 'autopilot'],
+    ['{log.vehicle|coex.pilot}', ''],
+    ['{log.start|file.date}', '2026-07-02T09:30:07Z'],
     ['{{device}}', '{device}'],
     ['{{{device}}}', '{autopilot}'],
     ['', ''],
@@ -46,6 +58,22 @@ describe('templates', () => {
     assert.equal(render('{file.date}', withFile({ modified: undefined })), '2026-08-02T00:00:00Z');
     assert.equal(render('{file.date}', withFile({ modified: 1e300 })), '2026-08-02T00:00:00Z');
     assert.equal(render('{file.date}', withFile({ modified: 0 })), '1970-01-01T00:00:00Z');
+  });
+
+  it('say what they do not know of a log, or what is named for that case', () => {
+    const unread = { ...values, facts: undefined };
+    assert.equal(render('{log.start}/{log.duration}/{log.firmware}', unread), 'unknown/unknown/unknown');
+    assert.equal(renderPath('{log.start|file.date}/a', unread), '2026-08-01T12-30-05Z/a');
+    assert.equal(renderPath('{log.start|file.date}/a', values), '2026-07-02T09-30-07Z/a');
+    assert.equal(renderPath('{log.vehicle|file.path}', unread), '2026-08-01/12_30_05.ulg');
+    const hostile = { format: 'ulog', vehicle: '../../x\\y', firmware: '..' } as const;
+    assert.equal(renderPath('{log.vehicle}/{log.firmware}', { ...values, facts: hostile }), '.._.._x_y/__');
+  });
+
+  it('warn of a missing key only where nothing follows it', () => {
+    const missing: string[] = [];
+    render('{coex.pilot|device}{log.vehicle|coex.pilot}', values, key => missing.push(key));
+    assert.deepEqual(missing, ['pilot']);
   });
 
   it('render a key that the description file has not as empty, and say which', () => {
