@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { toFileSyncError } from '../errors.js';
 import type { FileRecord, Logger } from '../ports.js';
 import type { Disk, DiskFile, DiskReader } from './disk.js';
 import { lengthOfLines, linesOf } from './lines.js';
@@ -19,6 +20,7 @@ export class Archive {
   readonly #disk: Disk;
   readonly #path: string;
   readonly #logger: Logger;
+  #size: number | undefined;
 
   constructor(disk: Disk, path: string, logger: Logger) {
     this.#disk = disk;
@@ -33,10 +35,27 @@ export class Archive {
   async append(records: readonly FileRecord[]): Promise<void> {
     const file = await this.#disk.open(this.#path);
     try {
-      await appendTo(file, records);
+      const size = await appendTo(file, records);
       await this.#disk.syncFolder(dirname(this.#path));
+      this.#size = size;
     } finally {
       await file.close();
+    }
+  }
+
+  /** Bytes of its lines: increases with every record. Where they cannot be read, that is logged, and 0 returned. */
+  async size(): Promise<number> {
+    return (this.#size ??= await this.#measure());
+  }
+
+  async #measure(): Promise<number> {
+    try {
+      const file = await this.#disk.openToRead(this.#path);
+      return file ? await lengthOfLines(file).finally(() => file.close()) : 0;
+    } catch (thrown) {
+      const { message } = toFileSyncError(thrown);
+      this.#logger.log('warn', `the archive ${this.#path} cannot be read: ${message}`);
+      return 0;
     }
   }
 
@@ -57,13 +76,16 @@ function unreadableMessage(path: string, lines: number): string {
   return `${lines} lines of the archive ${path} cannot be read and were left out: restore them from a backup, or remove them`;
 }
 
-async function appendTo(file: DiskFile, records: readonly FileRecord[]): Promise<void> {
+/** Returns the bytes of all lines. */
+async function appendTo(file: DiskFile, records: readonly FileRecord[]): Promise<number> {
   const start = await lengthOfLines(file);
   if (start < (await file.size())) await cut(file, start);
   const lines = records.map(record => `${JSON.stringify(Object.assign({ id: record.id }, record))}\n`);
+  const bytes = Buffer.from(lines.join(''));
   try {
-    await file.write(Buffer.from(lines.join('')), start);
+    await file.write(bytes, start);
     await file.sync();
+    return start + bytes.length;
   } catch (error) {
     await cut(file, start).catch(() => undefined);
     throw error;

@@ -3,7 +3,10 @@ import type { Archive } from './archive.js';
 import type { Snapshot } from './snapshot-format.js';
 
 /** What can be read of a database: its contents in memory, and its archive. */
-export class Contents implements Pick<Store, 'get' | 'all' | 'versions' | 'source' | 'archived'> {
+export class Contents implements Pick<
+  Store,
+  'get' | 'all' | 'versions' | 'source' | 'archived' | 'archiveSize'
+> {
   readonly #content: Snapshot;
   readonly #archive: Archive;
 
@@ -30,5 +33,9 @@ export class Contents implements Pick<Store, 'get' | 'all' | 'versions' | 'sourc
 
   archived(): AsyncIterable<FileRecord> {
     return { [Symbol.asyncIterator]: () => this.#archive.records(id => this.get(id) !== undefined) };
+  }
+
+  archiveSize(): Promise<number> {
+    return this.#archive.size();
   }
 }

@@ -14,8 +14,11 @@ export interface DelayedWritesParts {
   readonly path: string;
 }
 
-/** Leaves time for the write to end within a second. */
-const WRITE_DELAY_MS = 900;
+/**
+ * A write waits for one to two of these, which leaves time for it to end within a second: a change that is soon followed by one
+ * that is written anyway needs no write of its own.
+ */
+const TICK_MS = 450;
 /** Records that are added to the commit queue together: as many as one commit takes. */
 const COMMIT_BATCH = 256;
 
@@ -26,6 +29,8 @@ const COMMIT_BATCH = 256;
 export class DelayedWrites {
   readonly #parts: DelayedWritesParts;
   readonly #waiting = new Map<string, WriteDelay>();
+  /** Records that have waited for a whole tick. */
+  #due: ReadonlySet<string> = new Set();
   #timer: AbortController | undefined;
   #stopped = false;
 
@@ -62,7 +67,7 @@ export class DelayedWrites {
     if (this.#timer || this.#stopped) return;
     const timer = new AbortController();
     this.#timer = timer;
-    this.#parts.clock.sleep(WRITE_DELAY_MS, timer.signal).then(
+    this.#parts.clock.sleep(TICK_MS, timer.signal).then(
       () => this.#onTimer(),
       () => undefined,
     );
@@ -70,8 +75,10 @@ export class DelayedWrites {
 
   #onTimer(): void {
     this.#timer = undefined;
-    const soon = [...this.#waiting].filter(([, delay]) => delay === 'soon');
-    void this.#write(soon.map(([id]) => id));
+    const soon = [...this.#waiting].flatMap(([id, delay]) => (delay === 'soon' ? [id] : []));
+    void this.#write(soon.filter(id => this.#due.has(id)));
+    this.#due = new Set(soon.filter(id => this.#waiting.has(id) && !this.#due.has(id)));
+    if (this.#due.size > 0) this.#startTimer();
   }
 
   async #write(ids: readonly string[]): Promise<void> {

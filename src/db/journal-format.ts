@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { crcHex } from './crc.js';
 import { split } from './lines.js';
-import { Pacer } from '../system/pacer.js';
+import { WorkPacer } from '../system/work-pacer.js';
 import { fromSchema1, isSchema1 } from './schema-1.js';
 import { commit, problemOf, type Commit, type CommittedChange } from './schema.js';
 
@@ -42,9 +42,9 @@ export function encodeCommit(content: Commit): Buffer {
  * converted to the current schema.
  */
 export async function decodeJournal(bytes: Buffer, after: number): Promise<JournalContent> {
-  const scan: Scan = { commits: [], size: 0, bad: 0, badBetween: false };
+  const scan: JournalScan = { commits: [], size: 0, bad: 0, badBetween: false };
   const used = bytes.subarray(0, usedLength(bytes));
-  const pacer = new Pacer(UNPACK_BATCH_BYTES);
+  const pacer = new WorkPacer(UNPACK_BATCH_BYTES);
   let end = 0;
   for (const line of split(used)) {
     end += line.length;
@@ -55,7 +55,7 @@ export async function decodeJournal(bytes: Buffer, after: number): Promise<Journ
   return { commits: scan.commits, size: scan.size, torn: used.length - scan.size, damaged };
 }
 
-interface Scan {
+interface JournalScan {
   readonly commits: Commit[];
   size: number;
   /** Bad lines since the last good one. */
@@ -63,7 +63,7 @@ interface Scan {
   badBetween: boolean;
 }
 
-function take(scan: Scan, line: Commit | 'old' | 'bad', end: number): void {
+function take(scan: JournalScan, line: Commit | 'old' | 'bad', end: number): void {
   if (line === 'bad') {
     scan.bad += 1;
     return;

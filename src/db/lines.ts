@@ -6,9 +6,9 @@ const CHUNK_BYTES = 256 * 1024;
 
 /**
  * The whole lines of a file up to byte `end`, each with its line end, in batches of one read. Bytes after the last line end are left
- * out. The bytes of a batch are valid until the next one is requested.
+ * out. A batch can be iterated once, until the next one is requested.
  */
-export async function* linesOf(file: DiskReader, end = Infinity): AsyncGenerator<Buffer[]> {
+export async function* linesOf(file: DiskReader, end = Infinity): AsyncGenerator<Iterable<Buffer>> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   let rest: Buffer[] = [];
   for (let position = 0; position < end;) {
@@ -19,11 +19,16 @@ export async function* linesOf(file: DiskReader, end = Infinity): AsyncGenerator
     const first = chunk.indexOf(NEWLINE) + 1;
     const whole = chunk.lastIndexOf(NEWLINE) + 1;
     if (whole > 0) {
-      yield [Buffer.concat([...rest, chunk.subarray(0, first)]), ...split(chunk.subarray(first, whole))];
+      yield batchOf(Buffer.concat([...rest, chunk.subarray(0, first)]), chunk.subarray(first, whole));
       rest = [];
     }
     if (whole < length) rest.push(Buffer.from(chunk.subarray(whole)));
   }
+}
+
+function* batchOf(first: Buffer, others: Buffer): Generator<Buffer> {
+  yield first;
+  yield* split(others);
 }
 
 /** Bytes up to the end of the last whole line. */
@@ -38,14 +43,12 @@ export async function lengthOfLines(file: DiskReader): Promise<number> {
   return 0;
 }
 
-/** Lines, each with its line end; bytes after the last line end count as a line. */
-export function split(bytes: Buffer): Buffer[] {
-  const lines: Buffer[] = [];
+/** Lines, each with its line end, one at a time: a file of empty lines has very many. What follows the last line end is a line. */
+export function* split(bytes: Buffer): Generator<Buffer> {
   for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(NEWLINE, start);
     const end = newline < 0 ? bytes.length : newline + 1;
-    lines.push(bytes.subarray(start, end));
+    yield bytes.subarray(start, end);
     start = end;
   }
-  return lines;
 }

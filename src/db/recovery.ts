@@ -3,7 +3,7 @@ import type { Logger } from '../ports.js';
 import type { Disk } from './disk.js';
 import { decodeJournal, type JournalContent } from './journal-format.js';
 import type { JournalState } from './journal-file.js';
-import { Pacer } from '../system/pacer.js';
+import { WorkPacer } from '../system/work-pacer.js';
 import type { DatabasePaths } from './paths.js';
 import type { Quarantine } from './quarantine.js';
 import { SCHEMA, type Commit, type CommittedChange } from './schema.js';
@@ -164,7 +164,7 @@ interface Replayed {
 
 async function replay(base: Snapshot, commits: readonly Commit[]): Promise<Replayed> {
   const strings = new SharedStrings();
-  const pacer = new Pacer(REPLAY_BATCH);
+  const pacer = new WorkPacer(REPLAY_BATCH);
   let { seq } = base;
   let lost = 0;
   for (const commit of commits) {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { FileFacts } from '../file-facts.js';
 import type { FileRecord, SourceRecord } from '../ports.js';
 
 // The schema of the records that the database writes and reads. The types in ports.ts are authoritative: the compiler rejects
@@ -35,6 +36,36 @@ const localCopy = z.discriminatedUnion('state', [
   z.object({ state: z.enum(['fetching', 'partial']), checkpoint: checkpoint.exactOptional() }),
 ]);
 
+export const position = z.object({
+  latitude: z.number(),
+  longitude: z.number(),
+  altitude: z.number().exactOptional(),
+});
+
+export const fileFacts = z.object({
+  format: z.enum(['ulog', 'ardupilot', 'mcap', 'rosbag2', 'jpeg', 'tiff']),
+  start: z.number().exactOptional(),
+  duration: z.number().exactOptional(),
+  vehicle: z.string().exactOptional(),
+  firmware: z.string().exactOptional(),
+  hardware: z.string().exactOptional(),
+  airframe: z.string().exactOptional(),
+  errors: count.exactOptional(),
+  warnings: count.exactOptional(),
+  dropouts: count.exactOptional(),
+  dropoutMs: z.number().exactOptional(),
+  truncated: z.literal(true).exactOptional(),
+  appended: z.literal(true).exactOptional(),
+  profile: z.string().exactOptional(),
+  topics: count.exactOptional(),
+  messages: count.exactOptional(),
+  camera: z.string().exactOptional(),
+  radiometric: z.boolean().exactOptional(),
+  position: position.exactOptional(),
+  endsOnly: z.literal(true).exactOptional(),
+  note: z.string().exactOptional(),
+} satisfies Record<keyof FileFacts, z.ZodType>);
+
 const moment = z.object({ at: z.number(), boot: z.string(), up: z.number(), synced: z.boolean() });
 
 const fields = {
@@ -53,12 +84,14 @@ const fields = {
   via: z.literal('stream').exactOptional(),
   description: z.string(),
   targets: z.record(z.string(), delivery),
+  former: z.record(z.string(), delivery).exactOptional(),
   byHand: z.literal(true).exactOptional(),
   skipped: z.string().exactOptional(),
   asked: z.literal(true).exactOptional(),
   first: z.number().exactOptional(),
   atFirstScan: z.literal(true).exactOptional(),
   restore: z.literal(true).exactOptional(),
+  evict: z.literal(true).exactOptional(),
   like: z.string().exactOptional(),
   mismatches: count.exactOptional(),
   lost: count.exactOptional(),
@@ -66,6 +99,7 @@ const fields = {
   removal: z.literal('refused').exactOptional(),
   reason: z.string().exactOptional(),
   failures: count.exactOptional(),
+  facts: fileFacts.exactOptional(),
   fetchedAt: z.number().exactOptional(),
   removedAt: z.number().exactOptional(),
   delivered: moment.exactOptional(),
@@ -79,6 +113,7 @@ export const sourceRecord: z.ZodType<SourceRecord> = z.object({
   device: z.string().min(1),
   scannedAt: z.number(),
   volume: z.string().exactOptional(),
+  told: z.string().exactOptional(),
 } satisfies Record<keyof SourceRecord, z.ZodType>);
 
 /** The schema that this version writes. It increases when an older version could not read the files correctly any more. */

@@ -14,14 +14,12 @@ export class SharedStrings {
   /** Replaces common strings of a record by those of earlier records. The record must not be shared yet. */
   replaceIn(record: FileRecord): void {
     const fresh: Writable<FileRecord> = record;
-    const { local, targets } = fresh;
+    const { local, targets, former = {} } = fresh;
     fresh.device = this.#shared(fresh.device);
     fresh.description = this.#shared(fresh.description);
     // The path on a target is usually the local one.
-    for (const target in targets) {
-      const delivery = targets[target];
-      if (delivery?.path === local) delivery.path = local;
-    }
+    for (const delivery of [...Object.values(targets), ...Object.values(former)])
+      if (delivery.path === local) delivery.path = local;
     if (fresh.delivered) fresh.delivered.boot = this.#shared(fresh.delivered.boot);
     if ('checkpoint' in fresh.copy && fresh.copy.checkpoint)
       fresh.copy.checkpoint.boot = this.#shared(fresh.copy.checkpoint.boot);

@@ -26,7 +26,7 @@ const [CLOSING_BRACKET, COMMA] = [0x5d, 0x2c];
 async function parseLines(file: DiskReader, path: string): Promise<Snapshot | undefined> {
   const lines = new SnapshotLines(path, await statedCrc(file));
   for await (const some of linesOf(file)) {
-    if (!some.every(line => lines.take(line))) return undefined;
+    for (const line of some) if (!lines.take(line)) return undefined;
   }
   return lines.finish();
 }

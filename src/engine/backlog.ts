@@ -25,7 +25,8 @@ export interface BacklogParts {
 }
 
 /** Local copies that are verified or deleted in parallel. */
-const MAX_LOCAL_STEPS = 4;
+const LOCAL = { connections: 4 };
+const ALONE = { connections: 1 };
 const COUNTED: Readonly<Partial<Record<StepKind, 'finds' | 'downloads' | 'uploads'>>> = {
   ...{ scan: 'finds', fetch: 'downloads', deliver: 'uploads', stream: 'uploads' },
 };
@@ -104,7 +105,7 @@ export class Backlog {
 
   targetQueue(target: string): Queue {
     const { registry } = this.#parts;
-    return this.#queue(`to ${target}`, () => registry.target(target)?.capabilities.connections ?? 1);
+    return this.#queue(`to ${target}`, () => registry.target(target)?.capabilities ?? ALONE);
   }
 
   enqueue(entry: Entry): void {
@@ -182,13 +183,13 @@ export class Backlog {
 
   #queueOf({ kind, source = '', target = '' }: Step): Queue {
     const { registry } = this.#parts;
-    if (kind === 'evict' || kind === 'recover') return this.#queue('local', () => MAX_LOCAL_STEPS);
+    if (kind === 'evict' || kind === 'recover') return this.#queue('local', () => LOCAL);
     if (kind === 'deliver') return this.targetQueue(target);
-    return this.#queue(`from ${source}`, () => registry.source(source)?.capabilities.connections ?? 1);
+    return this.#queue(`from ${source}`, () => registry.source(source)?.capabilities ?? ALONE);
   }
 
-  #queue(name: string, slots: () => number): Queue {
-    const queue = this.#queues.get(name) ?? new Queue(name, slots);
+  #queue(...[name, capacity]: ConstructorParameters<typeof Queue>): Queue {
+    const queue = this.#queues.get(name) ?? new Queue(name, capacity);
     this.#queues.set(name, queue);
     return queue;
   }

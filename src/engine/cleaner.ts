@@ -1,20 +1,23 @@
 import { FileSyncError, fromOrigin, toFileSyncError, type Origin } from '../errors.js';
-import { beyondLimits } from '../rules/retention.js';
+import { beyondLimits, beyondSpace } from '../rules/retention.js';
 import type { LocalStorage } from '../local/storage.js';
 import { checksumOrGone, knownChecksum } from '../local/verification.js';
 import type { Delivery, FileRecord, Logger, Source } from '../ports.js';
 import type { Plan, Planner } from '../rules/plan.js';
+import type { Units } from '../units/units.js';
 import type { DeviceRegistry } from './devices.js';
 import type { Outcome } from '../record/events.js';
 import type { Records } from '../record/records.js';
+import { evictionOf } from '../record/progress.js';
 import { hasLocalCopy, isDelivered } from '../record/state.js';
-import type { StepWorker, Step } from './steps.js';
+import { isShortCopy, type Step, type StepWorker } from './steps.js';
 
 export interface CleanerParts {
   readonly registry: DeviceRegistry;
   readonly records: Records;
   readonly local: LocalStorage;
   readonly planner: Planner;
+  readonly units: Units;
   readonly logger: Logger;
   /** A file of that source differs from its listing: a full scan is due. */
   readonly invalidate: (device: string) => void;
@@ -36,9 +39,9 @@ export class Cleaner implements StepWorker {
   async run({ kind, id }: Step, signal: AbortSignal): Promise<void> {
     // The delivery is on disk before any other copy is deleted.
     const record = await this.#parts.records.flush(id);
-    if (!record || !isDelivered(record)) return;
-    if (kind === 'evict') await this.#evict(record);
-    else await this.#remove(record, signal);
+    if (!record) return;
+    if (kind === 'evict' && (isDelivered(record) || isShortCopy(record))) await this.#evict(record, signal);
+    if (kind === 'remove' && isDelivered(record)) await this.#remove(record, signal);
   }
 
   failed({ kind, id }: Step, error: FileSyncError, outcome: Outcome): void {
@@ -64,7 +67,7 @@ export class Cleaner implements StepWorker {
 
   /** Determines which local copies exceed their limit; returns their ids. */
   measureLocal(): ReadonlySet<string> {
-    const { records, planner } = this.#parts;
+    const { records, planner, units } = this.#parts;
     const plans = new Map<string, Plan | undefined>();
     const limited = [...records.all()].filter(record => {
       if (!hasLocalCopy(record)) return false;
@@ -72,14 +75,15 @@ export class Cleaner implements StepWorker {
       return plans.get(record.id)?.after.local.kind === 'size';
     });
     const retentionOf = ({ id }: FileRecord) => plans.get(id)?.after.local ?? { kind: 'keep' as const };
-    this.#beyondLimit = new Set(beyondLimits(limited, retentionOf).map(({ id }) => id));
+    const going = beyondLimits(limited, retentionOf, units.groupOf);
+    this.#beyondLimit = new Set(going.map(({ id }) => id));
     return this.#beyondLimit;
   }
 
-  async #evict({ id, device, path, local: name }: FileRecord): Promise<void> {
-    await this.#parts.local.remove(name);
-    await this.#parts.records.commit(id, { type: 'Evicted' });
-    this.#parts.logger.log('info', `${device}:${path}: local copy removed, as its rule says`);
+  async #evict(record: FileRecord, signal: AbortSignal): Promise<void> {
+    await this.#parts.local.remove(record.local, signal);
+    await this.#parts.records.commit(record.id, { type: 'Evicted' });
+    this.#parts.logger.log('info', evictionOf(record));
   }
 
   // ---- the source ---------------------------------------------------------------------------------------
@@ -91,23 +95,17 @@ export class Cleaner implements StepWorker {
 
   /** Determines which delivered files a source that keeps them until it needs their space has to lose: the oldest. */
   async measureSource(device: string, signal: AbortSignal): Promise<void> {
-    const { records, planner, registry } = this.#parts;
+    const { records, planner, registry, units } = this.#parts;
     const source = registry.source(device);
     const kept = [...records.all()].flatMap(record => {
-      if (record.device !== device || !isDelivered(record) || record.source.state !== 'present') return [];
+      if (record.device !== device || !isRemovable(record)) return [];
       const removal = planner.planFor(record)?.after.source;
-      return typeof removal === 'object' ? [{ record, wanted: removal.keepFree }] : [];
+      return typeof removal === 'object' ? [{ record, ...removal }] : [];
     });
     this.#blocking.delete(device);
-    let free = kept.length === 0 ? undefined : await this.#freeOn(device, source, signal);
+    const free = kept.length === 0 ? undefined : await this.#freeOn(device, source, signal);
     if (free === undefined) return;
-    const going = new Set<string>();
-    for (const { record, wanted } of kept.sort((a, b) => a.record.foundAt - b.record.foundAt)) {
-      if (free >= wanted) continue;
-      free += record.size;
-      going.add(record.id);
-    }
-    this.#blocking.set(device, going);
+    this.#blocking.set(device, beyondSpace(kept, free, units.groupOf));
   }
 
   /** Bytes; undefined where the source cannot report them, which is logged once. */
@@ -126,7 +124,7 @@ export class Cleaner implements StepWorker {
   }
 
   async #remove(record: FileRecord, signal: AbortSignal): Promise<void> {
-    const { registry, records, logger } = this.#parts;
+    const { registry, records, units, logger } = this.#parts;
     const { id, device, path } = record;
     const source = registry.source(device);
     if (!source?.capabilities.remove) throw unsupported(`${device} cannot delete files`);
@@ -134,6 +132,8 @@ export class Cleaner implements StepWorker {
     await this.#compare(record, source, signal);
     const now = records.get(id);
     if (!now || !isDelivered(now)) return;
+    const wait = units.lookups.together({ kind: 'remove', id });
+    if (wait) throw new FileSyncError('busy', wait.reason, { path });
     await fromOrigin('source', source.remove(record, signal));
     await records.commit(id, { type: 'Removed' });
     logger.log('info', `${device}:${path}: removed from the source, every target has it`);
@@ -184,6 +184,10 @@ export class Cleaner implements StepWorker {
     throw changed(`${name} holds other bytes than those that were sent`, 'target');
   }
 }
+
+/** A file whose removal was refused frees no space, and does not count for any. */
+const isRemovable = (record: FileRecord): boolean =>
+  isDelivered(record) && record.source.state === 'present' && record.removal !== 'refused';
 
 /** A further attempt would fail in the same way. */
 const changed = (message: string, origin: Origin) =>

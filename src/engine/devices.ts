@@ -22,6 +22,8 @@ export interface DeviceStatus extends Availability {
   readonly type: string;
   /** Monotonic ms since which it has been available or offline, armed or disarmed. */
   readonly since: number;
+  /** Of the end that files come from. */
+  readonly source?: EndState;
 }
 
 type End = EndState & Pick<Availability, 'misconfigured'>;
@@ -188,9 +190,10 @@ export class DeviceRegistry {
 
   #statusNow(): DeviceStatus[] {
     return [...this.#devices.values()].flatMap(({ name, type }) => {
-      const ends = [this.#sources.get(name), this.#targets.get(name)].filter(end => end !== undefined);
+      const source = this.#sources.get(name);
+      const ends = [source, this.#targets.get(name)].filter(end => end !== undefined);
       const since = (ends.find(end => !end.available) ?? ends[0])?.since ?? 0;
-      return ends.length > 0 ? [{ name, type, since, ...worstOf(ends) }] : [];
+      return ends.length > 0 ? [{ name, type, since, ...worstOf(ends), ...(source && { source }) }] : [];
     });
   }
 }

@@ -10,6 +10,7 @@ import type { DeviceRegistry } from './devices.js';
 import { conflictName } from '../record/identity.js';
 import type { Outcome } from '../record/events.js';
 import { refuseOtherBytes } from '../record/other-bytes.js';
+import { recordSame } from '../record/same-file.js';
 import { checkpointOf, nextOf, reasonFor } from '../record/state.js';
 import type { Records } from '../record/records.js';
 import type { Progressed, StepWorker, Step } from './steps.js';
@@ -94,20 +95,11 @@ export class Downloader implements StepWorker {
       return false;
     }
     const { sha256, proof } = earlier;
-    await this.#recordSame(record, earlier, {
+    await recordSame(records, this.#parts.logger, record, earlier, {
       ...(sha256 !== undefined && { sha256 }),
       ...(proof && { proof }),
     });
     return true;
-  }
-
-  async #recordSame(
-    { id, device, path }: FileRecord,
-    earlier: FileRecord,
-    digested: Pick<FileRecord, 'sha256' | 'proof'>,
-  ): Promise<void> {
-    await this.#parts.records.commit(id, { type: 'Recognised', earlier, ...digested });
-    this.#parts.logger.log('info', `${device}:${path}: holds the same bytes as before, not sent again`);
   }
 
   async #fetch(fetch: Fetch): Promise<void> {
@@ -201,12 +193,12 @@ export class Downloader implements StepWorker {
     sha256: string,
     proof: Checksum | undefined,
   ): Promise<void> {
-    const { records, local } = this.#parts;
+    const { records, local, logger } = this.#parts;
     const digested = { sha256, ...(proof && { proof }) };
     const earlier = record.like === undefined ? undefined : records.get(record.like);
     if (earlier?.sha256 === sha256) {
       await local.discard(record.local);
-      return this.#recordSame(record, earlier, digested);
+      return recordSame(records, logger, record, earlier, digested);
     }
     const synced = part.fsync(record.modified);
     for (let name = record.local, number = 1; ; number++) {

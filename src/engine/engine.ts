@@ -2,7 +2,7 @@ import { BehaviorSubject, defer, groupBy, map, merge, mergeMap, repeat, Subscrip
 import type { Observable } from 'rxjs';
 import { LocalCopyCheck } from '../local/local-copy-check.js';
 import type { Change, FileRecord, Moment } from '../ports.js';
-import { removalWaitOf, settlingOf, type Progress, type Transfer } from '../record/progress.js';
+import { removalWaitOf, settlingOf, type Progress, type RunningTransfer } from '../record/progress.js';
 import type { StepWait } from '../record/wait.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { ageOf, momentOf } from '../system/moment.js';
@@ -10,33 +10,29 @@ import { after, HINT_REST_MS } from '../system/rx.js';
 import { Cleaner } from './cleaner.js';
 import { DeviceRegistry, type Device, type DeviceStatus } from './devices.js';
 import { Downloader } from './downloader.js';
-import { Finder, type Scan } from './finder.js';
+import { Finder } from './finder.js';
 import type { Pending } from './backlog.js';
 import { Queues } from './queues.js';
+import { plannedEvent } from '../record/planned.js';
 import { Records } from '../record/records.js';
+import type { PassReport, Scan, ScanFailure } from '../record/scan.js';
 import { isOver, Times } from '../record/times.js';
-import { hasLocalCopy, isDelivered, isUnfinished, openTargets } from '../record/state.js';
+import { followsRules, hasLocalCopy, isUnfinished, openTargets } from '../record/state.js';
 import { scanStep, stepsFor, waitOf, type World } from './steps.js';
 import type { EngineParts } from './parts.js';
 import { Streamer } from './streamer.js';
 import { Uploader } from './uploader.js';
+import { Units } from '../units/units.js';
 
 /** Interval of the tasks that depend only on time: limits of local storage, old records, the wall clock. */
 const UPKEEP_INTERVAL_MS = 60_000;
 
-/** The result of one pass. */
-export interface PassReport {
-  /** The last scan of each source. */
-  readonly scans: readonly Scan[];
-  /** Records whose delivery was completed in this pass. */
-  readonly delivered: readonly FileRecord[];
-  /** Records that are neither delivered nor gone, after the pass. */
-  readonly unfinished: readonly FileRecord[];
-}
-
 /** Finder, Downloader, Uploader and Cleaner around one database. */
 export class Engine {
   readonly progress: Observable<Progress>;
+  /** Each scan of a source, when it has ended. */
+  readonly scans: Observable<Scan>;
+  readonly scanFailures: Observable<ScanFailure>;
   /** All devices' states: emits immediately, then on each change. */
   readonly devices: Observable<DeviceStatus[]>;
   /** How many scans, downloads and uploads are queued, running or waiting for another attempt. */
@@ -49,6 +45,7 @@ export class Engine {
   readonly #uploader: Uploader;
   readonly #cleaner: Cleaner;
   readonly #times: Times;
+  readonly #units: Units;
   readonly #queues: Queues;
   /** The part of `World` that does not depend on the time. */
   readonly #lookups: Pick<
@@ -79,9 +76,11 @@ export class Engine {
     this.#registry = new DeviceRegistry(parts.devices, clock, logger);
     this.records = new Records(parts.store, clock, logger);
     this.#times = new Times(this.records, clock, logger);
+    this.#units = new Units({ ...parts, records: this.records, signal: this.#stopping.signal });
     const tools = {
-      ...{ ...parts, registry: this.#registry, records: this.records },
+      ...{ ...parts, registry: this.#registry, records: this.records, units: this.#units },
       invalidate: (device: string) => this.#finder.invalidate(device),
+      plan: (id: string) => this.#plan(this.records.get(id)),
     };
     this.#finder = new Finder(tools);
     this.#uploader = new Uploader(tools);
@@ -92,9 +91,12 @@ export class Engine {
       ...{ scan: this.#finder, recover: downloader, fetch: downloader, stream: streamer },
       ...{ deliver: this.#uploader, remove: this.#cleaner, evict: this.#cleaner },
     };
-    this.#queues = new Queues({ ...tools, workers, world: retry => this.#world(retry) });
+    const reading = parts.facts?.around(workers, tools) ?? workers;
+    this.#queues = new Queues({ ...tools, workers: reading, world: retry => this.#world(retry) });
     this.progress = merge(downloader.progress, this.#uploader.progress);
     this.devices = this.#registry.status;
+    this.scans = this.#finder.scans;
+    this.scanFailures = this.#finder.failures;
     this.pending = this.#queues.pending;
   }
 
@@ -118,9 +120,10 @@ export class Engine {
     this.rescan();
     await this.#queues.scanned();
     await this.#scanGrowing([...scans.values()]);
+    for (const scan of scans.values()) await this.#scanned(scan);
     await this.#queues.idle();
     await this.#scanForRemoval();
-    await this.#copiesChecked;
+    await Promise.all([this.#copiesChecked, this.#parts.facts?.idle()]);
     this.#measure();
     await this.#queues.idle();
     await this.#archiveOld();
@@ -139,7 +142,7 @@ export class Engine {
   }
 
   /** The transfers that are under way. */
-  transfers(): readonly Transfer[] {
+  transfers(): readonly RunningTransfer[] {
     return this.#queues.transfers();
   }
 
@@ -176,6 +179,7 @@ export class Engine {
   addDevices(devices: readonly Device[], sources: readonly string[]): void {
     for (const device of devices) this.#registry.add(device);
     for (const record of [...this.records.all()]) this.#plan(record);
+    this.#units.replan();
     this.#queues.replan();
     for (const source of sources) this.#scanFully(source);
   }
@@ -195,7 +199,7 @@ export class Engine {
   async stop(): Promise<void> {
     this.#running.unsubscribe();
     this.#stopping.abort();
-    await this.#queues.stop();
+    await Promise.all([this.#queues.stop(), this.#parts.facts?.stop()]);
     await this.#copiesChecked;
     await this.#registry.close();
     await this.records.close();
@@ -240,10 +244,17 @@ export class Engine {
 
   #begin(): void {
     const { records } = this;
-    for (const record of [...records.all()]) this.#bringUpToDate(record);
+    // Ends what a process that died left under way.
+    for (const { id } of [...records.all()]) this.#plan(records.apply(id, { type: 'Restarted' }));
     this.#times.check();
     this.#running.add(records.changes.subscribe(change => this.#changed(change)));
+    const reconsider = (ids: ReadonlyMap<string, unknown>) =>
+      this.#queues.reconsider(({ step }) => ids.has(step.id));
+    this.#running.add(this.#units.changes.subscribe(reconsider));
     this.#running.add(this.#registry.wentOffline.subscribe(device => this.#finder.suspect(device)));
+    // A file that is asked for is wanted by all rules that match it.
+    const asked = records.requests.pipe(map(id => records.get(id)));
+    this.#running.add(asked.subscribe(record => record?.asked && this.#plan(record)));
     this.#registry.watch();
   }
 
@@ -252,27 +263,17 @@ export class Engine {
     this.#running.add(this.#finder.scans.subscribe(scan => void this.#scanned(scan)));
     this.#measure();
     this.#queues.start();
+    this.#parts.facts?.start();
     const sources = this.#registry.sourceNames();
     const check = new LocalCopyCheck({ ...this.#parts, records: this.records, sources });
     this.#copiesChecked = check.run(this.#stopping.signal);
   }
 
-  /** Ends what a process that died left under way. */
-  #bringUpToDate({ id }: FileRecord): void {
-    this.#plan(this.records.apply(id, { type: 'Restarted' }));
-  }
-
   /** Applies today's rules to the record. */
   #plan(record: FileRecord | undefined): void {
-    if (!record || isDelivered(record)) return;
+    if (!record || !followsRules(record)) return;
     const plan = this.#parts.planner.planFor(record);
-    const paths = Object.fromEntries((plan?.targets ?? []).map(({ device }) => [device, undefined]));
-    const skipped = plan
-      ? plan.skip
-      : `include, exclude: no rule takes files like this from ${record.device} any more`;
-    const via = plan?.via === 'stream' ? plan.via : undefined;
-    const options = { ...(via && { via }), ...(skipped !== undefined && { skipped }) };
-    this.records.apply(record.id, { type: 'Planned', paths, ...options });
+    this.records.apply(record.id, plannedEvent(record.device, plan));
   }
 
   #changed({ record, previous }: Change): void {
@@ -386,7 +387,7 @@ export class Engine {
     // Not rounded: a wait that is over must not count as one.
     const now = { ...momentOf(clock), up: clock.monotonic() };
     return {
-      ...this.#lookups,
+      ...{ ...this.#lookups, ...this.#units.lookups },
       ...{ now, retry, paused: this.#paused, whileArmed: this.#whileArmed },
       vehicleArmed: this.#registry.vehicleArmed,
       age: since => ageOf(since, now),

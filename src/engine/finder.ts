@@ -3,19 +3,22 @@ import { FileSyncError, toFileSyncError } from '../errors.js';
 import { localName, TakenNames } from '../local/names.js';
 import type { LocalStorage } from '../local/storage.js';
 import type { Clock, FileRecord, Logger, Source, SourceFile } from '../ports.js';
-import { companionOf, mainOf } from '../rules/companion.js';
+import { companionOf } from '../rules/companion.js';
 import { beginFirstScan } from '../rules/first-contact.js';
 import type { Plan, Planner } from '../rules/plan.js';
+import { takenTogether } from '../rules/together.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import type { DeviceRegistry } from './devices.js';
 import { checkMedium } from '../local/medium.js';
 import { match, recordId, type Match } from '../record/identity.js';
 import type { Outcome } from '../record/events.js';
+import { withTargets } from '../record/named-targets.js';
 import { newRecord } from '../record/record.js';
 import type { Records } from '../record/records.js';
+import type { Scan, ScanFailure } from '../record/scan.js';
 import { newMemory, type SourceMemory } from '../record/sightings.js';
 import { isDelivered, levelOf } from '../record/state.js';
-import { Pacer } from '../system/pacer.js';
+import { WorkPacer } from '../system/work-pacer.js';
 import type { Sighting } from '../rules/after-delivery.js';
 import type { StepWorker, Step } from './steps.js';
 
@@ -29,18 +32,7 @@ export interface FinderParts {
   readonly logger: Logger;
 }
 
-/** The end of one scan of one source. */
-export interface Scan {
-  readonly device: string;
-  readonly found: number;
-  /** Files that may still be growing: paths, and ms until the next of them can have settled. */
-  readonly growing: readonly string[];
-  readonly settledIn: number;
-  /** Why the source, or a part of it, could not be listed. */
-  readonly error?: FileSyncError;
-}
-
-interface Listed {
+interface ListedFile {
   readonly file: SourceFile;
   readonly plan: Plan;
   readonly match: Match;
@@ -54,7 +46,7 @@ interface Listing {
   readonly seen?: number;
   /** Paths that were asked for; undefined if everything was listed. Only these can be recorded as gone. */
   readonly asked?: readonly string[];
-  /** Why not everything could be listed. The files that were listed are fetched all the same. */
+  /** Why not everything could be listed. The files that were listed are fetched. */
   readonly denied?: FileSyncError;
 }
 
@@ -68,6 +60,8 @@ const MAX_AWAITED = 100;
 /** Scans sources for new files, and for changes of the known ones. */
 export class Finder implements StepWorker {
   readonly scans = new Subject<Scan>();
+  /** Scans that failed, those included that are attempted again. */
+  readonly failures = new Subject<ScanFailure>();
   readonly #parts: FinderParts;
   readonly #memories = new Map<string, SourceMemory>();
   /** Monotonic ms of the listing that last showed a delivered file as its record says, by id. */
@@ -80,25 +74,33 @@ export class Finder implements StepWorker {
   }
 
   async run({ source: device = '' }: Step, signal: AbortSignal): Promise<void> {
-    const source = this.#parts.registry.source(device);
+    const { registry, records } = this.#parts;
+    const source = registry.source(device);
     if (!source) throw new FileSyncError('config', `${device} cannot be read from`);
     const listing = await this.#list(device, source, signal);
     const memory = this.#memoryOf(device);
     const isFull = !listing.asked && !listing.denied;
-    if (isFull) await checkMedium({ ...this.#parts, device, source, ...listing, signal }, memory);
-    if (isFull && !this.#isKnown(device)) beginFirstScan({ ...this.#parts, ...listing, device, memory });
-    const scan = await this.#take(device, source, listing, signal);
+    const medium = { ...this.#parts, device, source, ...listing, signal };
+    const isProof = isFull && (await checkMedium(medium, memory));
+    if (isProof && !records.knowsSource(device))
+      beginFirstScan({ ...this.#parts, ...listing, device, memory });
+    const proven = isFull && !isProof ? { ...listing, asked: [] } : listing;
+    const scan = await this.#take(device, source, proven, signal);
     memory.growing = scan.growing;
     await this.#endFirstScan(device, memory);
     this.#report(device, listing.denied);
-    this.scans.next({ ...scan, ...(listing.denied && { error: listing.denied }) });
+    const error = listing.denied && { error: listing.denied };
+    const result = { complete: isProof, otherAndEmpty: proven !== listing, files: listing.files.length };
+    this.scans.next({ ...scan, ...result, ...error });
   }
 
   failed({ source: device = '' }: Step, error: FileSyncError, _outcome: Outcome, last: boolean): void {
     this.invalidate(device);
     if (error.kind === 'cancelled') return;
     this.#parts.logger.log(levelOf(error, false), `${device}: listing failed: ${error.message}`);
-    if (last) this.scans.next({ device, found: 0, growing: [], settledIn: 0, error });
+    this.failures.next({ device, error });
+    const nothing = { began: -Infinity, complete: false, files: 0, found: 0, growing: [], settledIn: 0 };
+    if (last) this.scans.next({ device, ...nothing, error });
   }
 
   /** Earlier scans of the source are not reliable any more: the next scan is a full one. */
@@ -113,7 +115,9 @@ export class Finder implements StepWorker {
   }
 
   sighting({ id, device }: FileRecord): Sighting {
-    return { at: this.#confirmed.get(id) ?? -Infinity, writersSeen: this.#memoryOf(device).writersSeen };
+    const { writersSeen, growing } = this.#memoryOf(device);
+    const isLearned = this.#parts.records.learned(id) > -Infinity;
+    return { at: this.#confirmed.get(id) ?? -Infinity, writersSeen, isLearned, growing };
   }
 
   #memoryOf(device: string): SourceMemory {
@@ -183,14 +187,6 @@ export class Finder implements StepWorker {
     memory.reported = message;
   }
 
-  /** A source without a record of its own is known if there are records of its files: earlier versions wrote none. */
-  #isKnown(device: string): boolean {
-    const { records } = this.#parts;
-    if (records.source(device)) return true;
-    for (const record of records.all()) if (record.device === device && !record.atFirstScan) return true;
-    return false;
-  }
-
   /** Files of the first scan may settle in a later one. The first scan ends when all of them are recorded. */
   async #endFirstScan(
     device: string,
@@ -199,19 +195,19 @@ export class Finder implements StepWorker {
     const { records, clock } = this.#parts;
     if (records.source(device)) return;
     if (firstScan !== undefined && growing.some(path => sightings.since(path) === firstScan)) return;
-    if (firstScan === undefined && !this.#isKnown(device)) return;
+    if (firstScan === undefined && !records.knowsSource(device)) return;
     await records.putSource({ device, scannedAt: clock.now(), ...(volume !== undefined && { volume }) });
   }
 
   // ---- taking -------------------------------------------------------------------------------------------
 
-  async #take(device: string, source: Source, listing: Listing, signal: AbortSignal): Promise<Scan> {
+  async #take(device: string, source: Source, listing: Listing, signal: AbortSignal) {
     const { planner, records } = this.#parts;
     const { began, asked } = listing;
     const { sightings } = this.#memoryOf(device);
     const isOutdated = ({ id, source: { state } }: FileRecord) =>
       state === 'removed' ? records.learned(id) >= began : records.learned(id) > began;
-    const listed: Listed[] = [];
+    const listed: ListedFile[] = [];
     const present = new Set<string>();
     for (const file of listing.files) {
       const plan = planner.plan(device, file.path);
@@ -225,14 +221,14 @@ export class Finder implements StepWorker {
     const fresh = listed.filter(one => one.match.kind === 'new' || one.match.kind === 'back');
     for (const { file } of fresh) sightings.observe(file, began, this.#versionsOf(device, file));
     const settled = await this.#settledOf(device, source, fresh, began, signal);
-    const pacer = new Pacer(RECORD_BATCH);
+    const pacer = new WorkPacer(RECORD_BATCH);
     for (const one of settled) {
       present.add(await this.#record(device, one, began));
       await pacer.after(1);
     }
     this.#noteGone(device, listed, listing, present);
     this.#confirm(listed, began);
-    return this.#scanOf(device, fresh, settled);
+    return this.#scanOf(device, began, fresh, settled);
   }
 
   /** How often this path was recorded although it was still growing. */
@@ -242,14 +238,14 @@ export class Finder implements StepWorker {
       .filter(record => record.source.state === 'present' && record.size < size).length;
   }
 
-  /** Files that have not changed for `settle` and that nobody writes to, if that is true of their companions as well. */
+  /** Files that have not changed for `settle` and that nobody writes to, with those that have to be taken together. */
   async #settledOf(
     device: string,
     source: Source,
-    fresh: readonly Listed[],
+    fresh: readonly ListedFile[],
     began: number,
     signal: AbortSignal,
-  ): Promise<Listed[]> {
+  ): Promise<ListedFile[]> {
     const memory = this.#memoryOf(device);
     const still = (seen: boolean) =>
       fresh.filter(({ file, plan }) => memory.sightings.remaining(file, plan.settle, seen) === 0);
@@ -258,12 +254,10 @@ export class Finder implements StepWorker {
     if (writers) memory.writersSeen = writers.complete;
     for (const path of writers?.open ?? []) memory.sightings.hold(path, began);
     const quiet = still(memory.writersSeen).filter(({ file }) => !writers?.open.has(file.path));
-    const taken = new Set(quiet);
-    const moving = new Set(fresh.filter(one => !taken.has(one)).map(({ file }) => mainOf(file.path)));
-    return quiet.filter(({ file }) => !moving.has(mainOf(file.path)));
+    return takenTogether(quiet, fresh);
   }
 
-  #scanOf(device: string, fresh: readonly Listed[], settled: readonly Listed[]): Scan {
+  #scanOf(device: string, began: number, fresh: readonly ListedFile[], settled: readonly ListedFile[]) {
     const { sightings, writersSeen } = this.#memoryOf(device);
     const taken = new Set(settled);
     const growing = fresh.filter(one => !taken.has(one));
@@ -271,11 +265,12 @@ export class Finder implements StepWorker {
       ({ file, plan }) => sightings.remaining(file, plan.settle, writersSeen) || plan.settle,
     );
     const settledIn = growing.length > 0 ? Math.min(...waits) : 0;
-    return { device, found: settled.length, growing: growing.map(({ file }) => file.path), settledIn };
+    const paths = growing.map(({ file }) => file.path);
+    return { device, began, found: settled.length, growing: paths, settledIn };
   }
 
   /** Returns the id of the record. */
-  async #record(device: string, { file, plan, match: found }: Listed, asOf: number): Promise<string> {
+  async #record(device: string, { file, plan, match: found }: ListedFile, asOf: number): Promise<string> {
     const { records, logger } = this.#parts;
     const { sightings, firstScan } = this.#memoryOf(device);
     const isFirst =
@@ -293,13 +288,12 @@ export class Finder implements StepWorker {
     return id;
   }
 
-  /** The record with the targets of the rules that select the file. */
+  /** The record with the targets of the rules that select the file; it gets to the others when they do. */
   #selected(record: FileRecord): FileRecord {
     const plan = this.#parts.planner.planFor(record, this.#mainOf(record));
-    const wanted = new Set(plan?.targets.map(target => target.device));
-    const targets = Object.entries(record.targets).filter(([name]) => wanted.has(name));
+    const wanted = Object.fromEntries((plan?.targets ?? []).map(target => [target.device, undefined]));
     return {
-      ...{ ...record, targets: Object.fromEntries(targets) },
+      ...withTargets(record, wanted),
       ...(plan?.skip !== undefined && { skipped: plan.skip }),
       ...(plan?.via === 'stream' && { via: plan.via }),
     };
@@ -318,12 +312,12 @@ export class Finder implements StepWorker {
     { generation, like }: Extract<Match, { kind: 'new' }>,
     first: boolean,
   ): Promise<FileRecord> {
-    const { templates, clock } = this.#parts;
+    const { templates, clock, records } = this.#parts;
     const now = clock.now();
-    const id = recordId(device, file, generation);
+    const id = recordId(device, file, generation, await records.archiveSize());
     const described = { ...file, device, foundAt: now };
     const description = await templates.describe(described, plan);
-    const paths = await templates.paths({ ...described, description }, plan);
+    const paths = await templates.pathsWhenFound({ ...described, description }, plan);
     const local = localName(device, file.path, candidate => this.#names.has(candidate), id);
     this.#names.add(local);
     return {
@@ -337,7 +331,7 @@ export class Finder implements StepWorker {
   /** A file is gone if a complete listing did not show it, or if another file is listed under its path. */
   #noteGone(
     device: string,
-    listed: readonly Listed[],
+    listed: readonly ListedFile[],
     { began, asked, denied }: Listing,
     present: Set<string>,
   ): void {
@@ -351,7 +345,7 @@ export class Finder implements StepWorker {
       if (source.state === 'present' && !present.has(id)) records.apply(id, { type: 'Gone', asOf: began });
   }
 
-  #confirm(listed: readonly Listed[], began: number): void {
+  #confirm(listed: readonly ListedFile[], began: number): void {
     for (const { match: one } of listed)
       if (one.kind === 'known' && this.#parts.planner.planFor(one.record)?.after.source !== 'keep')
         this.#confirmed.set(one.record.id, began);

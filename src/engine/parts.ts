@@ -1,5 +1,6 @@
 import type { LocalStorage } from '../local/storage.js';
 import type { Clock, Logger, Store } from '../ports.js';
+import type { FactReading } from '../record/fact-reading.js';
 import type { Planner } from '../rules/plan.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import type { RetryPolicy } from '../system/back-off.js';
@@ -14,6 +15,8 @@ export interface EngineParts {
   readonly planner: Planner;
   readonly templates: TemplateContext;
   readonly useBoth: UseBoth;
+  /** Absent: nobody wants to know what is in the files. */
+  readonly facts?: FactReading;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;

@@ -1,10 +1,11 @@
-import type { FileRecord } from '../ports.js';
+import type { Capabilities, FileRecord } from '../ports.js';
 import { hasSameName } from '../record/identity.js';
 import type { Records } from '../record/records.js';
 import type { Plan } from '../rules/plan.js';
 import { compareRanks, rankIn, timeOf, type Rank } from '../rules/order.js';
 import type { WhileArmed } from '../rules/rule.js';
 import type { Failures } from '../system/back-off.js';
+import { isSmallFile } from '../system/size.js';
 import { SortedList } from '../system/sorted-list.js';
 import type { TransferRate } from '../system/transfer-rate.js';
 import type { Step } from './steps.js';
@@ -57,13 +58,10 @@ export function newEntry(
   return { step, queue, owner, size, group, rank, mode: armed, waitingSince: now, requests: 0 };
 }
 
-/** A file up to this size takes only a part of a slot. */
-const SMALL_BYTES = 64 * 1024;
-export const SMALL_FILE_SLOTS = 1 / 4;
-
-/** The slots that a step takes of its queue: a small file occupies its source only briefly, then waits for our own disk. */
-export const slotsFor = ({ step, size }: Entry, { slots }: Queue): number =>
-  step.kind === 'fetch' && size <= SMALL_BYTES && slots > 1 ? SMALL_FILE_SLOTS : 1;
+/** The slots that a step takes of its queue: a small file takes a part of one, since it mostly waits for a disk. */
+export const slotsFor = ({ step: { kind }, size }: Entry, queue: Queue): number =>
+  (kind === 'fetch' || kind === 'deliver') && isSmallFile(size) && queue.slots > 1 ? smallestOf(queue) : 1;
+export const smallestOf = ({ capacity }: Queue): number => 1 / (capacity().smallFiles ?? 1);
 
 /** Steps between the same ends, for files of the same source and under the same `while_armed`, wait at the same gate. */
 export const gateName = ({ step: { source = 'local', target = 'local' }, owner, mode }: Entry): string =>
@@ -96,10 +94,11 @@ export function hasNameConflict(
 ): boolean {
   const record = records.get(id);
   if (target === undefined || !record) return false;
-  return [...running].some(({ step }) => {
+  for (const { step } of running) {
     const other = step.target === target && step.id !== id ? records.get(step.id) : undefined;
-    return other !== undefined && hasSameName(record, other, target);
-  });
+    if (other && hasSameName(record, other, target)) return true;
+  }
+  return false;
 }
 
 /** The steps that wait for one end of a device, in order. Groups (its targets, or the sources it gets files from) take turns. */
@@ -113,38 +112,38 @@ export class Queue {
   stalled = false;
   /** Slots that are taken. */
   load = 0;
-  readonly #slots: () => number;
+  readonly capacity: () => Pick<Capabilities, 'connections' | 'smallFiles'>;
   readonly #groups = new Map<string, SortedList<Entry>>();
-  #fresh: Entry[] = [];
+  readonly #fresh = new Set<Entry>();
   readonly #served = new Map<string, number>();
   #turn = 0;
 
-  /** `slots`: how many steps the device end supports in parallel. */
-  constructor(name: string, slots: () => number) {
+  constructor(name: string, capacity: Queue['capacity']) {
     this.name = name;
-    this.#slots = slots;
+    this.capacity = capacity;
   }
 
   get slots(): number {
-    return this.#slots();
+    return this.capacity().connections;
   }
 
   insert(entry: Entry): void {
     const entries = this.#groups.get(entry.group) ?? new SortedList<Entry>(byRank);
     this.#groups.set(entry.group, entries);
     entries.insert(entry);
-    if (this.stalled) this.#fresh.push(entry);
+    if (this.stalled) this.#fresh.add(entry);
   }
 
   /** Removes and returns the steps that were inserted since the queue stalled. */
   takeFresh(): Entry[] {
-    const fresh = this.#fresh;
-    this.#fresh = [];
+    const fresh = [...this.#fresh];
+    this.#fresh.clear();
     return fresh;
   }
 
   remove(entry: Entry): void {
     this.#groups.get(entry.group)?.remove(entry);
+    this.#fresh.delete(entry);
   }
 
   /** The next of the steps for which `ready` is true: those that a person moved to the front, then scans, then in turns. */

@@ -8,13 +8,14 @@ import { logDebug } from '../system/logger.js';
 import { TransferRate } from '../system/transfer-rate.js';
 import { Backlog, type Pending } from './backlog.js';
 import type { DeviceRegistry } from './devices.js';
-import { gateName, hasNameConflict, outranks, rankOf, SMALL_FILE_SLOTS, slotsFor } from './queue.js';
+import { gateName, hasNameConflict, outranks, rankOf, slotsFor, smallestOf } from './queue.js';
 import type { Entry, Queue, Running } from './queue.js';
 import { ClosedGates } from '../record/closed-gates.js';
+import { isMoot, mootReason } from '../record/moot.js';
 import type { Records } from '../record/records.js';
 import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
-import { interruptionOf, progressOf, type Transfer } from '../record/progress.js';
+import { interruptionOf, isInterruption, progressOf, type RunningTransfer } from '../record/progress.js';
 import type { StepKind, StepWait, Wait } from '../record/wait.js';
 import { gateOf, ownWait, scanStep, stepsFor, waitOf } from './steps.js';
 import type { Step, StepWorker, World } from './steps.js';
@@ -36,7 +37,7 @@ export interface QueueParts {
 /** A transfer that ends within this time is not interrupted for a newer file. */
 const PREEMPT_MIN_LEFT_MS = 30_000;
 const READS: ReadonlySet<StepKind> = new Set(['fetch', 'stream']);
-const QUEUED: Wait = { code: 'queued', reason: 'waits for its turn' };
+const QUEUED: Wait = { code: 'queue', reason: 'waits for its turn' };
 /** `stop` waits no longer for the steps that it interrupts. */
 const STOP_TIMEOUT_MS = 4_000;
 
@@ -135,7 +136,7 @@ export class Queues {
   }
 
   /** The transfers that are under way. */
-  transfers(): Transfer[] {
+  transfers(): RunningTransfer[] {
     const now = this.#parts.clock.monotonic();
     return [...this.#running.keys()].flatMap(({ step: { kind, id, target }, running }) => {
       const record = this.#parts.records.get(id);
@@ -162,14 +163,14 @@ export class Queues {
     if (record?.copy.state === 'evicted' && previous?.copy.state === 'whole') this.#spaceFreed();
   }
 
-  /** Updates the entries of a record. A running step goes on to its end, unless its record is gone. */
+  /** Updates the entries of a record. A running step goes on to its end unless it is moot. */
   #consider(id: string, record: FileRecord | undefined): void {
     const plan = record && this.#parts.planner.planFor(record);
     const wanted = record ? stepsFor(record, plan) : [];
-    if (!record) this.#abort(this.#backlog.of(id), 'cancelled');
     const keys = new Set(wanted.map(({ key }) => key));
-    for (const entry of this.#backlog.of(id))
-      if (!entry.running && !keys.has(entry.step.key)) this.#backlog.delete(entry);
+    const unwanted = this.#backlog.of(id).filter(({ step }) => !keys.has(step.key));
+    for (const entry of unwanted.filter(({ running }) => !running)) this.#backlog.delete(entry);
+    this.#abort(unwanted.filter(isMoot(record)), mootReason(record));
     for (const step of wanted) {
       const entry = this.#backlog.get(step.key);
       if (!entry) this.#backlog.add(step, 'upload-only', record, plan);
@@ -233,7 +234,7 @@ export class Queues {
 
   /** Every slot is taken, by steps whose remaining time is not known yet: none of them can be preempted. */
   #isFullForNow(queue: Queue, now: number): boolean {
-    if (queue.load <= queue.slots - SMALL_FILE_SLOTS) return false;
+    if (queue.load <= queue.slots - smallestOf(queue)) return false;
     for (const { running } of this.#running.keys()) if (running?.rate.isKnown(now)) return false;
     return true;
   }
@@ -260,8 +261,8 @@ export class Queues {
   }
 
   #ownWait(step: Step, world: World): Wait | undefined {
-    if (step.kind !== 'remove' && step.kind !== 'evict') return world.retry(step.key);
-    const record = this.#parts.records.get(step.id);
+    const isAfterwards = step.kind === 'remove' || step.kind === 'evict';
+    const record = isAfterwards ? this.#parts.records.get(step.id) : undefined;
     return ownWait(step, record, record && this.#parts.planner.planFor(record), world);
   }
 
@@ -269,7 +270,7 @@ export class Queues {
   #lacksSlot({ kind, target = '' }: Step): boolean {
     if (kind !== 'stream') return false;
     const { load, slots } = this.#backlog.targetQueue(target);
-    return load >= slots;
+    return load + 1 > slots;
   }
 
   /** The time that a gate has been closed counts for all steps that wait at it. */
@@ -311,7 +312,8 @@ export class Queues {
       entry.failures = undefined;
       this.#debug(entry, () => `ended after ${Math.round(this.#parts.clock.monotonic() - began)} ms`);
     } catch (thrown) {
-      this.#failed(entry, toFileSyncError(thrown), running.control.signal.aborted);
+      const error = toFileSyncError(thrown);
+      this.#failed(entry, error, isInterruption(error, running.control.signal));
     }
     this.#running.delete(entry);
     for (const [taken, share] of running.slots) taken.load -= share;
@@ -386,8 +388,9 @@ export class Queues {
 
   #world(): World {
     const world: World = this.#parts.world(key => {
-      const { until = -Infinity, reason = '' } = this.#backlog.get(key)?.failures ?? {};
-      return until > world.now.up ? { code: 'failed', reason, until } : undefined;
+      const { until = -Infinity, reason = '', waitsForSpace } = this.#backlog.get(key)?.failures ?? {};
+      const code = waitsForSpace ? 'disk_full' : 'back_off';
+      return until > world.now.up ? { code, reason, until } : undefined;
     });
     return world;
   }

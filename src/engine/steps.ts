@@ -1,33 +1,14 @@
-import type { FileSyncError } from '../errors.js';
 import type { Availability, FileRecord } from '../ports.js';
-import type { Outcome } from '../record/events.js';
 import { evictionWait, removalWait, type AfterDelivery } from '../rules/after-delivery.js';
 import type { Plan } from '../rules/plan.js';
+import { MIN_DURATION } from '../rules/selection.js';
 import type { WhileArmed } from '../rules/rule.js';
 import { isHeld } from '../record/other-bytes.js';
+import type { Step } from '../record/step.js';
 import type { StepKind, Wait } from '../record/wait.js';
-import { hasLocalCopy, isCopyWanted, isDelivered, openTargets } from '../record/state.js';
+import { hasLocalCopy, isCopyUnwanted, isCopyWanted, isDelivered, openTargets } from '../record/state.js';
 
-/** One act on one file (or, `scan`, on one source). Steps with the same key are the same step. */
-export interface Step {
-  readonly kind: StepKind;
-  readonly key: string;
-  /** The record's id; empty for a scan. */
-  readonly id: string;
-  /** The device to list, to read from or to delete from. */
-  readonly source?: string;
-  readonly target?: string;
-}
-
-/** `position`: bytes of the file that have been transferred. */
-export type Progressed = (position: number) => void;
-
-/** Runs the steps of some kinds. It reports by events, and decides nothing. */
-export interface StepWorker {
-  run(step: Step, signal: AbortSignal, progressed: Progressed): Promise<void>;
-  /** An attempt failed, or was interrupted (`cancelled`). `last`: this run of the program makes no other. */
-  failed(step: Step, error: FileSyncError, outcome: Outcome, last: boolean): void;
-}
+export type { Progressed, Step, StepWorker } from '../record/step.js';
 
 /** One end of a device, as it is now. */
 export interface EndState extends Pick<Availability, 'closed'> {
@@ -54,6 +35,8 @@ export interface World extends AfterDelivery {
   pushed(id: string): boolean;
   /** The pause before the next attempt of a step that failed. */
   retry(key: string): Wait | undefined;
+  /** What a step of a file waits for because of other files of its unit. */
+  together(step: Step): Wait | undefined;
 }
 
 function step(kind: StepKind, id: string, source?: string, target?: string): Step {
@@ -68,7 +51,7 @@ export const scanStep = (device: string): Step => step('scan', '', device);
 export function stepsFor(record: FileRecord, plan: Plan | undefined): readonly Step[] {
   const { id, device } = record;
   if (record.source.state === 'removed' || isDelivered(record)) return afterwards(record, plan);
-  if (record.givenUp || record.skipped !== undefined) return [];
+  if (isStopped(record)) return isShortCopy(record) ? [step('evict', id)] : [];
   if (isUnsure(record)) return [step('recover', id)];
   const targets = openTargets(record);
   if (hasLocalCopy(record)) return targets.map(target => step('deliver', id, undefined, target));
@@ -77,23 +60,37 @@ export function stepsFor(record: FileRecord, plan: Plan | undefined): readonly S
   return [step('fetch', id, device)];
 }
 
+const isStopped = ({ givenUp, skipped }: FileRecord): boolean => givenUp === true || skipped !== undefined;
+/** Where no rule names the file any more. */
+const KEEP: Pick<Plan, 'after'> = { after: { source: 'keep', local: { kind: 'keep' } } };
 const isPresent = ({ source }: FileRecord): boolean => source.state === 'present';
 /** The finished copy was about to get its name. If a target has the file, its fetch step looks for the copy. */
 const isUnsure = (record: FileRecord): boolean =>
   record.copy.state === 'partial' && record.sha256 !== undefined && !(isPresent(record) && isHeld(record));
 
+/** The local copy of a log that turned out to be too short: its source has the file, and no target has any of it. */
+export function isShortCopy(record: FileRecord): boolean {
+  if (!hasLocalCopy(record) || record.skipped?.startsWith(MIN_DURATION) !== true) return false;
+  const deliveries = Object.values(record.targets);
+  return isPresent(record) && deliveries.every(({ state, tried }) => state === 'pending' && !tried);
+}
+
+/** What an earlier run of the program has learned of the source may not be true any more. */
+function shortCopyWait(record: FileRecord, world: World): Wait | undefined {
+  if (world.sighting(record).isLearned && world.source(record.device)?.available) return undefined;
+  return { code: 'kept', reason: 'the local copy stays until its source shows that it has the file' };
+}
+
 /**
  * The local copy proves the bytes of the source's file: it is deleted after that. Where the source keeps the file until it needs
  * the space, the copy is not kept that long: the targets' proof is used then.
  */
-function afterwards(record: FileRecord, plan: Plan | undefined): readonly Step[] {
-  const { id, device } = record;
+function afterwards(record: FileRecord, { after }: Pick<Plan, 'after'> = KEEP): readonly Step[] {
+  const [{ id, device }, { source, local }] = [record, after];
   if (isCopyWanted(record)) return [step('fetch', id, device)];
-  if (!plan) return [];
-  const { source, local } = plan.after;
   const removable = record.source.state === 'present' && record.removal !== 'refused';
   const removes = removable && source !== 'keep' ? [step('remove', id, device)] : [];
-  const evicts = hasLocalCopy(record) && local.kind !== 'keep' ? [step('evict', id)] : [];
+  const evicts = isCopyUnwanted(record, local) ? [step('evict', id)] : [];
   return removes.length > 0 && source === 'delete' ? removes : [...removes, ...evicts];
 }
 
@@ -110,17 +107,18 @@ export function waitOf(
   );
 }
 
-/** The step's own reason to wait: the pause after a failure, or a condition of its rule. */
+/** The step's own reason to wait: the pause after a failure, other files of its unit, or a condition of its rule. */
 export function ownWait(
   step: Step,
   record: FileRecord | undefined,
   plan: Plan | undefined,
   world: World,
 ): Wait | undefined {
-  const retry = world.retry(step.key);
-  if (retry || !record || !plan) return retry;
+  const wait = world.retry(step.key) ?? world.together(step);
+  if (wait || !record || !plan) return wait;
   if (step.kind === 'remove') return removalWait(record, plan, world);
-  return step.kind === 'evict' ? evictionWait(record, plan, world) : undefined;
+  if (step.kind !== 'evict') return undefined;
+  return isDelivered(record) ? evictionWait(record, plan, world) : shortCopyWait(record, world);
 }
 
 /**
@@ -147,7 +145,7 @@ const ARMED = { code: 'armed', reason: 'the vehicle is armed', interrupts: true 
 const offlineWait = ({ reason, since }: EndState): Wait => ({ code: 'offline', reason, since });
 const unknownDevice = (device: string): Wait => {
   const reason = `${device} is not in the configuration`;
-  return { code: 'unknown device', reason, interrupts: true };
+  return { code: 'unknown_device', reason, interrupts: true };
 };
 
 function sourceGate(device: string, mode: WhileArmed, world: World): Wait | undefined {
@@ -156,7 +154,7 @@ function sourceGate(device: string, mode: WhileArmed, world: World): Wait | unde
   if (mode !== 'continue' && end.armed) return { ...ARMED, since: end.since };
   if (mode !== 'continue' && end.quietUntil !== undefined && end.quietUntil > world.now.up) {
     const reason = 'the vehicle has just been disarmed';
-    return { code: 'armed', reason, until: end.quietUntil, interrupts: true };
+    return { code: 'settling_after_disarm', reason, until: end.quietUntil, interrupts: true };
   }
   return end.available ? undefined : offlineWait(end);
 }

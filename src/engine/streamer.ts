@@ -9,6 +9,7 @@ import type { Records } from '../record/records.js';
 import { isOpen } from '../record/state.js';
 import type { Progressed, StepWorker, Step } from './steps.js';
 import { refuseOtherBytes } from '../record/other-bytes.js';
+import { recordSame } from '../record/same-file.js';
 import type { Transfer, Uploader, Write } from './uploader.js';
 
 /** Acquires both ends, then calls `work` with them. */
@@ -64,14 +65,16 @@ export class Streamer implements StepWorker {
   }
 
   /** A file that may be the same as an earlier one is read for its hash before it is sent. */
-  async #recognise({ id, like }: FileRecord, transfer: StreamTransfer): Promise<boolean> {
+  async #recognise(record: FileRecord, transfer: StreamTransfer): Promise<boolean> {
     const { records } = this.#parts;
+    const { id, like } = record;
     const earlier = like === undefined ? undefined : records.get(like);
     if (!earlier) return false;
     const proof = await transfer.finalHash();
     if (proof.sha256 !== earlier.sha256) return !records.apply(id, { type: 'Distinguished' });
-    await records.commit(id, { type: 'Recognised', earlier, ...proof });
-    return records.get(id)?.targets[transfer.name]?.state === 'done';
+    await recordSame(records, undefined, record, earlier, proof);
+    const delivery = records.get(id)?.targets[transfer.name];
+    return delivery === undefined || delivery.state === 'done';
   }
 
   #ends(record: FileRecord, name: string): Ends {
@@ -139,7 +142,7 @@ class StreamTransfer implements Transfer {
   }
 
   async begin(): Promise<void> {
-    await this.#hasher.begin(this.#source, this.signal);
+    await this.#hasher.begin(this.record, this.#source, this.signal);
   }
 
   async sha256(): Promise<string> {

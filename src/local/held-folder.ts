@@ -58,8 +58,7 @@ export class HeldFolder {
 
   /** Held once more if this is the folder that was found; undefined if it is another one. */
   share(found: Stats): HeldFolder | undefined {
-    this.#identity ??= identityOf(fstatSync(this.#handle.fd));
-    if (identityOf(found) !== this.#identity) return undefined;
+    if (identityOf(found) !== this.#known()) return undefined;
     this.#users++;
     return this;
   }
@@ -88,13 +87,14 @@ export class HeldFolder {
 
   /** Makes what is new or renamed in the folder survive a power cut; see `syncFolder`. */
   sync(signal?: AbortSignal): Promise<void> {
-    const synced = () => syncHandle(this.#handle, this.#calls.local);
+    const { local } = this.#calls;
+    const synced = () => syncHandle(this.#handle, local, local ? this.#known() : undefined);
     return this.do(synced, { flushes: true, ...(signal && { signal }) });
   }
 
   /**
-   * Opens a file to write, and makes it where it is missing. A file that has other names as well is another's: the name is taken
-   * from it, and a new file is made.
+   * Opens a file to write, and makes it where it is missing. A file that has other names as well is another's, as is a pipe: the
+   * name is taken from it, and a new file is made.
    */
   async openOwn<File extends Pick<FileAccess, 'stat' | 'close'>>(
     name: Name,
@@ -102,8 +102,8 @@ export class HeldFolder {
     options?: Pick<CallOptions<void>, 'signal'>,
   ): Promise<File> {
     const file = await open(WRITE_FLAGS);
-    const { nlink } = await file.stat();
-    if (!(nlink > 1)) return file;
+    const found = await file.stat();
+    if (!found.isFIFO() && !(found.nlink > 1)) return file;
     await file.close();
     await this.do(entry => unlink(entry(name)), options);
     return open(WRITE_FLAGS | constants.O_EXCL);
@@ -115,6 +115,11 @@ export class HeldFolder {
     await this.do(entry => rename(entry(from), entry(to)));
     await this.sync();
     return true;
+  }
+
+  /** Its identity, which does not change. Not to be asked for where the file system may block. */
+  #known(): string {
+    return (this.#identity ??= identityOf(fstatSync(this.#handle.fd)));
   }
 
   /** Gives the folder up; it is closed when its last call has its answer. */
@@ -130,10 +135,10 @@ export class HeldFolder {
 }
 
 /** Calls for one folder at the same time share a sync where that costs nothing to find out. */
-export async function syncHandle(handle: Handle, local: boolean): Promise<void> {
+export async function syncHandle(handle: Handle, local: boolean, identity?: string): Promise<void> {
   const path = pathOf(handle);
   if (!local) return syncFolder(path, local, `${path}#${++unshared}`);
-  return syncFolder(path, local, identityOf(await handle.stat()));
+  return syncFolder(path, local, identity ?? identityOf(await handle.stat()));
 }
 
 let unshared = 0;

@@ -11,6 +11,7 @@ import {
   open,
   openSync,
   read,
+  readSync,
   write,
   type PathLike,
   type Stats,
@@ -41,15 +42,20 @@ export interface FileAccess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Bytes that are read back synchronously at most. */
+const MAX_SYNC_BYTES = 128 * 1024;
+
 /**
  * An open file on a file system of this machine's own kernel. Calls that the kernel answers from memory (size and times, closing
- * a file whose bytes are on disk) are synchronous, because waking another thread takes many times as long.
+ * a file whose bytes are on disk, reading back a small file that was written here) are synchronous, because waking another thread takes many times as long.
  */
 export class OpenFile implements FileAccess {
   /** The file descriptor. */
   readonly fd: number;
   /** The file may have bytes that are not on disk. */
   #dirty = false;
+  /** Bytes have been written here: the kernel has them in memory. */
+  #written = false;
   #closed = false;
 
   /** Takes over the file descriptor, of a file without bytes that are not on disk. */
@@ -74,6 +80,7 @@ export class OpenFile implements FileAccess {
     length: number,
     position: number,
   ): Promise<{ readonly bytesRead: number }> {
+    if (this.#written && length <= MAX_SYNC_BYTES) return this.#readBack(buffer, offset, length, position);
     return new Promise((resolve, reject) =>
       read(this.fd, buffer, offset, length, position, (error, bytesRead) =>
         error ? reject(error) : resolve({ bytesRead }),
@@ -88,11 +95,16 @@ export class OpenFile implements FileAccess {
     position: number,
   ): Promise<{ readonly bytesWritten: number }> {
     this.#dirty = true;
+    this.#written = true;
     return new Promise((resolve, reject) =>
       write(this.fd, bytes, offset, length, position, (error, bytesWritten) =>
         error ? reject(error) : resolve({ bytesWritten }),
       ),
     );
+  }
+
+  async #readBack(...[buffer, offset, length, position]: Parameters<FileAccess['read']>) {
+    return { bytesRead: readSync(this.fd, buffer, offset, length, position) };
   }
 
   async stat(): Promise<Stats> {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { FileSyncError, type ErrorDetails } from '../errors.js';
+import { FileSyncError, throwIfAborted, type ErrorDetails } from '../errors.js';
 import type { ByteStream, Checkpoint, Checksum, ChecksumAlgorithm, Space } from '../ports.js';
 import { bootId } from '../system/boot-id.js';
 import { PRIVATE_MODES, type FileModes } from '../system/file-modes.js';
@@ -19,7 +19,7 @@ import { PartialFile } from './partial-file.js';
 import { FreeSpace } from './free-space.js';
 
 const GONE = ['ENOENT', 'ENOTDIR'];
-const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const ours = (operation: string): ErrorDetails => ({ operation, origin: 'local' });
 
@@ -100,6 +100,17 @@ export class LocalStorage {
     }
   }
 
+  /** Calls `use` with the finished copy, open for reading at any place. */
+  async reading<Value>(
+    local: string,
+    use: (file: Pick<FileAccess, 'read'>) => Promise<Value>,
+  ): Promise<Value> {
+    return onDisk(this.#absolute(local), ours('read'), async () => {
+      await using file = await this.#in(local, at => this.#open(at, basename(local)));
+      return await use(file);
+    });
+  }
+
   /** The checksum of the finished copy as it is now. */
   checksum(local: string, algorithm: ChecksumAlgorithm, signal?: AbortSignal): Promise<Checksum> {
     return checksumOf(this.open(local, 0, signal), algorithm);
@@ -148,12 +159,12 @@ export class LocalStorage {
 
   /**
    * Removes the finished copy, and folders that are empty then, durably: it must not come back after a power cut. A copy that
-   * is gone already is a success.
+   * is gone already is a success. Rejects with `cancelled`, and has removed nothing, where the signal was aborted before.
    */
-  async remove(local: string): Promise<void> {
+  async remove(local: string, signal?: AbortSignal): Promise<void> {
     const path = this.#absolute(local);
     await onDisk(path, ours('remove'), async () => {
-      const left = await this.#unlink(local);
+      const left = await this.#unlink(local, signal);
       await unless(
         GONE,
         this.#folders.in(left, at => at.sync()),
@@ -182,7 +193,7 @@ export class LocalStorage {
     return onDisk(path, ours('write'), () => this.#in(local, renamed));
   }
 
-  /** See `FreeSpace.space`. */
+  /** What can still be written, above `min_free`. */
   space(): Promise<Space> {
     return this.#freeSpace.space();
   }
@@ -211,8 +222,11 @@ export class LocalStorage {
   }
 
   /** Returns the folder that is left. */
-  async #unlink(local: string): Promise<string> {
-    const unlinked = (at: HeldFolder) => at.do(entry => unlink(entry(basename(local))));
+  async #unlink(local: string, signal?: AbortSignal): Promise<string> {
+    const unlinked = (at: HeldFolder) => {
+      if (signal) throwIfAborted(signal);
+      return at.do(entry => unlink(entry(basename(local))));
+    };
     await unless(GONE, this.#in(local, unlinked));
     return this.#folders.removeEmpty(dirname(local));
   }

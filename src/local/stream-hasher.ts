@@ -7,13 +7,15 @@ import { chunkFrom, compare, sourceChecksum } from './verification.js';
 const CHECKPOINT_BYTES = 1024 * 1024;
 const MAX_CHECKPOINTS = 32;
 
-type Digests = Readonly<Partial<Record<ChecksumAlgorithm, Digest>>>;
+type OpenDigests = Readonly<Partial<Record<ChecksumAlgorithm, Digest>>>;
 
 /** The digests of all bytes up to an offset. */
 interface HashCheckpoint {
   readonly offset: number;
-  readonly digests: Digests;
+  readonly digests: OpenDigests;
 }
+
+const NOTHING: HashCheckpoint = { offset: 0, digests: {} };
 
 /** The hashes of a file, known when all its bytes have passed. */
 export type Proof = Required<Pick<FileRecord, 'sha256'>> & Pick<FileRecord, 'proof'>;
@@ -27,12 +29,14 @@ export type Proof = Required<Pick<FileRecord, 'sha256'>> & Pick<FileRecord, 'pro
 export class StreamHasher {
   /** The source's error in this attempt, if it failed. */
   failure: FileSyncError | undefined;
-  readonly #record: FileRecord;
+  #record: FileRecord;
   readonly #restart: boolean;
   #expected: Checksum | undefined;
   #checkpoints: HashCheckpoint[] = [];
   /** Bytes of the file, from the first on, that this process has passed to the target. */
   #passed = 0;
+  /** The digests of the bytes that were passed, as far as an attempt has come. */
+  #reached: HashCheckpoint | undefined;
   #whole: Proof | undefined;
 
   /** `restart`: a partial upload is not resumed. */
@@ -46,9 +50,17 @@ export class StreamHasher {
     return this.#whole?.sha256;
   }
 
-  /** Asks the source once for its checksum. */
-  async begin(source: Source, signal: AbortSignal): Promise<void> {
+  /**
+   * Begins an attempt; asks the source once for its checksum. If the file has got another time since the last attempt, nothing
+   * is known of the bytes that have passed.
+   */
+  async begin(record: FileRecord, source: Source, signal: AbortSignal): Promise<void> {
     this.failure = undefined;
+    if (record.modified !== this.#record.modified) {
+      [this.#checkpoints, this.#passed] = [[], 0];
+      this.#reached = this.#whole = undefined;
+      this.#record = record;
+    }
     if (this.#checkpoints.length > 0) return;
     this.#expected = await this.#recordingFailure(sourceChecksum(this.#record, source, signal));
     const algorithms = new Set<ChecksumAlgorithm>(['sha256', this.#expected?.algorithm ?? 'sha256']);
@@ -71,11 +83,14 @@ export class StreamHasher {
     const checkpoint = this.#checkpointFor(source.capabilities.resume ? offset : 0);
     const digests = copyOf(checkpoint.digests);
     let position = checkpoint.offset;
+    if (offset === 0) this.#reached = undefined;
+    const passed = this.#reached;
     try {
       for await (const chunk of source.read(this.#record, position, signal)) {
-        for (const digest of Object.values(digests)) digest.update(chunk);
+        digest(chunk, position, digests, passed);
         const rest = chunkFrom(offset, chunk, position);
         position += chunk.length;
+        if (position >= (passed?.offset ?? 0)) this.#reached = { offset: position, digests };
         this.#remember(position, digests);
         if (rest.length > 0) yield this.#pass(rest, position);
       }
@@ -109,14 +124,14 @@ export class StreamHasher {
   }
 
   /** The first one, of no bytes, always stays. */
-  #remember(offset: number, digests: Digests): void {
+  #remember(offset: number, digests: OpenDigests): void {
     const last = this.#checkpoints.at(-1);
     if (last && offset - last.offset < CHECKPOINT_BYTES) return;
     this.#checkpoints.push({ offset, digests: copyOf(digests) });
     if (this.#checkpoints.length > MAX_CHECKPOINTS) this.#checkpoints.splice(1, 1);
   }
 
-  #finish(position: number, { sha256, ...others }: Digests): void {
+  #finish(position: number, { sha256, ...others }: OpenDigests): void {
     const { path, size } = this.#record;
     if (position !== size)
       throw this.#recordFailure(
@@ -147,10 +162,27 @@ export class StreamHasher {
   }
 }
 
-const copyOf = (digests: Digests): Digests => mapped(digests, digest => digest.copy());
-const hexOf = (digests: Digests) => mapped(digests, digest => digest.hex());
+/** Throws `corrupt` if the bytes that are read again are not those that an earlier attempt has passed. */
+function digest(chunk: Uint8Array, at: number, digests: OpenDigests, passed: HashCheckpoint = NOTHING): void {
+  const again = chunk.subarray(0, Math.max(0, passed.offset - at));
+  update(digests, again);
+  const isSame = () => digests.sha256?.hex() === passed.digests.sha256?.hex();
+  if (at < passed.offset && at + again.length === passed.offset && !isSame())
+    throw new FileSyncError(
+      'corrupt',
+      `the source returned other bytes than before, up to byte ${passed.offset}`,
+    );
+  update(digests, chunk.subarray(again.length));
+}
 
-function mapped<Result>(digests: Digests, change: (digest: Digest) => Result) {
+function update(digests: OpenDigests, bytes: Uint8Array): void {
+  for (const one of Object.values(digests)) one.update(bytes);
+}
+
+const copyOf = (digests: OpenDigests): OpenDigests => mapped(digests, digest => digest.copy());
+const hexOf = (digests: OpenDigests) => mapped(digests, digest => digest.hex());
+
+function mapped<Result>(digests: OpenDigests, change: (digest: Digest) => Result) {
   const entries = Object.entries(digests).map(([name, digest]) => [name, change(digest)] as const);
   return Object.fromEntries(entries) as Partial<Record<ChecksumAlgorithm, Result>>;
 }

@@ -1,3 +1,4 @@
+import type { FileFacts } from '../file-facts.js';
 import type { Checkpoint, FileRecord, FileState, Receipt } from '../ports.js';
 
 /** The hashes of a file, known when all its bytes have been read. */
@@ -10,6 +11,8 @@ export interface Edit {
   readonly description?: string;
   /** All its targets, by device name. */
   readonly targets?: readonly string[];
+  /** Why it is given up; only with FAILED. */
+  readonly reason?: string;
 }
 
 /** `retry`: another attempt will be made; `failed`: only a person brings it back. */
@@ -18,8 +21,11 @@ export type Outcome = 'retry' | 'failed';
 /** Everything that can happen to a file. Who emits it, and what it changes: docs/ARCHITECTURE.md. */
 export type FileEvent =
   | { readonly type: 'Found'; readonly record: FileRecord }
-  /** Listed again after it was gone, before anything of it was fetched. `asOf`: when the listing began, monotonic ms. */
-  | { readonly type: 'SeenAgain'; readonly asOf: number }
+  /**
+   * On the source again after it was gone, before all targets had it: listed (`asOf`: when the listing began, monotonic ms;
+   * absent: now), or recognised by its bytes, maybe with another time (`modified`).
+   */
+  | { readonly type: 'SeenAgain'; readonly asOf?: number; readonly modified?: number }
   | { readonly type: 'Gone'; readonly asOf: number }
   /** The result of today's rules; `paths` by target. */
   | ({ readonly type: 'Planned'; readonly paths: Readonly<Record<string, string | undefined>> } & Pick<
@@ -31,6 +37,10 @@ export type FileEvent =
   /** All bytes have arrived; the finished copy gets the name `local` next. */
   | ({ readonly type: 'Hashed'; readonly local: string } & Digested)
   | { readonly type: 'Fetched' }
+  /** Its contents, or their ends, have been read. */
+  | { readonly type: 'FactsRead'; readonly facts: FileFacts }
+  /** Its name on a target depends on what is in it, and has been chosen: once. */
+  | { readonly type: 'Named'; readonly target: string; readonly path: string }
   /** After a crash: there is no finished copy under the name that it was about to get. */
   | { readonly type: 'NotRecovered' }
   | { readonly type: 'FetchFailed'; readonly reason: string; readonly outcome: Outcome | 'gone' }
@@ -67,6 +77,8 @@ export type FileEvent =
   | { readonly type: 'DeliveryLost'; readonly target: string; readonly reason: string }
   /** A person asked for the local copy of a delivered file, which was lost. */
   | { readonly type: 'CopyWanted' }
+  /** A person does not need the local copy of a delivered file. */
+  | { readonly type: 'CopyUnwanted' }
   /** A person asked for its bytes. */
   | { readonly type: 'Asked' }
   | { readonly type: 'Prioritised'; readonly first: number }

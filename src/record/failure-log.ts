@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Change, Clock, FileRecord, Logger, LogLevel } from '../ports.js';
+import { QUIET_MS, repeatIntervalMs } from '../system/repeat-limiter.js';
 import { hasLocalCopy } from './state.js';
 
 /** What is done with a file, at the target of a delivery or else at the source. */
@@ -32,8 +33,8 @@ interface Group {
   /** Those that have not succeeded since. */
   readonly open: Set<string>;
   attempts: number;
-  /** Those that no line has told of. */
-  untold: number;
+  /** Attempts since the last line. */
+  unreported: number;
   lines: number;
   /** Monotonic ms. */
   lastSeen: number;
@@ -41,10 +42,6 @@ interface Group {
   due: number;
 }
 
-/** ms between the lines of a group: after its first one, its second one and so on; the last one repeats. */
-const INTERVALS_MS = [60_000, 600_000, 3_600_000, 6 * 3_600_000];
-/** ms without a failure of that kind after which the next one begins another group. */
-const QUIET_MS = 3_600_000;
 /** Groups that are remembered; beyond that the oldest one is forgotten. */
 const MAX_GROUPS = 200;
 
@@ -74,11 +71,11 @@ export class FailureLog {
     group.open.add(record.id);
     group.lastSeen = now;
     group.attempts += 1;
-    group.untold += 1;
+    group.unreported += 1;
     if (now < group.due) return;
-    group.due = now + (INTERVALS_MS[group.lines] ?? INTERVALS_MS.at(-1) ?? 0);
     group.lines += 1;
-    group.untold = 0;
+    group.due = now + repeatIntervalMs(group.lines);
+    group.unreported = 0;
     const line = lineOf(step, device, record, failure);
     this.#log(group.first.level, group.lines === 1 ? line : `${line}; ${countsOf(group)} by now`);
   }
@@ -89,7 +86,7 @@ export class FailureLog {
     if (known && now - known.lastSeen < QUIET_MS) return known;
     const group: Group = {
       ...{ first: cause, files: new Set(), open: new Set() },
-      ...{ attempts: 0, untold: 0, lines: 0, lastSeen: now, due: -Infinity },
+      ...{ attempts: 0, unreported: 0, lines: 0, lastSeen: now, due: -Infinity },
     };
     this.#groups.delete(key);
     this.#groups.set(key, group);
@@ -104,13 +101,13 @@ export class FailureLog {
       group.open.delete(id);
       if (group.open.size > 0) continue;
       this.#groups.delete(key);
-      if (group.untold > 0) this.#log('info', `${titleOf(group)}: over, after ${countsOf(group)}`);
+      if (group.unreported > 0) this.#log('info', `${titleOf(group)}: over, after ${countsOf(group)}`);
     }
   }
 
   #end(): void {
     for (const group of this.#groups.values())
-      if (group.untold > 0) this.#log(group.first.level, `${titleOf(group)}: ${countsOf(group)}`);
+      if (group.unreported > 0) this.#log(group.first.level, `${titleOf(group)}: ${countsOf(group)}`);
     this.#groups.clear();
   }
 

@@ -6,10 +6,14 @@ const QUARTER_MS = 15 * 60_000;
 const MAX_SHIFT_MS = 26 * 3_600_000;
 const ROUNDING_MS = 2_000;
 
-/** Twelve hex digits from device, path, size, time, checksum and generation. */
-export function recordId(device: string, file: SourceFile, generation = 0): string {
+/**
+ * Twelve hex digits from device, path, size, time, checksum and generation. `archiveSize`: distinguishes the file from those
+ * whose records have been archived since they were found: they do not count for its generation.
+ */
+export function recordId(device: string, file: SourceFile, generation = 0, archiveSize = 0): string {
   const checksum = file.checksum ? `${file.checksum.algorithm}:${file.checksum.value}` : '';
-  const identity = [device, file.path, file.size, file.modified ?? '', checksum, generation];
+  const look = [device, file.path, file.size, file.modified ?? '', checksum, generation];
+  const identity = archiveSize === 0 ? look : [...look, archiveSize];
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
 }
 

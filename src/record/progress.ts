@@ -1,5 +1,6 @@
-import { toFileSyncError } from '../errors.js';
+import { toFileSyncError, type FileSyncError } from '../errors.js';
 import type { FileRecord, LogLevel, Target } from '../ports.js';
+import { GIVEN_UP } from './moot.js';
 import { formatSize } from '../system/size.js';
 
 /** The progress of a running transfer. */
@@ -16,7 +17,7 @@ export interface Progress {
 }
 
 /** A transfer that is under way. */
-export interface Transfer extends Progress {
+export interface RunningTransfer extends Progress {
   /** In the last seconds; 0 while that is not known. */
   readonly bytesPerSecond: number;
 }
@@ -29,7 +30,7 @@ export const percentOf = ({ bytes, size }: Amount): number =>
   size > 0 ? Math.min(100, (100 * bytes) / size) : 100;
 
 /** Undefined while it is not known. */
-export const secondsLeftOf = ({ bytes, size, bytesPerSecond }: Transfer): number | undefined =>
+export const secondsLeftOf = ({ bytes, size, bytesPerSecond }: RunningTransfer): number | undefined =>
   bytesPerSecond > 0 ? Math.max(0, size - bytes) / bytesPerSecond : undefined;
 
 /** For the log: the file, and where it goes. */
@@ -62,6 +63,9 @@ const TRANSFERS: Readonly<Record<string, string>> = {
 };
 /** The reason for which steps are aborted when the program ends. */
 const ENDED = 'cancelled';
+/** Whether a step failed because it was aborted. An error of our own disk, such as no space, has another cause. */
+export const isInterruption = ({ kind, origin }: FileSyncError, signal: AbortSignal): boolean =>
+  signal.aborted && (kind === 'cancelled' || origin !== 'local');
 
 /** For the log: which transfer was interrupted and why, how much of it is kept, and when it goes on. */
 export function interruptionOf(
@@ -75,17 +79,27 @@ export function interruptionOf(
   if (!record || act === undefined || rate.position === 0) return ['debug', `${key}: interrupted: ${reason}`];
   const refuses = target !== undefined && targets.target(target)?.capabilities.resume === false;
   const how = reason === ENDED ? 'stopped' : `interrupted (${reason})`;
-  const kept = keptOf(rate.position, record.size, refuses ? target : undefined, reason === ENDED);
+  const kept = keptOf(rate.position, record.size, refuses ? target : undefined, reason);
   return ['info', `${transferName(progressOf(record, 0, target))}: ${act} ${how}${kept}`];
 }
 
-function keptOf(position: number, size: number, refusing: string | undefined, isEnd: boolean): string {
+/** Who resumes the transfer, and when, by the reason of its interruption. */
+const RESUMING: ReadonlyMap<string, readonly [who: string, when: string]> = new Map([
+  [ENDED, ['the next run', '']],
+  [GIVEN_UP, ['`filesync retry`', '']],
+]);
+
+function keptOf(position: number, size: number, refusing: string | undefined, reason: string): string {
   const amount = `${formatSize(position)} of ${formatSize(size)}`;
-  const [who, when] = isEnd ? ['the next run', ''] : ['it', ' when that is over'];
+  const [who, when] = RESUMING.get(reason) ?? ['it', ' when that is over'];
   return refusing === undefined
     ? `: kept ${amount}; ${who} resumes there${when}`
     : ` at ${amount}; ${who} begins again${when}, since ${refusing} cannot resume`;
 }
+
+/** For the log: why the local copy is gone. */
+export const evictionOf = ({ device, path, evict }: FileRecord): string =>
+  `${device}:${path}: local copy removed, as ${evict ? 'a person asked' : 'its rule says'}`;
 
 /** For the log: how many delivered files are listed once more before they are removed, and in how many ms. */
 export const removalWaitOf = (files: number, ms: number): string =>

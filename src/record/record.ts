@@ -2,6 +2,17 @@ import { FileState } from '../ports.js';
 import type { Delivery, FileRecord, LocalCopy, Moment, SourceFile } from '../ports.js';
 import type { Digested, Edit, FileEvent } from './events.js';
 import { without, withOptional } from './fields.js';
+import {
+  deliveryTo,
+  failuresOf,
+  isOwed,
+  sameDeliveries,
+  toPending,
+  withDeliveries,
+  withDelivery,
+  withName,
+  withTargets,
+} from './named-targets.js';
 import { isHeld } from './other-bytes.js';
 import { hasLocalCopy, isDelivered, isOpen } from './state.js';
 
@@ -20,16 +31,19 @@ export function apply(record: FileRecord | undefined, event: FileEvent, now: Mom
   return changed === record ? record : { ...withDeliveryTime(changed, now), updatedAt: now.at };
 }
 
-/** A file that has just been found: there is no local copy, and its delivery to each target, under the name in `paths`, is pending. */
+/**
+ * A file that has just been found: there is no local copy, and its delivery to each target, under the name in `paths` or under one
+ * that is chosen later, is pending.
+ */
 export function newRecord(
   found: SourceFile & Pick<FileRecord, 'id' | 'device' | 'local' | 'description' | 'foundAt'>,
-  paths: Readonly<Record<string, string>>,
+  paths: Readonly<Record<string, string | undefined>>,
 ): FileRecord {
-  const targets = Object.entries(paths).map(([name, path]) => [name, { state: 'pending' as const, path }]);
-  return {
-    ...{ ...found, updatedAt: found.foundAt, targets: Object.fromEntries(targets) as FileRecord['targets'] },
+  const record: FileRecord = {
+    ...{ ...found, updatedAt: found.foundAt, targets: {} },
     ...{ source: { state: 'present' }, copy: { state: 'none' } },
   };
+  return withTargets(record, paths);
 }
 
 type Guards = {
@@ -41,20 +55,24 @@ type Guards = {
 
 const isHere = (record: FileRecord): boolean =>
   hasLocalCopy(record) || (isDelivered(record) && record.restore === undefined);
-const isClosed = ({ targets }: FileRecord, { target }: { readonly target: string }): boolean =>
-  targets[target] !== undefined && !isOpen(targets[target]);
+const isClosed = (record: FileRecord, { target }: { readonly target: string }): boolean => {
+  const delivery = deliveryTo(record, target);
+  return delivery !== undefined && !isOpen(delivery);
+};
 
 /** An event that comes too late changes nothing: only a person takes a whole local copy or a delivery back. */
 const TOO_LATE: Guards = {
-  ...{ FetchBegan: isHere, Checkpointed: isHere, Hashed: isHere, FetchFailed: isHere, Mismatched: isHere },
+  FetchBegan: record => isHere(record) || record.givenUp === true,
+  ...{ Checkpointed: isHere, Hashed: isHere, FetchFailed: isHere, Mismatched: isHere },
   ...{
     CopyLost: record => !hasLocalCopy(record),
     Evicted: ({ copy }) => copy.state !== 'whole' && copy.state !== 'none',
   },
   ...{ DeliveryBegan: isClosed, Committing: isClosed, DeliveryFailed: isClosed },
-  Delivered: ({ targets }, { target }) => targets[target]?.state === 'done',
+  Delivered: (record, { target }) => deliveryTo(record, target)?.state === 'done',
   DeliveryLost: ({ targets }, { target }) => targets[target]?.state !== 'done',
   CopyWanted: record => hasLocalCopy(record) || !isDelivered(record) || record.source.state !== 'present',
+  CopyUnwanted: record => !hasLocalCopy(record) || !isDelivered(record),
   Edited: ({ source }, { edit }) => source.state === 'removed' && edit.state !== undefined,
 };
 
@@ -85,9 +103,11 @@ const CHANGES: Changes = {
   Checkpointed: (record, { checkpoint }) => ({ ...record, copy: { state: 'fetching', checkpoint } }),
   Hashed: (record, event) => ({ ...digested(record, event), local: event.local }),
   Fetched: (record, _event, { at: fetchedAt }) => ({
-    ...without(record, 'reason', 'mismatches', 'givenUp', 'restore'),
+    ...without(record, 'reason', 'mismatches', 'givenUp', 'restore', 'removal'),
     ...{ copy: { state: 'whole' }, fetchedAt },
   }),
+  FactsRead: (record, { facts }) => ({ ...record, facts }),
+  Named: withName,
   NotRecovered: notRecovered,
   FetchFailed: fetchFailed,
   Mismatched: mismatched,
@@ -99,7 +119,7 @@ const CHANGES: Changes = {
   Delivered: (record, event, { at }) =>
     withDelivery(digested(record, event), event.target, {
       ...{ state: 'done', path: event.path, ...event.receipt, at },
-      ...failuresOf(record.targets[event.target]),
+      ...failuresOf(deliveryTo(record, event.target)),
     }),
   DeliveryFailed: deliveryFailed,
   // A file that a person asked for again meanwhile gets no other bytes from there.
@@ -112,14 +132,18 @@ const CHANGES: Changes = {
     reason: `not removed from the source: ${reason}`,
     ...(outcome === 'failed' && { removal: 'refused' }),
   }),
-  Evicted: record => ({ ...record, copy: { state: isDelivered(record) ? 'evicted' : 'none' } }),
+  Evicted: record => ({
+    ...without(record, 'evict'),
+    copy: { state: isDelivered(record) ? 'evicted' : 'none' },
+  }),
   Retried: record =>
     withDeliveries(without(record, 'givenUp', 'mismatches', 'reason'), one =>
       one.state === 'failed' ? toPending(one) : one,
     ),
   Edited: edited,
   DeliveryLost: deliveryLost,
-  CopyWanted: record => ({ ...record, restore: true }),
+  CopyWanted: record => ({ ...without(record, 'evict'), restore: true }),
+  CopyUnwanted: record => ({ ...record, evict: true }),
   Asked: record => ({ ...without(record, 'skipped'), asked: true }),
   Prioritised: (record, { first }) => ({ ...record, first }),
   Restarted: restarted,
@@ -131,20 +155,21 @@ function changedBy(record: FileRecord, event: FileEvent, now: Moment): FileRecor
   return change(record, event, now);
 }
 
-/** Sets the time of the last delivery, from which every age is counted. */
+/** Sets the time of the last delivery, from which every age is counted. A file that all targets have is not given up. */
 function withDeliveryTime(record: FileRecord, now: Moment): FileRecord {
-  if (isDelivered(record)) return record.delivered ? record : { ...without(record, 'like'), delivered: now };
-  return without(record, 'delivered');
+  if (!isDelivered(record)) return without(record, 'delivered', 'evict');
+  const kept = record.givenUp ? without(record, 'givenUp', 'reason') : record;
+  return kept.delivered ? kept : { ...without(kept, 'like'), delivered: now };
 }
 
 // ---- events of the Finder -------------------------------------------------------------------------------
 
 /** A partial copy is not resumed: the file on the source may be another one. */
-function seenAgain(record: FileRecord): FileRecord {
+function seenAgain(record: FileRecord, { modified }: Extract<FileEvent, { type: 'SeenAgain' }>): FileRecord {
   if (record.source.state !== 'gone') return record;
   const copy: LocalCopy = hasLocalCopy(record) ? record.copy : { state: 'none' };
   const seen = record.givenUp ? record : without(record, 'reason');
-  return { ...seen, source: { state: 'present' }, copy };
+  return { ...seen, source: { state: 'present' }, copy, ...(modified !== undefined && { modified }) };
 }
 
 function gone(record: FileRecord): FileRecord {
@@ -156,42 +181,38 @@ function gone(record: FileRecord): FileRecord {
 
 // ---- events of the rules --------------------------------------------------------------------------------
 
-/** A delivered file gets no further target. A target that the rules no longer name stays if it has, or may have, the file. */
+/**
+ * A delivered file gets no further target, other than one that it was owed. A target that the rules no longer name stays if it has,
+ * or may have, the file.
+ */
 function planned(record: FileRecord, event: Extract<FileEvent, { type: 'Planned' }>): FileRecord {
-  if (record.source.state === 'removed' || isDelivered(record)) return record;
-  const targets = record.byHand ? record.targets : plannedTargets(record, event.paths);
+  const { paths, skipped } = event;
+  const isOver = record.source.state === 'removed' || isDelivered(record);
+  if (isOver && (record.byHand || skipped !== undefined || !isOwed(record, Object.keys(paths))))
+    return record;
+  const named = record.byHand ? record : withTargets(record, paths, mayHaveIt);
   const via = event.via === 'stream' && isUntouched(record) ? event.via : undefined;
-  const changed = withOptional({ ...record, targets }, { via, skipped: event.skipped });
+  const changed = withOptional(withoutRemoval(named), { via, skipped });
   return sameFacts(record, changed) ? record : changed;
 }
 
-function plannedTargets(
-  { targets }: FileRecord,
-  paths: Readonly<Record<string, string | undefined>>,
-): FileRecord['targets'] {
-  const held = Object.entries(targets).filter(
-    ([name, { state }]) => !(name in paths) && (state === 'done' || state === 'committing'),
-  );
-  const wanted = Object.entries(paths).map(([name, path]): [string, Delivery] => [
-    name,
-    targets[name] ?? { state: 'pending', ...(path !== undefined && { path }) },
-  ]);
-  return Object.fromEntries([...held, ...wanted]);
-}
+const mayHaveIt = ({ state }: Delivery): boolean => state === 'done' || state === 'committing';
+
+/** Only of what is delivered it counts that we have removed it from the source ourselves. */
+const withoutRemoval = (record: FileRecord): FileRecord =>
+  record.source.state === 'removed' && !isDelivered(record)
+    ? { ...record, source: { state: 'gone' } }
+    : record;
 
 /** Nothing of the file is in local storage: it may be streamed to its targets. */
 const isUntouched = ({ copy, via }: FileRecord) =>
   via === 'stream' || copy.state === 'none' || copy.state === 'evicted';
 
-function sameFacts(a: FileRecord, b: FileRecord): boolean {
-  const names = Object.keys(b.targets);
-  return (
-    a.via === b.via &&
-    a.skipped === b.skipped &&
-    names.length === Object.keys(a.targets).length &&
-    names.every(name => a.targets[name] === b.targets[name])
-  );
-}
+const sameFacts = (a: FileRecord, b: FileRecord): boolean =>
+  a.via === b.via &&
+  a.skipped === b.skipped &&
+  sameDeliveries(a.targets, b.targets) &&
+  sameDeliveries(a.former, b.former);
 
 // ---- events of the Downloader ---------------------------------------------------------------------------
 
@@ -201,7 +222,9 @@ function fetchFailed(
 ): FileRecord {
   const failures = reason === '' ? record.failures : (record.failures ?? 0) + 1;
   const rested = { ...record, copy: copyAtRest(record) };
-  const changed = endOfRestore(withOptional(rested, { reason: reason || undefined, failures }), outcome);
+  // The reason for which a person has given it up stays when its transfer ends.
+  const why = reason || (record.givenUp ? record.reason : undefined);
+  const changed = endOfRestore(withOptional(rested, { reason: why, failures }), outcome);
   if (outcome === 'gone') return { ...changed, source: { state: 'gone' } };
   return outcome === 'failed' && !isDelivered(record) ? { ...changed, givenUp: true } : changed;
 }
@@ -256,34 +279,17 @@ function digested(record: FileRecord, { sha256, proof }: Digested): FileRecord {
 
 // ---- events of the Uploader -----------------------------------------------------------------------------
 
-function withDelivery(record: FileRecord, target: string, delivery: Delivery): FileRecord {
-  return { ...record, targets: { ...record.targets, [target]: delivery } };
-}
-
 /** A finished delivery stays done although another attempt is under way. */
 function withBegunDelivery(
   record: FileRecord,
   { target, path, ...event }: { readonly target: string; readonly path: string } & Digested,
   state: Delivery['state'],
 ): FileRecord {
-  if (record.targets[target]?.state === 'done') return record;
-  const failures = failuresOf(record.targets[target]);
+  const delivery = deliveryTo(record, target);
+  if (delivery?.state === 'done') return record;
+  const failures = failuresOf(delivery);
   return withDelivery(digested(record, event), target, { state, path, tried: true, ...failures });
 }
-
-function withDeliveries(record: FileRecord, change: (one: Delivery) => Delivery): FileRecord {
-  const entries = Object.entries(record.targets).map(([name, one]) => [name, change(one)] as const);
-  return { ...record, targets: Object.fromEntries(entries) };
-}
-
-const toPending = (delivery: Delivery): Delivery => ({
-  ...{ state: 'pending', tried: true },
-  ...(delivery.path !== undefined && { path: delivery.path }),
-  ...failuresOf(delivery),
-});
-
-const failuresOf = (delivery: Delivery | undefined): Pick<Delivery, 'failures'> =>
-  delivery?.failures === undefined ? {} : { failures: delivery.failures };
 
 /** An attempt that had begun to commit and ended without an answer stays `committing`: the target may have the file. */
 function deliveryFailed(
@@ -291,12 +297,13 @@ function deliveryFailed(
   { target, reason, outcome, unanswered }: Extract<FileEvent, { type: 'DeliveryFailed' }>,
   { at }: Moment,
 ): FileRecord {
-  const delivery = record.targets[target];
+  const key = record.targets[target] ? 'targets' : 'former';
+  const delivery = record[key]?.[target];
   if (!delivery) return record;
   const doubtful = unanswered && delivery.state === 'committing' && outcome === 'retry';
   const state = outcome === 'failed' ? 'failed' : doubtful ? 'committing' : 'pending';
   const failed = reason && { reason, failures: (delivery.failures ?? 0) + 1, at };
-  return withDelivery(record, target, { ...toPending(delivery), state, ...failed });
+  return { ...record, [key]: { ...record[key], [target]: { ...toPending(delivery), state, ...failed } } };
 }
 
 /** The next attempt asks the target first, and takes another name if one with other bytes has that of the file. */
@@ -306,34 +313,25 @@ function deliveryLost(
 ): FileRecord {
   const delivery = record.targets[target];
   if (!delivery) return record;
-  // Only of what is delivered it counts that we have removed it from the source ourselves.
-  const source: FileRecord['source'] = record.source.state === 'removed' ? { state: 'gone' } : record.source;
-  return withDelivery({ ...record, source }, target, { ...toPending(delivery), reason });
+  return withoutRemoval(withDelivery(record, target, { ...toPending(delivery), reason }));
 }
 
 // ---- events of people -----------------------------------------------------------------------------------
 
 function edited(record: FileRecord, { edit }: { readonly edit: Edit }): FileRecord {
-  const { description, targets, state } = edit;
+  const { description, targets, state, reason } = edit;
   const described = description === undefined ? record : { ...record, description };
-  const chosen: FileRecord = targets
-    ? {
-        ...described,
-        targets: Object.fromEntries(
-          targets.map(name => [name, record.targets[name] ?? { state: 'pending' }]),
-        ),
-        byHand: true,
-      }
-    : described;
-  return state === undefined ? chosen : withState(chosen, state);
+  const named = targets && Object.fromEntries(targets.map(name => [name, undefined]));
+  const chosen: FileRecord = named ? { ...withTargets(described, named), byHand: true } : described;
+  return state === undefined ? chosen : withState(chosen, state, reason);
 }
 
-function withState(record: FileRecord, state: FileState): FileRecord {
+function withState(record: FileRecord, state: FileState, reason = GIVEN_UP): FileRecord {
   const fresh = without(record, 'givenUp', 'mismatches', 'reason', 'removal');
   if (state === FileState.FAILED) {
     const giveUp = (one: Delivery): Delivery =>
-      one.state === 'pending' ? { ...one, state: 'failed', reason: GIVEN_UP } : one;
-    return { ...withDeliveries(fresh, giveUp), givenUp: true, reason: GIVEN_UP };
+      one.state === 'pending' ? { ...one, state: 'failed', reason } : one;
+    return { ...withDeliveries(fresh, giveUp), givenUp: true, reason };
   }
   if (state === FileState.DOWNLOADED) return withDeliveries(fresh, toPending);
   const open = withDeliveries(fresh, one => (one.state === 'done' ? one : toPending(one)));
@@ -350,11 +348,10 @@ function withState(record: FileRecord, state: FileState): FileRecord {
  */
 function restarted(record: FileRecord): FileRecord {
   const rested = record.copy.state === 'fetching' ? { ...record, copy: copyAtRest(record) } : record;
-  const targets = Object.entries(record.targets).map(
-    ([name, one]) => [name, interrupted(record, one)] as const,
+  return without(
+    withDeliveries(rested, one => interrupted(record, one), ['targets', 'former']),
+    'removal',
   );
-  const changed = targets.some(([name, one]) => one !== record.targets[name]);
-  return without(changed ? { ...rested, targets: Object.fromEntries(targets) } : rested, 'removal');
 }
 
 /** `tried`: the target is asked, because the end of the attempt was not recorded. */
@@ -379,9 +376,8 @@ function clockSet(
   const { delivered } = record;
   const entries = TIMES.flatMap(key => (record[key] === undefined ? [] : [[key, moved(record[key])]]));
   const shifted = { ...record, ...(Object.fromEntries(entries) as Partial<FileRecord>) };
-  const changed = withDeliveries(shifted, one =>
-    one.at === undefined ? one : { ...one, at: moved(one.at) },
-  );
+  const corrected = (one: Delivery): Delivery => (one.at === undefined ? one : { ...one, at: moved(one.at) });
+  const changed = withDeliveries(shifted, corrected, ['targets', 'former']);
   if (!delivered || delivered.synced || !now.synced) return changed;
   const up = delivered.boot === now.boot ? delivered.up : 0;
   return { ...changed, delivered: { ...now, up, at: now.at - (now.up - up) } };

@@ -12,6 +12,7 @@ import { stateName, stateOf } from './state.js';
 const WRITTEN_SOON: ReadonlySet<FileEvent['type']> = new Set([
   ...(['Gone', 'SeenAgain', 'Planned', 'Fetched', 'FetchFailed', 'Mismatched', 'CopyLost'] as const),
   ...([
+    'FactsRead',
     'Distinguished',
     'DeliveryBegan',
     'DeliveryFailed',
@@ -28,7 +29,7 @@ const SOURCE_EVENTS: ReadonlySet<FileEvent['type']> = new Set([
 
 /** Requests of people: steps that were deferred because they had failed are attempted immediately. */
 const REQUEST_EVENTS: ReadonlySet<FileEvent['type']> = new Set([
-  ...(['Retried', 'Edited', 'Asked', 'Prioritised', 'DeliveryLost', 'CopyWanted'] as const),
+  ...(['Retried', 'Edited', 'Asked', 'Prioritised', 'DeliveryLost', 'CopyWanted', 'CopyUnwanted'] as const),
 ]);
 
 /** Records that are archived in one call. */
@@ -85,8 +86,19 @@ export class Records {
     return this.#store.archived();
   }
 
+  archiveSize(): Promise<number> {
+    return this.#store.archiveSize();
+  }
+
   source(device: string): SourceRecord | undefined {
     return this.#store.source(device);
+  }
+
+  /** A source without a record of its own is known if there are records of its files: earlier versions wrote none. */
+  knowsSource(device: string): boolean {
+    if (this.source(device)) return true;
+    for (const record of this.all()) if (record.device === device && !record.atFirstScan) return true;
+    return false;
   }
 
   /** Monotonic ms at which it was learned whether the source has the file: listings that began earlier are outdated. */
@@ -118,7 +130,7 @@ export class Records {
     if (this.#logger) logDebug(this.#logger, () => describeEvent(id, event, record, changed));
     if (isOutdated) return { record, changed };
     if (SOURCE_EVENTS.has(event.type))
-      this.#learned.set(id, 'asOf' in event ? event.asOf : this.#clock.monotonic());
+      this.#learned.set(id, ('asOf' in event ? event.asOf : undefined) ?? this.#clock.monotonic());
     return { record, changed };
   }
 
@@ -135,7 +147,7 @@ export class Records {
 
   /** Deletes the record. If its file is still on the source, it will be found again. */
   async forget(id: string): Promise<void> {
-    await this.#store.delete(id);
+    await fromOrigin('local', this.#store.delete(id));
   }
 
   /** Moves those of the records to the archive. What fails is logged; they stay then. */
@@ -170,10 +182,11 @@ export class Records {
   }
 }
 
-/** Such as `0123456789ab cam:a.ulg: FetchBegan: FOUND -> DOWNLOADING`. */
+/** Such as `0123456789ab cam:a.ulg: FetchBegan: FOUND -> DOWNLOADING`, or `…: Delivered (ftp): UPLOADING -> UPLOADED`. */
 function describeEvent(id: string, event: FileEvent, record?: FileRecord, changed?: FileRecord): string {
   const known = changed ?? record;
   const file = known ? `${id} ${known.device}:${known.path}` : id;
   const [before, after] = [record, changed].map(one => (one ? stateName(stateOf(one)) : 'none'));
-  return `${file}: ${event.type}: ${before} -> ${after}${changed === record ? ' (unchanged)' : ''}`;
+  const target = 'target' in event ? ` (${event.target})` : '';
+  return `${file}: ${event.type}${target}: ${before} -> ${after}${changed === record ? ' (unchanged)' : ''}`;
 }

@@ -6,6 +6,8 @@ interface Observation {
   /** Monotonic ms: when the first and the latest listing began that showed the file like this. */
   readonly since: number;
   readonly latest: number;
+  /** Monotonic ms by which the first one had ended: it may have shown the file at its end. */
+  readonly seen: number;
   /** It has changed, in this run of the program or after an earlier version of it was recorded too early. */
   readonly changed: boolean;
   readonly versions: number;
@@ -31,8 +33,9 @@ export class Sightings {
     const known = this.#seen.get(path);
     const same = known && known.size === size && known.modified === modified;
     const changed = versions > 0 || (known !== undefined && (known.changed || !same));
+    const first = same ? known : { since: at, seen: this.#clock.monotonic() };
     this.#seen.set(path, {
-      ...{ size, modified, since: same ? known.since : at, latest: at },
+      ...{ size, modified, since: first.since, seen: first.seen, latest: at },
       ...{ changed, versions },
     });
   }
@@ -40,21 +43,23 @@ export class Sightings {
   /** A writer has the file open: the wait starts again. */
   hold(path: string, at: number): void {
     const known = this.#seen.get(path);
-    if (known) this.#seen.set(path, { ...known, since: at, latest: at });
+    const seen = this.#clock.monotonic();
+    if (known) this.#seen.set(path, { ...known, since: at, latest: at, seen });
   }
 
   /**
-   * ms until another listing can show that the file has settled; 0 if two listings, `settle` ms apart by our own clock, have
-   * shown it the same. The source's time of its last change can only lengthen the wait, because that clock may be wrong. Where
+   * ms until another listing can show that the file has settled; 0 if two listings, `settle` ms apart by our own clock from the
+   * end of one to the beginning of the other, have shown it the same. The source's time of its last change can only lengthen the wait, because that clock may be wrong. Where
    * writers can be seen, a path that has changed waits no longer than others.
    */
   remaining({ path, modified }: SourceFile, settle: number, writersSeen = false): number {
     const known = this.#seen.get(path);
     if (!known) return settle;
     const needed = settle * (writersSeen ? 1 : factorOf(known));
-    if (known.latest - known.since >= needed && this.#untouchedFor(modified) >= settle) return 0;
+    if ((needed === 0 || known.latest - known.seen >= needed) && this.#untouchedFor(modified) >= settle)
+      return 0;
     const now = this.#clock.monotonic();
-    const rest = Math.max(known.since + needed - now, settle - this.#untouchedFor(modified), 0);
+    const rest = Math.max(known.seen + needed - now, settle - this.#untouchedFor(modified), 0);
     return Math.ceil(rest) + TIMER_SLACK_MS;
   }
 

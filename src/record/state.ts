@@ -39,6 +39,10 @@ function unfinishedState(record: FileRecord, deliveries: readonly Delivery[]): F
 /** A finished copy is in local storage. */
 export const hasLocalCopy = ({ copy }: FileRecord): boolean => copy.state === 'whole';
 
+/** The source or local storage has the file. */
+export const hasBytes = (record: FileRecord): boolean =>
+  record.source.state === 'present' || hasLocalCopy(record);
+
 /** Neither done nor failed. */
 export const isOpen = ({ state }: Delivery): boolean => state !== 'done' && state !== 'failed';
 
@@ -53,12 +57,20 @@ export function isDelivered({ targets }: FileRecord): boolean {
   return deliveries.length > 0 && deliveries.every(({ state }) => state === 'done');
 }
 
+/** A delivered file has no further target, other than one that it was owed. */
+export const followsRules = (record: FileRecord): boolean =>
+  !isDelivered(record) || record.former !== undefined;
+
 /** The lost local copy of a delivered file is to be fetched again. */
 export const isCopyWanted = (record: FileRecord): boolean =>
   record.restore === true &&
   record.source.state === 'present' &&
   isDelivered(record) &&
   !hasLocalCopy(record);
+
+/** The local copy of a delivered file is not kept, by what its rule or a person says. */
+export const isCopyUnwanted = (record: FileRecord, { kind }: { readonly kind: string }): boolean =>
+  hasLocalCopy(record) && (record.evict === true || kind !== 'keep');
 
 /** The file still has to be fetched or delivered, or has failed. */
 export function isUnfinished(record: FileRecord): boolean {

@@ -5,10 +5,15 @@
  */
 export type StepKind = 'scan' | 'recover' | 'fetch' | 'deliver' | 'stream' | 'remove' | 'evict';
 
+/** Files wait in these stages before their delivery; what comes after it concerns no delivery. */
+const BEFORE_DELIVERY: ReadonlySet<StepKind> = new Set(['recover', 'fetch', 'deliver', 'stream']);
+export const isBeforeDelivery = (stage: StepKind): boolean => BEFORE_DELIVERY.has(stage);
+
 /** What kind of reason it is; programs may rely on these words. */
 export const WAIT_CODES = [
-  ...(['paused', 'offline', 'armed', 'failed', 'queued', 'unsettled', 'kept', 'unknown device'] as const),
-  ...(['hours', 'over', 'unmetered'] as const),
+  ...(['offline', 'armed', 'settling_after_disarm', 'paused', 'on_request', 'still_growing'] as const),
+  ...(['queue', 'back_off', 'disk_full', 'hours', 'over', 'unmetered', 'together', 'kept'] as const),
+  ...(['unknown_device'] as const),
 ];
 export type WaitCode = (typeof WAIT_CODES)[number];
 

@@ -10,10 +10,10 @@ export interface Fault {
   readonly message: string;
 }
 
-/** How a copy was compared, or what is wrong with it. `untold`: nothing of it can be compared. */
-export type Verdict = 'hash' | 'size' | 'untold' | Fault;
+/** How a copy was compared, or what is wrong with it. `uncompared`: nothing of it can be compared. */
+export type CompareResult = 'hash' | 'size' | 'uncompared' | Fault;
 
-export const isFault = (verdict: Verdict): verdict is Fault => typeof verdict === 'object';
+export const isFault = (verdict: CompareResult): verdict is Fault => typeof verdict === 'object';
 
 const MISSING: Fault = { kind: 'missing', message: 'is missing' };
 
@@ -26,7 +26,7 @@ export async function compareCopy(
   { local: name, sha256, size }: FileRecord,
   local: LocalStorage,
   signal?: AbortSignal,
-): Promise<Verdict> {
+): Promise<CompareResult> {
   try {
     const there = await local.stat(name);
     if (!there) return MISSING;
@@ -45,9 +45,9 @@ export async function compareDelivery(
   { path }: Delivery,
   target: Target,
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<CompareResult> {
   const { stat, checksum } = target.capabilities;
-  if (path === undefined || !stat) return 'untold';
+  if (path === undefined || !stat) return 'uncompared';
   try {
     const there = await target.stat(path, id, signal);
     if (there.size === undefined) return MISSING;

@@ -2,18 +2,24 @@ import fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
 import { FileState, type FileRecord } from '../../src/ports.js';
 import type { Rule } from '../../src/rules/rule.js';
+import type { Together } from '../../src/rules/together.js';
 import { sample } from '../conformance/support.js';
+import { metadata } from '../data/bag-metadata.js';
 import { rule } from '../unit/rules/rule.js';
 import type { Fault } from './model-target.js';
+import { MARKER } from './units.js';
 import { TARGETS, type Setting, type SourceName, type TargetName, type World } from './world.js';
 
 const PATHS: Readonly<Record<SourceName, readonly string[]>> = {
-  vehicle: ['LOG1.BIN', 'LOG2.BIN', 'LOG3.BIN'],
-  folder: ['a.ulg', 'b.ulg', 'sub/c.ulg'],
+  vehicle: ['LOG1.BIN', 'LOG2.BIN', 'BAG/3.BIN', 'BAG/metadata.yaml'],
+  folder: ['a.ulg', 'sub/b.ulg', 'sub/c.ulg', 'sub/metadata.yaml'],
 };
 const SIZES = [0, 1, 700, 2500, 5000] as const;
 const QUARTER_MS = 900_000;
 const TARGET_NAMES = Object.keys(TARGETS) as TargetName[];
+
+/** What a person may ask of a file that needs no more than its id. */
+type Request = 'retry' | 'forget' | 'first' | 'fetch' | 'cancel' | 'evict';
 
 export type Act =
   | {
@@ -36,7 +42,7 @@ export type Act =
   /** The next who sleeps wakes, and does not get far. */
   | { readonly act: 'wake' }
   | { readonly act: 'disk'; readonly full: boolean }
-  | { readonly act: 'retry' | 'forget' | 'first' | 'fetch'; readonly number: number }
+  | { readonly act: Request; readonly number: number }
   | { readonly act: 'edit'; readonly number: number; readonly state: FileState }
   | { readonly act: 'retarget'; readonly number: number; readonly targets: readonly TargetName[] }
   | { readonly act: 'pause'; readonly on: boolean }
@@ -92,26 +98,46 @@ const ruleOf = (from: SourceName, settle: number): fc.Arbitrary<Rule> =>
       largerThan: often<number | undefined>([8, undefined], [1, 600]),
       fetch: often<Rule['fetch']>([8, 'all'], [1, 'asked']),
       order: fc.constantFrom('newest' as const, 'oldest' as const, 'smallest' as const),
+      together: often<Together | undefined>(
+        ...([
+          [2, undefined],
+          [2, { folder: 'metadata.yaml' }],
+          [1, { folder: 'metadata.yaml', early: true }],
+        ] as const),
+      ),
       deleteAfter: fc.constantFrom(0, 600_000),
       whileArmed: often<Rule['whileArmed']>([2, 'upload-only'], [1, 'pause']),
     })
-    .map(({ source, local, largerThan, ...rest }) =>
+    .map(({ source, local, largerThan, together, ...rest }) =>
       rule({
+        ...(together && { together }),
         ...{ ...rest, from, settle, after: { source, local } },
         ...(largerThan !== undefined && { largerThan }),
       }),
     );
 
+/** Another rule for the same files, which may select others of them. */
+const moreRules = (settle: number): fc.Arbitrary<readonly Rule[]> =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: source.chain(from => fc.tuple(ruleOf(from, settle))) },
+  );
+
 const rulesOf = (settle: number): fc.Arbitrary<readonly Rule[]> =>
   fc
-    .tuple(ruleOf('vehicle', settle), ruleOf('folder', settle), often([8, 'both'], [1, 'one']))
-    .map(([vehicle, folder, which]) => (which === 'both' ? [vehicle, folder] : [folder]));
+    .tuple(
+      ...([ruleOf('vehicle', settle), ruleOf('folder', settle), moreRules(settle)] as const),
+      often([8, 'both'], [1, 'one']),
+    )
+    .map(([vehicle, folder, more, which]) => [...(which === 'both' ? [vehicle] : []), folder, ...more]);
 
 export const setting: fc.Arbitrary<Setting> = fc.constantFrom(2_000, 10_000).chain(settle =>
   fc.record({
     seed: fc.nat(),
     settle: fc.constant(settle),
-    rules: fc.tuple(ruleOf('vehicle', settle), ruleOf('folder', settle)),
+    rules: fc
+      .tuple(ruleOf('vehicle', settle), ruleOf('folder', settle), moreRules(settle))
+      .map(([vehicle, folder, more]) => [vehicle, folder, ...more]),
     keepRecords: fc.constantFrom(Infinity, 86_400_000),
   }),
 );
@@ -157,6 +183,7 @@ const acts = (settle: number): fc.Arbitrary<Act> =>
       weight: 4,
       arbitrary: fc.record({ act: fc.constantFrom('retry', 'forget', 'first', 'fetch'), number }),
     },
+    { weight: 4, arbitrary: fc.record({ act: fc.constantFrom('cancel', 'evict'), number }) },
     {
       weight: 3,
       arbitrary: fc.record({
@@ -223,6 +250,16 @@ let bytesMade = 0;
 /** No two files hold the same. */
 const newBytes = (size: number): Buffer => Buffer.from(sample(size, ++bytesMade));
 
+/** A marker lists the other files of its folder, or says nothing of them. */
+function bytesFor(world: World, { source, path, size }: Extract<Act, { act: 'put' | 'take' }>): Buffer {
+  const bytes = newBytes(size);
+  if (!path.endsWith(`/${MARKER}`) || size < 700) return bytes;
+  const folder = path.slice(0, -MARKER.length);
+  const others = [...world.drive(source).files.keys()].filter(one => one !== path && one.startsWith(folder));
+  const list = Buffer.from(metadata(others.map(one => one.slice(folder.length))));
+  return Buffer.concat([list, Buffer.from(`# ${bytesMade} ${bytes.toString('hex').slice(0, size % 300)}\n`)]);
+}
+
 /** A run makes the same bytes whenever it is repeated. */
 export function beginBytes(): void {
   bytesMade = 0;
@@ -232,7 +269,7 @@ async function happens(world: World, one: Act): Promise<void> {
   const { clock } = world;
   switch (one.act) {
     case 'put':
-      return world.drive(one.source).put(one.path, newBytes(one.size));
+      return world.drive(one.source).put(one.path, bytesFor(world, one));
     case 'grow':
     case 'replace':
       return rewrite(world, one);
@@ -317,7 +354,10 @@ function spoil(world: World, { act, number }: Extract<Act, { act: 'damage' | 'lo
   Object.assign(inode, { content, durable: content, unsynced: [] });
 }
 
-type Asking = Extract<Act, { act: 'retry' | 'forget' | 'first' | 'fetch' | 'edit' | 'retarget' }>;
+type Asking = Extract<Act, { act: Request | 'edit' | 'retarget' }>;
+
+/** They take back nothing that was done. */
+const UNDO_NOTHING: ReadonlySet<Asking['act']> = new Set(['first', 'cancel', 'evict']);
 
 /** Every request goes through the daemon's own checks. */
 function ask(world: World, one: Asking): void {
@@ -331,14 +371,16 @@ function ask(world: World, one: Asking): void {
     forget: () => api.forget({ ids: [id] }),
     first: () => api.first({ ids: [id] }),
     fetch: () => api.fetch({ ids: [id] }),
+    cancel: () => api.cancel({ ids: [id] }),
+    evict: () => api.evict(id),
     edit: () => api.edit(id, one.act === 'edit' ? { state: one.state } : {}, isTarget),
     retarget: () => api.edit(id, one.act === 'retarget' ? { targets: one.targets } : {}, isTarget),
   };
-  referee.editing = id;
+  if (!UNDO_NOTHING.has(one.act)) referee.editing = id;
   // What it changes is visible at once; no caller waits for the disk.
   requests[one.act]().catch(() => undefined);
   referee.editing = undefined;
-  if (engine.records.get(id) !== record && one.act !== 'first') referee.edited(id);
+  if (engine.records.get(id) !== record && !UNDO_NOTHING.has(one.act)) referee.edited(id);
 }
 
 async function restart(world: World, { how, rules, downtime, wall }: Extract<Act, { act: 'restart' }>) {

@@ -4,7 +4,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import net, { type Server } from 'node:net';
 import { CrashFs, systemError, type Inode, type Mount } from './crash-fs.js';
 
-const ROOT = '/filesync-model';
+/** Locks of databases are names that the whole machine shares: each process has folders of its own. */
+const ROOT = `/filesync-model-${process.pid}`;
 /** What lies above is another file system. */
 const ABOVE: Place = { fs: new CrashFs(), dev: 2, path: '/', folder: ROOT, turn: async () => undefined };
 const mounts = new Map<string, Mount>();
@@ -116,6 +117,7 @@ const statOf = (fs: CrashFs, node: { kind: 'folder' } | Inode, dev = 1) => ({
   size: node.kind === 'file' ? node.content.length : 0,
   isFile: () => node.kind === 'file',
   isDirectory: () => node.kind === 'folder',
+  isFIFO: () => false,
 });
 
 const timesOf = (ms: number) => ({ mtimeMs: ms, ctimeMs: ms, birthtimeMs: 0 });

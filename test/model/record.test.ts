@@ -89,6 +89,7 @@ const events: readonly fc.Arbitrary<FileEvent>[] = [
   fc.record({ type: type('Prioritised'), first: fc.nat(9) }),
   fc.record({ type: type('DeliveryLost'), target: name, reason }),
   fc.record({ type: type('CopyWanted') }),
+  fc.record({ type: type('CopyUnwanted') }),
   fc.record({ type: type('ClockSet'), delta: fc.integer(), since: fc.nat() }),
 ];
 
@@ -122,6 +123,10 @@ function follow(first: FileRecord, story: [FileEvent, Moment][]): void {
     assert.equal(problemOf(schema, next), undefined);
     assert.notEqual(stateName(stateOf(next)), String(stateOf(next)));
     assert.equal(typeof reasonOf(next), 'string');
+    assert.deepEqual(
+      Object.keys(next.former ?? {}).filter(one => one in next.targets),
+      [],
+    );
     if (!mayTakeBack(event))
       assert.deepEqual(
         doneIn(record).filter(one => !doneIn(next).includes(one)),
@@ -135,16 +140,18 @@ function follow(first: FileRecord, story: [FileEvent, Moment][]): void {
   }
 }
 
-const doneIn = ({ targets }: FileRecord): string[] =>
-  Object.keys(targets).filter(one => targets[one]?.state === 'done');
+/** A target that is not named any more is remembered with what it has. */
+const deliveriesOf = ({ targets, former }: FileRecord): FileRecord['targets'] => ({ ...former, ...targets });
 
-/** Only a person can: by asking for it to be delivered again, by naming other targets, or by verifying a target. */
+const doneIn = (record: FileRecord): string[] =>
+  Object.entries(deliveriesOf(record)).flatMap(([name, { state }]) => (state === 'done' ? [name] : []));
+
+/** Only a person can: by asking for it to be delivered again, or by verifying a target. */
 const mayTakeBack = (event: FileEvent): boolean =>
-  event.type === 'DeliveryLost' ||
-  (event.type === 'Edited' &&
-    (event.edit.state === FileState.DOWNLOADED || event.edit.targets !== undefined));
+  event.type === 'DeliveryLost' || (event.type === 'Edited' && event.edit.state === FileState.DOWNLOADED);
 
 function assertAtRest(record: FileRecord | undefined): void {
-  assert.notEqual(record?.copy.state, 'fetching');
-  for (const { state } of Object.values(record?.targets ?? {})) assert.notEqual(state, 'sending');
+  assert.ok(record);
+  assert.notEqual(record.copy.state, 'fetching');
+  for (const { state } of Object.values(deliveriesOf(record))) assert.notEqual(state, 'sending');
 }

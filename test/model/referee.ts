@@ -1,9 +1,11 @@
 import { reasonOf, stateName, stateOf } from '../../src/record/state.js';
 import type { Change, FileRecord, SourceFile } from '../../src/ports.js';
 import type { Planner } from '../../src/rules/plan.js';
+import { checksumOf } from '../conformance/support.js';
 import type { Drive } from './drive.js';
 import { recordOf } from './model-source.js';
 import type { Held, Shelf } from './model-target.js';
+import { folderOf, isMarker, MARKER, isTogether, listedIn, othersOf } from './units.js';
 
 /** ms after disarming for which the program must not touch the vehicle. */
 const QUIET_MS = 2_000;
@@ -17,17 +19,25 @@ export interface RefereeParts {
   readonly planner: () => Planner;
   /** As the program sees it now. */
   readonly record: (id: string) => FileRecord | undefined;
+  readonly records: () => readonly FileRecord[];
+  /** ms since the run began. */
+  readonly trueTime: () => number;
   /** ms, monotonic within the process's boot. */
   readonly now: () => number;
   /** ms for which a file must stand still before it is taken. */
   readonly settle: number;
 }
 
+/** A file that was found so shortly before may not have been known when an attempt began that asks its target first. */
+const NEW_MS = 60_000;
+
 /** Knows what must never happen, and what has. It looks at the very moment of each act, and judges by the outer world alone. */
 export class Referee {
   readonly violations: string[] = [];
   /** What of each record is certainly on disk. */
   readonly durable = new Map<string, FileRecord>();
+  /** Records that are in the archive alone. */
+  readonly archived = new Set<string>();
   /** Records that move from the database to the archive now. */
   readonly archiving = new Set<string>();
   /** The record that a person is changing now. */
@@ -41,6 +51,8 @@ export class Referee {
   readonly #removed = new Map<string, Buffer>();
   /** Records that a person has changed since they were last written. */
   readonly #undone = new Set<string>();
+  /** When each record was found. */
+  readonly #foundAt = new Map<string, number>();
   /** Files without times that were asked for a checksum, and have not changed since: path. */
   readonly #compared = new Map<string, Buffer>();
 
@@ -56,6 +68,9 @@ export class Referee {
 
   changed({ id, record, previous }: Change): void {
     if (!record && this.archiving.has(id)) return;
+    const isNew = record !== undefined && previous === undefined;
+    this.demand(!isNew || !this.archived.has(id), `${id} is the id of an archived record`);
+    if (!previous) this.#foundAt.set(id, this.#parts.trueTime());
     // One that could not be forgotten comes back as it was.
     if (record?.source.state === 'present' && !previous) this.#found(record);
     for (const [name, { state }] of Object.entries(previous?.targets ?? {})) {
@@ -124,6 +139,7 @@ export class Referee {
     const unseen = record.modified === undefined && this.#compared.get(`${name} ${path}`) !== bytes;
     const plan = this.#parts.planner().planFor(record);
     this.demand(plan !== undefined && plan.after.source !== 'keep', `${what} although its rule keeps it`);
+    this.#goesAsOne(what, record);
     if (unseen) return;
     for (const target of Object.keys(onDisk?.targets ?? {}))
       this.demand(this.#holds(target, bytes), `${what} although ${target} has not got these bytes`);
@@ -156,11 +172,57 @@ export class Referee {
 
   // ---- targets
 
-  atTarget(target: string, { id, device }: FileRecord): void {
-    const plan = this.#parts.planner().mildest(device);
+  /** A file that no rule takes any more, and that a person has sent, is uploaded while its vehicle is armed. */
+  atTarget(target: string, record: FileRecord): void {
+    const { id, device } = record;
     const drive = this.#drive(device);
-    if (plan === 'pause')
+    if (this.#parts.planner().planFor(record)?.whileArmed === 'pause')
       this.demand(!drive.armed || !drive.available, `${id} was sent to ${target} while ${device} was armed`);
+    this.#markerComesLast(target, this.#parts.record(id) ?? record);
+  }
+
+  /** No consumer finds a marker without the files that it completes. What is found while it is on its way comes later. */
+  #markerComesLast(target: string, marker: FileRecord): void {
+    if (!isTogether(this.#parts.planner(), marker) || !isMarker(marker.path)) return;
+    const what = `the marker ${marker.device}:${marker.path} (${marker.id}) was sent to ${target}`;
+    const files = [...(this.#parts.shelves.get(target)?.files.values() ?? [])];
+    const others = othersOf(marker, this.#parts.records());
+    for (const { id, path, targets, sha256 } of others) {
+      const isNew = (this.#foundAt.get(id) ?? 0) > this.#parts.trueTime() - NEW_MS;
+      if (isNew || targets[target] === undefined) continue;
+      this.demand(targets[target].state === 'done', `${what} before ${path} (${id}) was delivered`);
+      this.demand(
+        sha256 === undefined || files.some(({ bytes }) => checksumOf('sha256', bytes).value === sha256),
+        `${what} before it had ${path} (${id})`,
+      );
+    }
+    this.#listIsThere(what, marker);
+  }
+
+  /** Of a marker that is streamed, the list is not read. */
+  #listIsThere(what: string, marker: FileRecord): void {
+    const bytes = this.#drive(marker.device).latest(marker.path);
+    if (marker.via === 'stream' || !bytes || checksumOf('sha256', bytes).value !== marker.sha256) return;
+    const known = new Set(this.#parts.records().map(({ device, path }) => `${device}:${path}`));
+    for (const name of listedIn(bytes)) {
+      const path = `${marker.device}:${folderOf(marker.path)}${name}`;
+      this.demand(known.has(path), `${what} although nothing is known of ${path}, which it lists`);
+    }
+  }
+
+  /** A unit goes from its source as one, its marker first. */
+  #goesAsOne(what: string, record: FileRecord): void {
+    if (!isTogether(this.#parts.planner(), record)) return;
+    const others = othersOf(record, this.#parts.records());
+    for (const one of others)
+      this.demand(isAllDone(one), `${what} before ${one.path} (${one.id}) of its unit was delivered`);
+    const markers = this.#parts
+      .records()
+      .filter(({ device, path }) => device === record.device && path === `${folderOf(record.path)}${MARKER}`);
+    this.demand(markers.some(isAllDone), `${what} before its unit was complete`);
+    if (isMarker(record.path)) return;
+    const marker = markers.at(-1);
+    this.demand(marker?.source.state !== 'present', `${what} before its marker`);
   }
 
   holds(target: string, held: Held): void {

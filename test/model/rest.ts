@@ -1,6 +1,7 @@
-import { stateOf, reasonOf } from '../../src/record/state.js';
+import { hasBytes, reasonOf, stateOf } from '../../src/record/state.js';
 import { FileState, type FileRecord } from '../../src/ports.js';
 import { isAllDone, Referee } from './referee.js';
+import { folderOf, isMarker, isTogether, listedIn, MARKER } from './units.js';
 import type { SourceName, TargetName, World } from './world.js';
 
 /** ms that are given for everything to come to rest: longer than any pause, wait or retention of the rules. */
@@ -48,19 +49,53 @@ function complaintsOf(world: World, record: FileRecord): string[] {
   const reason = reasonOf(record);
   const what = Referee.describe(record);
   const { UPLOADED, REMOVED, SKIPPED, VANISHED, FAILED } = FileState;
+  const owed = owedTarget(world, record);
+  if (owed !== undefined) return [`${what} was not sent to ${owed}, which is named again`];
   if (state === FAILED) return REMEDY.test(reason) ? [] : [`${what} does not say what to do`];
   if (state === SKIPPED || state === VANISHED) return reason === '' ? [`${what} does not say why`] : [];
   if (state === UPLOADED || state === REMOVED) return afterwards(world, record);
+  if (waitsForUnit(world, record)) return [];
   return [`${what} is not at rest: ${world.engine?.waits(record)[0]?.reason ?? 'no reason is known'}`];
 }
+
+/** A target that the rules name, and that the record had before they did not. */
+function owedTarget({ planner }: World, record: FileRecord): string | undefined {
+  const plan = planner.planFor(record);
+  if (record.byHand || !plan || plan.skip !== undefined || !hasBytes(record)) return undefined;
+  return plan.targets.map(({ device }) => device).find(name => record.former?.[name] !== undefined);
+}
+
+/** Its unit is not complete, or one of its other files failed or is not wanted, so that it waits until a person does something. */
+function waitsForUnit(world: World, record: FileRecord): boolean {
+  if (!isTogether(world.planner, record)) return false;
+  const waits = world.engine?.waits(record) ?? [];
+  if (waits.length === 0 || waits.some(({ code, reason }) => code !== 'together' || reason === ''))
+    return false;
+  const inFolder = world.records.filter(
+    ({ device, path }) => device === record.device && folderOf(path) === folderOf(record.path),
+  );
+  const isStuck = (one: FileRecord) => {
+    const state = stateOf(one);
+    return one.removal === 'refused' || one.source.state === 'gone' || STUCK.has(state);
+  };
+  if (inFolder.some(isStuck)) return true;
+  const kept = inFolder.find(({ path }) => isMarker(path));
+  if (kept && world.planner.planFor(kept)?.after.source !== 'delete') return true;
+  const { files } = world.drive(record.device as SourceName);
+  const marker = files.get(`${folderOf(record.path)}${MARKER}`);
+  return !marker || !listedIn(marker.bytes).every(name => files.has(`${folderOf(record.path)}${name}`));
+}
+
+const STUCK: ReadonlySet<FileState> = new Set([FileState.FAILED, FileState.SKIPPED, FileState.VANISHED]);
 
 function afterwards(world: World, record: FileRecord): string[] {
   const what = Referee.describe(record);
   const plan = world.planner.planFor(record);
   const waits = plan?.after.source === 'delete' && record.source.state === 'present';
+  if (waits && waitsForUnit(world, record)) return [];
   if (waits && record.removal !== 'refused') return [`${what} is still on its source`];
   if (waits && record.reason === undefined) return [`${what} does not say why it is still on its source`];
-  const evicts = plan?.after.local.kind === 'delete' && !waits;
+  const evicts = plan?.after.local.kind === 'delete' && !waits && !waitsForUnit(world, record);
   return evicts && record.copy.state === 'whole' ? [`${what} still has a local copy`] : [];
 }
 

@@ -101,6 +101,8 @@ export class World {
       canHash: name => TARGETS[name as TargetName].checksum !== false,
       canStat: name => TARGETS[name as TargetName].stat,
       record: id => this.engine?.records.get(id),
+      records: () => this.records,
+      trueTime: () => this.trueTime,
       now: () => this.clock.monotonic(),
     });
     this.fs.onUnlink = path => {
@@ -282,6 +284,7 @@ export class World {
         for await (const { id } of store.archived()) archived.add(id);
         for (const id of ids.filter(one => !store.get(one))) {
           referee.demand(archived.has(id), `${id} is neither in the database nor in the archive`);
+          referee.archived.add(id);
           referee.durable.delete(id);
         }
         referee.archiving.clear();
@@ -323,6 +326,7 @@ function bound(store: Store): Store {
     delete: id => store.delete(id),
     archive: ids => store.archive(ids),
     archived: () => store.archived(),
+    archiveSize: () => store.archiveSize(),
     source: device => store.source(device),
     putSource: source => store.putSource(source),
     close: () => store.close(),

@@ -62,6 +62,33 @@ describe('database: the archive', () => {
     assert.deepEqual(live(), [2, 3, 4]);
   });
 
+  it('has a size that no two records share that were archived one after the other', async () => {
+    const sizes = [await store.archiveSize()];
+    await archive(1);
+    sizes.push(await store.archiveSize());
+    await archive(2);
+    sizes.push(await store.archiveSize());
+    assert.deepEqual([sizes[0], new Set(sizes).size], [0, 3]);
+    await reopen(filesWith(bytes => Buffer.concat([bytes, Buffer.from('{"id":"torn')])));
+    assert.equal(await store.archiveSize(), sizes[2]);
+    disk.hook = ({ name, path }) => {
+      if (name === 'sync' && path === ARCHIVE) throw full();
+    };
+    await failsWith(() => archive(3), 'no-space');
+    disk.hook = () => undefined;
+    assert.equal(await store.archiveSize(), sizes[2]);
+  });
+
+  it('has no size where it cannot be read: that is logged, and files are recorded', async () => {
+    await archive(1);
+    await reopen();
+    disk.hook = ({ path }) => {
+      if (path === ARCHIVE) throw new FileSyncError('io', 'the medium is broken');
+    };
+    assert.equal(await store.archiveSize(), 0);
+    assert.match(logger.messages('warn').at(-1) ?? '', /archive/);
+  });
+
   it('has one record a line, as JSON that begins with its id', async () => {
     const { id, ...rest } = fileRecord(5, { description: 'café\u2028ж\r\n' });
     await store.put({ ...rest, id });

@@ -80,6 +80,18 @@ describe('database: delayed writes', () => {
     await untilOnDisk(12);
   });
 
+  it('one that has just been noted is not written with those that are due: a change may soon follow', async () => {
+    const writes = journalWrites();
+    store.note(record(11), 'soon');
+    await clock.advance(890);
+    store.note(record(20, 2), 'soon');
+    await clock.advance(100);
+    await untilOnDisk(11);
+    await store.put(record(21, 2));
+    await clock.advance(999);
+    assert.deepEqual([writes(), await onDisk()], [2, [11, 21]]);
+  });
+
   it('a change replaces the delayed writes of its record: nothing is written twice', async () => {
     const writes = journalWrites();
     store.note(record(11), 'soon');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { lengthOfLines, linesOf } from '../../../src/db/lines.js';
-import { Pacer } from '../../../src/system/pacer.js';
+import { WorkPacer } from '../../../src/system/work-pacer.js';
 import { CrashDisk } from './crash-disk.js';
 
 /** Lengths that lie around the pieces in which a file is read. */
@@ -16,7 +16,7 @@ describe('lines of a file', () => {
   };
   const collected = async (text: string, end?: number) => {
     const batches: string[][] = [];
-    for await (const lines of linesOf(await readerOf(text), end)) batches.push(lines.map(String));
+    for await (const lines of linesOf(await readerOf(text), end)) batches.push(Array.from(lines, String));
     return batches;
   };
 
@@ -56,7 +56,7 @@ describe('lines of a file', () => {
 describe('long work in parts', () => {
   it('gives the event loop a turn after each part, and only then', async () => {
     let turns = 0;
-    const pacer = new Pacer(10);
+    const pacer = new WorkPacer(10);
     for (let work = 1; work <= 35; work++) {
       setImmediate(() => (turns += 1));
       const pause = pacer.after(1);

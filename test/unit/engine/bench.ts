@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalStorage } from '../../../src/local/storage.js';
+import { FactKeeper, type FactSettings } from '../../../src/fact-keeper/fact-keeper.js';
 import { Engine } from '../../../src/engine/engine.js';
 import type { RetryPolicy } from '../../../src/system/back-off.js';
-import type { Clock, FileRecord, Source, Store } from '../../../src/ports.js';
+import type { Clock, FileRecord, Logger, Source, Store } from '../../../src/ports.js';
 import { DescriptionFile } from '../../../src/config/description-file.js';
 import { Planner } from '../../../src/rules/plan.js';
 import { TemplateContext } from '../../../src/rules/template-context.js';
@@ -32,12 +33,16 @@ export interface BenchOptions {
   readonly folder?: string;
   readonly policy?: Partial<RetryPolicy>;
   readonly clock?: Clock;
+  /** Stands in place of the one that records. */
+  readonly logger?: Logger;
   /** ms after which records are archived. */
   readonly keepRecords?: number;
   /** ms between two scans. */
   readonly interval?: number;
   /** Stands in place of the one in memory. */
   readonly cam?: Source;
+  /** What is in the files is read. */
+  readonly facts?: Partial<FactSettings>;
 }
 
 /** An engine on fakes of everything remote, with real local files. */
@@ -47,7 +52,8 @@ export async function makeBench(options: BenchOptions = {}) {
   const targetOptions = Object.entries(options.targets ?? { ftp: {} });
   const targets = new Map(targetOptions.map(([name, one]) => [name, new MemoryTarget(one)]));
   const store = options.store ?? new MemoryStore();
-  const logger = new RecordingLogger();
+  const recording = new RecordingLogger();
+  const { logger = recording } = options;
   const local = new LocalStorage(folder);
   const planner = new Planner(options.rules ?? [rule()]);
   const descriptionFile = new DescriptionFile(join(folder, 'coex.conf'), logger);
@@ -63,14 +69,18 @@ export async function makeBench(options: BenchOptions = {}) {
     policy: { ...POLICY, ...options.policy },
   };
   const keepRecords = options.keepRecords ?? Infinity;
-  const engine = new Engine({ ...tools, devices, store, local, planner, templates, interval, keepRecords });
+  const settings = { facts: { position: false }, telling: new Set<string>(), ...options.facts };
+  const facts = options.facts && new FactKeeper({ ...tools, local, planner, templates, settings });
+  const parts = { ...tools, devices, store, local, planner, templates, interval, keepRecords };
+  const engine = new Engine({ ...parts, ...(facts && { facts }) });
   return {
     engine,
     source,
     store,
-    logger,
+    logger: recording,
     folder,
     local,
+    planner,
     target: (name = 'ftp') => targets.get(name) as MemoryTarget,
     records: (): FileRecord[] => [...store.all()],
     record: (path: string) => [...store.all()].find(record => record.path === path),

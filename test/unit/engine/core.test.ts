@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fetchRefusal } from '../../../src/api/edit.js';
 import { stateName, stateOf } from '../../../src/record/state.js';
 import type { FileRecord } from '../../../src/ports.js';
 import { checksumOf, eventually, sample } from '../../conformance/support.js';
-import type { MemoryStore } from '../../fakes/memory-store.js';
+import { MemoryStore } from '../../fakes/memory-store.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
 import { makeBench, onBench, rule, type Bench, type BenchOptions } from './bench.js';
 
@@ -121,6 +122,43 @@ describe('A long transfer', () => {
   });
 });
 
+describe('A file that one rule wants, and another one only when it is asked for', () => {
+  const after = { source: 'keep', local: { kind: 'delete' } } as const;
+  const rules = [rule({ to: ['review'], after }), rule({ to: ['archive'], fetch: 'asked', after })];
+  const targets = { review: {}, archive: {} };
+
+  it('goes to the targets of the other one, too, when a person asks for it', () =>
+    onBench({ rules, targets }, async ({ engine, source, record, target }) => {
+      source.put('a', A, 1000);
+      await engine.start();
+      await eventually(async () => record('a')?.copy.state === 'evicted');
+      assert.deepEqual(
+        [stateName(stateOf(record('a') as FileRecord)), target('archive').writes],
+        ['UPLOADED', []],
+      );
+      const { id = '' } = record('a') ?? {};
+      assert.equal(fetchRefusal(record('a') as FileRecord), undefined);
+      await engine.records.commit(id, { type: 'Asked' });
+      await eventually(async () => record('a')?.targets.archive?.state === 'done');
+      assert.deepEqual([target('review').writes.length, target('archive').writes.length], [1, 1]);
+      assert.match(fetchRefusal(record('a') as FileRecord) ?? '', /only SKIPPED files/);
+    }));
+
+  it('goes there when its rule wants all files by now', async () => {
+    const store = new MemoryStore();
+    await onBench({ rules, targets, store }, async ({ engine, source }) => {
+      source.put('a', A, 1000);
+      await engine.pass();
+    });
+    const all = rules.map(one => ({ ...one, fetch: 'all' as const }));
+    await onBench({ rules: all, targets, store: store.reopened() }, async ({ engine, source, target }) => {
+      source.put('a', A, 1000);
+      await engine.pass();
+      assert.deepEqual([target('review').writes.length, target('archive').writes.length], [0, 1]);
+    });
+  });
+});
+
 describe('Old records', () => {
   it('move to the archive at the end of a pass, too', () =>
     onBench(
@@ -134,4 +172,19 @@ describe('Old records', () => {
         assert.deepEqual(archived.map(stateOf).map(stateName), ['REMOVED']);
       },
     ));
+
+  it('share their ids with no later file that looks the same', async () => {
+    const after = { source: 'delete', local: { kind: 'delete' } } as const;
+    const seen: FileRecord[] = [];
+    let store = new MemoryStore();
+    for (const pass of [1, 2, 3]) {
+      store = store.reopened();
+      await onBench({ keepRecords: 0, rules: [rule({ after })], store }, async bench => {
+        bench.source.put('a', sample(100, pass), 1000);
+        await bench.engine.pass();
+      });
+    }
+    for await (const record of store.archived()) seen.push(record);
+    assert.equal(new Set(seen.map(({ id }) => id)).size, 3);
+  });
 });

@@ -135,6 +135,20 @@ describe('A growing file', () => {
     assert.ok(sightings.remaining(grown, 10_000) > 0);
   });
 
+  it('that a long listing showed counts as seen when that listing had ended', async () => {
+    const clock = new VirtualClock();
+    const sightings = new Sightings(clock);
+    const file = { path: 'a', size: 10 };
+    const began = clock.monotonic();
+    await clock.advance(15_000);
+    sightings.observe(file, began, 0);
+    sightings.observe(file, clock.monotonic(), 0);
+    assert.ok(sightings.remaining(file, 10_000) > 0);
+    await clock.advance(10_000);
+    sightings.observe(file, clock.monotonic(), 0);
+    assert.equal(sightings.remaining(file, 10_000), 0);
+  });
+
   it('must stand still for longer than others, and longer for each version that was taken too early', async () => {
     const clock = new VirtualClock();
     const standstill = async (versions: number, sizes: readonly number[]): Promise<number> => {

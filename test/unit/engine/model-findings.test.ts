@@ -6,6 +6,7 @@ import { reasonOf, stateName, stateOf } from '../../../src/record/state.js';
 import { FileSyncError } from '../../../src/errors.js';
 import { FileState, type FileRecord } from '../../../src/ports.js';
 import { MemoryStore } from '../../fakes/memory-store.js';
+import type { MemoryTargetOptions } from '../../fakes/memory-target.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { eventually, sample } from '../../conformance/support.js';
 import { fileRecord } from '../../fakes/file-record.js';
@@ -145,6 +146,77 @@ describe('Engine, found by the model', () => {
       source.put('a.ulg', sample(100));
       await engine.pass();
       assert.deepEqual([target().writes.length, record('a.ulg')?.targets.ftp?.state], [1, 'done']);
+    });
+  });
+
+  it('does not send again what may have arrived where its target was out of the rules for a while', async () => {
+    const web: MemoryTargetOptions = {
+      capabilities: { stat: false, checksum: false, resume: false },
+      before: operation => {
+        if (operation === 'commit') throw new FileSyncError('lost-answer', 'no answer: look there');
+      },
+    };
+    const writes: number[] = [];
+    let store = new MemoryStore();
+    for (const to of [['web', 'ftp'], ['ftp'], ['web', 'ftp']]) {
+      store = store.reopened();
+      await onBench({ rules: [rule({ to })], store, targets: { web, ftp: {} } }, async bench => {
+        bench.source.put('a.ulg', sample(100), 1000);
+        await bench.engine.pass();
+        writes.push(bench.target('web').writes.length);
+      });
+    }
+    const [record] = store.all();
+    assert.deepEqual([writes, record?.targets.web?.state], [[1, 0, 0], 'failed']);
+  });
+
+  it('tries a refused removal again when there is a local copy to compare with', () => {
+    const record = fileRecord(1, {
+      copy: { state: 'fetching' },
+      removal: 'refused',
+      reason: 'no local copy',
+    });
+    const now = { at: 1, boot: '1', up: 1, synced: true };
+    assert.equal(apply(record, { type: 'Fetched' }, now)?.removal, undefined);
+  });
+
+  it('interrupts a removal whose file a person sends again meanwhile, and makes it after that delivery', async () => {
+    const rules = [rule({ after: { source: 'delete', local: { kind: 'keep' } } })];
+    let removals = 0;
+    let edit: () => Promise<unknown> = () => Promise.resolve();
+    const source = {
+      before: async (operation: string) => {
+        if (operation === 'remove' && ++removals === 1) await edit();
+      },
+    };
+    await onBench({ rules, source }, async bench => {
+      bench.source.put('a.ulg', sample(100));
+      edit = () => {
+        const { id = '' } = bench.record('a.ulg') ?? {};
+        return bench.engine.records.commit(id, { type: 'Edited', edit: { state: FileState.DOWNLOADED } });
+      };
+      await bench.engine.start();
+      await eventually(async () => bench.record('a.ulg')?.source.state === 'removed');
+      assert.deepEqual([removals, bench.record('a.ulg')?.targets.ftp?.state], [2, 'done']);
+    });
+  });
+
+  it('keeps the local copy that is about to be removed where a person has it sent to a further target', async () => {
+    const rules = [rule({ after: { source: 'keep', local: { kind: 'delete' } } })];
+    await onBench({ rules, targets: { ftp: {}, review: {} } }, async bench => {
+      const remove = bench.local.remove.bind(bench.local);
+      let removals = 0;
+      bench.local.remove = async (...request) => {
+        const { id = '' } = bench.record('a.ulg') ?? {};
+        const edit = { targets: ['ftp', 'review'] };
+        if (++removals === 1) await bench.engine.records.commit(id, { type: 'Edited', edit });
+        await remove(...request);
+      };
+      bench.source.put('a.ulg', sample(100));
+      await bench.engine.start();
+      await eventually(async () => bench.record('a.ulg')?.copy.state === 'evicted');
+      const { targets, lost } = bench.record('a.ulg') ?? {};
+      assert.deepEqual([removals, targets?.review?.state, lost], [2, 'done', undefined]);
     });
   });
 });

@@ -70,10 +70,12 @@ function setup({ run, rules = [rule()], policy = {}, connections = 1 }: Options)
     ...{ paused: state.paused, whileArmed: undefined, vehicleArmed: registry.vehicleArmed },
     source: name => registry.sourceState(name),
     target: name => registry.targetState(name),
-    sighting: () => ({ at: Infinity, writersSeen: true }),
+    sighting: () => ({ at: Infinity, writersSeen: true, isLearned: true }),
     pushed: () => false,
     exceedsLimit: () => false,
     spaceNeeded: () => false,
+    together: () => undefined,
+    delivered: record => record.delivered,
     age: since => ageOf(since, momentOf(clock)),
   });
   const planner = new Planner(rules);

@@ -52,10 +52,12 @@ const world = (changes: Partial<World> = {}): World => ({
   target: () => HERE,
   vehicleArmed: false,
   retry: () => undefined,
-  sighting: () => ({ at: -Infinity, writersSeen: true }),
+  sighting: () => ({ at: -Infinity, writersSeen: true, isLearned: false }),
   pushed: () => false,
   exceedsLimit: () => false,
   spaceNeeded: () => false,
+  together: () => undefined,
+  delivered: record => record.delivered,
   age: since => ageOf(since, NOW),
   ...changes,
 });
@@ -127,7 +129,9 @@ describe('why a step waits', () => {
   const away: EndState = { available: false, reason: 'no heartbeat', armed: false, since: 7 };
   const armed: EndState = { ...HERE, armed: true };
   const copy = record({ copy: { state: 'whole' } });
-  const sightedAt = (up: number, writersSeen = true) => ({ sighting: () => ({ at: up, writersSeen }) });
+  const sightedAt = (up: number, writersSeen = true) => ({
+    sighting: () => ({ at: up, writersSeen, isLearned: true }),
+  });
   const cases: readonly [string, FileRecord, Plan, Partial<World>, RegExp | undefined][] = [
     ['nothing is in its way', record(), PLAN, {}, undefined],
     ['paused', record(), PLAN, { paused: true }, /^paused$/],
@@ -183,7 +187,7 @@ describe('why a step waits', () => {
       'the last attempt failed',
       record(),
       PLAN,
-      { retry: () => ({ code: 'failed', reason: 'timeout', until: 9 }) },
+      { retry: () => ({ code: 'back_off', reason: 'timeout', until: 9 }) },
       /^timeout$/,
     ],
     ['writers cannot be seen', delivered(599_999), after('delete'), sightedAt(NOW.up, false), /delete_after/],

@@ -321,6 +321,26 @@ describe('Streams that are cut', () => {
     );
   });
 
+  it('begin again when the bytes that passed were corrupted on the way, though the source has no checksum', () => {
+    const ftp = { capabilities: { checksum: false }, before: cutOnce('write', 5_000) } as const;
+    const source = { capabilities: { checksum: false }, piece: 1_000 } as const;
+    return onBench({ rules: [stream], source, targets: { ftp } }, async one => {
+      const read = one.source.read.bind(one.source);
+      let spoiled = 1;
+      one.source.read = async function* (...parameters) {
+        for await (const chunk of read(...parameters))
+          yield spoiled-- > 0 ? chunk.map(byte => byte ^ 1) : chunk;
+      };
+      one.source.put('a.ulg', A);
+      await one.engine.pass();
+      arrived(one, A);
+      assert.deepEqual(
+        one.target().writes.map(({ offset }) => offset),
+        [0, 5_000, 0],
+      );
+    });
+  });
+
   it('mark as VANISHED what is gone before every target had it', () => {
     const bench: { now?: Bench } = {};
     const before = (operation: string) => void (operation === 'commit' && bench.now?.source.take('a.ulg'));

@@ -17,6 +17,7 @@ describe('Records', () => {
     records.apply(id, { type: 'FetchBegan', local: record.local });
     await records.commit(id, { type: 'Hashed', local: record.local, sha256: 'a'.repeat(64) });
     records.apply(id, { type: 'Fetched' });
+    records.apply(id, { type: 'DeliveryBegan', target: 'ftp', path });
     records.apply(id, { type: 'FetchFailed', reason: 'too late', outcome: 'retry' });
     records.apply(id, { type: 'Gone', asOf: -1 });
     records.apply('f'.repeat(12), { type: 'Fetched' });
@@ -26,8 +27,9 @@ describe('Records', () => {
       `${file}: FetchBegan: FOUND -> DOWNLOADING`,
       `${file}: Hashed: DOWNLOADING -> DOWNLOADING`,
       `${file}: Fetched: DOWNLOADING -> DOWNLOADED`,
-      `${file}: FetchFailed: DOWNLOADED -> DOWNLOADED (unchanged)`,
-      `${file}: Gone: DOWNLOADED -> DOWNLOADED (unchanged)`,
+      `${file}: DeliveryBegan (ftp): DOWNLOADED -> UPLOADING`,
+      `${file}: FetchFailed: UPLOADING -> UPLOADING (unchanged)`,
+      `${file}: Gone: UPLOADING -> UPLOADING (unchanged)`,
       `${'f'.repeat(12)}: Fetched: none -> none (unchanged)`,
     ]);
     assert.deepEqual(logger.messages('debug'), logger.messages());
