@@ -44,6 +44,8 @@ export class MemorySource implements Source {
   readonly changes?: Observable<void>;
   /** Every read that began, in order. */
   readonly reads: { path: string; offset: number }[] = [];
+  /** Bytes of all reads. */
+  bytesRead = 0;
   /** Each look: at everything, or the paths that were asked for in a look at the changes. */
   readonly looks: ('everything' | readonly string[])[] = [];
   readonly listChanges?: NonNullable<Source['listChanges']>;
@@ -107,6 +109,7 @@ export class MemorySource implements Source {
       if (bytes.length !== file.size || position > bytes.length) throw changed(file);
       const piece = bytes.slice(position, position + this.#piece);
       position += piece.length;
+      this.bytesRead += piece.length;
       if (piece.length > 0) yield piece;
     } while (position < file.size);
     if (this.#find(file).bytes.length !== file.size) throw changed(file);

@@ -9,6 +9,8 @@ export class MemoryStore implements Store {
   readonly #sources = new Map<string, SourceRecord>();
   readonly #feed = new ChangeFeed();
   readonly changes = this.#feed.changes;
+  /** How often a record was archived. */
+  #archivals = 0;
   #closed = false;
 
   constructor(records: Iterable<FileRecord> = []) {
@@ -19,6 +21,7 @@ export class MemoryStore implements Store {
   reopened(): MemoryStore {
     const store = new MemoryStore(this.all());
     for (const [id, record] of this.#archived) store.#archived.set(id, record);
+    store.#archivals = this.#archivals;
     for (const [device, source] of this.#sources) store.#sources.set(device, source);
     return store;
   }
@@ -66,8 +69,13 @@ export class MemoryStore implements Store {
       if (!record) continue;
       this.#archived.delete(id);
       this.#archived.set(id, record);
+      this.#archivals += 1;
       await this.delete(id);
     }
+  }
+
+  async archiveSize(): Promise<number> {
+    return this.#archivals;
   }
 
   async *archived(): AsyncGenerator<FileRecord> {
