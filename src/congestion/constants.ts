@@ -2,8 +2,7 @@
 //
 // "measured" means: chosen with `npm run bench:link` (docs/LINK.md). "link: …" names the links of
 // test/unit/mavlink/link.test.ts whose test fails if the constant is three times as large or as small, "vehicle: …" the
-// tests of vehicle.test.ts. "bench" means that no unit test fails then: only the bench shows the effect
-// ("not varied": that has not been checked).
+// tests of vehicle.test.ts, "congestion: …" those of test/unit/congestion. "bench" means that only the bench shows the effect.
 
 // --- Window (ledbat.ts) ---
 
@@ -79,7 +78,7 @@ export const LOSS_SMOOTHING = 1 / 32;
 
 // --- Limit of the rate (pacer.ts) ---
 
-/** ms of sending that may be caught up on. Tolerance of the generic cell rate algorithm, ITU-T I.371. No test. */
+/** ms of sending that may be caught up on. Tolerance of the generic cell rate algorithm, ITU-T I.371. congestion: pacer. */
 export const RATE_LIMIT_TOLERANCE_MS = 20;
 
 // --- Queueing delay (queueing-delay.ts) ---
@@ -90,14 +89,14 @@ export const CURRENT_DELAY_SAMPLES = 4;
 export const MIN_SAMPLE_AGE_MS = 25;
 /** Share of a round trip for which a sample is one of the latest at least. measured. bench. */
 export const MIN_SAMPLE_AGE_SHARE = 1 / 2;
-/** ms for which the base delay is believed; two such times are remembered (BASE_HISTORY of RFC 6817). No test. */
+/** ms for which the base delay is believed; two such times are remembered (BASE_HISTORY of RFC 6817). congestion: queueing delay. */
 export const BASE_DELAY_INTERVAL_MS = 5 * 60_000;
 
 // --- Packet pairs (reply-gap.ts) ---
 
 /** Gaps that are remembered. Keshav 1991; the number is measured. link: slowest line. */
 export const MAX_GAPS = 8;
-/** Gaps that are needed. measured. bench, not varied. */
+/** Gaps that are needed. measured. link: slowest line, short queue. */
 export const MIN_GAPS = 3;
 
 // --- Retransmission (retransmission.ts) ---
@@ -111,36 +110,36 @@ export const INITIAL_TIMEOUT_MS = 500;
 export const MIN_TIMEOUT_MS = 50;
 /** ms, the longest timeout. RFC 6298 allows 60 s, for the internet. vehicle: time to wait. */
 export const MAX_TIMEOUT_MS = 1_000;
-/** Weight of a round trip in the mean (alpha of RFC 6298). bench, not varied. */
+/** Weight of a round trip in the mean (alpha of RFC 6298). congestion: retransmission. */
 export const RTT_GAIN = 1 / 8;
-/** Weight of a deviation in the mean deviation (beta of RFC 6298). bench, not varied. */
+/** Weight of a deviation in the mean deviation (beta of RFC 6298). congestion: retransmission. */
 export const RTT_VARIATION_GAIN = 1 / 4;
 /** Mean deviations that are added to the mean round trip (K of RFC 6298). vehicle: time to wait. */
 export const RTT_VARIATION_FACTOR = 4;
 
 // --- Rounds (rounds.ts) ---
 
-/** Rounds whose best rate is remembered. BBR, section 4.1, has 10. bench, not varied. */
+/** Rounds whose best rate is remembered. BBR, section 4.1, has 10. congestion: rounds. */
 export const REMEMBERED_ROUNDS = 8;
-/** ms, the shortest round. measured. bench, not varied. */
+/** ms, the shortest round. measured. congestion: rounds. */
 export const MIN_ROUND_MS = 20;
-/** Requests answered or lost in a round at least. measured. bench, not varied. */
+/** Requests answered or lost in a round at least. measured. congestion: rounds. */
 export const MIN_ROUND_REQUESTS = 16;
-/** ms of queueing up to which a link counts as not full. measured. bench, not varied. */
+/** ms of queueing up to which a link counts as not full. measured. congestion: rounds. */
 export const NOT_FULL_QUEUEING_MS = 4;
-/** The same as a share of the longest queueing lately. measured. bench, not varied. */
+/** The same as a share of the longest queueing lately. measured. congestion: rounds. */
 export const NOT_FULL_QUEUEING_SHARE = 1 / 2;
-/** Factor of the longest queueing in each round. measured. bench, not varied. */
+/** Factor of the longest queueing in each round. measured. congestion: rounds. */
 export const MAX_QUEUEING_DECAY = 0.98;
-/** Factor of the link's own loss from which on loss is congestion. measured. bench, not varied. */
+/** Factor of the link's own loss from which on loss is congestion. measured. congestion: rounds. */
 export const EXCESS_LOSS_FACTOR = 1.5;
-/** Share of requests that comes on top of this. measured. bench, not varied. */
+/** Share of requests that comes on top of this. measured. congestion: rounds. */
 export const EXCESS_LOSS_MARGIN = 0.02;
-/** Rounds in the mean of the link's own loss. measured. bench, not varied. */
+/** Rounds in the mean of the link's own loss. measured. congestion: rounds. */
 export const OWN_LOSS_ROUNDS = 16;
-/** Rounds in the mean of the loss of full queues. measured. bench, not varied. */
+/** Rounds in the mean of the loss of full queues. measured. congestion: rounds. */
 export const FULL_LOSS_ROUNDS = 8;
-/** ms over which the rate of now is measured at least. measured. bench, not varied. */
+/** ms over which the rate of now is measured at least. measured. congestion: rounds. */
 export const RATE_INTERVAL_MS = 50;
-/** Share of requests, the upper limit of the link's own loss: beyond it every estimate breaks down. measured. bench, not varied. */
+/** Share of requests, the upper limit of the link's own loss: beyond it every estimate breaks down. measured. congestion: rounds. */
 export const MAX_OWN_LOSS = 0.6;

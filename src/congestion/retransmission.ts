@@ -39,10 +39,7 @@ export class RetransmissionTimer {
 
   /** ms to wait for the reply after `sent` transmissions (1 is the first). */
   timeout(sent: number): number {
-    const first =
-      this.#smoothed === undefined
-        ? INITIAL_TIMEOUT_MS
-        : this.#smoothed + RTT_VARIATION_FACTOR * this.#variation;
+    const first = this.#smoothed === undefined ? INITIAL_TIMEOUT_MS : this.expected;
     const doublings = Math.max(this.#doublings, sent - 1);
     return Math.min(this.#limits.longest, Math.max(this.#limits.shortest, first) * 2 ** doublings);
   }

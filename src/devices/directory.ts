@@ -2,6 +2,7 @@ import { isAbsolute, relative } from 'node:path';
 import * as z from 'zod';
 import { duration } from '../config/options.js';
 import { FileSyncError } from '../errors.js';
+import { lacksLink } from './link-options.js';
 import { defineDevice, type DeviceContext } from '../config/definition.js';
 import { ANSWER_TIMEOUT_MS } from './directory/timeouts.js';
 
@@ -10,12 +11,13 @@ export const directory = defineDevice({
   type: 'directory',
   summary: 'Source and target: a folder on this machine, on a mounted drive or on a mounted share',
   tellsSpace: true,
+  lacks: lacksLink,
   options: z.object({
     path: z
       .string()
       .min(1)
       .describe(
-        "the folder; a relative one starts at the configuration file's folder. A target's is made if it is missing, but not its parent",
+        "the folder; a relative one starts at the configuration file's folder. A target's is made if it is missing, but not its parent. One that is empty counts as offline where fstab(5) names it as a mount point and nothing is mounted, or where it was on another file system before",
       ),
     timeout: duration()
       .default(ANSWER_TIMEOUT_MS)

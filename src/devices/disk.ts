@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { lacksLink } from './link-options.js';
 import { defineDevice } from '../config/definition.js';
 import { duration } from '../config/options.js';
 import { ANSWER_TIMEOUT_MS } from './directory/timeouts.js';
@@ -36,6 +37,7 @@ export const disk = defineDevice({
   summary:
     'Source and target: a drive that comes and goes, like a camera on USB, found by its UUID, label or serial number',
   tellsSpace: true,
+  lacks: lacksLink,
   options,
   source: async (given, context) => (await import('./disk/factory.js')).diskSource(given, context),
   target: async (given, context) => (await import('./disk/factory.js')).diskTarget(given, context),

@@ -1,19 +1,30 @@
 import { Semaphore, type MutexInterface, type SemaphoreInterface } from 'async-mutex';
-import type { ByteStream, Source, SourceFile, Target } from '../ports.js';
+import type {
+  ByteStream,
+  Source,
+  SourceCapabilities,
+  SourceFile,
+  Target,
+  TargetCapabilities,
+} from '../ports.js';
+import { isSmallFile } from '../system/size.js';
 import { withDeadline, withinTime } from '../system/deadline.js';
 
 /** How many operations a device supports at once. Both ends of one device share their limits. */
 export interface Limits {
-  /** The number of slots. */
   readonly connections: number;
+  /** A whole operation takes `SLOTS` for each connection. */
   readonly slots: SemaphoreInterface;
   /** Held by one operation at a time, among all devices that share the lock. */
   readonly lock?: MutexInterface;
 }
 
 export function limitsOf(connections: number, lock?: MutexInterface): Limits {
-  return { connections, slots: new Semaphore(connections), ...(lock && { lock }) };
+  return { connections, slots: new Semaphore(connections * SLOTS), ...(lock && { lock }) };
 }
+
+/** Of one connection: small files may share them (`smallFiles`). */
+const SLOTS = 16;
 
 /** The end of a device behind its guard, and the limits that the guard applies. */
 interface Guarded<End> {
@@ -23,12 +34,13 @@ interface Guarded<End> {
 
 /** The source, whose operations wait for a slot and hold it until they end. Waiting ends when the signal aborts. */
 export function guardSource(source: Source, limits: Limits): Source & Guarded<Source> {
+  const capabilities = limited<SourceCapabilities>(limits);
   return {
     unguarded: source,
     limits,
     // Read each time: which checksum a server computes is known only after the first login.
     get capabilities() {
-      return { ...source.capabilities, connections: limits.connections };
+      return capabilities(source.capabilities);
     },
     availability: source.availability,
     ...(source.changes && { changes: source.changes }),
@@ -45,19 +57,38 @@ export function guardSource(source: Source, limits: Limits): Source & Guarded<So
 
 /** As `guardSource`, for a target. */
 export function guardTarget(target: Target, limits: Limits): Target & Guarded<Target> {
+  const capabilities = limited<TargetCapabilities>(limits);
   return {
     unguarded: target,
     limits,
-    capabilities: { ...target.capabilities, connections: limits.connections },
+    get capabilities() {
+      return capabilities(target.capabilities);
+    },
     availability: target.availability,
     stat: (path, token, signal) => whileHeld(limits, signal, () => target.stat(path, token, signal)),
     checksum: (path, signal) => whileHeld(limits, signal, () => target.checksum(path, signal)),
     write: (file, path, offset, signal, events) =>
-      whileHeld(limits, signal, () => target.write(file, path, offset, signal, events)),
+      whileHeld(
+        limits,
+        signal,
+        () => target.write(file, path, offset, signal, events),
+        isSmallFile(file.source.size) ? SLOTS / (target.capabilities.smallFiles ?? 1) : SLOTS,
+      ),
     names: async (path, signal) =>
       target.names ? whileHeld(limits, signal, async () => target.names?.(path, signal) ?? 'as-is') : 'as-is',
     ...(target.probe && { probe: probeWhileHeld(target, limits) }),
     close: () => target.close(),
+  };
+}
+
+/** The capabilities with our own number of connections. The scheduler asks for them often. */
+function limited<Capabilities extends { readonly connections: number }>({
+  connections,
+}: Limits): (own: Capabilities) => Capabilities {
+  let last: { readonly own: Capabilities; readonly limited: Capabilities } | undefined;
+  return own => {
+    if (last?.own !== own) last = { own, limited: { ...own, connections } };
+    return last.limited;
   };
 }
 
@@ -108,7 +139,7 @@ export async function withBoth<Value>(
 /** Resolves when no operation uses the end any more, or after `ms`. No other operation begins. */
 export async function untilUnused(end: Source | Target, ms: number): Promise<void> {
   const limits = guardOf(end)?.limits;
-  if (limits) await withinTime(limits.slots.acquire(limits.connections), { ms });
+  if (limits) await withinTime(limits.slots.acquire(limits.connections * SLOTS), { ms });
 }
 
 function guardOf<End extends Source | Target>(end: End | (End & Guarded<End>)): Guarded<End> | undefined {
@@ -121,8 +152,9 @@ async function whileHeld<Value>(
   limits: Limits,
   signal: AbortSignal,
   work: () => Promise<Value>,
+  weight?: number,
 ): Promise<Value> {
-  const release = await acquire([limits], signal);
+  const release = await acquire([limits], signal, weight);
   try {
     return await work();
   } finally {
@@ -148,12 +180,14 @@ async function* streamWhileHeld<Item>(
  * Acquires a slot of each device and the locks, in one order for the whole program, so that no deadlock is possible:
  * first the devices' own slots, then the locks that they share; among these, those that were made first.
  */
-async function acquire(limits: readonly Limits[], signal: AbortSignal): Promise<Release> {
+async function acquire(limits: readonly Limits[], signal: AbortSignal, weight = SLOTS): Promise<Release> {
   const held: Release[] = [];
   const releaseAll = () => held.reverse().forEach(release => release());
   try {
     for (const slots of inOrder(limits.map(one => one.slots))) {
-      held.push(await releaseIfAborted(slots.isLocked(), releaseOf(slots.acquire()), signal));
+      // Nothing waits where a whole operation finds its slots.
+      const waits = slots.getValue() < SLOTS;
+      held.push(await releaseIfAborted(waits, releaseOf(slots.acquire(weight)), signal));
     }
     for (const lock of inOrder(limits.flatMap(one => one.lock ?? []))) {
       held.push(await releaseIfAborted(lock.isLocked(), lock.acquire(), signal));

@@ -33,6 +33,14 @@ interface Chosen {
   readonly hours?: LinkLimits['hours'];
 }
 
+const WITHOUT_NETWORK =
+  'this device is not reached through a network: set it for the devices that its files go to, or come from';
+
+/** Of devices that this machine has itself. */
+export const lacksLink: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.keys(linkOptions).map(key => [key, WITHOUT_NETWORK]),
+);
+
 /** `url`: where the device is. */
 export const linkOf =
   <Options extends Chosen>(url: (options: Options) => string) =>

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineDevice } from '../config/definition.js';
 import { FileSyncError } from '../errors.js';
-import { vehicleOptions } from './mavlink.js';
+import { vehicleOptions } from './mavlink/options.js';
 
 const rosName = () =>
   z
@@ -26,6 +26,9 @@ export const mavrosOptions = z.object({
 });
 export type MavrosOptions = z.output<typeof mavrosOptions>;
 
+const LINK_OF_MAVROS =
+  'MAVROS, not this program, has the connection to the vehicle: leave it out, or reach the vehicle by its address (use type: mavlink)';
+
 /**
  * The definition without a ROS graph: it checks the options, and its source reports what is missing. On a graph,
  * `src/ros/mavros/device.ts` replaces it.
@@ -36,6 +39,8 @@ export const mavros = defineDevice({
     'Source: log files of an autopilot (PX4, ArduPilot), through a running MAVROS (ROS 2; `filesync node`)',
   options: mavrosOptions,
   exclusive: true,
+  lacks: { over: LINK_OF_MAVROS, unmetered: LINK_OF_MAVROS },
+  link: ({ hours }) => ({ unmetered: false, hours, watched: true }),
   source: (_options, { name }) => {
     throw new FileSyncError(
       'config',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { CONNECTION_RESET, connectionTrouble } from '../system/connection-trouble.js';
+import { CONNECTION_RESET, connectionErrorText } from '../system/connection-errors.js';
 import { bareHost, openSocks, openTunnel, ProxyError, proxyPort, type Proxy } from './proxy.js';
 import { timeoutError } from './send-queue.js';
 import type { TlsMaterial } from './tls-options.js';
@@ -98,5 +98,5 @@ function ignore(): void {}
 
 /** Why a connection failed, possibly through a proxy, as a sentence's end after the server's name. */
 export function webTrouble(thrown: unknown): string {
-  return thrown instanceof ProxyError ? thrown.message : (connectionTrouble(thrown) ?? CONNECTION_RESET);
+  return thrown instanceof ProxyError ? thrown.message : (connectionErrorText(thrown) ?? CONNECTION_RESET);
 }

@@ -6,6 +6,8 @@ import { ftp } from './ftp.js';
 import { http } from './http.js';
 import { mavlink } from './mavlink.js';
 import { mavros } from './mavros.js';
+import { sftp } from './sftp.js';
+import { tus } from './tus.js';
 import { webdav } from './webdav.js';
 
 /** Every kind of device that the program supports. */
@@ -15,7 +17,9 @@ export const deviceTypes: readonly DeviceType[] = [
   mavlink,
   mavros,
   ftp,
+  sftp,
   flightReview,
   http,
   webdav,
+  tus,
 ];

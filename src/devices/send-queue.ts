@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '../ports.js';
 import { untilTooSlow } from './pace.js';
 
@@ -57,6 +58,12 @@ export async function closeWhenIdle(
 
 /** The error of a connection on which no byte moves. */
 export const timeoutError = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+
+/** Bytes that the kernel has copied. With TLS they are unknown: the counters are those of encrypted bytes. */
+export function takenBytes(socket: Socket | TLSSocket | undefined): number {
+  if (!socket || socket instanceof TLSSocket) return 0;
+  return socket.bytesWritten - socket.writableLength;
+}
 
 /** Bytes that were received, and those that were sent and acknowledged. */
 export async function movedBytes(socket: Socket): Promise<number> {

@@ -5,7 +5,7 @@ import { linkOf, linkOptions } from './link-options.js';
 import { maxFiles } from './listing-gaps.js';
 import { loginOf, loginOptions } from './login-options.js';
 import { tlsOptions } from './tls-options.js';
-import type { DavClient } from './webdav/client.js';
+import type { WebClient } from './web-client/client.js';
 
 const options = z.object({
   url: webUrl().describe("address of the folder on the server; a target's is made if it is missing"),
@@ -36,8 +36,9 @@ export const webdav = defineDevice({
 async function clientOf(
   { url, user, password, timeout, ...tls }: Options,
   context: DeviceContext,
-): Promise<DavClient> {
+): Promise<WebClient> {
   const login = () => loginOf({ user, password }, context);
-  const { DavClient } = await import('./webdav/client.js');
-  return new DavClient({ url: new URL(url), timeout, tls, login }, context);
+  const { WebClient } = await import('./web-client/client.js');
+  const { toDavError: toError } = await import('./webdav/errors.js');
+  return new WebClient({ url: new URL(url), timeout, tls, login, toError }, context);
 }

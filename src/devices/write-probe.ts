@@ -59,6 +59,32 @@ export async function probeByWriting(
   await attempt(`can write and rename in ${root}, but not delete`, acts.remove(renamed, signal), true);
 }
 
+/** How a target is probed whose first write makes the folders that are missing. */
+export interface FolderActs {
+  /** @param made is called with the folders that were made, the highest first */
+  readonly acts: (made: (folders: readonly string[]) => void) => ProbeActs;
+  /** Removes those that are empty; does not reject. */
+  readonly removeFolders: (folders: readonly string[]) => Promise<void>;
+}
+
+/** As `probeByWriting`; folders that were made are removed again, unless a file has been put into them. */
+export async function probeWithFolders(
+  { acts, removeFolders }: FolderActs,
+  place: ProbedPlace,
+  signal: AbortSignal,
+): Promise<void> {
+  let made: readonly string[] = [];
+  try {
+    await probeByWriting(
+      acts(folders => (made = folders)),
+      place,
+      signal,
+    );
+  } finally {
+    if (made.length > 0) await removeFolders([...made].reverse());
+  }
+}
+
 /**
  * Whether the target refuses a small file in whose name something is odd as in `path`, and takes one of a plain name: then the name
  * is to blame. Both files are removed again. Rejects if the target cannot be reached meanwhile.

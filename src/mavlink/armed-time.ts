@@ -6,7 +6,7 @@ const ARMED_LONG_MS = 3_600_000;
 const REMEDY =
   'disarm it, or set while_armed of its rules (upload-only delivers meanwhile, continue fetches as well)';
 
-/** Since when a vehicle has been armed, and what to tell people about that. */
+/** Since when a vehicle has been armed, and the message about that. */
 export class ArmedTime {
   readonly #clock: Clock;
   /** Wall and monotonic ms of the arming; undefined: it is disarmed. */

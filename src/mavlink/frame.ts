@@ -76,13 +76,13 @@ export function encodeFrame(frame: NewFrame, signer?: FrameSigner): Uint8Array {
 }
 
 /** A piece of the stream: its length, and the frame if it is a known one. */
-interface Step {
+interface DecodedPiece {
   readonly consumed: number;
   readonly frame?: Frame;
 }
 
 const NOTHING = new Uint8Array(0);
-const SKIP_ONE: Step = { consumed: 1 };
+const SKIP_ONE: DecodedPiece = { consumed: 1 };
 
 /**
  * Bytes of wrong checksums that each received byte pays for. A stray start byte costs the check of up to 300 bytes, and a
@@ -143,7 +143,7 @@ function lengthAt(stream: Uint8Array, start: number): number {
 }
 
 /** Undefined if more bytes are needed to decide. */
-function next(stream: Uint8Array, start: number): Step | undefined {
+function next(stream: Uint8Array, start: number): DecodedPiece | undefined {
   const format = versionAt(stream, start);
   if (start >= stream.length) return undefined;
   if (!format) return SKIP_ONE;
@@ -162,7 +162,7 @@ function known(
   end: number,
   format: Version,
   layout: MessageLayout,
-): Step | undefined {
+): DecodedPiece | undefined {
   if (stream.length < end) return undefined;
   const payloadAt = start + format.headerLength;
   const crcAt = payloadAt + at(stream, start + 1);
@@ -177,7 +177,7 @@ function known(
  * A frame of an unknown message, whose checksum cannot be checked. It counts only if another frame follows: else its
  * start was a stray byte, and its payload may contain frames.
  */
-function unknown(stream: Uint8Array, start: number, end: number): Step | undefined {
+function unknown(stream: Uint8Array, start: number, end: number): DecodedPiece | undefined {
   if (stream.length <= end) return undefined;
   return versionAt(stream, end) ? { consumed: end - start } : SKIP_ONE;
 }

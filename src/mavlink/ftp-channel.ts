@@ -21,7 +21,7 @@ export interface Waiting {
   readonly signal: AbortSignal;
 }
 
-export interface Answer {
+export interface FtpReply {
   /** ACK or NAK. */
   readonly reply: FtpPayload;
   /** The request was sent more than once, and may have been carried out more than once. */
@@ -130,7 +130,7 @@ export class FtpChannel {
    * The reply, ACK or NAK. Rejects with `timeout` or `unavailable` if none came, and with `cancelled` promptly after the
    * abort or the vehicle's close.
    */
-  async request(request: FtpRequest, { limit, signal }: Waiting): Promise<Answer> {
+  async request(request: FtpRequest, { limit, signal }: Waiting): Promise<FtpReply> {
     const ends = [signal, this.#vehicle.closed];
     for (const end of ends) throwIfAborted(end);
     const payload = this.#numbered(request);
@@ -148,7 +148,7 @@ export class FtpChannel {
     reply: Promise<FtpPayload>,
     limit: number,
     ends: readonly AbortSignal[],
-  ): Promise<Answer> {
+  ): Promise<FtpReply> {
     const begin = this.#clock.monotonic();
     const past = () => this.#clock.monotonic() - begin;
     const isOver = () => past() >= (this.#vehicle.absence ? Math.min(limit, OFFLINE_TIMEOUT_MS) : limit);

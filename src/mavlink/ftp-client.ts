@@ -1,7 +1,7 @@
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Logger } from '../ports.js';
-import type { Answer, FtpChannel, FtpRequest, Posted, Waiting } from './ftp-channel.js';
-import { acknowledged, FtpNak, isNak, protocolError, toFtpError } from './ftp-errors.js';
+import type { FtpReply, FtpChannel, FtpRequest, Posted, Waiting } from './ftp-channel.js';
+import { acknowledged, FtpNak, isNak, protocolError, toMavlinkFtpError } from './ftp-errors.js';
 import { contentOf, FtpErrorCode, MAX_DATA, Opcode, opcodeName, type FtpPayload } from './ftp-payload.js';
 
 /** ms without a reply after which a request fails. */
@@ -102,7 +102,7 @@ export class FtpClient {
       return contentOf(await this.#ask(request, signal, limit));
     } catch (error) {
       if (isNak(error, FtpErrorCode.EOF)) return undefined;
-      throw toFtpError(error, path);
+      throw toMavlinkFtpError(error, path);
     }
   }
 
@@ -117,7 +117,7 @@ export class FtpClient {
         return this.#openLater(path, error, signal);
       });
     } catch (error) {
-      throw toFtpError(error, path);
+      throw toMavlinkFtpError(error, path);
     }
   }
 
@@ -176,7 +176,7 @@ export class FtpClient {
       return uint32(await this.#ask(named(Opcode.CALC_FILE_CRC32, path), signal, limit), path);
     } catch (error) {
       if (isNak(error, FtpErrorCode.FAIL, FtpErrorCode.FAIL_ERRNO)) await this.#mustExist(path, signal);
-      throw toFtpError(error, path);
+      throw toMavlinkFtpError(error, path);
     }
   }
 
@@ -185,7 +185,7 @@ export class FtpClient {
     try {
       await this.#ask(named(Opcode.REMOVE_FILE, path), signal);
     } catch (error) {
-      const translated = toFileSyncError(toFtpError(error, path));
+      const translated = toFileSyncError(toMavlinkFtpError(error, path));
       if (translated.kind !== 'not-found') throw translated;
     }
   }
@@ -235,7 +235,7 @@ export class FtpClient {
    * The answer with an ACK. Rejects with an FtpNak. After any client's failed write, PX4 keeps the errno EEXIST and answers
    * every failure with FILE_EXISTS. A listing that must fail sets another errno.
    */
-  async #exchange(request: FtpRequest, signal: AbortSignal, limit = REQUEST_TIMEOUT_MS): Promise<Answer> {
+  async #exchange(request: FtpRequest, signal: AbortSignal, limit = REQUEST_TIMEOUT_MS): Promise<FtpReply> {
     const waiting = { limit, signal };
     try {
       return await this.#acknowledged(request, waiting);
@@ -246,7 +246,7 @@ export class FtpClient {
     }
   }
 
-  async #acknowledged(request: FtpRequest, waiting: Waiting): Promise<Answer> {
+  async #acknowledged(request: FtpRequest, waiting: Waiting): Promise<FtpReply> {
     try {
       return acknowledged(await this.#channel.request(request, waiting));
     } catch (error) {

@@ -1,5 +1,5 @@
 import { FileSyncError, type ErrorKind } from '../errors.js';
-import type { Answer } from './ftp-channel.js';
+import type { FtpReply } from './ftp-channel.js';
 import { contentOf, FtpErrorCode, ftpErrorName, Opcode, opcodeName } from './ftp-payload.js';
 
 const ENOENT = 2;
@@ -15,7 +15,7 @@ export class FtpNak extends Error {
   /** The request was sent more than once: the NAK may be caused by its first copy. */
   readonly repeated: boolean;
 
-  constructor({ reply, repeated }: Answer) {
+  constructor({ reply, repeated }: FtpReply) {
     const [code = 0, errno] = contentOf(reply);
     super(`NAK ${ftpErrorName(code)}`);
     this.opcode = reply.requestOpcode;
@@ -65,7 +65,7 @@ const ERRNOS: Readonly<Partial<Record<number, Meaning>>> = {
 };
 
 /** Translates the error of a request for this file or folder. */
-export function toFtpError(thrown: unknown, path: string): unknown {
+export function toMavlinkFtpError(thrown: unknown, path: string): unknown {
   if (!(thrown instanceof FtpNak)) return thrown;
   const known = thrown.errno === undefined ? MEANINGS[thrown.code] : ERRNOS[thrown.errno];
   const { kind, words } = known ?? {
@@ -88,7 +88,7 @@ export function protocolError(what: string, path: string): FileSyncError {
 }
 
 /** The answer if it is an ACK. Throws an FtpNak for a NAK. */
-export function acknowledged(answer: Answer): Answer {
+export function acknowledged(answer: FtpReply): FtpReply {
   if (answer.reply.opcode === Opcode.NAK) throw new FtpNak(answer);
   return answer;
 }

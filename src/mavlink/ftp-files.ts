@@ -3,10 +3,10 @@ import { FileSyncError } from '../errors.js';
 import type { Availability, Space } from '../ports.js';
 import { StorageInformation } from './messages.js';
 import type { FtpClient } from './ftp-client.js';
-import { endsAlike, listFolder, type Listing, type ListingEnd, type ListingScope } from './listing.js';
+import { endsAlike, listFolder, type FolderListing, type ListingEnd, type ListingScope } from './listing.js';
 import type { ReadStrategy } from './read-strategy.js';
 import { RemoteFile } from './remote-file.js';
-import type { OpenFile, RemoteFiles } from './remote-source.js';
+import type { OpenRemoteFile, RemoteFiles } from './remote-source.js';
 import type { Vehicle } from './vehicle.js';
 
 /** MAVLink's STORAGE_STATUS_READY. */
@@ -46,7 +46,7 @@ export class FtpFiles implements RemoteFiles {
     return this.#vehicle.ready(signal);
   }
 
-  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<FolderListing> {
     return listFolder(this.#client, folder, scope, signal);
   }
 
@@ -54,7 +54,7 @@ export class FtpFiles implements RemoteFiles {
     return endsAlike(this.#client, folder, end, signal);
   }
 
-  async open(path: string, signal: AbortSignal): Promise<OpenFile> {
+  async open(path: string, signal: AbortSignal): Promise<OpenRemoteFile> {
     const file = await RemoteFile.open(this.#client, path, signal);
     return {
       size: file.size,

@@ -4,7 +4,7 @@ import { ArmedTime } from './armed-time.js';
 import type { Frame } from './frame.js';
 import { Heartbeat } from './messages.js';
 import { AUTOPILOT_INVALID, COMPONENT_AUTOPILOT, MODE_FLAG_ARMED, TYPE_GCS } from './numbers.js';
-import type { Verdict } from './signing.js';
+import type { SignatureVerdict } from './signing.js';
 
 /** Names of MAV_AUTOPILOT's values. */
 export const AUTOPILOTS: Readonly<Record<number, 'ArduPilot' | 'PX4'>> = { 3: 'ArduPilot', 12: 'PX4' };
@@ -12,9 +12,9 @@ export const AUTOPILOTS: Readonly<Record<number, 'ArduPilot' | 'PX4'>> = { 3: 'A
 /** ms without a heartbeat after which the vehicle counts as offline. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 
-const UNVERIFIED: Readonly<Record<Verdict, string>> = {
+const UNVERIFIED: Readonly<Record<SignatureVerdict, string>> = {
   valid: '',
-  unsigned: 'does not sign its messages: set up the key there, or take signing_key away',
+  unsigned: 'does not sign its messages: set up the key there, or remove signing_key',
   'wrong key': 'signs with another key: correct signing_key, or set up the key there',
   replayed:
     'sends old timestamps, as after a start without a clock: wait until it has heard this program, else set its time',
@@ -30,7 +30,7 @@ export function isAutopilot({ payload }: Frame): boolean {
 export const isArmed = (baseMode: number): boolean => (baseMode & MODE_FLAG_ARMED) !== 0;
 
 /** The autopilot that gets the requests. */
-export interface Target {
+export interface TargetSystem {
   readonly system: number;
   readonly component: number;
   /** MAV_AUTOPILOT. */
@@ -44,8 +44,8 @@ export class HeartbeatMonitor {
   readonly #wanted: number | undefined;
   /** Monotonic ms of the latest heartbeat, or of the time from which on one was possible. */
   #since: number;
-  #trouble: FileSyncError | undefined;
-  #target: Target | undefined;
+  #linkError: FileSyncError | undefined;
+  #target: TargetSystem | undefined;
   /** System id of another vehicle on the link. */
   #otherSystem: number | undefined;
   /** A heartbeat has come since the link was connected. */
@@ -78,13 +78,13 @@ export class HeartbeatMonitor {
     return AUTOPILOTS[this.#target?.autopilot ?? -1];
   }
 
-  get target(): Target | undefined {
+  get target(): TargetSystem | undefined {
     return this.#target;
   }
 
   /** Why there is no link. */
-  get trouble(): FileSyncError | undefined {
-    return this.#trouble;
+  get linkError(): FileSyncError | undefined {
+    return this.#linkError;
   }
 
   /** From now on heartbeats are expected. */
@@ -92,10 +92,10 @@ export class HeartbeatMonitor {
     this.#since = this.#clock.monotonic();
   }
 
-  linkChanged(trouble: FileSyncError | undefined): void {
-    if (this.#trouble && !trouble) this.linkOpened();
-    if (trouble) this.#heard = false;
-    this.#trouble = trouble;
+  linkChanged(linkError: FileSyncError | undefined): void {
+    if (this.#linkError && !linkError) this.linkOpened();
+    if (linkError) this.#heard = false;
+    this.#linkError = linkError;
   }
 
   /** The target does not answer, and another one may be heard on the link. */
@@ -116,7 +116,7 @@ export class HeartbeatMonitor {
   }
 
   /** A heartbeat whose signature is not what it has to be. */
-  unverified(frame: Frame, verdict: Verdict): void {
+  unverified(frame: Frame, verdict: SignatureVerdict): void {
     if (isAutopilot(frame)) this.#unverified = `vehicle ${frame.system} ${UNVERIFIED[verdict]}`;
   }
 
@@ -128,10 +128,10 @@ export class HeartbeatMonitor {
       reason: reason + this.#armed.whileOffline,
       armed,
     });
-    if (this.#trouble)
+    if (this.#linkError)
       return {
-        ...offline(this.#trouble.message),
-        ...(this.#trouble.kind === 'config' && { misconfigured: 'temporarily' as const }),
+        ...offline(this.#linkError.message),
+        ...(this.#linkError.kind === 'config' && { misconfigured: 'temporarily' as const }),
       };
     const silent = this.#clock.monotonic() - this.#since >= HEARTBEAT_TIMEOUT_MS;
     if (silent) return offline(this.#silence());

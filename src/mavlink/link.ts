@@ -18,7 +18,7 @@ export interface Connection {
   /** The other end has answered a request: it is the vehicle. Absent where the other end is certain. */
   confirm?(): void;
   /** The other end does not answer. True if another one takes its place. */
-  doubt?(): boolean;
+  tryNextSender?(): boolean;
   /** Resolves with the reason when the other end or the operating system closes the connection; never rejects. */
   readonly ended: Promise<FileSyncError>;
   /** A second call does nothing. */
@@ -28,7 +28,7 @@ export interface Connection {
 export interface LinkEvents {
   receive(bytes: Uint8Array): void;
   /** Undefined: connected; else the reason why not. */
-  changed(trouble: FileSyncError | undefined): void;
+  changed(linkError: FileSyncError | undefined): void;
 }
 
 /** ms between two attempts to connect: doubles from the least to the greatest. */
@@ -69,8 +69,8 @@ export class Link {
     this.#connection?.confirm?.();
   }
 
-  doubt(): boolean {
-    return this.#connection?.doubt?.() ?? false;
+  tryNextSender(): boolean {
+    return this.#connection?.tryNextSender?.() ?? false;
   }
 
   async close(): Promise<void> {
@@ -81,9 +81,9 @@ export class Link {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      const trouble = await this.#serve().catch((error: unknown) => toFileSyncError(error));
+      const linkError = await this.#serve().catch((error: unknown) => toFileSyncError(error));
       if (signal.aborted) return;
-      this.#events.changed(trouble);
+      this.#events.changed(linkError);
       await this.#clock.sleep(this.#reconnectInterval, signal).catch(() => undefined);
       this.#reconnectInterval = Math.min(MAX_RECONNECT_INTERVAL_MS, this.#reconnectInterval * 2);
     }

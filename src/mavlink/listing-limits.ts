@@ -1,6 +1,6 @@
 import { toFileSyncError } from '../errors.js';
 import { UnreadableEntries } from '../system/unreadable-entries.js';
-import type { Listing, ListingScope } from './listing.js';
+import type { FolderListing, ListingScope } from './listing.js';
 
 /** Errors of a folder's listing that do not concern the other folders. */
 const OF_ONE_FOLDER: ReadonlySet<string> = new Set(['denied', 'io', 'protocol']);
@@ -43,7 +43,7 @@ export class ListingLimits {
   }
 
   /** The part of a folder's listing that is used. */
-  taken(folder: string, listing: Listing): Listing {
+  taken(folder: string, listing: FolderListing): FolderListing {
     if (this.#leadsBack(folder, listing)) return { entries: [] };
     const entries = listing.entries.slice(0, this.#left);
     if (entries.length < listing.entries.length) this.#exceed(folder);
@@ -68,7 +68,7 @@ export class ListingLimits {
   }
 
   /** A folder that lists the same as one of its parents, and a sub-folder among it, is that parent again. */
-  #leadsBack(folder: string, { entries }: Listing): boolean {
+  #leadsBack(folder: string, { entries }: FolderListing): boolean {
     if (!entries.some(({ kind }) => kind === 'folder')) return false;
     const content = JSON.stringify(entries.map(({ kind, name, size }) => [kind, name, size]));
     this.#contents.set(folder, content);

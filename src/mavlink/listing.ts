@@ -32,7 +32,7 @@ export interface ListingEnd {
 }
 
 /** What a folder holds directly. */
-export interface Listing {
+export interface FolderListing {
   readonly entries: readonly RemoteEntry[];
   readonly end?: ListingEnd;
 }
@@ -46,7 +46,7 @@ const MAX_TIME_S = 2 ** 32 - 1;
 const MIN_SPACE_BYTES = 128;
 
 /**
- * The files and folders directly in a folder, without those that the scope is told of. Throws `protocol` if the listing has
+ * The files and folders directly in a folder, without those that are reported to the scope. Throws `protocol` if the listing has
  * no end.
  */
 export async function listFolder(
@@ -54,7 +54,7 @@ export async function listFolder(
   folder: string,
   scope: ListingScope,
   signal: AbortSignal,
-): Promise<Listing> {
+): Promise<FolderListing> {
   const entries = new Map<string, RemoteEntry>();
   /** Every entry as it was sent, since a vehicle may repeat itself without end. */
   const seen = new Set<string>();

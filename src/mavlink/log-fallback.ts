@@ -1,9 +1,9 @@
 import type { Observable } from 'rxjs';
 import type { Availability, Logger, Space } from '../ports.js';
 import type { FtpFiles } from './ftp-files.js';
-import type { Listing, ListingEnd, ListingScope } from './listing.js';
+import type { FolderListing, ListingEnd, ListingScope } from './listing.js';
 import type { LogFiles } from './log-files.js';
-import type { OpenFile, RemoteFiles } from './remote-source.js';
+import type { OpenRemoteFile, RemoteFiles } from './remote-source.js';
 
 export interface AutoFilesOptions {
   readonly ftp: FtpFiles;
@@ -46,7 +46,7 @@ export class AutoFiles implements RemoteFiles {
     return this.#inUse.ready(signal);
   }
 
-  async list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
+  async list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<FolderListing> {
     const listing = await this.#inUse.list(folder, scope, signal);
     this.#answered = true;
     return listing;
@@ -57,7 +57,7 @@ export class AutoFiles implements RemoteFiles {
     return this.#inUse === ftp && ftp.endsAlike(folder, end, signal);
   }
 
-  open(path: string, signal: AbortSignal): Promise<OpenFile> {
+  open(path: string, signal: AbortSignal): Promise<OpenRemoteFile> {
     return this.#inUse.open(path, signal);
   }
 

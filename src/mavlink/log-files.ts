@@ -3,9 +3,9 @@ import type { Observable } from 'rxjs';
 import { FileSyncError } from '../errors.js';
 import type { Availability, ByteStream, Clock } from '../ports.js';
 import { withinTime } from '../system/deadline.js';
-import type { Listing, ListingScope, RemoteEntry } from './listing.js';
+import type { FolderListing, ListingScope, RemoteEntry } from './listing.js';
 import { LogClient, type Log } from './log-client.js';
-import type { OpenFile, RemoteFiles } from './remote-source.js';
+import type { OpenRemoteFile, RemoteFiles } from './remote-source.js';
 import type { Vehicle } from './vehicle.js';
 
 export interface LogFilesOptions {
@@ -53,7 +53,7 @@ export class LogFiles implements RemoteFiles {
   }
 
   /** The same for every folder: the protocol knows none. */
-  async list(_folder: string, _scope: ListingScope, signal: AbortSignal): Promise<Listing> {
+  async list(_folder: string, _scope: ListingScope, signal: AbortSignal): Promise<FolderListing> {
     const logs = await this.#listed(signal);
     const entries = [...logs].map(([name, { size, time }]): RemoteEntry => ({
       kind: 'file',
@@ -64,7 +64,7 @@ export class LogFiles implements RemoteFiles {
     return { entries };
   }
 
-  async open(path: string, signal: AbortSignal): Promise<OpenFile> {
+  async open(path: string, signal: AbortSignal): Promise<OpenRemoteFile> {
     const name = posix.basename(path);
     const log = (await this.#listed(signal)).get(name);
     if (!log) throw new FileSyncError('not-found', `${name} is not on the vehicle any more`, { path });

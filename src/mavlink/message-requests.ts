@@ -1,7 +1,7 @@
 import type { Clock } from '../ports.js';
 import { withinTime } from '../system/deadline.js';
 import type { Frame } from './frame.js';
-import type { Target } from './heartbeat-monitor.js';
+import type { TargetSystem } from './heartbeat-monitor.js';
 import {
   AutopilotVersion,
   CommandAck,
@@ -26,7 +26,7 @@ export interface MessageRequestsOptions {
   readonly closed: AbortSignal;
   /** While this is true, nothing is sent. */
   readonly armed: () => boolean;
-  readonly target: () => Target | undefined;
+  readonly target: () => TargetSystem | undefined;
   readonly send: (messageId: number, payload: Uint8Array) => void;
 }
 

@@ -1,7 +1,7 @@
 import { FileSyncError, toFileSyncError, type ErrorDetails } from '../errors.js';
 
 /** Waits for the vehicle before each operation of a source, and adds the device to its errors. */
-export class Operations {
+export class SourceOperations {
   readonly #device: string;
   readonly #ready: (signal: AbortSignal) => Promise<void>;
 

@@ -7,7 +7,7 @@ import {
   type OpenedFile,
   type Receive,
 } from './ftp-client.js';
-import { FtpNak, isNak, toFtpError } from './ftp-errors.js';
+import { FtpNak, isNak, toMavlinkFtpError } from './ftp-errors.js';
 
 /** Times that one read may lose its session: a late copy of an old request can close the first new one. */
 const MAX_RENEWALS = 2;
@@ -50,7 +50,7 @@ export class RemoteFile {
         return await this.#client.read(opened.session, offset, size, signal);
       } catch (error) {
         if (!(error instanceof FtpNak)) throw error;
-        if (renewals === MAX_RENEWALS) throw toFtpError(error, this.#path);
+        if (renewals === MAX_RENEWALS) throw toMavlinkFtpError(error, this.#path);
         await this.#renewed(opened, isNak(error, ...SESSION_LOST), signal);
       }
     }

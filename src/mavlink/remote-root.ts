@@ -17,7 +17,7 @@ const LOG_FOLDERS: Readonly<Record<string, string>> = { PX4: '/fs/microsd/log', 
 const IS_NO_FOLDER: ReadonlySet<string> = new Set(['not-found', 'io', 'denied']);
 
 /** Whether the folder can be listed, and has entries. Rejects with a FileSyncError. */
-export type Probe = (folder: string) => Promise<boolean>;
+export type FolderProbe = (folder: string) => Promise<boolean>;
 
 /** The folder on a vehicle below which a source's files are. */
 export class RemoteRoot {
@@ -32,7 +32,7 @@ export class RemoteRoot {
   }
 
   /** Finds the log folder, if it has to be found: the first one with files, else the first one that exists. */
-  async locate(autopilot: string | undefined, probe: Probe): Promise<void> {
+  async locate(autopilot: string | undefined, probe: FolderProbe): Promise<void> {
     if (this.#isSettled) return;
     const known = autopilot === undefined ? undefined : LOG_FOLDERS[autopilot];
     const candidates = [MAV_LOG, ...(known === undefined ? Object.values(LOG_FOLDERS) : [known])];

@@ -11,14 +11,14 @@ import type {
   SourceFile,
   Space,
 } from '../ports.js';
-import type { Listing, ListingEnd, ListingScope } from './listing.js';
-import { Operations } from './operations.js';
+import type { FolderListing, ListingEnd, ListingScope } from './listing.js';
+import { SourceOperations } from './operations.js';
 import { changed } from './remote-file.js';
 import { RemoteRoot } from './remote-root.js';
 import { RemoteTree } from './remote-tree.js';
 
 /** A file of a vehicle that is open for reading. */
-export interface OpenFile {
+export interface OpenRemoteFile {
   /** Bytes, from the reply to the open. */
   readonly size: number;
   /** All bytes from `offset` to `size`, in order. Throws `changed` if the file ends before. */
@@ -33,11 +33,11 @@ export interface RemoteFiles {
   readonly autopilot?: string | undefined;
   /** Resolves when the vehicle is online and rejects when it is offline. */
   ready(signal: AbortSignal): Promise<void>;
-  /** The entries directly in a folder, without those that the scope is told of. */
-  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing>;
+  /** The entries directly in a folder, without those that are reported to the scope. */
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<FolderListing>;
   /** Whether a folder still ends as it did, by one request. */
   endsAlike?(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
-  open(path: string, signal: AbortSignal): Promise<OpenFile>;
+  open(path: string, signal: AbortSignal): Promise<OpenRemoteFile>;
   /** CRC-32 as CalcFileCRC32 defines it, of a file of `size` bytes. */
   checksum(path: string, size: number, signal: AbortSignal): Promise<number>;
   remove(path: string, signal: AbortSignal): Promise<void>;
@@ -67,7 +67,7 @@ export class RemoteSource implements Source {
   readonly space?: NonNullable<Source['space']>;
   readonly #files: RemoteFiles;
   readonly #logger: Logger;
-  readonly #operations: Operations;
+  readonly #operations: SourceOperations;
   readonly #root: RemoteRoot;
   readonly #tree: RemoteTree;
   readonly #warned = new Set<string>();
@@ -78,10 +78,10 @@ export class RemoteSource implements Source {
     this.capabilities = { connections: 1, resume: true, checksum: algorithm, remove: true };
     this.#files = files;
     this.#logger = logger;
-    this.#operations = new Operations(device, signal => this.#ready(signal));
+    this.#operations = new SourceOperations(device, signal => this.#ready(signal));
     this.#root = new RemoteRoot(root);
     const space = files.space?.bind(files);
-    const online = new Operations(device, signal => files.ready(signal));
+    const online = new SourceOperations(device, signal => files.ready(signal));
     if (space) this.space = signal => online.run({ operation: 'stat' }, signal, () => space(signal));
     this.#tree = new RemoteTree({
       maxFiles,
@@ -147,7 +147,7 @@ export class RemoteSource implements Source {
     }
   }
 
-  async #listed(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
+  async #listed(folder: string, scope: ListingScope, signal: AbortSignal): Promise<FolderListing> {
     try {
       return await this.#files.list(this.#root.of(folder), scope, signal);
     } catch (error) {

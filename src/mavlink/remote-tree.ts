@@ -1,7 +1,7 @@
 import { FileSyncError, throwIfAborted } from '../errors.js';
 import type { SourceFile } from '../ports.js';
 import { compareNaturally } from '../system/natural-order.js';
-import type { Listing, ListingEnd, ListingScope, RemoteEntry } from './listing.js';
+import type { FolderListing, ListingEnd, ListingScope, RemoteEntry } from './listing.js';
 import { ListingLimits } from './listing-limits.js';
 
 /** How folders are listed. Paths are relative to the source's root, which is ''. */
@@ -13,7 +13,7 @@ export interface FolderReader {
   /** Reports a name that cannot be requested. */
   readonly skipped: (why: string) => void;
   /** All entries directly in the folder. */
-  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing>;
+  list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<FolderListing>;
   /** Whether a folder still ends as it did, by one request; if not, it is listed again. */
   endsAlike(folder: string, end: ListingEnd, signal: AbortSignal): Promise<boolean>;
 }
@@ -108,7 +108,7 @@ export class RemoteTree {
   }
 
   /** The listing of a folder within the limits; empty for a folder that cannot be read, which is reported. */
-  async #list(folder: string, limits: ListingLimits, signal: AbortSignal): Promise<Listing> {
+  async #list(folder: string, limits: ListingLimits, signal: AbortSignal): Promise<FolderListing> {
     try {
       return limits.taken(folder, await this.#reader.list(folder, limits.scope, signal));
     } catch (error) {

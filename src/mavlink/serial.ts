@@ -20,7 +20,7 @@ export function serialTransport(
 ): Transport {
   const name = `serial port ${options.path}`;
   const translate = (cause?: Error) =>
-    new FileSyncError(kindOf(cause), `${name} ${trouble(cause)}`, { cause });
+    new FileSyncError(kindOf(cause), `${name} ${problemOf(cause)}`, { cause });
   return {
     name,
     async connect(receive, signal) {
@@ -57,7 +57,7 @@ const closed = (port: SerialPort) =>
   });
 
 /** Messages of the library and what to report for them. */
-const TROUBLES: readonly (readonly [RegExp, string])[] = [
+const PROBLEMS: readonly (readonly [RegExp, string])[] = [
   [
     /no such file|no such device|not found|ENXIO|ENOENT/i,
     'does not exist: plug in the vehicle, or correct url',
@@ -73,9 +73,9 @@ const TROUBLES: readonly (readonly [RegExp, string])[] = [
   [/baud|EINVAL|invalid argument/i, 'does not support that baud rate: correct it in url'],
 ];
 
-function trouble(cause: Error | undefined): string {
+function problemOf(cause: Error | undefined): string {
   const said = cause?.message ?? '';
-  const known = TROUBLES.find(([pattern]) => pattern.test(said))?.[1];
+  const known = PROBLEMS.find(([pattern]) => pattern.test(said))?.[1];
   return known ?? 'was disconnected: it is opened again as soon as it is back';
 }
 

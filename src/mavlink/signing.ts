@@ -30,7 +30,7 @@ export interface SigningOptions {
 }
 
 /** What the signature of a frame proves; `replayed`: it is older than one of the same stream. */
-export type Verdict = 'valid' | 'unsigned' | 'wrong key' | 'replayed';
+export type SignatureVerdict = 'valid' | 'unsigned' | 'wrong key' | 'replayed';
 
 /** The key from what a person wrote: 64 hex digits are the key itself, any other text is a passphrase (SHA-256), as in ground stations. */
 export function keyFrom(text: string): Uint8Array {
@@ -73,7 +73,7 @@ export class Signing {
     return signature;
   }
 
-  verify({ signed, system, component }: Frame): Verdict {
+  verify({ signed, system, component }: Frame): SignatureVerdict {
     if (!signed) return 'unsigned';
     const end = signed.length - SIGNATURE_LENGTH;
     const signature = Buffer.from(signed.buffer, signed.byteOffset + end, SIGNATURE_LENGTH);

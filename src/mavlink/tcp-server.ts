@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FileSyncError } from '../errors.js';
 import type { Connection, Transport } from './link.js';
+import { cannotBind } from './udp-socket.js';
 import type { Endpoint } from './url.js';
 
 /** Bytes that may wait to be sent. Bytes beyond that are dropped: on a blocked link old requests are of no use. */
@@ -18,7 +19,7 @@ export function tcpServerTransport({ host, port }: Endpoint): Transport {
         server.listen(port, host);
         await once(server, 'listening');
       } catch (cause) {
-        throw cannotListen(host, port, cause);
+        throw cannotBind(`TCP port ${port} of ${host}`, cause);
       }
       const connection = new ServerConnection(server, name, receive);
       if (signal.aborted) await connection.close();
@@ -58,13 +59,4 @@ class ServerConnection implements Connection {
     if (!this.#server.listening) return;
     await new Promise<void>(resolve => this.#server.close(() => resolve()));
   }
-}
-
-function cannotListen(host: string, port: number, cause: unknown): FileSyncError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const remedy =
-    code === 'EADDRINUSE'
-      ? 'is taken by another program: end that, or set another port in url and in the vehicle'
-      : 'cannot be opened: name an address of this machine, or 0.0.0.0, and a port above 1023';
-  return new FileSyncError('config', `TCP port ${port} of ${host} ${remedy}`, { cause, temporary: true });
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { FileSyncError } from '../errors.js';
-import { connectionTrouble } from '../system/connection-trouble.js';
+import { connectionErrorText } from '../system/connection-errors.js';
 import { duplexConnection } from './duplex-connection.js';
 import type { Transport } from './link.js';
 import type { Endpoint } from './url.js';
@@ -13,8 +13,8 @@ const SILENCE_TIMEOUT_MS = 15_000;
 export function tcpTransport({ host, port }: Endpoint): Transport {
   const name = `TCP ${host}:${port}`;
   const translate = (cause?: Error) => {
-    const trouble = connectionTrouble(cause) ?? 'closed the connection';
-    return new FileSyncError('unavailable', `${name} ${trouble}`, { cause });
+    const text = connectionErrorText(cause) ?? 'closed the connection';
+    return new FileSyncError('unavailable', `${name} ${text}`, { cause });
   };
   return {
     name,

@@ -54,8 +54,8 @@ export class FrameTrace {
     });
   }
 
-  #warn(trouble: string): void {
-    if (!this.#warned) this.#logger.log('warn', `MAVLink trace ${this.#file} ${trouble}`);
+  #warn(problem: string): void {
+    if (!this.#warned) this.#logger.log('warn', `MAVLink trace ${this.#file} ${problem}`);
     this.#warned = true;
   }
 }
@@ -77,7 +77,7 @@ export function tracedTransport(transport: Transport, trace: FrameTrace): Transp
       return {
         ended: connection.ended,
         confirm: () => connection.confirm?.(),
-        doubt: () => connection.doubt?.() ?? false,
+        tryNextSender: () => connection.tryNextSender?.() ?? false,
         send: frame => {
           trace.add('client', frame);
           connection.send(frame);

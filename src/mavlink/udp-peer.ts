@@ -25,7 +25,7 @@ export interface Peer {
   /** The peer has answered a request of ours: it is the vehicle. */
   confirm(): void;
   /** The peer does not answer. True if another sender takes its place. */
-  doubt(): boolean;
+  tryNextSender(): boolean;
 }
 
 export interface PeerOptions {
@@ -120,7 +120,7 @@ export class FixedPeer implements Peer {
 
   confirm(): void {}
 
-  doubt(): boolean {
+  tryNextSender(): boolean {
     return false;
   }
 
@@ -182,7 +182,7 @@ export class LearnedPeer implements Peer {
     this.#confirmed = true;
   }
 
-  doubt(): boolean {
+  tryNextSender(): boolean {
     if (this.#confirmed) return false;
     const oldest = this.#options.clock.monotonic() - SENDER_TIMEOUT_MS;
     for (const [key, candidate] of this.#others) {

@@ -40,7 +40,7 @@ export class UdpSocket {
     this.#socket = socket;
   }
 
-  /** Rejects with `config` if the port cannot be bound, or if its users cannot tell their vehicles apart. */
+  /** Rejects with `config` if the port cannot be bound, or if its users cannot distinguish their vehicles. */
   static async on(bind: Endpoint, user: SocketUser): Promise<UdpSocket> {
     const key = bind.port === 0 ? `0 ${Math.random()}` : `${bind.host} ${bind.port}`;
     const shared = open.get(key) ?? opened(bind);
@@ -99,18 +99,21 @@ async function bound({ host, port }: Endpoint): Promise<Socket> {
     return socket;
   } catch (cause) {
     socket.close();
-    throw cannotBind(host, port, cause);
+    throw cannotBind(`UDP port ${port} of ${host}`, cause);
   }
 }
 
-/** An error of the configuration, but a temporary one: another program may release the port. */
-function cannotBind(host: string, port: number, cause: unknown): FileSyncError {
+/**
+ * An error of the configuration, but a temporary one: another program may release the port. `port` such as
+ * `UDP port 14540 of 0.0.0.0`.
+ */
+export function cannotBind(port: string, cause: unknown): FileSyncError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const remedy =
     code === 'EADDRINUSE'
       ? 'is taken by another program (MAVROS, QGroundControl, mavlink-router, a second filesync) or another device of this configuration: end that, or set another port in url and in the vehicle'
       : 'cannot be opened: name an address of this machine, or 0.0.0.0, and a port above 1023';
-  return new FileSyncError('config', `UDP port ${port} of ${host} ${remedy}`, { cause, temporary: true });
+  return new FileSyncError('config', `${port} ${remedy}`, { cause, temporary: true });
 }
 
 function ambiguous({ host, port }: Endpoint): FileSyncError {

@@ -82,8 +82,8 @@ class UdpConnection implements Connection, SocketUser {
     this.#peer.confirm();
   }
 
-  doubt(): boolean {
-    return this.#peer.doubt();
+  tryNextSender(): boolean {
+    return this.#peer.tryNextSender();
   }
 
   async close(): Promise<void> {

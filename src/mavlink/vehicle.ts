@@ -32,11 +32,10 @@ import {
 import type { Signing } from './signing.js';
 import { MessageRequests } from './message-requests.js';
 import { versionText } from './version-text.js';
+import { Beat } from './beat.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
 import { isSameAvailability } from '../system/availability.js';
 
-/** ms between heartbeats of this program, and between two checks of the vehicle's. */
-const HEARTBEAT_INTERVAL_MS = 1_000;
 /** Requests without an answer after which another sender of heartbeats is tried, if there is one. */
 const MAX_UNANSWERED = 3;
 /** System id of this program until the vehicle's is known. */
@@ -62,6 +61,7 @@ export class Vehicle {
   readonly #options: VehicleOptions;
   readonly #link: Link;
   readonly #monitor: HeartbeatMonitor;
+  readonly #beat: Beat;
   readonly #decoder = new FrameDecoder();
   readonly #states = new ReplaySubject<Availability>(1);
   readonly #closing = new AbortController();
@@ -82,9 +82,10 @@ export class Vehicle {
     const { transport, clock, targetSystem } = options;
     this.#options = options;
     this.#monitor = new HeartbeatMonitor(transport, clock, targetSystem);
+    this.#beat = new Beat(clock, this.closed);
     this.#link = new Link(transport, clock, {
       receive: bytes => this.#receive(bytes),
-      changed: trouble => this.#linkChanged(trouble),
+      changed: linkError => this.#linkChanged(linkError),
     });
     this.#requests = new MessageRequests({
       clock,
@@ -109,7 +110,7 @@ export class Vehicle {
   get absence(): FileSyncError | undefined {
     const state = this.#monitor.state;
     if (state?.available !== false) return undefined;
-    const { kind = 'unavailable', temporary = true } = this.#monitor.trouble ?? {};
+    const { kind = 'unavailable', temporary = true } = this.#monitor.linkError ?? {};
     return new FileSyncError(kind, state.reason, { temporary });
   }
 
@@ -169,7 +170,7 @@ export class Vehicle {
 
   /** The payload is lost while the vehicle is not known. */
   sendFtp(payload: FtpPayload): void {
-    this.#doubt();
+    this.#tryNextSender();
     const { target } = this.#monitor;
     if (!target) return;
     const message = FileTransferProtocol.encode({
@@ -226,20 +227,20 @@ export class Vehicle {
   #run(): Promise<void> {
     this.#monitor.linkOpened();
     if (!this.closed.aborted) this.#link.open();
-    return this.#beat();
+    return this.#sendHeartbeats();
   }
 
-  async #beat(): Promise<void> {
+  async #sendHeartbeats(): Promise<void> {
     while (!this.closed.aborted) {
       this.#send(Heartbeat.id, OUR_HEARTBEAT);
       this.#publish();
-      await this.#options.clock.sleep(HEARTBEAT_INTERVAL_MS, this.closed).catch(() => undefined);
+      await this.#beat.next();
     }
   }
 
-  #linkChanged(trouble: FileSyncError | undefined): void {
-    this.#monitor.linkChanged(trouble);
-    if (!trouble) this.#send(Heartbeat.id, OUR_HEARTBEAT);
+  #linkChanged(linkError: FileSyncError | undefined): void {
+    this.#monitor.linkChanged(linkError);
+    if (!linkError) this.#send(Heartbeat.id, OUR_HEARTBEAT);
     this.#publish();
   }
 
@@ -275,6 +276,7 @@ export class Vehicle {
     if (frame.system === this.#monitor.target?.system)
       this.#signs = frame.signed !== undefined && !this.#options.signing;
     this.#publish();
+    if (frame.system === this.#monitor.target?.system) this.#beat.heard();
     void this.#learnVersion();
   }
 
@@ -310,8 +312,8 @@ export class Vehicle {
   }
 
   /** A heartbeat is easily forged: a sender of heartbeats that answers no request gives way to another one. */
-  #doubt(): void {
-    if (++this.#unanswered <= MAX_UNANSWERED || !this.#link.doubt()) return;
+  #tryNextSender(): void {
+    if (++this.#unanswered <= MAX_UNANSWERED || !this.#link.tryNextSender()) return;
     this.#unanswered = 0;
     this.#monitor.release();
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -154,6 +154,34 @@ it('ftp: both ends of a device, and devices of one lock, get by with the one con
         assert.ok((await firstValueFrom(target.availability)).available);
       }
       for (const { source, target } of ends) await Promise.all([source?.close(), target?.close()]);
+    },
+    { settings: { max_per_ip: 1 } },
+  ));
+
+it('ftp: operations that run at the same time wait for the one connection that a server accepts', () =>
+  on(
+    'vsftpd',
+    async server => {
+      const bytes = sample(400_000);
+      await writeFile(join(server.folder, 'log.ulg'), bytes);
+      const context = deviceContext();
+      const source = await ftp.source?.(ftp.options.parse(ftpOptions(server)), context);
+      const target = await ftp.target?.(ftp.options.parse(ftpOptions(server)), context);
+      const other = await makeTarget(ftp, ftpOptions(server));
+      assert.ok(source && target);
+      const [file] = await listed(source);
+      assert.ok(file);
+      const writes = [0, 1, 2].map(index =>
+        (index < 2 ? target : other).write(outgoing(bytes), `up/${index}.ulg`, 0, never, new Events()),
+      );
+      const reads = [0, 1, 2].map(() => collect(source.read(file, 0, never)));
+      await Promise.all(writes);
+      for (const read of await Promise.all(reads)) assert.ok(read.equals(bytes));
+      const { available, reason } = await firstValueFrom(other.availability);
+      assert.ok(available, reason);
+      for (const index of [0, 1, 2])
+        assert.ok((await readFile(join(server.folder, `up/${index}.ulg`))).equals(bytes));
+      for (const end of [source, target, other]) await end.close();
     },
     { settings: { max_per_ip: 1 } },
   ));

@@ -1,27 +1,27 @@
 import { userInfo } from 'node:os';
 import { startFtpServer, type FtpServer as EmbeddedServer } from '../../src/demo/ftp-server.js';
 import { ftpSourceBench } from '../servers/ftp-source-bench.js';
-import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
+import { startServer, type FtpServer, type ServerKind, type ServerOptions } from '../servers/ftp-servers.js';
 import { sourceConformance } from './source.js';
 import { temporaryFolder } from './temp-folder.js';
 
-function onServer(kind: ServerKind, tls: boolean): void {
-  const title = tls ? `${kind} with TLS` : kind;
+function onServer(kind: ServerKind, title: string, options: ServerOptions = {}): void {
   describe(title, () => {
     let server: FtpServer;
     before(async () => {
-      server = await startServer(kind, { tls });
+      server = await startServer(kind, options);
     });
     after(() => server.stop());
     sourceConformance(`ftp, ${title}`, () => ftpSourceBench(server, kind));
   });
 }
 
-for (const tls of [false, true]) {
-  onServer('vsftpd', tls);
-  onServer('proftpd', tls);
-  if (userInfo().uid === 0) onServer('pure-ftpd', tls);
+for (const kind of ['vsftpd', 'proftpd', 'pure-ftpd'] as const) {
+  if (kind === 'pure-ftpd' && userInfo().uid !== 0) continue;
+  onServer(kind, kind);
+  onServer(kind, `${kind} with TLS`, { tls: true });
 }
+onServer('vsftpd', 'vsftpd that admits one connection', { settings: { max_per_ip: 1 } });
 if (userInfo().uid !== 0) {
   it('pure-ftpd: conformance of a source (its logins work only when it runs as root: sudo make test)');
 }

@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os';
 import { startFtpServer, type FtpServer as EmbeddedServer } from '../../src/demo/ftp-server.js';
 import { ftpBench } from '../servers/ftp-bench.js';
-import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
+import { startServer, type FtpServer, type ServerKind, type ServerOptions } from '../servers/ftp-servers.js';
 import { temporaryFolder } from './temp-folder.js';
 import { targetConformance } from './target.js';
 
-function onServer(title: string, kind: ServerKind, options: { tls?: boolean } = {}): void {
+function onServer(title: string, kind: ServerKind, options: ServerOptions = {}): void {
   describe(title, () => {
     let server: FtpServer;
     before(async () => {
@@ -18,6 +18,7 @@ function onServer(title: string, kind: ServerKind, options: { tls?: boolean } = 
 
 onServer('vsftpd', 'vsftpd');
 onServer('vsftpd with TLS', 'vsftpd', { tls: true });
+onServer('vsftpd that admits one connection', 'vsftpd', { settings: { max_per_ip: 1 } });
 onServer('proftpd', 'proftpd');
 if (userInfo().uid === 0) {
   onServer('pure-ftpd', 'pure-ftpd');

@@ -1,4 +1,5 @@
-import { DavClient } from '../../src/devices/webdav/client.js';
+import { WebClient } from '../../src/devices/web-client/client.js';
+import { toDavError as toError } from '../../src/devices/webdav/errors.js';
 import { DavTarget } from '../../src/devices/webdav/target.js';
 import { deviceContext } from '../fakes/device-context.js';
 import { FILES, nextcloud } from '../servers/nextcloud.js';
@@ -9,8 +10,14 @@ const CHUNK_BYTES = 1 << 16;
 
 async function nextcloudBench(): Promise<TargetBench> {
   const server = await nextcloud({ maxBody: CHUNK_BYTES });
-  const site = { url: new URL(`${server.url}/root`), timeout: 10_000, login: () => undefined, tls: {} };
-  const target = new DavTarget(new DavClient(site, deviceContext({ name: 'cloud' })), 'cloud', CHUNK_BYTES);
+  const site = {
+    url: new URL(`${server.url}/root`),
+    timeout: 10_000,
+    login: () => undefined,
+    tls: {},
+    toError,
+  };
+  const target = new DavTarget(new WebClient(site, deviceContext({ name: 'cloud' })), 'cloud', CHUNK_BYTES);
   return {
     target,
     read: async path => server.files.get(`${FILES}/root/${path}`),

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { flightReview } from '../../src/devices/flight-review.js';
 import { http } from '../../src/devices/http.js';
 import { httpBench } from '../conformance/http-bench.js';
@@ -7,6 +9,14 @@ import { startDavServer, type DavServer, type DavServerKind } from '../servers/d
 import { ftpBench } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
 import { ftpSourceBench } from '../servers/ftp-source-bench.js';
+import { sftpSourceBench, sftpTargetBench } from '../servers/sftp-bench.js';
+import {
+  knownHosts,
+  startSftpServer,
+  type SftpServer,
+  type SftpServerKind,
+} from '../servers/sftp-servers.js';
+import { startTusServer, tusBench } from '../servers/tus-server.js';
 import type { FaultProxy } from './fault.js';
 import { sourceFaults } from './source-faults.js';
 import { targetFaults } from './target-faults.js';
@@ -15,6 +25,8 @@ import { UdpFaultProxy } from './udp-proxy.js';
 
 /** Silence after which a device gives up. */
 const timeout = '400ms';
+/** Likewise; a login by SSH takes a while on a machine that is busy. */
+const SSH_TIMEOUT = '1s';
 /** Of a log on an autopilot; bytes. */
 const LOG = 100_000;
 
@@ -43,6 +55,32 @@ function onFtpServer(kind: ServerKind): void {
     targetFaults(`ftp, ${kind}`, async fault => {
       const proxy = new TcpFaultProxy(fault, ftpDataThroughProxy);
       return behind(proxy, ftpBench({ ...server, port: await proxy.open(server) }, { timeout }));
+    });
+  });
+}
+
+/** The server, by way of the proxy; its host key is the same. */
+async function sftpThrough(proxy: TcpFaultProxy, server: SftpServer): Promise<SftpServer> {
+  const port = await proxy.open(server);
+  const known = join(server.home, `known_hosts_${port}`);
+  await writeFile(known, await knownHosts([join(server.home, 'host_ed25519')], port));
+  return { ...server, port, knownHosts: known };
+}
+
+function onSftpServer(kind: SftpServerKind, title: string): void {
+  describe(title, () => {
+    let server: SftpServer;
+    before(async () => {
+      server = await startSftpServer(kind);
+    });
+    after(() => server.stop());
+    sourceFaults(`sftp, ${title}`, async fault => {
+      const proxy = new TcpFaultProxy(fault);
+      return behind(proxy, sftpSourceBench(await sftpThrough(proxy, server), { timeout: SSH_TIMEOUT }));
+    });
+    targetFaults(`sftp, ${title}`, async fault => {
+      const proxy = new TcpFaultProxy(fault);
+      return behind(proxy, sftpTargetBench(await sftpThrough(proxy, server), { timeout: SSH_TIMEOUT }));
     });
   });
 }
@@ -76,6 +114,8 @@ onFtpServer('vsftpd');
 onFtpServer('proftpd');
 onDavServer('nginx', 'nginx');
 onDavServer('apache', 'Apache');
+onSftpServer('openssh', 'OpenSSH');
+onSftpServer('proftpd', 'ProFTPD');
 
 targetFaults('http, embedded receiver', async fault => {
   const proxy = new TcpFaultProxy(fault);
@@ -89,6 +129,15 @@ targetFaults('flight-review, embedded receiver', async fault => {
   return behind(
     proxy,
     httpBench(flightReview, '', { timeout }, to => proxy.open(to)),
+  );
+});
+
+targetFaults('tus, @tus/server', async fault => {
+  const proxy = new TcpFaultProxy(fault);
+  const server = await startTusServer();
+  return behind(
+    proxy,
+    tusBench(server, { timeout }, to => proxy.open(to)),
   );
 });
 

@@ -5,6 +5,7 @@ import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import { codeOf, diskError } from '../../local/disk-error.js';
 import type { Availability } from '../../ports.js';
 import type { GuardedFileSystem } from './guarded-file-system.js';
+import { unmountedReason } from './unmounted.js';
 
 /** The top folder of a device. It comes and goes, as drives and shares do. */
 export class Root {
@@ -12,6 +13,8 @@ export class Root {
   readonly path: string;
   readonly #device: string;
   readonly #fileSystem: GuardedFileSystem | undefined;
+  /** `dev` of stat(2), of the file system that the folder was on when it was last in use. */
+  #usedOn: number | undefined;
 
   /** @param fileSystem guards the calls, if they may hang */
   constructor(path: string, device: string, fileSystem?: GuardedFileSystem) {
@@ -81,8 +84,16 @@ export class Root {
 
   async #stat() {
     const found = await stat(this.path);
-    if (found.isDirectory()) return found;
-    throw Object.assign(new Error(`${this.path} is not a folder`), { code: 'ENOTDIR' });
+    if (!found.isDirectory())
+      throw Object.assign(new Error(`${this.path} is not a folder`), { code: 'ENOTDIR' });
+    if (found.dev !== this.#usedOn) await this.#refuseUnmounted(found.dev);
+    this.#usedOn = found.dev;
+    return found;
+  }
+
+  async #refuseUnmounted(dev: number): Promise<void> {
+    const reason = await unmountedReason(this.path, dev, this.#usedOn).catch(() => undefined);
+    if (reason !== undefined) throw new FileSyncError('unavailable', reason, { device: this.#device });
   }
 
   async #parentTakesFolders(): Promise<boolean> {

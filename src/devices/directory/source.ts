@@ -27,6 +27,7 @@ import { GuardedFileSystem } from './guarded-file-system.js';
 import { nameFromBytes, pathToBytes } from '../byte-names.js';
 import { isUnfinishedUpload } from '../part-names.js';
 import { Root } from './root.js';
+import { SameListing } from './same-listing.js';
 import { FolderWatches } from './watches.js';
 import { writersOf } from './writers.js';
 
@@ -35,6 +36,11 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 const GONE = ['ENOENT', 'ENOTDIR'];
 /** Enough to keep Node's file threads busy, which costs less than to wake one for each file. */
 const MAX_STATS_IN_FLIGHT = 128;
+const CAPABILITIES: SourceCapabilities = {
+  ...{ connections: 8, smallFiles: 4 },
+  ...{ resume: true, checksum: 'sha256', checksumRereads: true, remove: true },
+};
+const LOCAL_CAPABILITIES: SourceCapabilities = { ...CAPABILITIES, smallFiles: 8 };
 /** Made by mkfs at the top of each ext drive, for root alone. */
 const LOST_AND_FOUND = 'lost+found';
 
@@ -43,17 +49,15 @@ export interface SourceOptions {
   readonly timeout?: number;
   /** Shared by the stays of one drive. */
   readonly watches?: FolderWatches;
+  /** What to do if others write to the drive and its listing never changes. Default: that of a share; none for a local folder. */
+  readonly ifSame?: string;
 }
+
+const IF_SHARE_IS_SAME =
+  'if there are newer files on its server, mount it again, with a shorter cache (NFS and SMB: actimeo=10, sshfs: dir_cache=no)';
 
 /** Regular files below a folder, without links, devices, pipes and unfinished uploads of ours. */
 export class DirectorySource implements Source {
-  readonly capabilities: SourceCapabilities = {
-    connections: 8,
-    resume: true,
-    checksum: 'sha256',
-    checksumRereads: true,
-    remove: true,
-  };
   readonly availability: Observable<Availability>;
   readonly #root: Root;
   readonly #folders: Folders;
@@ -63,9 +67,11 @@ export class DirectorySource implements Source {
   readonly #fileSystem: GuardedFileSystem;
   readonly #watches: FolderWatches;
   readonly #closed = new AbortController();
+  readonly #same: SameListing;
+  readonly #ifSame: string | undefined;
 
   /** @param path absolute */
-  constructor(path: string, context: DeviceContext, { timeout, watches }: SourceOptions = {}) {
+  constructor(path: string, context: DeviceContext, { timeout, watches, ifSame }: SourceOptions = {}) {
     const { name, clock, logger } = context;
     this.#logger = logger;
     this.#fileSystem = new GuardedFileSystem(path, context, timeout);
@@ -74,7 +80,9 @@ export class DirectorySource implements Source {
     this.#root = new Root(path, name, this.#fileSystem);
     this.#folders = new Folders(path, { calls: this.#fileSystem, links: 'refused' });
     this.#device = name;
-    const probe = () => this.#root.probe(constants.R_OK, false);
+    this.#ifSame = ifSame;
+    this.#same = new SameListing(clock, () => logger.log('warn', `${path}: ${this.note ?? ''}`));
+    const probe = () => this.#root.probe(constants.R_OK, false).then(state => this.#noted(state));
     this.availability = pollAvailability(probe, {
       clock,
       until: this.#closed.signal,
@@ -82,7 +90,34 @@ export class DirectorySource implements Source {
     });
   }
 
-  async *list(signal: AbortSignal): AsyncIterable<SourceFile> {
+  get capabilities(): SourceCapabilities {
+    return this.#fileSystem.local ? LOCAL_CAPABILITIES : CAPABILITIES;
+  }
+
+  /** That the listing never changes, and what to do; undefined unless that is so. */
+  get note(): string | undefined {
+    const { isReported } = this.#same;
+    return isReported
+      ? `its listing has not changed for a day: ${this.#ifSame ?? IF_SHARE_IS_SAME}`
+      : undefined;
+  }
+
+  list(signal: AbortSignal): AsyncIterable<SourceFile> {
+    const files = this.#list(signal);
+    return this.#canBeStale ? this.#same.follow(files) : files;
+  }
+
+  /** A local folder has no cache that can be out of date. */
+  get #canBeStale(): boolean {
+    return this.#ifSame !== undefined || this.#fileSystem.foreign;
+  }
+
+  #noted(state: Availability): Availability {
+    const { note } = this;
+    return note === undefined ? state : { ...state, reason: `${state.reason}; ${note}` };
+  }
+
+  async *#list(signal: AbortSignal): AsyncIterable<SourceFile> {
     const details = { device: this.#device, operation: 'list' };
     throwIfAborted(signal, details);
     const before = await this.#root.identity(details, signal);

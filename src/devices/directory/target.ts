@@ -37,6 +37,12 @@ const GONE = ['ENOENT', 'ENOTDIR'];
 /** What file systems without hard links (FAT, exFAT, some shares) answer to one. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
+const CAPABILITIES: TargetCapabilities = {
+  ...{ connections: 4, resume: true, stat: true, checksum: 'sha256', resend: false },
+};
+/** The calls of many files to a share would wait for each other, see guarded-file-system.ts; a local disk syncs them together. */
+const LOCAL_CAPABILITIES: TargetCapabilities = { ...CAPABILITIES, smallFiles: 8 };
+
 /** One upload under way. */
 interface Upload {
   readonly file: Outgoing;
@@ -53,13 +59,6 @@ interface Upload {
 
 /** A folder that files are copied into: as `<name>.<token>.part` until they are whole, on disk, and read back. */
 export class DirectoryTarget implements Target {
-  readonly capabilities: TargetCapabilities = {
-    connections: 4,
-    resume: true,
-    stat: true,
-    checksum: 'sha256',
-    resend: false,
-  };
   readonly availability: Observable<Availability>;
   readonly #root: Root;
   readonly #device: string;
@@ -82,6 +81,10 @@ export class DirectoryTarget implements Target {
       until: this.#closed.signal,
       again: this.#fileSystem.hangs,
     });
+  }
+
+  get capabilities(): TargetCapabilities {
+    return this.#fileSystem.local ? LOCAL_CAPABILITIES : CAPABILITIES;
   }
 
   /** A finished file that is reported is on disk: a crash may have come before it was synced. */
@@ -113,19 +116,15 @@ export class DirectoryTarget implements Target {
     );
   }
 
-  async write(
-    file: Outgoing,
-    path: string,
-    offset: number,
-    signal: AbortSignal,
-    events: WriteEvents,
-  ): Promise<Receipt> {
+  async write(...[file, path, offset, signal, events]: Parameters<Target['write']>): Promise<Receipt> {
     const [folder, final, part] = [dirname(path), basename(path), basename(partName(path, file.token))];
     const upload = { file, folder, final, part, offset, signal, events };
     return this.#do('write', path, signal, async () => {
-      await this.#fill(upload);
+      // The calls that complete the file find the folder open.
+      await using at = await this.#folders.hold(folder, { signal, make: true });
+      await this.#fill(upload, at);
       await events.committing();
-      await this.#in(upload, at => this.#publish(upload, at));
+      await this.#in(upload, now => this.#publish(upload, now));
       return { location: this.#absolute(upload, final), verified: 'hash' };
     });
   }
@@ -191,9 +190,9 @@ export class DirectoryTarget implements Target {
   }
 
   /** Writes the whole file under the part's name, syncs it, and verifies that the bytes read back are those sent. */
-  async #fill(upload: Upload): Promise<void> {
+  async #fill(upload: Upload, at: HeldFolder): Promise<void> {
     const { file, signal } = upload;
-    await using handle = await this.#openPart(upload);
+    await using handle = await this.#openPart(upload, at);
     const sent = await this.#receive(upload, handle);
     await setModified(handle, file.source.modified);
     await handle.sync().catch((error: unknown) => this.#discardDropped(upload, error));
@@ -204,14 +203,10 @@ export class DirectoryTarget implements Target {
     throw this.#error('corrupt', message);
   }
 
-  /** Makes the folder where it is missing. */
-  #openPart({ folder, final, part, signal }: Upload): Promise<FileAccess> {
-    const opened = async (at: HeldFolder) => {
-      if (await at.find(final, { signal })) throw this.#exists(join(this.#root.path, folder, final));
-      const open = (flags: number) => this.#fileSystem.open(at, part, flags, signal, 0o666);
-      return at.openOwn(part, open, { signal });
-    };
-    return this.#folders.in(folder, opened, { signal, make: true });
+  async #openPart({ folder, final, part, signal }: Upload, at: HeldFolder): Promise<FileAccess> {
+    if (await at.find(final, { signal })) throw this.#exists(join(this.#root.path, folder, final));
+    const open = (flags: number) => this.#fileSystem.open(at, part, flags, signal, 0o666);
+    return at.openOwn(part, open, { signal });
   }
 
   #discard(upload: Upload): Promise<void> {

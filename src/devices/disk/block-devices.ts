@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { FileSyncError, toFileSyncError } from '../../errors.js';
-import { firstLine } from './mount-errors.js';
-import type { Outcome, RunProgram } from './programs.js';
+import { firstLine, type ProgramResult, type RunProgram } from './programs.js';
 
 /** A disk or partition that may hold a file system. */
 export interface BlockDevice {
@@ -98,7 +97,7 @@ async function probed(run: RunProgram, device: BlockDevice): Promise<BlockDevice
 }
 
 /** No file system is found on a disk that hangs, so that the other disks are listed. */
-function nothing(thrown: unknown): Outcome {
+function nothing(thrown: unknown): ProgramResult {
   if (toFileSyncError(thrown).kind !== 'timeout') throw thrown;
   return { code: -1, stdout: '', stderr: '' };
 }

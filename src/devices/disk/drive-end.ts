@@ -18,11 +18,20 @@ export class DriveEnd<Folder> {
   readonly #need: Need;
   readonly #device: string;
   readonly #folderAt: (path: string) => Folder;
+  readonly #noteOf: (folder: Folder) => string | undefined;
   readonly #folders = new WeakMap<Mount, Folder>();
   readonly #closed = new AbortController();
   readonly #missed = new Subject<string>();
 
-  constructor(drive: Drive, need: Need, { name, clock }: DeviceContext, folderAt: (path: string) => Folder) {
+  /** @param noteOf what a person should know of a folder that is there */
+  constructor(
+    drive: Drive,
+    need: Need,
+    { name, clock }: DeviceContext,
+    folderAt: (path: string) => Folder,
+    noteOf: (folder: Folder) => string | undefined = () => undefined,
+  ) {
+    this.#noteOf = noteOf;
     this.#drive = drive;
     this.#need = need;
     this.#device = name;
@@ -113,7 +122,9 @@ export class DriveEnd<Folder> {
     const root = new Root(mount.path, this.#device);
     const done = this.#drive.use();
     await this.#drive.ask(mount.entry, () => root.probe(rights, false), signal).finally(done);
-    return { available: true, reason: `${mount.title}, mounted at ${mount.path}`, armed: false };
+    const note = this.#noteOf(this.#folderOf(mount));
+    const place = `${mount.title}, mounted at ${mount.path}`;
+    return { available: true, reason: note === undefined ? place : `${place}; ${note}`, armed: false };
   }
 
   /** The error, replaced by `unavailable` if the drive was removed. */

@@ -10,9 +10,9 @@ import type { Kernel } from './kernel.js';
 import { topmost, uncovered, type MountEntry } from './mountinfo.js';
 import { Mounter } from './mounter.js';
 import type { RunProgram } from './programs.js';
-import { choose, type Wanted } from './wanted.js';
+import { choose, type WantedDrive } from './wanted.js';
 
-export interface DriveOptions extends Wanted {
+export interface DriveOptions extends WantedDrive {
   /** Absolute. Without it, udisks mounts the drive, or only mounts of others are used, as `DriveTools.udisks` says. */
   readonly mountPoint?: string | undefined;
   /** ms without an answer after which a file system that another program drives (FUSE) counts as hanging. */

@@ -1,6 +1,6 @@
 import { FileSyncError, type ErrorKind } from '../../errors.js';
 import type { BlockDevice } from './block-devices.js';
-import type { Outcome } from './programs.js';
+import { firstLine, type ProgramResult } from './programs.js';
 
 /** Names of a file system's drivers, best first, and how to install one. Other drivers have the file system's name. */
 export const DRIVERS: Readonly<Record<string, { types: readonly string[]; remedy: string }>> = {
@@ -25,7 +25,7 @@ export const NO_DRIVER = /unknown filesystem type|no such device/i;
 export const PROTECTED = /write-protected/i;
 
 /** `what` is the beginning of the message: `/dev/sda1 cannot be mounted at /mnt/flir`. */
-export function mountError(drive: BlockDevice, what: string, { code, stderr }: Outcome): FileSyncError {
+export function mountError(drive: BlockDevice, what: string, { code, stderr }: ProgramResult): FileSyncError {
   const cause = new Error(stderr.trim() || `the program ended with ${code}`);
   const error = (kind: ErrorKind, words: string) => new FileSyncError(kind, `${what}: ${words}`, { cause });
   if (NO_DRIVER.test(stderr)) return error('unavailable', driverRemedy(drive));
@@ -37,11 +37,3 @@ function driverRemedy({ fstype = '' }: BlockDevice): string {
   const remedy = DRIVERS[fstype]?.remedy ?? `load the kernel module (modprobe ${fstype}) or install it`;
   return `this machine has no driver for the file system ${fstype}: ${remedy}`;
 }
-
-/** Characters of a program's words that a message shows. */
-const MAX_WORDS_LENGTH = 500;
-
-export const firstLine = (text: string): string => {
-  const [line = ''] = text.trim().split('\n', 1);
-  return line.slice(0, MAX_WORDS_LENGTH);
-};

@@ -2,8 +2,8 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { FileSyncError, toFileSyncError } from '../../errors.js';
 import { onDisk } from '../../local/disk-error.js';
 import type { BlockDevice } from './block-devices.js';
-import { DRIVERS, firstLine, mountError, NO_DRIVER, PROTECTED } from './mount-errors.js';
-import type { Outcome, RunProgram } from './programs.js';
+import { DRIVERS, mountError, NO_DRIVER, PROTECTED } from './mount-errors.js';
+import { firstLine, type ProgramResult, type RunProgram } from './programs.js';
 import { isUdisksPlace, Udisks } from './udisks.js';
 
 /** Programs, set-user-id bits and device nodes on a foreign drive must have no effect. */
@@ -117,8 +117,12 @@ export class Mounter {
   }
 
   /** Mounts with the first driver that is installed. */
-  async #mountWith({ path, fstype = 'auto' }: BlockDevice, place: string, access: string): Promise<Outcome> {
-    let outcome: Outcome = { code: -1, stdout: '', stderr: '' };
+  async #mountWith(
+    { path, fstype = 'auto' }: BlockDevice,
+    place: string,
+    access: string,
+  ): Promise<ProgramResult> {
+    let outcome: ProgramResult = { code: -1, stdout: '', stderr: '' };
     for (const type of DRIVERS[fstype]?.types ?? [fstype]) {
       const mount = (options: string) => this.#run('mount', ['-t', type, '-o', options, path, place]);
       const own = OPTIONS[type];
@@ -133,7 +137,7 @@ export class Mounter {
   }
 
   /** A line in fstab may allow every user what only root may do otherwise. */
-  async #allowed({ stderr }: Outcome, place: string): Promise<boolean> {
+  async #allowed({ stderr }: ProgramResult, place: string): Promise<boolean> {
     return NO_RIGHT.test(stderr) && (await this.#run('mount', [place])).code === 0;
   }
 }

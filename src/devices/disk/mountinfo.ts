@@ -35,8 +35,8 @@ function parseLine(line: string): MountEntry {
   return { id, parent, number, root, point, fstype, source, readOnly };
 }
 
-/** Undoes the kernel's octal for blanks and backslashes. */
-const decoded = (field: string): string =>
+/** Undoes the octal for blanks and backslashes, of the kernel and of fstab(5). */
+export const decoded = (field: string): string =>
   field.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
 
 /** The uppermost mount at a path; those below it are covered. */

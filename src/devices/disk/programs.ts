@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
-import { runChild, type Outcome } from '../../system/child.js';
+import { runChild, type ProgramResult } from '../../system/child.js';
 
-export type { Outcome };
+export type { ProgramResult };
 
 /** ms for each program. A file system that was not unmounted cleanly may take long to mount. */
 const TIMEOUTS_MS = {
@@ -24,7 +24,7 @@ export type RunProgram = (
   program: ProgramName,
   args: readonly string[],
   signal?: AbortSignal,
-) => Promise<Outcome>;
+) => Promise<ProgramResult>;
 
 /** Where every distribution has them (also as links, or from busybox), whatever the user's PATH is. */
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -35,10 +35,18 @@ export async function runProgram(
   args: readonly string[],
   signal?: AbortSignal,
   path = '',
-): Promise<Outcome> {
+): Promise<ProgramResult> {
   const folders = [...path.split(':').filter(isAbsolute), ...FOLDERS];
   // English messages, since they are parsed.
   const env = { PATH: folders.join(':'), LC_ALL: 'C' };
   const remedy = `install the package ${packageOf(program)}`;
   return runChild(program, args, { env, ms: TIMEOUTS_MS[program], signal, remedy });
 }
+
+/** Characters of a program's words that a message shows. */
+const MAX_WORDS_LENGTH = 500;
+
+export const firstLine = (text: string): string => {
+  const [line = ''] = text.trim().split('\n', 1);
+  return line.slice(0, MAX_WORDS_LENGTH);
+};

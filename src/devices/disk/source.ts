@@ -15,6 +15,9 @@ import { FolderWatches } from '../directory/watches.js';
 import type { Drive } from './drive.js';
 import { DriveEnd } from './drive-end.js';
 
+const IF_SAME =
+  'if a camera writes to the drive meanwhile, set remount: each-scan; where another program mounts it, mount it again';
+
 /** The files of a drive, wherever it is mounted. The drive is mounted read-only until a file is to be removed. */
 export class DiskSource implements Source {
   readonly capabilities: SourceCapabilities;
@@ -26,10 +29,11 @@ export class DiskSource implements Source {
   constructor(drive: Drive, context: DeviceContext) {
     const watches = new FolderWatches(context, this.#closed.signal);
     const { timeout } = drive;
-    const folderAt = (path: string) => new DirectorySource(path, context, { watches, timeout });
+    const folderAt = (path: string) =>
+      new DirectorySource(path, context, { watches, timeout, ifSame: IF_SAME });
     this.changes = watches.changes;
     this.capabilities = folderAt('/').capabilities;
-    this.#end = new DriveEnd(drive, 'read', context, folderAt);
+    this.#end = new DriveEnd(drive, 'read', context, folderAt, folder => folder.note);
     this.availability = this.#end.availability;
   }
 

@@ -1,14 +1,5 @@
 import type { Observable } from 'rxjs';
-import type {
-  Availability,
-  Checksum,
-  Outgoing,
-  Receipt,
-  Target,
-  TargetCapabilities,
-  TargetStat,
-  WriteEvents,
-} from '../../ports.js';
+import type { Availability, Checksum, Receipt, Target, TargetCapabilities, TargetStat } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
 import type { NameStyle } from '../../system/portable-names.js';
 import { DirectoryTarget } from '../directory/target.js';
@@ -39,14 +30,9 @@ export class DiskTarget implements Target {
     return this.#do('checksum', path, signal, folder => folder.checksum(path, signal));
   }
 
-  write(
-    file: Outgoing,
-    path: string,
-    offset: number,
-    signal: AbortSignal,
-    events: WriteEvents,
-  ): Promise<Receipt> {
-    return this.#do('write', path, signal, folder => folder.write(file, path, offset, signal, events));
+  write(...request: Parameters<Target['write']>): Promise<Receipt> {
+    const [, path, , signal] = request;
+    return this.#do('write', path, signal, folder => folder.write(...request));
   }
 
   names(path: string, signal: AbortSignal): Promise<NameStyle> {

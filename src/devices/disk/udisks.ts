@@ -1,7 +1,7 @@
 import { FileSyncError } from '../../errors.js';
 import type { BlockDevice } from './block-devices.js';
-import { firstLine, mountError, PROTECTED } from './mount-errors.js';
-import type { Outcome, RunProgram } from './programs.js';
+import { mountError, PROTECTED } from './mount-errors.js';
+import { firstLine, type ProgramResult, type RunProgram } from './programs.js';
 
 /** Names of errors on D-Bus (org.freedesktop.UDisks2.Error), and messages of udisksctl itself. */
 const NOT_AUTHORIZED = /Error\.NotAuthorized/;
@@ -58,7 +58,7 @@ export class Udisks {
   }
 
   /** Undefined where udisks is not installed or not reached. */
-  async #ask(command: string, { path }: BlockDevice, ...args: string[]): Promise<Outcome | undefined> {
+  async #ask(command: string, { path }: BlockDevice, ...args: string[]): Promise<ProgramResult | undefined> {
     const all = [command, '--no-user-interaction', '-b', path, ...args];
     const outcome = await this.#run('udisksctl', all).catch((thrown: unknown) => {
       if (thrown instanceof FileSyncError && thrown.kind === 'unavailable') return undefined;
@@ -68,7 +68,7 @@ export class Udisks {
   }
 }
 
-function udisksError(drive: BlockDevice, outcome: Outcome): FileSyncError {
+function udisksError(drive: BlockDevice, outcome: ProgramResult): FileSyncError {
   const what = `${drive.path} cannot be mounted`;
   const cause = new Error(outcome.stderr.trim());
   if (NOT_AUTHORIZED.test(outcome.stderr)) {
@@ -84,7 +84,7 @@ function udisksError(drive: BlockDevice, outcome: Outcome): FileSyncError {
 }
 
 /** udisksctl may print other lines before the one that counts. */
-function wordsOf({ stderr, code }: Outcome): string {
+function wordsOf({ stderr, code }: ProgramResult): string {
   const lines = stderr.trim().split('\n');
   const line = lines.find(text => PREFIX.test(text)) ?? lines.at(-1);
   return firstLine(line?.replace(PREFIX, '') ?? '') || `udisksctl ended with ${code}`;

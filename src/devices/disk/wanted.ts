@@ -2,7 +2,7 @@ import { FileSyncError } from '../../errors.js';
 import type { BlockDevice } from './block-devices.js';
 
 /** How a drive is identified; every mark that is set must match. */
-export interface Wanted {
+export interface WantedDrive {
   readonly uuid?: string | undefined;
   readonly label?: string | undefined;
   /** Of the disk, which may hold several file systems. */
@@ -13,7 +13,7 @@ export interface Wanted {
 const NOT_MOUNTABLE = /^(swap|crypto_LUKS|LVM2_member|linux_raid_member|zfs_member|squashfs)$/;
 
 /** The one drive that is wanted. Throws `unavailable` if it is not there, or if several could be it. */
-export function choose(wanted: Wanted, devices: readonly BlockDevice[]): BlockDevice {
+export function choose(wanted: WantedDrive, devices: readonly BlockDevice[]): BlockDevice {
   const fitting = devices.filter(device => isFileSystem(device) && fits(wanted, device));
   const [first, second] = fitting;
   if (!first) throw new FileSyncError('unavailable', `${notPluggedIn(wanted)}${unseen(devices)}`);
@@ -52,7 +52,7 @@ function distinction(fitting: readonly BlockDevice[]): Distinction {
 const isFileSystem = ({ fstype }: BlockDevice): boolean =>
   fstype !== undefined && !NOT_MOUNTABLE.test(fstype);
 
-function fits({ uuid, label, serial }: Wanted, device: BlockDevice): boolean {
+function fits({ uuid, label, serial }: WantedDrive, device: BlockDevice): boolean {
   return (
     (uuid === undefined || uuid.toLowerCase() === device.uuid?.toLowerCase()) &&
     (label === undefined || label === device.label) &&
@@ -61,12 +61,12 @@ function fits({ uuid, label, serial }: Wanted, device: BlockDevice): boolean {
 }
 
 /** `drive with UUID 66F8-E5D9 and label FLIR` */
-export function describeWanted({ uuid, label, serial }: Wanted): string {
+export function describeWanted({ uuid, label, serial }: WantedDrive): string {
   const marks = [uuid && `UUID ${uuid}`, label && `label ${label}`, serial && `serial number ${serial}`];
   return `drive with ${marks.filter(Boolean).join(' and ')}`;
 }
 
-const notPluggedIn = (wanted: Wanted): string => `the ${describeWanted(wanted)} is not plugged in`;
+const notPluggedIn = (wanted: WantedDrive): string => `the ${describeWanted(wanted)} is not plugged in`;
 
 function unseen(devices: readonly BlockDevice[]): string {
   const denied = devices.filter(device => device.denied).map(({ path }) => path);

@@ -13,9 +13,10 @@ import type { Clock } from '../../ports.js';
 import { patientSocket } from '../network.js';
 import { ControlPace } from './control-pace.js';
 import { LineSink } from './line-sink.js';
-import type { Listed } from './listing.js';
+import type { ListReply } from './listing.js';
 import { connectData, enterPassiveMode, MAX_PREOPEN_MS, type PassiveMode } from './passive-mode.js';
 import { ProtocolLog } from './protocol-log.js';
+import { WholeReplies } from './whole-replies.js';
 
 /** How long the reply may take that says why a data connection broke. */
 const MAX_WAIT_FOR_CAUSE_MS = 3000;
@@ -55,6 +56,7 @@ export class RawClient extends Client {
     this.#pace = new ControlPace(this.ftp);
     this.ftp.encoding = 'latin1';
     Object.assign(this.ftp, { _newSocket: patientSocket });
+    WholeReplies.on(this.ftp);
     const log = new ProtocolLog(debug);
     // basic-ftp also says QUIT on a socket that it has never connected.
     this.ftp.log = entry => {
@@ -107,7 +109,7 @@ export class RawClient extends Client {
   }
 
   /** Calls `line` with each line of the answer, as it arrives. Each character is a byte. */
-  async listing(command: string, line: (text: string) => void): Promise<Listed> {
+  async listing(command: string, line: (text: string) => void): Promise<ListReply> {
     const lines = new LineSink(line);
     const transfer = { command, remotePath: '', type: 'list' } as const;
     const { message } = await this.#transfer(transfer, config => downloadTo(lines, config));

@@ -1,13 +1,10 @@
 import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
-import { withDeadline } from '../../system/deadline.js';
-import { isFull, toFtpError, type Peer } from './errors.js';
+import { itemsUntilAborted, withDeadline } from '../../system/deadline.js';
+import { isFull, toFtpError, type FtpPeer } from './errors.js';
 import type { FtpPool } from './pool.js';
 import { FtpSession, type Login } from './session.js';
 
-/** How long a server needs to notice that connections are closed. */
-const SERVER_CLOSING_MS = 500;
-
-export interface ConnectionSettings extends Peer {
+export interface ConnectionSettings extends FtpPeer {
   readonly login: Login;
 }
 
@@ -16,7 +13,7 @@ export class FtpConnections {
   readonly #settings: ConnectionSettings;
   readonly #pool: FtpPool;
   readonly #working = new Set<FtpSession>();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(settings: ConnectionSettings, pool: FtpPool) {
     this.#settings = settings;
@@ -50,9 +47,9 @@ export class FtpConnections {
     signal: AbortSignal,
     work: (session: FtpSession) => Promise<T>,
   ): Promise<T> {
-    const session = this.#lend(details, signal);
+    const session = await this.#connected(details, signal);
     try {
-      const result = await withDeadline(this.#start(session, details, work), { signal });
+      const result = await withDeadline(work(session), { signal });
       this.#keep(session);
       return result;
     } catch (error) {
@@ -74,56 +71,74 @@ export class FtpConnections {
     work: (session: FtpSession) => AsyncGenerator<T, unknown>,
   ): AsyncGenerator<T, void> {
     await this.#probed(signal);
-    const session = this.#lend(details, signal);
+    const session = await this.#connected(details, signal);
     let whole = false;
     try {
-      const items = await withDeadline(this.#start(session, details, work), { signal });
-      yield* untilAborted(items, signal);
+      yield* itemsUntilAborted(work(session), signal);
       whole = true;
     } catch (error) {
       throw this.#closeAfter(session, error, details, signal);
     } finally {
-      this.#return(session);
       if (whole) this.#keep(session);
-      else session.close();
+      else this.#close(session);
+      this.#return(session);
     }
   }
 
   /** Operations in progress reject with `cancelled`. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#pool.closeIdle();
     for (const session of this.#working) session.close();
   }
 
-  /** Starts the work on a connection that is open and logged in. */
-  async #start<T>(session: FtpSession, details: ErrorDetails, work: (session: FtpSession) => T): Promise<T> {
-    if (!(await session.isAlive())) await this.#open(session, details);
-    return work(session);
+  /** A connection that is open and logged in. One more than the server admits is waited for. */
+  async #connected(details: ErrorDetails, signal: AbortSignal): Promise<FtpSession> {
+    for (;;) {
+      await this.#begin(details, signal);
+      let session: FtpSession | undefined;
+      try {
+        session = await this.#admitted(details, signal);
+        if (session) return session;
+      } finally {
+        if (!session) this.#pool.ended();
+      }
+    }
   }
 
-  /** When the server accepts no more connections, those that are idle are closed, and it is asked once more. */
-  async #open(session: FtpSession, details: ErrorDetails): Promise<void> {
-    try {
-      await this.#inTime(session.open(), details);
-    } catch (error) {
-      if (!isFull(error) || this.#pool.makeSpace() === 0) throw error;
-      await this.#settings.login.clock.sleep(SERVER_CLOSING_MS);
-      await this.#inTime(session.open(), details);
+  async #begin(details: ErrorDetails, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal, { ...details, device: this.#settings.device });
+    if (this.#closing.signal.aborted) throw this.#cancelled(details);
+    await this.#pool.begin([signal, this.#closing.signal], limit => this.#full(limit, details));
+  }
+
+  /** Undefined if the server admits no connection besides those that are in use. */
+  async #admitted(details: ErrorDetails, signal: AbortSignal): Promise<FtpSession | undefined> {
+    for (let pauses = 0; ; pauses++) {
+      const session = this.#pool.take() ?? new FtpSession(this.#settings.login);
+      this.#working.add(session);
+      try {
+        await withDeadline(this.#open(session, details), { signal });
+        return session;
+      } catch (error) {
+        this.#working.delete(session);
+        const failure = this.#closeAfter(session, error, details, signal);
+        if (!isFull(error) || failure.kind === 'cancelled') throw failure;
+        const refused = (over: AbortSignal) => this.#pool.admission.refused(pauses, over);
+        const next = await withDeadline(refused, { signal: [signal, this.#closing.signal] });
+        if (next === 'give up') throw failure;
+        if (next === 'wait') return undefined;
+      }
     }
+  }
+
+  async #open(session: FtpSession, details: ErrorDetails): Promise<void> {
+    if (!(await session.isAlive())) await this.#inTime(session.open(), details);
   }
 
   #return(session: FtpSession): void {
     this.#working.delete(session);
     this.#pool.ended();
-  }
-
-  #lend(details: ErrorDetails, signal: AbortSignal): FtpSession {
-    throwIfAborted(signal, { ...details, device: this.#settings.device });
-    if (this.#closed) throw this.#cancelled(details);
-    const session = this.#pool.take() ?? new FtpSession(this.#settings.login);
-    this.#working.add(session);
-    return session;
   }
 
   /** Closes the connection after an error, and translates the error. */
@@ -133,16 +148,21 @@ export class FtpConnections {
     details: ErrorDetails,
     signal: AbortSignal,
   ): FileSyncError {
-    session.close();
+    this.#close(session);
     if (isFull(error)) this.#pool.closeIdle();
-    if (signal.aborted || this.#closed) return this.#cancelled(details, error);
+    if (signal.aborted || this.#closing.signal.aborted) return this.#cancelled(details, error);
     return toFtpError(error, this.#settings, session.encryption, details);
   }
 
   #keep(session: FtpSession): void {
     session.used();
-    if (this.#closed) session.close();
+    if (this.#closing.signal.aborted) this.#close(session);
     else this.#pool.keep(session);
+  }
+
+  #close(session: FtpSession): void {
+    if (session.hasLoggedIn) this.#pool.admission.closed();
+    session.close();
   }
 
   /** A server can be silent during a TLS handshake, where basic-ftp has no timeout. */
@@ -154,20 +174,14 @@ export class FtpConnections {
     await withDeadline(opening, { clock, ms, late });
   }
 
+  #full(limit: number, details: ErrorDetails): FileSyncError {
+    const { host, device } = this.#settings;
+    const remedy = 'wait, or set via: local in rules whose files come from this server and go to it';
+    const inUse = `${host} admits ${limit} at once, and all its connections are in use: ${remedy}`;
+    return new FileSyncError('busy', inUse, { ...details, device });
+  }
+
   #cancelled(details: ErrorDetails, cause?: unknown): FileSyncError {
     return new FileSyncError('cancelled', 'cancelled', { ...details, device: this.#settings.device, cause });
-  }
-}
-
-/** The items, or a rejection as soon as the signal aborts. */
-async function* untilAborted<T>(
-  items: AsyncGenerator<T, unknown>,
-  signal: AbortSignal,
-): AsyncGenerator<T, void> {
-  for (;;) {
-    const next = await withDeadline(items.next(), { signal });
-    if (next.done) return;
-    yield next.value;
-    throwIfAborted(signal);
   }
 }

@@ -2,11 +2,13 @@ import { isIPv6 } from 'node:net';
 import { posix } from 'node:path';
 import type { AccessOptions } from 'basic-ftp';
 import type { DeviceContext } from '../../config/definition.js';
-import type { FtpOptions } from '../ftp.js';
 import { readTls } from '../tls-options.js';
-import { masked, maskedMessage } from '../server-words.js';
+import { masked } from '../../system/masked.js';
+import { maskedMessage } from '../server-words.js';
+import { admissionTo } from './admission.js';
 import { FtpConnections, type ConnectionSettings } from './connections.js';
 import { toWire } from './names.js';
+import type { FtpOptions } from './options.js';
 import { FtpPool } from './pool.js';
 import { FtpSource } from './source.js';
 import { FtpTarget, type FtpPlace } from './target.js';
@@ -69,7 +71,7 @@ const pools = new WeakMap<DeviceContext, FtpPool>();
 
 /** Both ends of a device have one context, and share their connections. */
 function poolOf({ host, port }: FtpOptions, context: DeviceContext): FtpPool {
-  const known = pools.get(context) ?? new FtpPool(`${host}:${port}`);
+  const known = pools.get(context) ?? new FtpPool(admissionTo(`${host}:${port}`, context.clock));
   pools.set(context, known);
   return known;
 }

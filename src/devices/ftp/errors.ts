@@ -1,12 +1,12 @@
 import { FTPError } from 'basic-ftp';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
-import { connectionTrouble } from '../../system/connection-trouble.js';
+import { connectionErrorText } from '../../system/connection-errors.js';
 import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
 import { maskedMessage, serverWords } from '../server-words.js';
 import { wordsFromWire } from './names.js';
 
 /** A server, as error messages need it. */
-export interface Peer {
+export interface FtpPeer {
   readonly device: string;
   readonly host: string;
   /** Those that are in use; more may be added at each login. */
@@ -76,7 +76,7 @@ const TOO_LONG: Meaning = ['bad-name', "it cannot hold that name: change the rul
 /** Translates what basic-ftp throws. */
 export function toFtpError(
   thrown: unknown,
-  peer: Peer,
+  peer: FtpPeer,
   encryption: Encryption,
   details: ErrorDetails,
 ): FileSyncError {
@@ -92,7 +92,9 @@ export function toFtpError(
   }
   const said = thrown instanceof Error ? thrown.message : String(thrown);
   const trouble =
-    connectionTrouble(thrown) ?? troubleIn(said) ?? `connection failed (${serverWords(said, peer.secrets)})`;
+    connectionErrorText(thrown) ??
+    troubleIn(said) ??
+    `connection failed (${serverWords(said, peer.secrets)})`;
   return new FileSyncError('unavailable', `${peer.host} ${trouble}`, all);
 }
 

@@ -8,7 +8,7 @@ import { parseEplf } from './eplf.js';
 import { nameFromWire, nameProblem, wordsFromWire } from './names.js';
 import { UNKNOWN_COMMAND } from './replies.js';
 
-export interface Entry {
+export interface FtpEntry {
   readonly name: string;
   /** `other`: links, devices, pipes. */
   readonly kind: 'file' | 'folder' | 'other';
@@ -23,7 +23,7 @@ export interface Entry {
 /** What one listing is made of. */
 export interface ListingSink {
   /** Called with each entry. Throws to end the listing. */
-  entry(entry: Entry): void;
+  entry(entry: FtpEntry): void;
   /** Called with the reason why a name is left out, as a sentence for a person. */
   skipped(why: string): void;
   /** Called with a line that cannot be parsed, as a sentence: a file may be in it. */
@@ -31,7 +31,7 @@ export interface ListingSink {
 }
 
 /** How one command was answered. */
-export interface Listed {
+export interface ListReply {
   /** Lines that are not empty. */
   readonly lines: number;
   /** The reply that ended it. */
@@ -39,7 +39,7 @@ export interface Listed {
 }
 
 /** Sends a command and calls `line` with each line of its answer (each character is a byte). */
-export type AskForListing = (command: string, line: (text: string) => void) => Promise<Listed>;
+export type AskForListing = (command: string, line: (text: string) => void) => Promise<ListReply>;
 
 /** Some servers report an empty folder so. */
 const EMPTY = /\bno files\b/i;
@@ -122,11 +122,18 @@ function parseLine(line: string): FileInfo | 'self' | undefined {
 function parse(line: string): FileInfo | 'self' | undefined {
   if (line.startsWith('+')) return parseEplf(line);
   if (line.startsWith(' ')) return undefined;
-  if (isFacts(line)) return parseFacts(line) ?? 'self';
+  if (isFacts(line)) return parseFacts(withLowerType(line)) ?? 'self';
   if (/^\d{2}[-/.]/.test(line)) return parseDos(line) ?? selfIn(line);
   const unix = withPlus(line);
   return parseUnix(unix) ?? parseUnix(withLinkCount(unix)) ?? selfIn(line);
 }
+
+/** Its case is of no meaning (RFC 3659 section 7.5.1). */
+const withLowerType = (line: string): string =>
+  line.replace(
+    /^(\S*?\btype=)(file|dir|cdir|pdir);/i,
+    (_, before: string, type: string) => `${before}${type.toLowerCase()};`,
+  );
 
 const selfIn = (line: string): 'self' | undefined =>
   /^[-\dbcdlps].*\s\.{1,2}$/.test(line) ? 'self' : undefined;
@@ -138,7 +145,7 @@ const withPlus = (line: string): string => line.replace(/^([-bcdlps][-rwxsStTlL]
 const withLinkCount = (line: string): string => line.replace(/^([-bcdlps][-rwxsStTlL]{9}\+?)\s+/, '$1 1 ');
 
 /** Undefined where the line does not say what it is, or how large. */
-function kindOf(line: string, info: FileInfo): Entry['kind'] | undefined {
+function kindOf(line: string, info: FileInfo): FtpEntry['kind'] | undefined {
   if (info.isDirectory) return 'folder';
   const facts = isFacts(line);
   if (info.isFile && !isDevice(line)) {
@@ -149,10 +156,10 @@ function kindOf(line: string, info: FileInfo): Entry['kind'] | undefined {
 }
 
 function entryOf(
-  kind: Entry['kind'],
+  kind: FtpEntry['kind'],
   { rawModifiedAt: time, modifiedAt, size }: FileInfo,
   name: string,
-): Entry {
+): FtpEntry {
   if (kind !== 'file') return { name, kind, size: 0, time };
   const modified = modifiedAt?.getTime();
   const known = modified !== undefined && !Number.isNaN(modified);
@@ -169,8 +176,8 @@ function unparsable(line: string): string {
 }
 
 /** From a line of MLST, whose name may be a whole path. */
-export function entryInMlst(line: string): Entry | undefined {
-  let found: Entry | undefined;
+export function entryInMlst(line: string): FtpEntry | undefined {
+  let found: FtpEntry | undefined;
   const named = `${line.slice(0, line.indexOf(' '))} file`;
   parseInto({ entry: entry => (found = entry), skipped: ignore, unreadable: ignore }, named);
   return found;

@@ -1,20 +1,16 @@
+import type { Admission } from './admission.js';
 import type { FtpSession } from './session.js';
 
-/** The idle connections of one device, which both of its ends share: some servers let in one connection per client. */
+/** The idle connections of one device, which both of its ends share: some servers admit one connection per client. */
 export class FtpPool {
+  readonly admission: Admission;
   readonly #idle: FtpSession[] = [];
-  readonly #host: string;
   #working = 0;
   #probe: Promise<unknown> | undefined;
 
-  /** @param host name and port: all pools to it make space for each other */
-  constructor(host: string) {
-    this.#host = host;
-  }
-
-  /** Whether an operation of either end is in progress. */
-  get busy(): boolean {
-    return this.#working > 0;
+  /** @param admission shared by all pools to the same server */
+  constructor(admission: Admission) {
+    this.admission = admission;
   }
 
   /** Settles when the probe in progress ends, which may hold the only connection; undefined if there is none. */
@@ -22,47 +18,38 @@ export class FtpPool {
     return this.#probe?.catch(ignore);
   }
 
-  /** Does a probe, unless an operation shows whether the server is there. */
+  /** Does a probe, unless operations show that the server is there: those of this device, or all that it admits. */
   async probe(work: () => Promise<unknown>): Promise<void> {
-    if (this.busy) return;
+    if (this.#working > 0 || this.admission.isFull) return;
     await (this.#probe = work().finally(() => (this.#probe = undefined)));
   }
 
-  take(): FtpSession | undefined {
+  /** Resolves when an operation may use a connection; `ended` ends it. As `Admission.enter`. */
+  async begin(...how: Parameters<Admission['enter']>): Promise<void> {
+    await this.admission.enter(...how);
     this.#working++;
+  }
+
+  take(): FtpSession | undefined {
     return this.#idle.pop();
   }
 
-  /** The operation on a connection has ended. */
   ended(): void {
     this.#working--;
+    this.admission.leave();
   }
 
   keep(session: FtpSession): void {
     this.#idle.push(session);
-    poolsOf(this.#host).add(this);
+    this.admission.kept(this);
   }
 
   closeIdle(): number {
     const idle = this.#idle.splice(0);
     for (const session of idle) session.close();
-    poolsOf(this.#host).delete(this);
+    if (idle.length > 0) this.admission.closed();
     return idle.length;
   }
-
-  /** Closes the idle connections to the server, those of other devices included, which a lock may hand over to this one. */
-  makeSpace(): number {
-    return [...poolsOf(this.#host)].reduce((count, pool) => count + pool.closeIdle(), 0);
-  }
-}
-
-const pools = new Map<string, Set<FtpPool>>();
-
-/** The pools that have idle connections to the server. */
-function poolsOf(host: string): Set<FtpPool> {
-  const known = pools.get(host) ?? new Set();
-  pools.set(host, known);
-  return known;
 }
 
 /** A probe reports its own failure. */

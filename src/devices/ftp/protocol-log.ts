@@ -1,6 +1,6 @@
 import { wordsFromWire } from './names.js';
 
-/** Bytes of a line that has not ended; the rest is left out. */
+/** Bytes of a line's pieces before its last one; the rest is left out. */
 const MAX_LINE_LENGTH = 8192;
 
 /** Makes lines for the log of what basic-ftp logs of one connection: `> ` a command, `< ` a reply, or a note. */
@@ -22,8 +22,12 @@ export class ProtocolLog {
 
   /** Only whole lines are written: a secret that is cut in two would not be recognised. */
   #addReply(piece: string): void {
-    const lines = (this.#incomplete + piece).split(/\r?\n/);
-    this.#incomplete = (lines.pop() ?? '').slice(0, MAX_LINE_LENGTH);
-    for (const line of lines) this.#write(`< ${wordsFromWire(line)}`);
+    const [end = '', ...begins] = piece.split('\n');
+    if (this.#incomplete.length < MAX_LINE_LENGTH) this.#incomplete += end.slice(0, MAX_LINE_LENGTH);
+    for (const begin of begins) {
+      const line = this.#incomplete;
+      this.#write(`< ${wordsFromWire(line.endsWith('\r') ? line.slice(0, -1) : line)}`);
+      this.#incomplete = begin.slice(0, MAX_LINE_LENGTH);
+    }
   }
 }

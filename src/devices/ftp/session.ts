@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { posix } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { FTPError, type AccessOptions } from 'basic-ftp';
 import { FileSyncError } from '../../errors.js';
 import type { ByteStream, Checksum, Clock } from '../../ports.js';
-import { flushed } from '../send-queue.js';
+import { flushed, takenBytes } from '../send-queue.js';
 import { RawClient, type ServerFeatures } from './client.js';
 import { digestIn, digestOf, type ServerDigest } from './digests.js';
 import type { Encryption } from './errors.js';
-import { entryInMlst, listFolder, type AskForListing, type Entry, type ListingSink } from './listing.js';
+import { entryInMlst, listFolder, type AskForListing, type FtpEntry, type ListingSink } from './listing.js';
 import { toWire } from './names.js';
 import { skipping } from './skipping.js';
 import { isRefusal, isUnknownCommand, NO_SUCH_FILE, sizeIn, timeIn, UNKNOWN_COMMAND } from './replies.js';
@@ -55,6 +54,8 @@ export interface UploadState {
 
 /** One connection and the commands that are used. Paths are absolute. Methods reject with basic-ftp's errors. */
 export class FtpSession {
+  /** Whether the server admitted the connection when it was last opened. */
+  hasLoggedIn = false;
   readonly #login: Login;
   readonly #client: RawClient;
   readonly #closed = new AbortController();
@@ -82,10 +83,12 @@ export class FtpSession {
 
   /** Connects and logs in. Rejects after `close`. */
   async open(): Promise<void> {
+    this.hasLoggedIn = false;
     const access = await this.#login.access();
     await this.#logIn(access).catch((error: unknown) => this.#logInWithoutPipeline(access, error));
     this.#digest = digestOf(this.#client.serverFeatures);
     this.#client.limitPace(this.#login.clock);
+    this.hasLoggedIn = true;
   }
 
   /** Whether the connection is still open on both sides (servers close idle connections). */
@@ -383,13 +386,10 @@ export class FtpSession {
 
 const sizeCommand = (path: string): string => `SIZE ${toWire(path)}`;
 
-const factsOf = ({ size, modified }: Entry): Facts => ({ size, ...(modified !== undefined && { modified }) });
-
-/** Bytes that the kernel has copied. With TLS they are unknown: the counters are those of encrypted bytes. */
-function takenBytes(socket: Socket | TLSSocket | undefined): number {
-  if (!socket || socket instanceof TLSSocket) return 0;
-  return socket.bytesWritten - socket.writableLength;
-}
+const factsOf = ({ size, modified }: FtpEntry): Facts => ({
+  size,
+  ...(modified !== undefined && { modified }),
+});
 
 /** The upload reports why its stream failed; an error of the stream while it is closed adds nothing. */
 function ignore(): void {}

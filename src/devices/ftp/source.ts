@@ -16,7 +16,7 @@ import { FileLimit, GapReporter, ListingGaps, MAX_FILES } from '../listing-gaps.
 import { isUnfinishedUpload } from '../part-names.js';
 import { isSameVersion } from '../same-version.js';
 import type { FtpConnections } from './connections.js';
-import { IncompleteListing, type Entry, type ListingSink } from './listing.js';
+import { IncompleteListing, type FtpEntry, type ListingSink } from './listing.js';
 import { nameProblem, wordsFromWire } from './names.js';
 import { KnownTimes } from './known-times.js';
 import { NO_SUCH_FILE } from './replies.js';
@@ -52,7 +52,7 @@ interface Walk {
 
 interface Listed {
   readonly path: string;
-  readonly entry: Entry;
+  readonly entry: FtpEntry;
 }
 
 /**
@@ -81,7 +81,7 @@ export class FtpSource implements Source {
   }
 
   get capabilities(): SourceCapabilities {
-    return { connections: 2, resume: true, checksum: this.#checksum ?? false, remove: true };
+    return { connections: 2, smallFiles: 4, resume: true, checksum: this.#checksum ?? false, remove: true };
   }
 
   list(signal: AbortSignal): AsyncIterable<SourceFile> {
@@ -173,9 +173,9 @@ export class FtpSource implements Source {
     unknown.forEach(({ path, entry }, index) => this.#times.set(path, lineOf(entry), round, times[index]));
   }
 
-  async #entries(walk: Walk, folder: string): Promise<readonly Entry[]> {
+  async #entries(walk: Walk, folder: string): Promise<readonly FtpEntry[]> {
     const absolute = this.#absolute(folder.replace(/\/$/, ''));
-    const entries: Entry[] = [];
+    const entries: FtpEntry[] = [];
     const wasListed = await this.#listInto(walk, absolute, {
       entry: entry => {
         if (entry.kind !== 'other') walk.limit.add();
@@ -202,7 +202,7 @@ export class FtpSource implements Source {
   }
 
   /** A folder that was removed after its parent was listed has no files; one that cannot be entered may have some. */
-  async #withoutGone({ session, gaps }: Walk, folder: string): Promise<readonly Entry[]> {
+  async #withoutGone({ session, gaps }: Walk, folder: string): Promise<readonly FtpEntry[]> {
     const absolute = this.#absolute(folder.replace(/\/$/, ''));
     let isThere = false;
     await session.list(posix.dirname(absolute), {
@@ -327,6 +327,6 @@ function unlessGone(error: unknown): undefined {
 }
 
 /** Changes with the file, as far as LIST shows that. */
-const lineOf = ({ size, time }: Entry): string => `${size} ${time}`;
+const lineOf = ({ size, time }: FtpEntry): string => `${size} ${time}`;
 
 function ignore(): void {}

@@ -24,7 +24,13 @@ import type { FtpConnections } from './connections.js';
 import { toUrlPath, wordsFromWire } from './names.js';
 import { isForbidden, isRefusal } from './replies.js';
 import type { FtpSession, UploadState } from './session.js';
-import { PROBE_TEXT, probeByWriting, refusesName, type ProbeActs } from '../write-probe.js';
+import {
+  PROBE_TEXT,
+  probeWithFolders,
+  refusesName,
+  type FolderActs,
+  type ProbeActs,
+} from '../write-probe.js';
 
 export interface FtpPlace {
   readonly device: string;
@@ -101,13 +107,7 @@ export class FtpTarget implements Target {
     });
   }
 
-  async write(
-    file: Outgoing,
-    path: string,
-    offset: number,
-    signal: AbortSignal,
-    events: WriteEvents,
-  ): Promise<Receipt> {
+  async write(...[file, path, offset, signal, events]: Parameters<Target['write']>): Promise<Receipt> {
     return this.#use('write', path, signal, async session => {
       const final = this.#absolute(path);
       const upload = { session, file, final, part: partName(final, file.token), offset, events };
@@ -122,13 +122,11 @@ export class FtpTarget implements Target {
   /** Folders that are missing are made, and removed again unless a file has been put into them. */
   async probe(signal: AbortSignal): Promise<void> {
     const { device, root } = this.#place;
-    let made: readonly string[] = [];
-    const acts = this.#probeActs(folders => (made = folders));
-    try {
-      await probeByWriting(acts, { device, root, option: 'root', clock: this.#clock }, signal);
-    } finally {
-      if (made.length > 0) await this.#removeFolders([...made].reverse());
-    }
+    const probing: FolderActs = {
+      acts: made => this.#probeActs(made),
+      removeFolders: folders => this.#removeFolders(folders),
+    };
+    await probeWithFolders(probing, { device, root, option: 'root', clock: this.#clock }, signal);
   }
 
   /** The root exists: a file was just refused there. */
@@ -145,7 +143,7 @@ export class FtpTarget implements Target {
     this.#connections.close();
   }
 
-  /** @param made is told of the folders that were made for the root */
+  /** @param made is called with the folders that were made for the root */
   #probeActs(made: (folders: readonly string[]) => void): ProbeActs {
     const act = (
       name: string,

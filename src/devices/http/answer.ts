@@ -7,7 +7,7 @@ import { PROXY_REFUSED, refusalError } from './refusal.js';
 import { findingOf, type Success } from './success.js';
 
 /** A server's answer to an upload. */
-export interface Answer {
+export interface UploadReply {
   readonly status: number;
   readonly location: string | undefined;
   readonly retryAfter: string | undefined;
@@ -83,7 +83,7 @@ const CLEAR_REFUSALS = new Set([501, 503, 505, 507, 508, 510, 511, 521, 523, 525
  * The file's location, if the server reports one. No redirect is followed; with one that only moves the upload (for example to
  * https) no file was stored. Throws unless the file was stored.
  */
-export function locationIn(answer: Answer, upload: Upload): URL | undefined {
+export function locationIn(answer: UploadReply, upload: Upload): URL | undefined {
   const location = locationOf(answer, upload.url);
   if (!isSuccess(answer.status, location, upload)) throw refusal(answer, upload, location);
   if (!upload.complete) {
@@ -99,7 +99,7 @@ export function locationIn(answer: Answer, upload: Upload): URL | undefined {
  * Why it is unknown whether the file was stored: a status that is no clear refusal, or a redirect to another site, which may
  * show the file, but may also be the login page of a network in between.
  */
-export function unknownOutcome(answer: Answer, upload: Upload): string | undefined {
+export function unknownOutcome(answer: UploadReply, upload: Upload): string | undefined {
   const { status, body } = answer;
   if (!upload.complete || upload.refusals?.[status]) return undefined;
   if (status >= 500 && !CLEAR_REFUSALS.has(status)) return unclear(status, body, upload.secrets);
@@ -120,7 +120,7 @@ function isSuccess(status: number, location: URL | undefined, { url, success }: 
   return location !== undefined && !storedNothing(location, url);
 }
 
-function refusal(answer: Answer, upload: Upload, location: URL | undefined): FileSyncError {
+function refusal(answer: UploadReply, upload: Upload, location: URL | undefined): FileSyncError {
   const { status } = answer;
   const toLogin = status < 400 && location !== undefined && isLoginPage(location);
   const meaning = upload.refusals?.[status] ?? meaningOf(status, STATUS);
@@ -129,7 +129,7 @@ function refusal(answer: Answer, upload: Upload, location: URL | undefined): Fil
 
 function refused(
   [kind, words]: Meaning,
-  { status, body, limit, retryAfter }: Answer,
+  { status, body, limit, retryAfter }: UploadReply,
   upload: Upload,
   location: URL | undefined,
 ): FileSyncError {

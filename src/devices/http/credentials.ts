@@ -1,5 +1,5 @@
 import { parseChallenges, type Challenge } from './challenges.js';
-import { Digest } from './digest.js';
+import { DigestAuthentication } from './digest.js';
 
 export interface Login {
   readonly user: string;
@@ -12,7 +12,7 @@ export interface Login {
  */
 export class Credentials {
   readonly #login: Login | undefined;
-  #scheme: 'basic' | Digest | undefined;
+  #scheme: 'basic' | DigestAuthentication | undefined;
 
   constructor(login: Login | undefined) {
     this.#login = login;
@@ -41,8 +41,8 @@ export class Credentials {
   challenged(header: string, sent: string | undefined): boolean {
     const challenges = parseChallenges(header);
     if (!this.#login || (sent !== undefined && !challenges.some(isStale))) return false;
-    const digest = challenges.find(each => Digest.supports(each));
-    if (digest) this.#scheme = new Digest(this.#login, digest);
+    const digest = challenges.find(each => DigestAuthentication.supports(each));
+    if (digest) this.#scheme = new DigestAuthentication(this.#login, digest);
     else this.#scheme = challenges.some(({ scheme }) => scheme === 'basic') ? 'basic' : undefined;
     return this.#scheme !== undefined;
   }

@@ -14,7 +14,7 @@ export interface DigestLogin {
 }
 
 /** Answers one challenge of the scheme Digest (RFC 7616, and RFC 2069 for servers without `qop`). */
-export class Digest {
+export class DigestAuthentication {
   readonly #login: DigestLogin;
   readonly #parameters: ReadonlyMap<string, string>;
   readonly #cnonce = randomBytes(16).toString('hex');

@@ -20,8 +20,8 @@ export interface Exchange {
   readonly url: URL;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** A stream needs a Content-Length among the headers. */
-  readonly body?: string | Readable;
+  /** A stream needs a Content-Length among the headers. Of a string the white space at its ends may be cut off. */
+  readonly body?: string | Buffer | Readable;
   /** Its connections lead to the server, or for plain http to the proxy. */
   readonly agent: Agent;
   readonly proxy: Proxy | undefined;

@@ -31,10 +31,10 @@ function jsonLocation(body: string): string | undefined {
   return url ?? location;
 }
 
-/** The parsed text; undefined if it is not JSON. */
+/** The parsed text, which may begin with a byte order mark; undefined if it is not JSON. */
 export function jsonIn(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return undefined;
   }

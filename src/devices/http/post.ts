@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Answer } from './answer.js';
+import type { UploadReply } from './answer.js';
 import type { UploadForm } from './form.js';
 import type { Proxy } from '../proxy.js';
 import { beginningOf, exchange } from './exchange.js';
@@ -22,7 +22,7 @@ export interface UploadRequest {
 }
 
 /** Sends a form and returns the answer, whatever its status. */
-export async function post(upload: UploadRequest): Promise<Answer> {
+export async function post(upload: UploadRequest): Promise<UploadReply> {
   const { url, method, headers, form, socket, proxy, signal, log, timeout } = upload;
   const agent = agentFor(url, socket);
   const all = { ...headers, ...form.headers() };

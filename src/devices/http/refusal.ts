@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import type { Meaning } from '../error-table.js';
-import { CLIENT_CERTIFICATE } from '../../system/connection-trouble.js';
+import { CLIENT_CERTIFICATE } from '../../system/connection-errors.js';
 import { PROXY_LOGIN } from '../proxy.js';
 import { serverWords } from '../server-words.js';
 

@@ -1,7 +1,7 @@
 import axios from 'axios';
 import type { Clock, Logger } from '../../ports.js';
 import { webTrouble } from '../network.js';
-import { masked } from '../server-words.js';
+import { masked } from '../../system/masked.js';
 
 /** Where requests are logged. */
 export interface RequestLog {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
-import type { Checksum, Outgoing, Receipt, Target, TargetStat, WriteEvents } from '../../ports.js';
+import type { Checksum, Receipt, Target, TargetStat } from '../../ports.js';
 import { jsonIn } from './location.js';
 import type { HttpTarget } from './target.js';
 
@@ -48,16 +48,11 @@ export class ReviewTarget implements Target {
     return this.#targets.v1.checksum(path);
   }
 
-  async write(
-    file: Outgoing,
-    path: string,
-    offset: number,
-    signal: AbortSignal,
-    events: WriteEvents,
-  ): Promise<Receipt> {
+  async write(...request: Parameters<Target['write']>): Promise<Receipt> {
+    const [, path, , signal] = request;
     const details = { device: this.#site.device, operation: 'write', path };
     const version = this.#version ?? (await this.#ask(details, signal));
-    return this.#targets[version].write(file, path, offset, signal, events);
+    return this.#targets[version].write(...request);
   }
 
   async close(): Promise<void> {

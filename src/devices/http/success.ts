@@ -49,22 +49,30 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 
 /** Words with which programs begin to say that nothing was stored, whatever the status. */
-const NEGATIVE = new Set(['error', 'fail', 'failed', 'failure', 'denied']);
+const NEGATIVE = new Set('error err fail failed failure denied rejected refused invalid'.split(' '));
+/** How `false` is written; PHP and shell scripts make texts and numbers of it. */
+const FALSE = new Set<unknown>([false, 0, 'false', 'no', '0']);
 
 function isNegative(json: unknown): boolean {
   if (!isObject(json)) return false;
-  const { success, ok, status, result, error } = json;
-  if (success === false || ok === false) return true;
-  if ([status, result].some(word => typeof word === 'string' && NEGATIVE.has(word.toLowerCase())))
-    return true;
-  return isObject(error) || error === true || (typeof error === 'string' && error !== '');
+  const { success, ok, status, result, error, errors } = json;
+  if ([success, ok].some(word => FALSE.has(inLowerCase(word)))) return true;
+  if ([status, result].some(word => NEGATIVE.has(String(inLowerCase(word))))) return true;
+  if (typeof status === 'number' && status >= 400 && status < 600) return true;
+  return error === true || isObject(error) || [error, errors].some(isFilled);
 }
+
+const inLowerCase = (word: unknown): unknown => (typeof word === 'string' ? word.toLowerCase() : word);
+
+/** Programs that always have `errors` leave it empty where nothing is wrong. */
+const isFilled = (value: unknown): boolean =>
+  isObject(value) ? Object.keys(value).length > 0 : typeof value === 'string' && value !== '';
 
 /** A page that asks for a password, or one that a network in between shows before it lets anyone through. */
 function isLoginForm(body: string): boolean {
   const page = body.toLowerCase();
   if (!page.trimStart().startsWith('<')) return false;
-  const hasForm = page.includes('<form') || page.includes('http-equiv="refresh"');
+  const hasForm = page.includes('<form') || /http-equiv=["']?refresh/.test(page);
   return /type=["']?password/.test(page) || (hasForm && LOGIN_WORDS.test(page));
 }
 

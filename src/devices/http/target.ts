@@ -15,7 +15,7 @@ import type {
   WriteEvents,
 } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
-import { CONNECTION_RESET, isCertificateRefused } from '../../system/connection-trouble.js';
+import { CONNECTION_RESET, isCertificateRefused } from '../../system/connection-errors.js';
 import { pollAvailability } from '../availability.js';
 import { connectTo, webTrouble } from '../network.js';
 import { flushed } from '../send-queue.js';
@@ -29,7 +29,8 @@ import type { Login } from './credentials.js';
 import { SiteLogin } from './login.js';
 import { agentFor, post } from './post.js';
 import { bareHost, isLoopback, proxyFor } from '../proxy.js';
-import { masked, secretFields } from '../server-words.js';
+import { masked } from '../../system/masked.js';
+import { secretFields } from '../server-words.js';
 import type { Success } from './success.js';
 
 const PROBE_INTERVAL_MS = 15_000;
@@ -104,13 +105,7 @@ export class HttpTarget implements Target {
     throw this.#unsupported('checksum', path);
   }
 
-  async write(
-    file: Outgoing,
-    path: string,
-    offset: number,
-    signal: AbortSignal,
-    events: WriteEvents,
-  ): Promise<Receipt> {
+  async write(...[file, path, offset, signal, events]: Parameters<Target['write']>): Promise<Receipt> {
     const details: ErrorDetails = { device: this.#context.name, operation: 'write', path };
     throwIfAborted(signal, details);
     checkTargetPath(path, details);

@@ -1,7 +1,9 @@
 import {
+  combineLatest,
   defer,
   distinctUntilChanged,
   from,
+  map,
   Observable,
   of,
   repeat,
@@ -18,18 +20,18 @@ import { Route } from './route.js';
 
 type Closed = Readonly<NonNullable<Availability['closed']>>;
 
-/** Conditions are looked at that often, so that they have an effect within a second. */
+/** Conditions are checked that often, so that they have an effect within a second. */
 const LOOK_INTERVAL_MS = 500;
-/** The wall clock and the monotonic one differ by less between two looks. */
+/** The wall clock and the monotonic one differ by less between two checks. */
 const SAME_TIME_MS = 2_000;
 
-/** Whether a device may be used now, by its `hours`, `over` and `unmetered`. It looks only while it has subscribers. */
+/** Whether a device may be used now, by its `hours`, `over` and `unmetered`. It checks only while it has subscribers. */
 export class LinkGate {
   /** Why it may not; undefined while it may. Emits at once, then on each change. */
   readonly closed: Observable<Closed | undefined>;
   readonly #limits: LinkLimits;
   readonly #context: DeviceContext;
-  readonly #route: Route;
+  readonly #route: Route | undefined;
   readonly #metering: Metering;
   #users = 0;
 
@@ -37,18 +39,19 @@ export class LinkGate {
     const { clock, env, logger } = context;
     this.#limits = limits;
     this.#context = context;
-    this.#route = new Route(hostOf(limits.url, env), clock);
+    this.#route = limits.url && new Route(hostOf(limits.url, env), clock);
     this.#metering = new Metering(env, clock, logger);
-    const look = defer(() => from(this.#look()));
-    this.closed = look.pipe(
+    const checks = defer(() => from(this.#check()));
+    this.closed = checks.pipe(
       repeat({ delay: () => this.#pause() }),
       distinctUntilChanged(isSame),
       share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: true }),
     );
   }
 
-  /** The availability of an end. While the gate is closed the device is not even probed. */
+  /** The availability of an end. While the gate is closed the device is not even probed, unless it is to be observed. */
   guard(availability: Observable<Availability>): Observable<Availability> {
+    if (this.#limits.watched) return combineLatest([availability, this.closed]).pipe(map(whileClosed));
     return this.closed.pipe(switchMap(closed => (closed ? of(stateOf(closed)) : availability)));
   }
 
@@ -70,7 +73,7 @@ export class LinkGate {
   }
 
   /** Never rejects. */
-  async #look(): Promise<Closed | undefined> {
+  async #check(): Promise<Closed | undefined> {
     return this.#byHours() ?? (await this.#byRoute());
   }
 
@@ -86,21 +89,24 @@ export class LinkGate {
 
   async #byRoute(): Promise<Closed | undefined> {
     const { over, unmetered, url } = this.#limits;
-    if (!over && !unmetered) return undefined;
+    if ((!over && !unmetered) || !url || !this.#route) return undefined;
     const names = await this.#route.interfaces();
     if (names.length === 0) return { code: 'over', reason: `there is no route to ${bareHost(url)}` };
-    const other = over && names.find(name => !over.includes(name));
-    if (other !== undefined)
-      return {
-        code: 'over',
-        reason: `reached through ${other}, and \`over\` allows ${over?.join(', ')} alone`,
-      };
-    if (!unmetered) return undefined;
+    return byNames(names, over) ?? (unmetered ? this.#byMetering(names) : undefined);
+  }
+
+  async #byMetering(names: readonly string[]): Promise<Closed | undefined> {
     for (const name of names)
       if (await this.#metering.isMetered(name, this.#users > 0))
         return { code: 'unmetered', reason: `reached through ${name}, which is metered` };
     return undefined;
   }
+}
+
+function byNames(names: readonly string[], over: readonly string[] = names): Closed | undefined {
+  const other = names.find(name => !over.includes(name));
+  const reason = `reached through ${other}, and \`over\` allows ${over.join(', ')} alone`;
+  return other === undefined ? undefined : { code: 'over', reason };
 }
 
 /** The host that connections for the device go to. A proxy that cannot be used is reported by the device. */
@@ -117,6 +123,9 @@ function isSame(a: Closed | undefined, b: Closed | undefined): boolean {
   if (!a || !b) return a === b;
   return a.reason === b.reason && Math.abs((a.until ?? 0) - (b.until ?? 0)) < SAME_TIME_MS;
 }
+
+const whileClosed = ([state, closed]: [Availability, Closed | undefined]): Availability =>
+  closed && state.available ? { ...stateOf(closed), armed: state.armed } : state;
 
 const stateOf = (closed: Closed): Availability => ({
   ...{ available: true, armed: false, closed },

@@ -4,15 +4,15 @@ import { LinkGate } from './gate.js';
 import { RateLimiter } from './rate-limiter.js';
 
 /** Applies a device's limits of its link to its ends. */
-export interface Link {
+export interface LinkLimiter {
   source(end: Source): Source;
   target(end: Target): Target;
 }
 
-const WITHOUT_LIMITS: Link = { source: end => end, target: end => end };
+const WITHOUT_LIMITS: LinkLimiter = { source: end => end, target: end => end };
 
 /** Both ends of a device share a limiter and a gate. */
-export function linkFor(limits: LinkLimits | undefined, context: DeviceContext): Link {
+export function linkFor(limits: LinkLimits | undefined, context: DeviceContext): LinkLimiter {
   if (!limits) return WITHOUT_LIMITS;
   const { maxRate, over, unmetered, hours } = limits;
   const limiter = maxRate === undefined ? undefined : new RateLimiter(maxRate, context.clock);

@@ -12,7 +12,7 @@ const NETWORK_MANAGER = 'org.freedesktop.NetworkManager';
 /** NMMetered of NetworkManager's D-Bus interface: 0 unknown, 1 yes, 2 no, 3 guessed yes, 4 guessed no. */
 const METERED = new Set([1, 3]);
 
-interface Answer {
+interface CachedAnswer {
   readonly metered: boolean;
   /** Monotonic ms. */
   readonly at: number;
@@ -23,7 +23,7 @@ export class Metering {
   readonly #env: Readonly<Record<string, string>>;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers = new Map<string, CachedAnswer>();
   #hasFailed = false;
 
   constructor(env: Readonly<Record<string, string | undefined>>, clock: Clock, logger: Logger) {

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Source } from '../../ports.js';
 import type { DeviceContext } from '../../config/definition.js';
-import type { VehicleOptions } from '../mavlink.js';
 import { FtpChannel } from '../../mavlink/ftp-channel.js';
 import { FtpClient } from '../../mavlink/ftp-client.js';
 import { FtpFiles } from '../../mavlink/ftp-files.js';
@@ -14,6 +13,7 @@ import { RemoteSource } from '../../mavlink/remote-source.js';
 import { FrameTrace, tracedTransport } from '../../mavlink/trace.js';
 import { Vehicle } from '../../mavlink/vehicle.js';
 import { AdaptiveRead } from '../../mavlink/window/adaptive-read.js';
+import type { VehicleDeviceOptions } from './options.js';
 
 export interface LinkOptions {
   /** Of this program, from its address; options take precedence. */
@@ -26,7 +26,7 @@ export interface LinkOptions {
 /** The device on any transport. */
 export function sourceOn(
   transport: Transport,
-  options: VehicleOptions,
+  options: VehicleDeviceOptions,
   context: DeviceContext,
   { ids, signing, protocol = 'ftp' }: LinkOptions = {},
 ): Source {
@@ -44,12 +44,15 @@ export function sourceOn(
   const shared = { device: name, maxFiles, logger };
   if (protocol === 'log' && logs) return new RemoteSource({ ...shared, root: '/', checksum: false }, logs);
   const client = new FtpClient(new FtpChannel(vehicle, clock, randomInt(0x10000)), logger);
-  const strategy = new AdaptiveRead({ clock, logger, limits: limitsOf(options) });
+  const strategy = new AdaptiveRead({
+    ...{ clock, logger, limits: limitsOf(options) },
+    measured: measure => context.measured?.(measure),
+  });
   const files = new FtpFiles({ vehicle, client, strategy });
   return new RemoteSource({ ...shared, root }, logs ? new AutoFiles({ ftp: files, logs, logger }) : files);
 }
 
-const componentOf = ({ component_id: chosen }: VehicleOptions, ids: Ids | undefined): number =>
+const componentOf = ({ component_id: chosen }: VehicleDeviceOptions, ids: Ids | undefined): number =>
   ids && chosen === DEFAULT_COMPONENT ? ids.component : chosen;
 
 /** `FILESYNC_TRACE=mavlink:FILE` has every frame appended to the file. */
@@ -58,7 +61,7 @@ function withTrace(transport: Transport, { env, clock, logger }: DeviceContext):
   return file === undefined ? transport : tracedTransport(transport, new FrameTrace(file, clock, logger));
 }
 
-const limitsOf = ({ max_rate, max_in_flight }: VehicleOptions) => ({
+const limitsOf = ({ max_rate, max_in_flight }: VehicleDeviceOptions) => ({
   rate: max_rate ?? Infinity,
   inFlight: max_in_flight,
 });

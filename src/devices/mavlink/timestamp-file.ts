@@ -1,7 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { FileSyncError } from '../../errors.js';
 import type { TimestampStore } from '../../mavlink/signing.js';
+import { writeDurably } from '../durable-file.js';
 
 /** The last timestamp of signed messages in a file of its own, written durably. */
 export class TimestampFile implements TimestampStore {
@@ -25,12 +25,7 @@ export class TimestampFile implements TimestampStore {
 
   async save(timestamp: number): Promise<void> {
     try {
-      await mkdir(dirname(this.#path), { recursive: true });
-      const part = `${this.#path}.part`;
-      await using file = await open(part, 'w', 0o600);
-      await file.writeFile(`${timestamp}\n`);
-      await file.sync();
-      await rename(part, this.#path);
+      await writeDurably(this.#path, `${timestamp}\n`);
     } catch (cause) {
       throw this.#error('written', cause);
     }

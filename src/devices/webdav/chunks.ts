@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { ErrorDetails } from '../../errors.js';
 import type { ByteStream } from '../../ports.js';
-import { isSamePath, namesIn } from './address.js';
-import { Slicer, UploadBody } from './body.js';
-import type { DavClient, DavReply, DavRequest } from './client.js';
+import { isSamePath, namesIn } from '../web-client/address.js';
+import { Slicer, UploadBody } from '../web-client/body.js';
+import type { WebClient, WebReply, WebRequest } from '../web-client/client.js';
 import { PROPERTIES, readMultistatus } from './multistatus.js';
 import type { RequestScope } from './folder.js';
 
@@ -31,19 +31,19 @@ export interface ChunkedFile {
 }
 
 export class ChunkedUploads {
-  readonly #client: DavClient;
+  readonly #client: WebClient;
   /** Of the user's folder of uploads, without a slash at its end. */
   readonly #root: string;
   readonly #chunkBytes: number;
 
   /** Undefined unless the address is one of Nextcloud's or ownCloud's. */
-  static on(client: DavClient, chunkBytes = CHUNK_BYTES): ChunkedUploads | undefined {
+  static on(client: WebClient, chunkBytes = CHUNK_BYTES): ChunkedUploads | undefined {
     const [, dav, user] = FILES.exec(client.url.pathname) ?? [];
     if (dav === undefined || user === undefined) return undefined;
     return new ChunkedUploads(client, `${dav}/uploads/${user}`, chunkBytes);
   }
 
-  private constructor(client: DavClient, root: string, chunkBytes: number) {
+  private constructor(client: WebClient, root: string, chunkBytes: number) {
     this.#client = client;
     this.#root = root;
     this.#chunkBytes = chunkBytes;
@@ -89,7 +89,7 @@ export class ChunkedUploads {
   }
 
   /** The file that the server makes of the chunks when it is moved. */
-  assembled({ id, size }: ChunkedFile): Pick<DavRequest, 'names' | 'url' | 'headers'> {
+  assembled({ id, size }: ChunkedFile): Pick<WebRequest, 'names' | 'url' | 'headers'> {
     return { names: [], url: this.#urlOf(id, '.file'), headers: { 'OC-Total-Length': String(size) } };
   }
 
@@ -191,7 +191,7 @@ export class ChunkedUploads {
     url: URL,
     headers: Readonly<Record<string, string>>,
     scope: { readonly signal: AbortSignal; readonly details: ErrorDetails },
-  ): Promise<DavReply> {
+  ): Promise<WebReply> {
     return this.#client.ask({ method, names: [], url, headers, ...scope });
   }
 }

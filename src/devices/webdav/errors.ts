@@ -1,14 +1,6 @@
-import type { ErrorDetails, FileSyncError } from '../../errors.js';
-import { meaningOf, type ErrorTable, type Meaning } from '../error-table.js';
-import { PROXY_REFUSED, refusalError, type Server } from '../http/refusal.js';
-
-/** A reply that is no success. */
-export interface RefusedReply {
-  readonly status: number;
-  readonly header: (name: string) => string | undefined;
-  /** The beginning of its body. */
-  readonly text: string;
-}
+import type { ErrorTable, Meaning } from '../error-table.js';
+import { PROXY_REFUSED } from '../http/refusal.js';
+import { refusalsBy } from '../web-client/errors.js';
 
 const BUSY: Meaning = ['busy', 'cannot serve now'];
 
@@ -43,11 +35,4 @@ const STATUS: ErrorTable = {
   },
 };
 
-export function toDavError(
-  { status, header, text }: RefusedReply,
-  server: Server,
-  details: ErrorDetails,
-): FileSyncError {
-  const refusal = { status, said: header('location') ?? text, retryAfter: header('retry-after') };
-  return refusalError(refusal, meaningOf(status, STATUS), server, details);
-}
+export const toDavError = refusalsBy(STATUS);

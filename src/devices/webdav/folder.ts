@@ -1,12 +1,19 @@
 import { FileSyncError, type ErrorDetails } from '../../errors.js';
 import type { Space } from '../../ports.js';
 import { locationOf } from '../http/location.js';
-import { isSamePath } from './address.js';
-import type { DavClient, DavReply, DavRequest } from './client.js';
-import { PROPERTIES, QUOTA, readMultistatus, readQuota, type Entry, type Unreadable } from './multistatus.js';
+import { isSamePath } from '../web-client/address.js';
+import type { WebClient, WebReply, WebRequest } from '../web-client/client.js';
+import {
+  PROPERTIES,
+  QUOTA,
+  readMultistatus,
+  readQuota,
+  type DavEntry,
+  type Unreadable,
+} from './multistatus.js';
 
 /** A file or folder below the root. */
-export interface Resource extends Entry {
+export interface Resource extends DavEntry {
   /** Relative to the root. */
   readonly names: readonly string[];
 }
@@ -22,7 +29,7 @@ const propfind = (
   depth: 0 | 1,
   scope: RequestScope,
   body = PROPERTIES,
-): DavRequest => ({
+): WebRequest => ({
   method: 'PROPFIND',
   names,
   folder: depth === 1,
@@ -34,7 +41,7 @@ const propfind = (
 
 /** The file or folder of that name; undefined if there is none. */
 export async function statOf(
-  client: DavClient,
+  client: WebClient,
   names: readonly string[],
   scope: RequestScope,
 ): Promise<Resource | undefined> {
@@ -42,7 +49,7 @@ export async function statOf(
   if (reply.status === 404) return undefined;
   if (redirectsToSlash(reply, client.urlOf(names)))
     return { names, folder: true, size: 0, hasWeakEtag: false };
-  let found: Entry | Unreadable | undefined;
+  let found: DavEntry | Unreadable | undefined;
   for await (const entry of entriesIn(client, reply, scope)) found ??= entry;
   if (found && 'why' in found)
     throw client.error('protocol', `sent an invalid list: ${found.why}`, scope.details);
@@ -54,7 +61,7 @@ export async function statOf(
  * server sends them.
  */
 export async function contentOf(
-  client: DavClient,
+  client: WebClient,
   names: readonly string[],
   scope: RequestScope,
 ): Promise<AsyncGenerator<Resource | Unreadable, void> | undefined> {
@@ -63,9 +70,9 @@ export async function contentOf(
 }
 
 async function* children(
-  client: DavClient,
+  client: WebClient,
   folder: readonly string[],
-  reply: DavReply,
+  reply: WebReply,
   scope: RequestScope,
 ): AsyncGenerator<Resource | Unreadable, void> {
   for await (const entry of entriesIn(client, reply, scope)) {
@@ -78,7 +85,7 @@ async function* children(
   }
 }
 
-function throwUnlessFolder(client: DavClient, { folder }: Entry, { details }: RequestScope): void {
+function throwUnlessFolder(client: WebClient, { folder }: DavEntry, { details }: RequestScope): void {
   if (!folder) throw client.error('not-found', 'has a file where a folder should be', details);
 }
 
@@ -86,8 +93,8 @@ function throwUnlessFolder(client: DavClient, { folder }: Entry, { details }: Re
 function childOf(
   folder: readonly string[],
   below: readonly string[] | undefined,
-  entry: Entry,
-  { url }: DavClient,
+  entry: DavEntry,
+  { url }: WebClient,
 ): Resource | Unreadable {
   const name = below?.at(-1);
   if (below && name !== undefined && isSamePath(below.slice(0, -1), folder))
@@ -98,7 +105,7 @@ function childOf(
 
 /** The space of the root folder, `unknown` if the server does not report it; undefined if there is no such folder. */
 export async function quotaOf(
-  client: DavClient,
+  client: WebClient,
   scope: RequestScope,
 ): Promise<Space | 'unknown' | undefined> {
   const reply = await client.ask(propfind([], 0, scope, QUOTA));
@@ -112,10 +119,10 @@ export async function quotaOf(
 }
 
 async function* entriesIn(
-  client: DavClient,
-  reply: DavReply,
+  client: WebClient,
+  reply: WebReply,
   scope: RequestScope,
-): AsyncGenerator<Entry | Unreadable, void> {
+): AsyncGenerator<DavEntry | Unreadable, void> {
   throwUnlessListing(client, reply, scope.details);
   try {
     yield* readMultistatus(client.textOf(reply, scope), client.url);
@@ -124,13 +131,13 @@ async function* entriesIn(
   }
 }
 
-function invalid(client: DavClient, error: unknown, { signal, details }: RequestScope): FileSyncError {
+function invalid(client: WebClient, error: unknown, { signal, details }: RequestScope): FileSyncError {
   if (!(error instanceof FileSyncError) || error.device !== undefined)
     return client.explain(error, signal, details);
   return client.error(error.kind, `sent an invalid list: ${error.message}`, details);
 }
 
-function throwUnlessListing(client: DavClient, reply: DavReply, details: ErrorDetails): void {
+function throwUnlessListing(client: WebClient, reply: WebReply, details: ErrorDetails): void {
   if (reply.status === 207) return;
   reply.stream.destroy();
   if (reply.status >= 300) throw client.refusal(reply, details);
@@ -138,7 +145,7 @@ function throwUnlessListing(client: DavClient, reply: DavReply, details: ErrorDe
 }
 
 /** Whether the server redirects to the name with a slash, as some do for a folder. */
-function redirectsToSlash({ status, header }: DavReply, url: URL): boolean {
+function redirectsToSlash({ status, header }: WebReply, url: URL): boolean {
   if (status < 300 || status >= 400) return false;
   return locationOf({ body: '', location: header('location') }, url)?.pathname === `${url.pathname}/`;
 }

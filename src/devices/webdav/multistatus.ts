@@ -2,10 +2,10 @@ import { SaxesParser } from 'saxes';
 import { FileSyncError } from '../../errors.js';
 import type { Space } from '../../ports.js';
 import { Slices } from '../slices.js';
-import { namesInHref } from './address.js';
+import { isSamePath, namesInHref } from '../web-client/address.js';
 
 /** A file or folder as the server reports it (RFC 4918 section 15). */
-export interface Entry {
+export interface DavEntry {
   readonly names: readonly string[];
   readonly folder: boolean;
   /** Bytes, of a file. */
@@ -23,7 +23,7 @@ export interface Unreadable {
   readonly why: string;
 }
 
-/** Requests the properties of `Entry`. */
+/** Requests the properties of `DavEntry`. */
 export const PROPERTIES =
   '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/>' +
   '<getlastmodified/><getetag/></prop></propfind>';
@@ -35,7 +35,7 @@ export const QUOTA =
 
 /** Characters of one entry. */
 const MAX_ENTRY_LENGTH = 256 * 1024;
-/** Characters that are parsed between two looks at the time. */
+/** Characters that are parsed between two checks of the time. */
 const PIECE_LENGTH = 16 * 1024;
 
 /** One `response` of the answer. */
@@ -171,7 +171,7 @@ async function* responsesIn(chunks: AsyncIterable<string>): AsyncGenerator<Respo
 export async function* readMultistatus(
   chunks: AsyncIterable<string>,
   server: URL,
-): AsyncGenerator<Entry | Unreadable> {
+): AsyncGenerator<DavEntry | Unreadable> {
   for await (const response of responsesIn(chunks)) {
     const entry = entryOf(response, server);
     if (entry) yield entry;
@@ -190,22 +190,30 @@ export async function readQuota(chunks: AsyncIterable<string>): Promise<Space | 
 }
 
 /** Undefined for a file that was removed while the server wrote the list. */
-function entryOf(response: Response, server: URL): Entry | Unreadable | undefined {
+function entryOf(response: Response, server: URL): DavEntry | Unreadable | undefined {
   const { href, status, properties, failed } = response;
   if (properties.size === 0) {
     if (codeIn(status) === 404 && failed === '') return undefined;
     return unreadable(href, `the server reports no properties of it (${failed || status || 'no status'})`);
   }
   try {
-    return readable(response, namesInHref(href, server));
+    return readable(response, namesInHref(href, server), server);
   } catch (error) {
     if (!(error instanceof FileSyncError)) throw error;
     return { why: error.message };
   }
 }
 
-function readable({ href, properties, isCollection: folder }: Response, names: string[]): Entry | Unreadable {
+/** The slash at the end of the device's own address is the user's: it says nothing about what the server has there. */
+function readable(
+  { href, properties, isCollection: folder }: Response,
+  names: string[],
+  server: URL,
+): DavEntry | Unreadable {
   const length = properties.get('getcontentlength') ?? '';
+  const isOwn = () => isSamePath(names, namesInHref(server.pathname, server));
+  if (!folder && href.endsWith('/') && !isOwn())
+    return unreadable(href, 'the server does not say that it is a folder');
   if (!folder && !/^\d{1,15}$/.test(length)) return unreadable(href, 'the server reports no size of it');
   return { names, folder, size: Number(length), ...versionOf(properties) };
 }
@@ -216,7 +224,7 @@ const unreadable = (href: string, why: string): Unreadable => ({
 
 function versionOf(
   properties: ReadonlyMap<string, string>,
-): Pick<Entry, 'modified' | 'strongEtag' | 'hasWeakEtag'> {
+): Pick<DavEntry, 'modified' | 'strongEtag' | 'hasWeakEtag'> {
   const modified = Date.parse(properties.get('getlastmodified') ?? '');
   const etag = properties.get('getetag') ?? '';
   return {
@@ -227,6 +235,6 @@ function versionOf(
 }
 
 /** Of a status line; NaN if it has none. */
-const codeIn = (line: string): number => Number(/^HTTP\/\S+ (\d{3})/.exec(line)?.[1]);
+const codeIn = (line: string): number => Number(/^HTTP\/\S+ (\d{3})/i.exec(line)?.[1]);
 
 export const isStrongEtag = (etag: string | undefined): etag is string => /^"[^"]*"$/.test(etag ?? '');

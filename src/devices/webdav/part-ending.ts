@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { PART_ENDINGS, partName, type PartEnding } from '../part-names.js';
-import type { DavClient, DavReply } from './client.js';
+import type { WebClient, WebReply } from '../web-client/client.js';
 import { statOf, type RequestScope } from './folder.js';
 
 /** Refusals that can be meant for a name. */
@@ -12,11 +12,11 @@ const REFUSES_NAME: readonly number[] = [400, 403, 405, 409, 415, 422];
  * refusal if it accepts none.
  */
 export async function findPartEnding(
-  client: DavClient,
+  client: WebClient,
   folder: readonly string[],
   scope: RequestScope,
 ): Promise<PartEnding> {
-  let refused: DavReply | undefined;
+  let refused: WebReply | undefined;
   for (const ending of PART_ENDINGS) {
     const names = [...folder, partName('trial', randomBytes(8).toString('hex'), ending)];
     const headers = { 'Content-Length': '1' };

@@ -1,5 +1,5 @@
 import type { ErrorDetails } from '../../errors.js';
-import type { DavClient } from './client.js';
+import type { WebClient } from '../web-client/client.js';
 
 /**
  * Whether the server supports PUT with Content-Range, which is optional (RFC 9110 section 14.5): some servers refuse it,
@@ -7,7 +7,7 @@ import type { DavClient } from './client.js';
  * @param names of a file that is made for the test, and removed
  */
 export async function supportsRanges(
-  client: DavClient,
+  client: WebClient,
   names: readonly string[],
   signal: AbortSignal,
   details: ErrorDetails,

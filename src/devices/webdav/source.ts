@@ -13,8 +13,8 @@ import { pollAvailability } from '../availability.js';
 import { isUnfinishedUpload } from '../part-names.js';
 import { FileLimit, MAX_FILES, type ListingGaps } from '../listing-gaps.js';
 import { isSameVersion } from '../same-version.js';
-import { watchedBytes } from './body.js';
-import type { DavClient, DavReply } from './client.js';
+import { watchedBytes } from '../web-client/body.js';
+import type { WebClient, WebReply } from '../web-client/client.js';
 import { contentOf, quotaOf, statOf, type RequestScope, type Resource } from './folder.js';
 import { isStrongEtag } from './multistatus.js';
 
@@ -31,14 +31,16 @@ const PROBE_INTERVAL_MS = 15_000;
  * size is detected only by a strong ETag (Apache sends one, nginx does not).
  */
 export class DavSource implements Source {
-  readonly capabilities: SourceCapabilities = { connections: 2, resume: true, checksum: false, remove: true };
+  readonly capabilities: SourceCapabilities = {
+    ...{ connections: 2, smallFiles: 4, resume: true, checksum: false, remove: true },
+  };
   readonly availability: Observable<Availability>;
-  readonly #client: DavClient;
+  readonly #client: WebClient;
   readonly #device: string;
   readonly #maxFiles: number;
   readonly #closed = new AbortController();
 
-  constructor(client: DavClient, device: string, maxFiles = MAX_FILES) {
+  constructor(client: WebClient, device: string, maxFiles = MAX_FILES) {
     this.#client = client;
     this.#maxFiles = maxFiles;
     this.#device = device;
@@ -176,7 +178,7 @@ export class DavSource implements Source {
     offset: number,
     signal: AbortSignal,
     details: ErrorDetails,
-  ): Promise<DavReply> {
+  ): Promise<WebReply> {
     const headers = { ...conditionsOn(file), ...(offset > 0 && { Range: `bytes=${offset}-` }) };
     const names = namesOf(file);
     const reply = await this.#client.ask({ method: 'GET', names, headers, streamed: true, signal, details });
@@ -201,7 +203,7 @@ export class DavSource implements Source {
 
   /** Throws unless the server has such a file. */
   async #checkServed(
-    reply: DavReply,
+    reply: WebReply,
     file: SourceFile,
     signal: AbortSignal,
     details: ErrorDetails,
@@ -267,10 +269,10 @@ function conditionsOn({ modified }: SourceFile, etag?: string): Record<string, s
 }
 
 /** Whether the answer is whole, or the part from the offset on. */
-const startsAt = ({ status, header }: DavReply, offset: number): boolean =>
+const startsAt = ({ status, header }: WebReply, offset: number): boolean =>
   status === 200 || (header('content-range') ?? '').startsWith(`bytes ${offset}-`);
 
-function versionIn({ status, header }: DavReply): Pick<SourceFile, 'modified'> & { readonly size?: number } {
+function versionIn({ status, header }: WebReply): Pick<SourceFile, 'modified'> & { readonly size?: number } {
   const size =
     status === 206 ? /\/(\d+)$/.exec(header('content-range') ?? '')?.[1] : header('content-length');
   const modified = Date.parse(header('last-modified') ?? '');

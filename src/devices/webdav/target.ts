@@ -17,8 +17,8 @@ import { pollAvailability } from '../availability.js';
 import { PART_ENDINGS, partName, type PartEnding } from '../part-names.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
-import { UploadBody, watchedBytes } from './body.js';
-import type { DavClient, DavReply, DavRequest } from './client.js';
+import { UploadBody, watchedBytes } from '../web-client/body.js';
+import type { WebClient, WebReply, WebRequest } from '../web-client/client.js';
 import { ChunkedUploads } from './chunks.js';
 import { statOf, type RequestScope } from './folder.js';
 import { findPartEnding } from './part-ending.js';
@@ -54,7 +54,7 @@ export class DavTarget implements Target {
     resend: false,
   };
   readonly availability: Observable<Availability>;
-  readonly #client: DavClient;
+  readonly #client: WebClient;
   readonly #device: string;
   readonly #closed = new AbortController();
   readonly #folders = new Set<string>();
@@ -67,7 +67,7 @@ export class DavTarget implements Target {
   #chunked: ChunkedUploads | undefined;
 
   /** @param chunkBytes length of a chunk, where the server supports chunked uploads */
-  constructor(client: DavClient, device: string, chunkBytes?: number) {
+  constructor(client: WebClient, device: string, chunkBytes?: number) {
     this.#client = client;
     this.#chunked = ChunkedUploads.on(client, chunkBytes);
     this.#device = device;
@@ -89,13 +89,7 @@ export class DavTarget implements Target {
     return this.#hashOf(path.split('/'), signal, details);
   }
 
-  async write(
-    file: Outgoing,
-    path: string,
-    offset: number,
-    signal: AbortSignal,
-    events: WriteEvents,
-  ): Promise<Receipt> {
+  async write(...[file, path, offset, signal, events]: Parameters<Target['write']>): Promise<Receipt> {
     const details = this.#check('write', path, signal);
     const final = path.split('/');
     await this.#prepareFolder(final, signal, details);
@@ -307,9 +301,9 @@ export class DavTarget implements Target {
    * Behind a proxy that ends TLS, servers take a Destination with https for one on another server (502, or 400); a path is
    * valid as well (RFC 4918 section 10.3).
    */
-  async #move(from: MoveSource, to: readonly string[], scope: RequestScope): Promise<DavReply> {
+  async #move(from: MoveSource, to: readonly string[], scope: RequestScope): Promise<WebReply> {
     const url = this.#client.urlOf(to);
-    const move = (destination: string): Promise<DavReply> => {
+    const move = (destination: string): Promise<WebReply> => {
       const headers = { ...from.headers, Destination: destination, Overwrite: 'F' };
       return this.#client.ask({ method: 'MOVE', ...from, headers, ...scope });
     };
@@ -337,13 +331,13 @@ export class DavTarget implements Target {
   }
 
   /** Another upload may have made the folder a moment before: servers answer that with various refusals. */
-  async #checkMade(names: readonly string[], refused: DavReply, scope: RequestScope): Promise<void> {
+  async #checkMade(names: readonly string[], refused: WebReply, scope: RequestScope): Promise<void> {
     const there = await statOf(this.#client, names, scope);
     if (!there?.folder) throw this.#client.refusal(refused, scope.details);
   }
 
   /** Folders above the root may be missing, too (409): only as many requests are sent as are needed. */
-  async #make(mkcol: DavRequest, levels: number): Promise<DavReply> {
+  async #make(mkcol: WebRequest, levels: number): Promise<WebReply> {
     const reply = await this.#client.ask(mkcol);
     const above = (mkcol.above ?? 0) + 1;
     if (reply.status !== 409 || above > levels) return reply;
@@ -373,7 +367,7 @@ export class DavTarget implements Target {
   }
 }
 
-type MoveSource = Pick<DavRequest, 'names' | 'url' | 'headers'>;
+type MoveSource = Pick<WebRequest, 'names' | 'url' | 'headers'>;
 
 const NO_MOVE: readonly number[] = [405, 501];
 const CANNOT_MOVE = 'cannot rename files (MOVE): allow that there (nginx: dav_methods PUT DELETE MKCOL MOVE)';

@@ -1,4 +1,4 @@
-import type { ByteStream, Clock, Logger } from '../../ports.js';
+import type { ByteStream, Clock, LinkMeasure, Logger } from '../../ports.js';
 import type { ReadStrategy, Span } from '../read-strategy.js';
 import { changed, type RemoteFile } from '../remote-file.js';
 import { BlockSize } from './block-size.js';
@@ -17,6 +17,8 @@ export interface AdaptiveReadOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: WindowLimits;
+  /** Called at most once a second for each read, and at its end. */
+  readonly measured?: ((measure: LinkMeasure) => void) | undefined;
 }
 
 /** How far a method has read, and whether the vehicle refused it. */
@@ -69,6 +71,7 @@ export class AdaptiveRead implements ReadStrategy {
       linkModel: this.#linkModel,
       pacer: this.#pacer,
       only: this.#chosen,
+      measured: this.#options.measured,
     };
     const reading = new WindowRead(file, span, tools, signal);
     const refused = (yield* reading.run()) === 'refused';

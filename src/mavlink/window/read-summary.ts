@@ -1,21 +1,23 @@
-import type { Logger } from '../../ports.js';
+import type { LinkMeasure, Logger } from '../../ports.js';
 
 /** ms from one line to the next. */
 const SUMMARY_INTERVAL_MS = 1_000;
 
-/** Logs the state of a read with many requests in flight, once a second. */
+/** Logs and reports the state of a read with many requests in flight, once a second. */
 export class ReadSummary {
   readonly #path: string;
   readonly #logger: Logger;
+  readonly #measured: ((measure: LinkMeasure) => void) | undefined;
   #since: number;
   #bytes = 0;
   #answered = 0;
   #lost = 0;
 
   /** `now`: monotonic ms. */
-  constructor(path: string, logger: Logger, now: number) {
+  constructor(path: string, logger: Logger, now: number, measured?: (measure: LinkMeasure) => void) {
     this.#path = path;
     this.#logger = logger;
+    this.#measured = measured;
     this.#since = now;
   }
 
@@ -44,6 +46,13 @@ export class ReadSummary {
       `FTP read ${this.#path}: ${inFlight} in flight, RTT ${roundTrip.toFixed(1)} ms, loss ${loss.toFixed(1)} %, rate ${rate.toFixed(1)} kB/s`,
     );
     this.#since = now;
+    this.end(roundTrip);
+  }
+
+  /** Reports what was not reported yet. */
+  end(roundTripMs: number): void {
+    const [answered, lost] = [this.#answered, this.#lost];
+    if (answered + lost > 0) this.#measured?.({ answered, lost, roundTripMs });
     this.#bytes = this.#answered = this.#lost = 0;
   }
 }

@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../../errors.js';
+import type { LinkMeasure } from '../../ports.js';
 import { isNak, type FtpNak } from '../ftp-errors.js';
 import { FtpErrorCode } from '../ftp-payload.js';
 import type { Span } from '../read-strategy.js';
@@ -34,6 +35,7 @@ export type WindowOutcome = 'done' | 'refused' | 'notWorthwhile';
 export interface WindowTools extends FallbackTools {
   readonly linkModel: LinkModel;
   readonly pacer: Pacer;
+  readonly measured?: ((measure: LinkMeasure) => void) | undefined;
   /** No other method is left: the read continues even if the window is refused or not worthwhile. */
   readonly only: boolean;
 }
@@ -55,7 +57,7 @@ export class WindowRead {
   readonly #summary: ReadSummary;
   /** Lost blocks, to be requested before new ones. */
   #toResend: Block[] = [];
-  #trouble: 'refused' | 'silent' | undefined;
+  #stopReason: 'refused' | 'silent' | undefined;
   #failure: Error | undefined;
   #refusals = 0;
   #repliesBetween = 0;
@@ -78,7 +80,8 @@ export class WindowRead {
     this.#signal = signal;
     this.#blocks = new Blocks(span);
     this.#timer = new Timer(tools.clock, () => this.#onTimer());
-    this.#summary = new ReadSummary(span.path, tools.logger, tools.clock.monotonic());
+    const { logger, clock, measured } = tools;
+    this.#summary = new ReadSummary(span.path, logger, clock.monotonic(), measured);
   }
 
   /** Offset of the next byte for the reader. */
@@ -96,6 +99,7 @@ export class WindowRead {
     } finally {
       for (const signal of this.#ends) signal.removeEventListener('abort', wake);
       this.#timer.cancel();
+      this.#summary.end(linkModel.roundTrip);
       this.#blocks.forgetAll();
     }
   }
@@ -113,7 +117,7 @@ export class WindowRead {
         return 'done';
       } else if (this.#verdict) {
         return this.#verdict;
-      } else if (this.#trouble) {
+      } else if (this.#stopReason) {
         await this.#recover();
       } else {
         await this.#event();
@@ -144,7 +148,7 @@ export class WindowRead {
   #isDue(): boolean {
     const { ready, complete } = this.#blocks;
     if (ready === 0) return false;
-    const isOver = complete || this.#trouble !== undefined || this.#verdict !== undefined;
+    const isOver = complete || this.#stopReason !== undefined || this.#verdict !== undefined;
     return isOver || ready >= CHUNK_BYTES || this.#tools.clock.monotonic() >= this.#flushAt;
   }
 
@@ -158,7 +162,7 @@ export class WindowRead {
   #pump(): void {
     const { clock, linkModel, pacer } = this.#tools;
     const now = clock.monotonic();
-    while (!this.#trouble && this.#inFlight.size < linkModel.window) {
+    while (!this.#stopReason && this.#inFlight.size < linkModel.window) {
       const wait = Math.max(pacer.wait(now), linkModel.wait(now));
       if (wait > 0) this.#timer.set(now + wait);
       const block = wait > 0 ? undefined : this.#nextBlock();
@@ -226,10 +230,10 @@ export class WindowRead {
 
   /** PX4 may hide the end of the file behind an old errno: only a single request finds the cause. */
   #refused(nak: FtpNak): void {
-    if (!this.#trouble && !this.#failure)
+    if (!this.#stopReason && !this.#failure)
       this.#tools.logger.log('debug', `FTP NAK READ_FILE ${this.#span.path}: ${nak.reason}`);
     if (isNak(nak, FtpErrorCode.EOF)) this.#fail(changed(this.#span.path));
-    else if (!this.#trouble) this.#stop('refused');
+    else if (!this.#stopReason) this.#stop('refused');
   }
 
   #fail(error: Error): void {
@@ -237,11 +241,11 @@ export class WindowRead {
     this.#notify();
   }
 
-  #stop(trouble: 'refused' | 'silent'): void {
-    this.#trouble = trouble;
+  #stop(reason: 'refused' | 'silent'): void {
+    this.#stopReason = reason;
     this.#quietSince = undefined;
     this.#repliesBetween = 0;
-    if (trouble === 'refused') this.#refusals++;
+    if (reason === 'refused') this.#refusals++;
     else {
       this.#summary.lost(this.#inFlight.size);
       this.#tools.linkModel.silent(this.#inFlight.size);
@@ -287,7 +291,7 @@ export class WindowRead {
     const now = clock.monotonic();
     if (now >= this.#silentAt) this.#stop('silent');
     else this.#giveUp(this.#inFlight.takeExpired(now, TIMEOUT_FACTOR * linkModel.timeout));
-    if (!this.#trouble && now >= this.#probeAt) this.#probe(now);
+    if (!this.#stopReason && now >= this.#probeAt) this.#probe(now);
     if (this.#isDue()) this.#notify();
     this.#pump();
   }
@@ -311,6 +315,6 @@ export class WindowRead {
     }
     this.#repliedAt = clock.monotonic();
     linkModel.resume(this.#repliedAt, this.#inFlight.nextOrder);
-    this.#trouble = undefined;
+    this.#stopReason = undefined;
   }
 }

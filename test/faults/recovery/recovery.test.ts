@@ -1,6 +1,16 @@
 import { SUBJECTS, type SubjectName } from './subjects.js';
 import { undergo } from './trial.js';
-import { ON_ANY, ON_DATABASE, ON_FOLDER, ON_LINK, ON_LOCAL, type Trouble } from './troubles.js';
+import {
+  ON_ANY,
+  ON_DATABASE,
+  ON_DRIVE,
+  ON_FOLDER,
+  ON_FUSE,
+  ON_LINK,
+  ON_LOCAL,
+  type Trouble,
+} from './troubles.js';
+import { whyNoDrives } from '../../servers/drives.js';
 
 /** All pairs take a quarter of an hour. */
 const IS_LONG = process.env.FILESYNC_FAULTS === 'all';
@@ -22,6 +32,9 @@ const SHORT: readonly string[] = [
   'directory, source: clock at 1970',
   'directory, source: I/O errors',
   'directory, target: full',
+  'disk, source: unplugged',
+  'disk through FUSE, target: hanging',
+  'mavros by services, source: restart mid-transfer',
   'local storage: full',
   'database: read-only',
 ];
@@ -31,6 +44,8 @@ type Troubles = Readonly<Record<string, Trouble>>;
 /** No connection there, and no password; a link that is up asks for no name. */
 const NOT_ON_UDP = ['reset', 'cut at each tenth', 'credentials changed', 'name not found (DNS)'];
 const NO_PASSWORD = ['credentials changed'];
+/** Calls of services: no connection there, no name and no password. */
+const NOT_ON_SERVICES = ['reset', 'credentials changed', 'name not found (DNS)'];
 /** A full disk takes nothing from a source. */
 const NOT_ON_SOURCE = ['full'];
 
@@ -45,6 +60,10 @@ const onLink = (names: readonly string[] = []): Troubles => ({ ...without(ON_LIN
 const TROUBLES: Readonly<Record<SubjectName, Troubles>> = {
   'directory, source': { ...without(ON_FOLDER, NOT_ON_SOURCE), ...ON_ANY },
   'directory, target': ON_FOLDER,
+  'disk, source': { ...ON_DRIVE, ...without(ON_FOLDER, NOT_ON_SOURCE), ...ON_ANY },
+  'disk, target': { ...ON_DRIVE, ...ON_FOLDER },
+  'disk through FUSE, source': ON_FUSE,
+  'disk through FUSE, target': ON_FUSE,
   'ftp, source': onLink(),
   'ftp, target': onLink(),
   'webdav, source': onLink(),
@@ -52,6 +71,8 @@ const TROUBLES: Readonly<Record<SubjectName, Troubles>> = {
   'http, target': onLink(NO_PASSWORD),
   'flight-review, target': onLink(NO_PASSWORD),
   'mavlink, source': onLink(NOT_ON_UDP),
+  'mavros by services, source': onLink(NOT_ON_SERVICES),
+  'mavros by an endpoint, source': onLink(NOT_ON_UDP),
 };
 
 function tried(title: string, name: SubjectName, troubles: Troubles): void {
@@ -60,6 +81,7 @@ function tried(title: string, name: SubjectName, troubles: Troubles): void {
   );
   if (chosen.length === 0) return;
   describe(title, () => {
+    if (name.startsWith('disk')) before(skipWithoutDrives);
     for (const [trouble, begin] of chosen) {
       const trial = it(trouble, async function () {
         this.timeout(TIMEOUT_MS);
@@ -68,6 +90,13 @@ function tried(title: string, name: SubjectName, troubles: Troubles): void {
       });
     }
   });
+}
+
+async function skipWithoutDrives(this: Mocha.Context): Promise<void> {
+  const reason = await whyNoDrives();
+  if (reason === undefined) return;
+  console.log(`    ${reason}`);
+  this.skip();
 }
 
 describe('Recovery from troubles', () => {

@@ -11,7 +11,8 @@ import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { FastClock } from './fast-clock.js';
 import { NameService } from './name-service.js';
-import { SUBJECTS, type Subject, type SubjectName } from './subjects.js';
+import type { Subject } from './subject.js';
+import { SUBJECTS, type SubjectName } from './subjects.js';
 
 /** The daemon's engine as its configuration makes it, between the device under trial and a plain folder. */
 export interface Scene {
@@ -59,5 +60,5 @@ async function configured(home: string, source: Subject, target: Subject) {
     ...{ devices: { source: source.options, target: target.options }, rules: [rule] },
   };
   await writeFile(file, stringify(config));
-  return loadConfig(file, { env: {}, deviceTypes });
+  return loadConfig(file, { env: {}, deviceTypes: source.deviceTypes ?? deviceTypes });
 }

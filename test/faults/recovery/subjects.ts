@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startReceiver } from '../../../src/demo/receiver.js';
 import { startSim } from '../../../src/sim/sim.js';
@@ -8,54 +8,20 @@ import { davOptions } from '../../servers/dav-bench.js';
 import { startDavServer } from '../../servers/dav-servers.js';
 import { startServer } from '../../servers/ftp-servers.js';
 import { ftpDataThroughProxy } from '../tcp-proxy.js';
+import { drive, fuseDrive } from './drive-subject.js';
 import { FastClock } from './fast-clock.js';
-import type { Link } from './link.js';
+import { mavros } from './mavros-subject.js';
+import { filesBelow, putInto, SIZE, TIMEOUT, type Subject } from './subject.js';
 import { TcpLink } from './tcp-link.js';
 import { UdpLink } from './udp-link.js';
 
-/** A device under trial, with the real server that it talks to. */
-export interface Subject {
-  readonly end: 'source' | 'target';
-  /** Bytes of the file that a trial sends. */
-  readonly size: number;
-  /** As in a configuration; its server has a name, which the trial resolves. */
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly link?: Link;
-  /** The folder that a disk trouble strikes. */
-  readonly folder?: string;
-  /** Puts a file on a source. */
-  put?(path: string, bytes: Uint8Array): Promise<void>;
-  /** The contents of all whole files on a target. */
-  held?(): Promise<Buffer[]>;
-  /** First bytes that a file must have to be accepted. */
-  readonly head?: Uint8Array;
-  close(): Promise<void>;
-}
-
 /** Resolves to the loopback address unless the trial takes the name away. */
 export const SERVER_NAME = 'server.filesync.test';
-/** Of silence, after which a device gives up. */
-const TIMEOUT = '20s';
 /** An upload page reads a big file, and then answers. */
 const UPLOAD_TIMEOUT = '60s';
-const SIZE = 300_000;
 /** More than the buffers of both sockets hold: what is sent is not on its way to a server that reads no more. */
 const BIG = 16 << 20;
 const ULOG = Uint8Array.of(0x55, 0x4c, 0x6f, 0x67, 0x01, 0x12, 0x35, 0x01);
-
-const isPart = (name: string): boolean => /\.(?:part|tmp)$|\.part\./.test(name);
-
-/** All whole files below a folder. */
-async function filesBelow(folder: string): Promise<Buffer[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter(entry => entry.isFile() && !isPart(entry.name));
-  return Promise.all(files.map(entry => readFile(join(entry.parentPath, entry.name))));
-}
-
-async function putInto(folder: string, path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, path), bytes);
-}
 
 async function directory(end: Subject['end']): Promise<Subject> {
   const home = await temporaryFolder();
@@ -140,6 +106,10 @@ async function mavlink(): Promise<Subject> {
 export const SUBJECTS = {
   'directory, source': () => directory('source'),
   'directory, target': () => directory('target'),
+  'disk, source': () => drive('source'),
+  'disk, target': () => drive('target'),
+  'disk through FUSE, source': () => fuseDrive('source'),
+  'disk through FUSE, target': () => fuseDrive('target'),
   'ftp, source': () => ftp('source'),
   'ftp, target': () => ftp('target'),
   'webdav, source': () => webdav('source'),
@@ -147,5 +117,7 @@ export const SUBJECTS = {
   'http, target': upload('http', '/plain'),
   'flight-review, target': upload('flight-review', ''),
   'mavlink, source': mavlink,
+  'mavros by services, source': () => mavros('services'),
+  'mavros by an endpoint, source': () => mavros('endpoint'),
 } as const satisfies Record<string, () => Promise<Subject>>;
 export type SubjectName = keyof typeof SUBJECTS;

@@ -78,9 +78,13 @@ function whatItSaid({ engine, home }: Scene, entries: Scene['logger']['entries']
   return withoutPlaces((warning ?? waits[0] ?? 'nothing').replaceAll(home, '/data'));
 }
 
-/** Folders and ports differ from run to run. */
+/** Folders, ports and drives differ from run to run. */
 const withoutPlaces = (text: string): string =>
-  text.replace(/\/tmp\/[\w-]+/g, '/data').replaceAll(new RegExp(`${SERVER_NAME}:\\d+`, 'g'), SERVER_NAME);
+  text
+    .replace(/\/tmp\/[\w-]+/g, '/data')
+    .replace(/UUID [\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g, 'UUID 66F8-E5D9')
+    .replace(/\/dev\/loop\d+/g, '/dev/sda1')
+    .replaceAll(new RegExp(`${SERVER_NAME}:\\d+`, 'g'), SERVER_NAME);
 
 /** Waits until the file is on its target, or the program says what a person must do. */
 async function rest(scene: Scene, bytes: Buffer): Promise<string> {

@@ -31,6 +31,20 @@ const onDisk =
     return { struck: broken.struck, lift: async () => broken.lift() };
   };
 
+/** It is pulled out without a word, and plugged in again as the next free node. */
+const unplugged: Trouble = async ({ subject: { drive } }) => {
+  if (!drive) throw new Error('the device has no drive');
+  await drive.pull();
+  return { struck: () => 1, lift: () => drive.insertAgain() };
+};
+
+/** The program that has mounted it does not answer. */
+const hanging: Trouble = async ({ subject: { drive } }) => {
+  if (!drive) throw new Error('the device has no drive');
+  await drive.hang();
+  return { struck: () => 1, lift: () => drive.goOn() };
+};
+
 const DAY_MS = 86_400_000;
 
 /** The clock is set, and set right again. */
@@ -85,6 +99,8 @@ const diskTroubles = (place: DiskPlace) => ({
   'permission denied': onDisk(place, 'permission denied'),
 });
 
+export const ON_DRIVE = { unplugged } as const;
+export const ON_FUSE = { hanging } as const;
 export const ON_FOLDER = diskTroubles('device');
 export const ON_LOCAL = diskTroubles('local');
 export const ON_DATABASE = diskTroubles('database');

@@ -333,6 +333,43 @@ describe('directory', () => {
       await failsWith(replacing, 'unavailable');
     });
 
+    it('is offline while its drive is not mounted: an empty mount point shows no file as gone', async function () {
+      const drive = await mkdtemp('/dev/shm/filesync-test-').catch(() => undefined);
+      if (drive === undefined) return this.skip();
+      const place = join(home, 'drive');
+      const mount = async (on: string) => {
+        await rm(place, { force: true });
+        await symlink(on, place);
+      };
+      await writeFile(join(drive, 'log.ulg'), bytes);
+      await mount(drive);
+      const inbox = new DirectorySource(place, deviceContext({ name: 'inbox' }));
+      const found = async () => (await listed(inbox)).map(({ path }) => path);
+      try {
+        assert.deepEqual(await found(), ['log.ulg']);
+        await mount(root);
+        const error = await failsWith(() => listed(inbox), 'unavailable');
+        assert.match(
+          error.message,
+          /drive is empty, and on another file system than before: mount its drive/,
+        );
+        assert.equal((await firstValueFrom(inbox.availability)).available, false);
+        await mount(drive);
+        assert.deepEqual(await found(), ['log.ulg']);
+        await rm(join(drive, 'log.ulg'));
+        assert.deepEqual(await found(), []);
+        await mount(root);
+        await failsWith(() => listed(inbox), 'unavailable');
+        await writeFile(join(root, 'new.ulg'), bytes);
+        assert.deepEqual(await found(), ['new.ulg']);
+        await rm(join(root, 'new.ulg'));
+        assert.deepEqual(await found(), []);
+      } finally {
+        await inbox.close();
+        await rm(drive, { recursive: true });
+      }
+    });
+
     it('reports when its folder comes and goes', async () => {
       const clock = new VirtualClock();
       const { availability } = new DirectorySource(root, deviceContext({ clock }));
@@ -392,6 +429,21 @@ describe('directory', () => {
       assert.match(error.message, /plug in or mount/);
       assert.deepEqual(await readdir(home), ['folder']);
       await unmounted.close();
+    });
+
+    it('is offline while its drive is not mounted', async function () {
+      const drive = await mkdtemp('/dev/shm/filesync-test-').catch(() => undefined);
+      if (drive === undefined) return this.skip();
+      await symlink(drive, root);
+      const state = () => firstValueFrom(target.availability);
+      try {
+        assert.equal((await state()).available, true);
+        await rm(root);
+        await mkdir(root);
+        assert.match((await state()).reason, /mount its drive/);
+      } finally {
+        await rm(drive, { recursive: true });
+      }
     });
 
     it('its folder is on disk with the first file in it, also one that another program made', async () => {

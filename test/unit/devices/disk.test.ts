@@ -7,9 +7,9 @@ import { Drive, type DriveOptions } from '../../../src/devices/disk/drive.js';
 import { Kernel } from '../../../src/devices/disk/kernel.js';
 import { parseMountinfo, topmost } from '../../../src/devices/disk/mountinfo.js';
 import { DriveNames, type Drivelist } from '../../../src/devices/disk/names.js';
-import { runProgram, type Outcome, type RunProgram } from '../../../src/devices/disk/programs.js';
+import { runProgram, type ProgramResult, type RunProgram } from '../../../src/devices/disk/programs.js';
 import { DiskSource } from '../../../src/devices/disk/source.js';
-import { choose, type Wanted } from '../../../src/devices/disk/wanted.js';
+import { choose, type WantedDrive } from '../../../src/devices/disk/wanted.js';
 import { FileSyncError } from '../../../src/errors.js';
 import type { Availability } from '../../../src/ports.js';
 import { failsWith, listed } from '../../conformance/support.js';
@@ -65,7 +65,7 @@ const CONTAINER = [
   node('sdb', '8:16'),
 ];
 
-const output = (stdout: string, code = 0, stderr = ''): Outcome => ({ code, stdout, stderr });
+const output = (stdout: string, code = 0, stderr = ''): ProgramResult => ({ code, stdout, stderr });
 const lsblk = (nodes: readonly Node[]) => output(JSON.stringify({ blockdevices: nodes }));
 
 /** Plays programs, and remembers what was asked of them. */
@@ -73,8 +73,8 @@ class Stage {
   readonly calls: string[] = [];
   drives: readonly Node[] = [];
   /** By the node. */
-  readonly blkid: Record<string, Outcome> = {};
-  mount: (args: readonly string[]) => Promise<Outcome> = async () =>
+  readonly blkid: Record<string, ProgramResult> = {};
+  mount: (args: readonly string[]) => Promise<ProgramResult> = async () =>
     output('', 32, 'mount: nothing is played');
   /** Calls that begin so never end, even when they are killed. */
   readonly hanging: string[] = [];
@@ -102,11 +102,11 @@ describe('disk', () => {
   });
 
   describe('finding', () => {
-    const find = async (wanted: Wanted, drives: readonly Node[]) => {
+    const find = async (wanted: WantedDrive, drives: readonly Node[]) => {
       stage.drives = drives;
       return choose(wanted, await blockDevices(stage.run));
     };
-    const refused = async (wanted: Wanted, drives: readonly Node[]) =>
+    const refused = async (wanted: WantedDrive, drives: readonly Node[]) =>
       (await failsWith(() => find(wanted, drives), 'unavailable')).message;
 
     for (const [name, drives] of Object.entries({ 'a Raspberry Pi': PI, 'a Jetson': JETSON })) {
@@ -267,7 +267,7 @@ describe('disk', () => {
     const mountLine = (access = 'ro') => `40 22 ${number} / ${place} ${access} - vfat /dev/sda1 ${access}\n`;
 
     /** A mount(8) that works. */
-    const mounting = async (args: readonly string[]): Promise<Outcome> => {
+    const mounting = async (args: readonly string[]): Promise<ProgramResult> => {
       const access = args.some(arg => /(^|,)rw/.test(arg)) ? 'rw' : 'ro';
       await write('proc/self/mountinfo', mountLine(access));
       return output('');
@@ -603,7 +603,7 @@ describe('disk', () => {
       }
 
       /** Mounts, and is not heard of any more. */
-      const cutOff = async (args: readonly string[]): Promise<Outcome> => {
+      const cutOff = async (args: readonly string[]): Promise<ProgramResult> => {
         await mounting(args);
         stage.calls.push('mounted');
         return new Promise(() => undefined);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { firstValueFrom } from 'rxjs';
-import type { Reply } from '../../../src/demo/receiver.js';
+import type { ReceiverReply } from '../../../src/demo/receiver.js';
 import { flightReview } from '../../../src/devices/flight-review.js';
 import { locationIn, unknownOutcome, type Upload } from '../../../src/devices/http/answer.js';
 import { isSameSite, locationOf } from '../../../src/devices/http/location.js';
@@ -21,7 +21,7 @@ const ULOG = Buffer.concat([Buffer.from('554c6f67011235', 'hex'), sample(1_999_9
 const LOGIN_PAGE = '<html><form action="/in">Please log in<input type="password"></form></html>';
 
 /** The receipt of an upload with that answer. */
-async function receiptFor(answer: Reply, more: Partial<UploadSetup> = {}): Promise<Receipt> {
+async function receiptFor(answer: ReceiverReply, more: Partial<UploadSetup> = {}): Promise<Receipt> {
   const troubles = [{ after: Infinity, answer }];
   let receipt: Receipt | undefined;
   await withUpload({ type: http, page: '/plain', troubles, ...more }, async ({ target }) => {
@@ -31,8 +31,11 @@ async function receiptFor(answer: Reply, more: Partial<UploadSetup> = {}): Promi
   return receipt;
 }
 
-const refusalOf = (answer: Reply, kind: ErrorKind, more: Partial<UploadSetup> = {}): Promise<FileSyncError> =>
-  failsWith(() => receiptFor(answer, more), kind);
+const refusalOf = (
+  answer: ReceiverReply,
+  kind: ErrorKind,
+  more: Partial<UploadSetup> = {},
+): Promise<FileSyncError> => failsWith(() => receiptFor(answer, more), kind);
 
 describe('answers to an upload', () => {
   it('a login page with the status of success is no success', async () => {
@@ -77,7 +80,7 @@ describe('answers to an upload', () => {
       await receiptFor({ status: 200, body: JSON.stringify(json) });
   });
 
-  const successes: [success: object, answer: Reply, stored: boolean][] = [
+  const successes: [success: object, answer: ReceiverReply, stored: boolean][] = [
     [{ status: 201 }, { status: 201 }, true],
     [{ status: 201 }, { status: 200 }, false],
     [{ status: [200, 201] }, { status: 200 }, true],

@@ -6,7 +6,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import type { Reply, Trouble } from '../../../src/demo/receiver.js';
+import type { ReceiverReply, Trouble } from '../../../src/demo/receiver.js';
 import { http } from '../../../src/devices/http.js';
 import { publicUrl } from '../../../src/devices/http/request-log.js';
 import type { ErrorKind, FileSyncError } from '../../../src/errors.js';
@@ -32,7 +32,7 @@ const send = (target: Target, events = new Events(), bytes = BYTES) =>
   target.write(outgoing(bytes), 'sess001/log001.ulg', 0, never, events);
 
 /** The answer to an upload, after the whole of it. */
-const answered = (status: number, more: Partial<Reply> = {}): Trouble => ({
+const answered = (status: number, more: Partial<ReceiverReply> = {}): Trouble => ({
   after: Infinity,
   answer: { status, ...more },
 });

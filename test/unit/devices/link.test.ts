@@ -218,6 +218,31 @@ describe('the gate of a link', () => {
     assert.match(state.reason, /^not used now: reached through lo, and `over` allows eth7, wlan7 alone$/);
   });
 
+  it('of a vehicle does not hide whether it is armed', async () => {
+    const gate = gateOf({ over: ['eth7'], watched: true });
+    const own = new BehaviorSubject<Availability>(HERE);
+    const seen: Availability[] = [];
+    const watching = gate.guard(own).subscribe(state => seen.push(state));
+    await firstValueFrom(gate.closed);
+    own.next({ ...HERE, armed: true });
+    own.next({ available: false, armed: false, reason: 'silent' });
+    watching.unsubscribe();
+    const closed = { code: 'over', reason: 'reached through lo, and `over` allows eth7 alone' } as const;
+    const reason = `not used now: ${closed.reason}`;
+    assert.deepEqual(seen, [
+      { available: true, armed: false, reason, closed },
+      { available: true, armed: true, reason, closed },
+      { available: false, armed: false, reason: 'silent' },
+    ]);
+  });
+
+  it('by hours alone needs no address', async () => {
+    const clock = new VirtualClock(at('12:00'));
+    const limits = { unmetered: false, hours: hours().parse('22:00-06:00'), watched: true } as const;
+    const gate = new LinkGate(limits, deviceContext({ clock }));
+    assert.equal((await stateAt(gate)).state.closed?.code, 'hours');
+  });
+
   it('looks at the proxy that connections go to', async () => {
     const remote = new URL('http://no-such-host.invalid/');
     const proxied = gateOf({ over: ['lo'], url: remote }, { HTTP_PROXY: 'http://127.0.0.1:3128' });

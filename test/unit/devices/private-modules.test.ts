@@ -21,7 +21,7 @@ describe('private modules of packages', () => {
       Record<string, string>
     >;
     const versions = { ...dependencies, ...optionalDependencies };
-    for (const name of ['basic-ftp', 'drivelist'])
+    for (const name of ['basic-ftp', 'drivelist', 'ssh2'])
       assert.match(versions[name] ?? '', /^\d+\.\d+\.\d+$/, name);
   });
 
@@ -38,6 +38,7 @@ describe('private modules of packages', () => {
     const { ftp } = client;
     for (const method of ['log', 'handle', 'send', 'closeWithError'] as const)
       assert.equal(typeof ftp[method], 'function');
+    assert.ok('_onControlSocketData' in ftp);
     assert.equal(typeof client.prepareTransfer, 'function');
     assert.ok('_progressTracker' in client);
     assert.equal(new FTPError({ code: 550, message: '550 no' }).code, 550);
@@ -45,6 +46,17 @@ describe('private modules of packages', () => {
     ftp.log = entry => logged.push(entry);
     client.close();
     assert.deepEqual(logged, ['> QUIT']);
+  });
+
+  it('ssh2: a channel knows how many bytes a request may have', async () => {
+    const { default: ssh2 } = await import('ssh2');
+    const chanInfo = { type: 'sftp', incoming: {}, outgoing: {} };
+    const module: string = 'ssh2/lib/protocol/SFTP.js';
+    const { SFTP: Channel } = (await import(module)) as { SFTP: new (...args: unknown[]) => object };
+    const channel = new Channel({ _protocol: { _remoteIdentRaw: 'SSH-2.0-OpenSSH_9.2' } }, chanInfo, {});
+    for (const name of ['_maxReadLen', '_maxWriteLen'])
+      assert.ok(Number(Reflect.get(channel, name)) > 31 * 1024, name);
+    assert.equal(typeof ssh2.utils.parseKey, 'function');
   });
 
   it('drivelist: makes descriptions of the output of lsblk', async function () {

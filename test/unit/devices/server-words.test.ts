@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { masked, secretFields, serverWords } from '../../../src/devices/server-words.js';
+import { secretFields, serverWords } from '../../../src/devices/server-words.js';
+import { masked } from '../../../src/system/masked.js';
 import { assertLinear } from '../../servers/growth.js';
 
 const SECRET = 's3cr3t/t0k3n+"&<p>';
@@ -40,6 +41,12 @@ describe('serverWords', () => {
     ['with HTML names', secret => secret.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')],
     ['with HTML numbers', secret => [...secret].map(one => `&#${one.codePointAt(0)};`).join('')],
     ['with HTML hex numbers', secret => [...secret].map(one => `&#x${one.codePointAt(0)?.toString(16)};`).join('')],
+    ['percent-encoded twice', secret => encodeURIComponent(encodeURIComponent(secret))],
+    ['percent-encoded three times', secret => [1, 2, 3].reduce(encoded => encodeURIComponent(encoded), secret)],
+    ['with HTML names twice', secret => secret.replace(/&/g, '&amp;amp;').replace(/</g, '&amp;lt;')],
+    ['with HTML numbers twice', secret => [...secret].map(one => `&amp;#${one.codePointAt(0)};`).join('')],
+    ['in hex', secret => Buffer.from(secret).toString('hex')],
+    ['in capital hex', secret => Buffer.from(secret).toString('hex').toUpperCase()],
     ['in JSON', secret => JSON.stringify(secret).slice(1, -1)],
     ['in JSON of PHP', secret => JSON.stringify(secret).slice(1, -1).replaceAll('/', '\\/')],
     ['in JSON of code points', secret => [...secret].map(one => `\\u00${one.charCodeAt(0).toString(16)}`).join('')],
@@ -51,6 +58,13 @@ describe('serverWords', () => {
       assert.match(words, /^refused: ".{0,9}\*\*\*.{0,4}" and .{0,9}\*\*\*.{0,4}$/);
     });
   }
+
+  it('masks a secret whose blanks were wrapped, and one that was read in another encoding', () => {
+    for (const blank of ['\n', '\r\n', '\t', '&nbsp;', '&#160;', '\xa0'])
+      assert.equal(serverWords(`a correct${blank}horse b`, ['correct horse']), 'a *** b');
+    assert.equal(serverWords(`a ${Buffer.from('pässwörd').toString('latin1')} b`, ['pässwörd']), 'a *** b');
+    assert.equal(serverWords(`a ${'pässwörd'.normalize('NFD')} b`, ['pässwörd']), 'a *** b');
+  });
 
   it('masks a secret that the end of the text cuts off', () => {
     assert.equal(serverWords('token s3cr3t/t0k', [SECRET]), 'token ***');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { DavClient } from '../../../src/devices/webdav/client.js';
+import { WebClient } from '../../../src/devices/web-client/client.js';
+import { toDavError as toError } from '../../../src/devices/webdav/errors.js';
 import { DavTarget } from '../../../src/devices/webdav/target.js';
 import { FileSyncError } from '../../../src/errors.js';
 import { failsWith, sample } from '../../conformance/support.js';
@@ -14,8 +15,8 @@ const NAME = 'sess001/log 1.ulg';
 const TOKEN = '0123456789abcdef';
 
 const targetOn = (server: ScriptedDav): DavTarget => {
-  const site = { url: new URL(server.url), timeout: 10_000, login: () => undefined, tls: {} };
-  return new DavTarget(new DavClient(site, deviceContext({ name: 'cloud' })), 'cloud', CHUNK);
+  const site = { url: new URL(server.url), timeout: 10_000, login: () => undefined, tls: {}, toError };
+  return new DavTarget(new WebClient(site, deviceContext({ name: 'cloud' })), 'cloud', CHUNK);
 };
 
 async function onServer(

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { DavClient } from '../../../src/devices/webdav/client.js';
+import { WebClient } from '../../../src/devices/web-client/client.js';
+import { toDavError as toError } from '../../../src/devices/webdav/errors.js';
 import { DavSource } from '../../../src/devices/webdav/source.js';
 import { failsWith, listed } from '../../conformance/support.js';
 import { deviceContext } from '../../fakes/device-context.js';
@@ -10,8 +11,8 @@ describe('webdav', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    const site = { url, timeout: 60_000, tls: {}, login: () => undefined };
-    const source = new DavSource(new DavClient(site, deviceContext()), 'dav');
+    const site = { url, timeout: 60_000, tls: {}, login: () => undefined, toError };
+    const source = new DavSource(new WebClient(site, deviceContext()), 'dav');
     const listing = failsWith(() => listed(source), 'cancelled');
     const [socket] = (await once(server, 'connection')) as [Socket];
     await once(socket, 'data');

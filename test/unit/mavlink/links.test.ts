@@ -97,15 +97,15 @@ describe('A UDP link', () => {
     const [forger, vehicle] = [await peer(), await peer()];
     await say(forger.socket, beat(), bind.port);
     await eventually(async () => heard.length === 1);
-    assert.equal(connection.doubt?.(), false);
+    assert.equal(connection.tryNextSender?.(), false);
     await say(vehicle.socket, beat(), bind.port);
-    await eventually(async () => connection.doubt?.() === true);
+    await eventually(async () => connection.tryNextSender?.() === true);
     connection.send(HELLO);
     await eventually(async () => vehicle.heard.length === 1);
     connection.confirm?.();
     for (let round = 0; round < 2; round++) await say(forger.socket, beat(), bind.port);
     await eventually(async () => logger.messages('warn').length > 0);
-    assert.equal(connection.doubt?.(), false);
+    assert.equal(connection.tryNextSender?.(), false);
     assert.equal(logger.messages('warn').length, 1);
     assert.match(
       logger.messages('warn')[0] ?? '',

@@ -106,6 +106,7 @@ describe('The options of a mavlink device', () => {
       max_in_flight: 2048,
       max_files: 1_000_000,
       protocol: 'auto',
+      unmetered: false,
     });
   });
 

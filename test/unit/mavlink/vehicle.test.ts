@@ -82,6 +82,8 @@ describe('A vehicle', () => {
     await wire.clock.advance(0);
   };
 
+  const heartbeats = () => wire.frames.filter(({ messageId }) => messageId === Heartbeat.id).length;
+
   beforeEach(() => {
     wire = new Wire();
     states = [];
@@ -110,6 +112,42 @@ describe('A vehicle', () => {
       const { type, autopilot } = Heartbeat.decode(frame.payload);
       assert.deepEqual([type, autopilot], [18, 8]);
     }
+  });
+
+  it('follows the heartbeat of the vehicle with its own, so that both need one wake-up', async () => {
+    await watch();
+    wire.hear();
+    await wire.clock.advance(400);
+    await wire.alive(3);
+    wire.frames.length = 0;
+    const beats: number[] = [];
+    for (let second = 0; second < 10; second++) {
+      wire.hear();
+      await wire.clock.advance(1);
+      beats.push(heartbeats());
+      await wire.clock.advance(999);
+    }
+    assert.deepEqual(
+      beats,
+      beats.map((_, second) => second + 1),
+    );
+    assert.equal(heartbeats(), 10);
+    // The next is due although the vehicle has become silent, and further ones every second.
+    await wire.clock.advance(2_000);
+    assert.equal(heartbeats(), 11);
+    await wire.clock.advance(3_000);
+    assert.equal(heartbeats(), 14);
+  });
+
+  it('sends one heartbeat a second to a vehicle that sends many', async () => {
+    await watch();
+    wire.frames.length = 0;
+    for (let count = 0; count < 100; count++) {
+      wire.hear();
+      await wire.clock.advance(100);
+    }
+    const sent = heartbeats();
+    assert.ok(sent >= 10 && sent <= 13, `${sent} in ten seconds`);
   });
 
   it('uses the system id of the vehicle, or the configured one', async () => {

@@ -13,11 +13,11 @@ import { connectTo, webTrouble } from '../network.js';
 import { readTls, type TlsFiles } from '../tls-options.js';
 import { GapReporter, ListingGaps } from '../listing-gaps.js';
 import { watchedBytes } from './body.js';
+import type { RefusalErrors } from './errors.js';
 import { encodeName, isSamePath, namesIn } from './address.js';
 import { Credentials, type Login } from '../http/credentials.js';
-import { toDavError } from './errors.js';
 
-export interface DavSite {
+export interface WebSite {
   /** Of the root folder. */
   readonly url: URL;
   /** ms without a byte moving. */
@@ -25,10 +25,14 @@ export interface DavSite {
   /** Reads user and password. */
   login(): Login | undefined;
   readonly tls: TlsFiles;
+  /** Reads headers of every request, whose values no message may contain. */
+  readonly headers?: () => Readonly<Record<string, string>>;
+  /** What a refusal means in the protocol that the server speaks over HTTP. */
+  readonly toError: RefusalErrors;
 }
 
 /** One request. */
-export interface DavRequest {
+export interface WebRequest {
   readonly method: string;
   /** Names below the root. */
   readonly names: readonly string[];
@@ -47,7 +51,7 @@ export interface DavRequest {
   readonly details: ErrorDetails;
 }
 
-export interface DavReply {
+export interface WebReply {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
   /** The beginning of the body; empty if the body is streamed. */
@@ -58,9 +62,9 @@ export interface DavReply {
 /** How long a connection is kept for the next request: shorter than servers do, which would reset it during one. */
 const KEEP_ALIVE_MS = 4_000;
 
-/** HTTP with one WebDAV server: keeps connections, logs in, and rejects with FileSyncError only. */
-export class DavClient {
-  readonly #site: DavSite;
+/** HTTP with one server: keeps connections, logs in, and rejects with FileSyncError only. */
+export class WebClient {
+  readonly #site: WebSite;
   readonly #context: DeviceContext;
   readonly #root: readonly string[];
   readonly #agent: HttpAgent;
@@ -70,7 +74,7 @@ export class DavClient {
   readonly #reporter: GapReporter;
   #warned = false;
 
-  constructor(site: DavSite, context: DeviceContext) {
+  constructor(site: WebSite, context: DeviceContext) {
     this.#reporter = new GapReporter({
       log: (level, text) =>
         context.logger.log(level, `${site.url.host}: ${maskedMessage(text, this.#secrets)}`),
@@ -111,7 +115,7 @@ export class DavClient {
     return Math.max(0, this.#root.length - 1);
   }
 
-  #urlFor({ names, folder, above }: DavRequest): URL {
+  #urlFor({ names, folder, above }: WebRequest): URL {
     return above ? this.#above(above) : this.urlOf(names, folder);
   }
 
@@ -121,14 +125,14 @@ export class DavClient {
   }
 
   /** The answer of success; throws for a refusal. */
-  async send(request: DavRequest): Promise<DavReply> {
+  async send(request: WebRequest): Promise<WebReply> {
     const reply = await this.ask(request);
     if (reply.status >= 200 && reply.status < 300) return reply;
     throw this.refusal(reply, request.details);
   }
 
   /** The answer, whatever its status. */
-  async ask(request: DavRequest): Promise<DavReply> {
+  async ask(request: WebRequest): Promise<WebReply> {
     const credentials = (this.#credentials ??= this.#readCredentials());
     const url = request.url ?? this.#urlFor(request);
     const sent = credentials.header(request.method, url);
@@ -146,7 +150,7 @@ export class DavClient {
   }
 
   /** The text of a streamed answer, as it arrives. */
-  async *textOf({ stream }: DavReply, { signal }: Pick<DavRequest, 'signal'>): AsyncGenerator<string, void> {
+  async *textOf({ stream }: WebReply, { signal }: Pick<WebRequest, 'signal'>): AsyncGenerator<string, void> {
     const decoder = new TextDecoder();
     const { clock, timeout: limit } = this;
     for await (const chunk of watchedBytes(stream, { limit, clock, signal }))
@@ -165,13 +169,9 @@ export class DavClient {
     return credentials;
   }
 
-  refusal(reply: DavReply, details: ErrorDetails): FileSyncError {
-    const secrets = this.#secrets;
-    return toDavError(
-      reply,
-      { host: this.url.host, secrets, now: this.clock.now() },
-      this.#detailed(details),
-    );
+  refusal(reply: WebReply, details: ErrorDetails): FileSyncError {
+    const server = { host: this.url.host, secrets: this.#secrets, now: this.clock.now() };
+    return this.#site.toError(reply, server, this.#detailed(details));
   }
 
   error(kind: FileSyncError['kind'], what: string, details: ErrorDetails): FileSyncError {
@@ -216,16 +216,22 @@ export class DavClient {
     return proxy;
   }
 
-  async #exchange(url: URL, request: DavRequest, authorization: string | undefined): Promise<DavReply> {
+  async #exchange(url: URL, request: WebRequest, authorization: string | undefined): Promise<WebReply> {
     const { method, headers, body, details } = request;
     // `close` destroys the connections: AbortSignal.any with its signal would leak memory for each request (Node 20).
     throwIfAborted(this.#closed.signal, this.#detailed(details));
     throwIfAborted(request.signal, this.#detailed(details));
+    const configured = this.#site.headers?.() ?? {};
+    for (const value of Object.values(configured)) this.#secrets.add(value);
     try {
       const reply = await exchange({
         url,
         method,
-        headers: { ...headers, ...(authorization !== undefined && { Authorization: authorization }) },
+        headers: {
+          ...configured,
+          ...headers,
+          ...(authorization !== undefined && { Authorization: authorization }),
+        },
         ...(body !== undefined && { body }),
         agent: this.#agent,
         proxy: this.#proxy,
@@ -247,7 +253,7 @@ export class DavClient {
     this.#context.logger.log('warn', message);
   }
 
-  async #received({ status, header, body }: Reply, streamed: boolean): Promise<DavReply> {
+  async #received({ status, header, body }: Reply, streamed: boolean): Promise<WebReply> {
     const isSuccess = status >= 200 && status < 300;
     const text = streamed && isSuccess ? '' : await beginningOf(body, this.clock, this.timeout);
     return { status, header, text, stream: body };
