@@ -5,7 +5,7 @@ import { withDeadline } from './deadline.js';
 import { formatSize } from './size.js';
 import { sleep } from './sleep.js';
 
-export interface Outcome {
+export interface ProgramResult {
   /** Exit code; -1 after a signal. */
   readonly code: number;
   /** The signal that ended the child. */
@@ -25,6 +25,10 @@ export interface ChildOptions {
   readonly remedy: string;
   /** The child does not keep this program alive. */
   readonly background?: true;
+  /** What the child reads from its standard input, which ends then. Without it, that stays open and empty. */
+  readonly input?: string;
+  /** What to do about one that does not end in time, in place of the usual cause. */
+  readonly slow?: string;
 }
 
 /** `code`: the program's exit code, or Node's code if it cannot be run. */
@@ -58,7 +62,7 @@ const MEANINGS: Readonly<Record<string, readonly [ErrorKind, string]>> = {
   EXIT: ['io', 'ended with exit code %'],
   SIGNAL: ['io', 'was ended by the signal %'],
   SIGKILL: ['io', 'was killed: the memory may be used up (dmesg)'],
-  TIMEOUT: ['timeout', `did not end within %: ${HANGS}`],
+  TIMEOUT: ['timeout', 'did not end within %'],
   UNKILLABLE: ['timeout', `cannot even be killed: ${HANGS}`],
 };
 
@@ -78,12 +82,12 @@ export async function runChild(
   program: string,
   args: readonly string[],
   options: ChildOptions,
-): Promise<Outcome> {
+): Promise<ProgramResult> {
   const { ms, signal, background } = options;
   const command = [program, ...args].join(' ');
   if ([...running.values()].some(one => one.command === command && one.sent === 'SIGKILL'))
     throw childError(program, 'UNKILLABLE');
-  const late = () => childError(program, 'TIMEOUT', `${ms / 1000} s`);
+  const late = () => childError(program, 'TIMEOUT', `${ms / 1000} s: ${options.slow ?? HANGS}`);
   const clock = { sleep: (time: number, over?: AbortSignal) => sleep(time, over, !background) };
   const work = (over: AbortSignal) =>
     ended({ program, args, options, command, over }).catch((cause: Failure) => {
@@ -119,7 +123,7 @@ interface Run {
   readonly over: AbortSignal;
 }
 
-function ended({ program, args, options, command, over }: Run): Promise<Outcome> {
+function ended({ program, args, options, command, over }: Run): Promise<ProgramResult> {
   const { env, background } = options;
   return new Promise((resolve, reject) => {
     const limits = { env, maxBuffer: MAX_OUTPUT_BYTES };
@@ -130,9 +134,15 @@ function ended({ program, args, options, command, over }: Run): Promise<Outcome>
       else resolve({ code: Number(code), stdout, stderr, ...(error?.signal && { signal: error.signal }) });
     });
     running.set(child, { command });
+    if (options.input !== undefined) write(child, options.input);
     if (background) release(child);
     over.addEventListener('abort', () => abandon(child), { once: true });
   });
+}
+
+/** The child may end without reading it. */
+function write({ stdin }: ChildProcess, input: string): void {
+  stdin?.on('error', () => undefined).end(input);
 }
 
 /** The child and its pipes, sockets all of them, do not keep this program alive. */

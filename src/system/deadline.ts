@@ -1,4 +1,4 @@
-import { FileSyncError, toFileSyncError } from '../errors.js';
+import { FileSyncError, throwIfAborted, toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
 import { sleep } from './sleep.js';
 
@@ -46,6 +46,19 @@ export async function untilAborted<Value>(
   work: Work<Value> = new Promise(ignore),
 ): Promise<Value | undefined> {
   return unlessCut(withDeadline(work, { signal }), error => wasCut(signal, error));
+}
+
+/** The items, or a rejection as soon as the signal aborts. */
+export async function* itemsUntilAborted<Item>(
+  items: AsyncGenerator<Item, unknown>,
+  signal: AbortSignal,
+): AsyncGenerator<Item, void> {
+  for (;;) {
+    const next = await withDeadline(items.next(), { signal });
+    if (next.done) return;
+    yield next.value;
+    throwIfAborted(signal);
+  }
 }
 
 /** The signal has aborted, and something was `cancelled` by that. */

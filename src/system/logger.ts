@@ -1,7 +1,7 @@
 import type { Clock, Logger, LogLevel } from '../ports.js';
 import { RepeatLimiter } from './repeat-limiter.js';
 
-const SEVERITY = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>;
+export const SEVERITY = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>;
 /** Priorities of syslog(3), as sd-daemon(3) writes them. */
 const PRIORITY = { debug: 7, info: 6, warn: 4, error: 3 } as const satisfies Record<LogLevel, number>;
 
@@ -28,6 +28,8 @@ export interface LoggerOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly name: string;
   readonly format?: LogFormat;
+  /** Takes each entry that is written. */
+  readonly entry?: (entry: LogEntry) => void;
 }
 
 /** Writes a line an entry, of repeated messages as `RepeatLimiter` says. A child's name is `parent.child`. */
@@ -36,14 +38,17 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 function loggerWith(options: LoggerOptions, limiter: RepeatLimiter): Logger {
-  const { write, level: threshold, clock, name, format } = options;
+  const { write, level: threshold, clock, name, format, entry } = options;
   const isEnabled = (level: LogLevel) => SEVERITY[level] >= SEVERITY[threshold];
   return {
     isEnabled,
     log(level, text) {
       if (!isEnabled(level)) return;
       const message = limiter.admit(level, name, text);
-      if (message !== undefined) write(`${logLine({ level, logger: name, message }, clock.now(), format)}\n`);
+      if (message === undefined) return;
+      const written = { level, logger: name, message };
+      entry?.(written);
+      write(`${logLine(written, clock.now(), format)}\n`);
     },
     child: child => loggerWith({ ...options, name: `${name}.${child}` }, limiter),
   };
@@ -69,7 +74,7 @@ function timeOfDay(now: number): string {
 }
 
 /** `database: ` for the logger `filesync.database`; empty for the logger of the program itself. */
-function withoutProgram(logger: string): string {
+export function withoutProgram(logger: string): string {
   const [, ...names] = logger.split('.');
   return names.length > 0 ? `${names.join('.')}: ` : '';
 }

@@ -4,7 +4,10 @@ import type { Clock, Logger, LogLevel } from '../ports.js';
 /** ms in which a message is not logged again: after its first line, its second one and so on; the last one repeats. */
 const INTERVALS_MS = [60_000, 600_000, 3_600_000, 6 * 3_600_000];
 /** ms without the message after which its next occurrence counts as the first one. */
-const QUIET_MS = 3_600_000;
+export const QUIET_MS = 3_600_000;
+/** ms until a message of which `lines` lines have been written may be logged again. */
+export const repeatIntervalMs = (lines: number): number =>
+  INTERVALS_MS[Math.min(lines, INTERVALS_MS.length) - 1] ?? 0;
 /** Messages that are remembered; beyond that the one that was not seen for longest is forgotten. */
 const MAX_MESSAGES = 1_000;
 
@@ -46,8 +49,8 @@ export class RepeatLimiter {
       return undefined;
     }
     const text = repeats.lines > 0 ? `${message} (repeated ${repeats.suppressed + 1} times)` : message;
-    repeats.until = now + (INTERVALS_MS[repeats.lines] ?? INTERVALS_MS.at(-1) ?? 0);
     repeats.lines += 1;
+    repeats.until = now + repeatIntervalMs(repeats.lines);
     repeats.suppressed = 0;
     return text;
   }

@@ -1,4 +1,17 @@
-import { exhaustMap, map, Observable, race, share, startWith, switchMap, take, tap } from 'rxjs';
+import {
+  concat,
+  exhaustMap,
+  ignoreElements,
+  map,
+  Observable,
+  of,
+  race,
+  share,
+  startWith,
+  switchMap,
+  take,
+  tap,
+} from 'rxjs';
 import type { Clock } from '../ports.js';
 import { abortOf } from './deadline.js';
 
@@ -15,6 +28,10 @@ export function after(clock: Clock, ms: number): Observable<void> {
     return () => cancel.abort();
   });
 }
+
+/** Emits once, when the other completes. */
+export const endOf = (other: Observable<unknown>): Observable<void> =>
+  concat(other.pipe(ignoreElements()), of(undefined));
 
 /** Errors as `abortOf` says when the signal aborts; never emits. */
 export function aborted(signal: AbortSignal): Observable<never> {

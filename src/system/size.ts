@@ -8,5 +8,10 @@ export function formatSize(size: number): string {
   return `${(size / 1000 ** last).toFixed(1)} ${UNITS[last]}`;
 }
 
+/** A file up to this size takes less time than the syncs that follow it. */
+const SMALL_FILE_BYTES = 64 * 1024;
+
+export const isSmallFile = (size: number): boolean => size <= SMALL_FILE_BYTES;
+
 /** Of bytes per second. */
 export const formatRate = (bytesPerSecond: number): string => `${formatSize(Math.round(bytesPerSecond))}/s`;

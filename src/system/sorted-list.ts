@@ -1,5 +1,6 @@
-/** Up to that many new items are inserted one by one; for more of them the list is sorted. */
+/** Up to that many new items, or that part of the list, are inserted one by one; for more of them the list is sorted. */
 const MAX_SINGLE_INSERTS = 8;
+const MAX_SINGLE_PART = 1 / 32;
 
 /** Items in order. New items are sorted at the next access, and the first item is removed in constant time. */
 export class SortedList<Item> {
@@ -35,7 +36,7 @@ export class SortedList<Item> {
     const incoming = this.#incoming;
     if (incoming.length === 0) return this.#items;
     this.#incoming = [];
-    if (incoming.length <= MAX_SINGLE_INSERTS) {
+    if (incoming.length <= Math.max(MAX_SINGLE_INSERTS, this.#items.length * MAX_SINGLE_PART)) {
       for (const item of incoming) this.#items.splice(this.#placeOf(item), 0, item);
     } else {
       for (const item of incoming) this.#items.push(item);

@@ -34,7 +34,7 @@ const MAX_REMEMBERED = 2_000;
 const AT_START = 0x10000;
 
 /** Whether a text matches, and the work that it took: states that were visited. */
-export interface Comparison {
+export interface MatchResult {
   readonly matches: boolean;
   readonly steps: number;
 }
@@ -68,7 +68,7 @@ export class Automaton {
     return this.#states.length;
   }
 
-  compare(text: string): Comparison {
+  compare(text: string): MatchResult {
     this.#steps = text.length;
     const first = this.#parts.at(-1)?.first ?? 0;
     if (this.#remembered >= MAX_REMEMBERED) this.#forget();

@@ -4,6 +4,8 @@ import { parseRegExp } from './syntax.js';
 
 /** Code units of a pattern. */
 const MAX_PATTERN_LENGTH = 1_024;
+/** picomatch 4 never returns from a pattern that ends so. */
+const ENDLESS = /\\{4}$/;
 
 export interface GlobOptions {
   /** `*` matches names that begin with a dot as well. */
@@ -36,5 +38,6 @@ export function compileGlobs(patterns: readonly string[], options: GlobOptions =
 function sourceOf(pattern: string, { dot = false, strict = false }: GlobOptions): string {
   if (pattern.length > MAX_PATTERN_LENGTH)
     throw new SyntaxError(`longer than ${MAX_PATTERN_LENGTH} characters`);
+  if (ENDLESS.test(pattern)) throw new SyntaxError('more than three \\ at the end');
   return picomatch.makeRe(pattern, { flags: 'is', dot, strictBrackets: strict, debug: strict }).source;
 }

@@ -48,6 +48,18 @@ describe('runChild', () => {
     });
   });
 
+  it('gives the child its input, which ends, and does not mind a child that reads none', async () => {
+    const options = { env: { PATH: '/usr/bin:/bin' }, remedy, ms: LONG, input: 'x'.repeat(1_000_000) };
+    assert.equal((await runChild('wc', ['-c'], options)).stdout.trim(), '1000000');
+    assert.equal((await runChild('true', [], options)).code, 0);
+  });
+
+  it('names the remedy for one that is too slow', async () => {
+    const options = { env: { PATH: '/usr/bin:/bin' }, remedy, ms: 1, slow: 'make it faster' };
+    const { message } = await failsWith(() => runChild('sleep', ['3600'], options), 'timeout');
+    assert.equal(message, 'sleep did not end within 0.001 s: make it faster');
+  });
+
   it('searches the given PATH alone', async () => {
     const tool = join(home, 'some-tool');
     await writeFile(tool, '#!/bin/sh\necho "$0"', { mode: 0o755 });

@@ -77,6 +77,8 @@ describe('globs', function () {
 
   it('refuse a pattern that is too long to compare', () => {
     assert.throws(() => compileGlob('a'.repeat(1_025)), /longer than 1024/);
+    for (const count of [4, 5, 6])
+      assert.throws(() => compileGlob(`*${'\\'.repeat(count)}`), /more than three \\ at the end/);
     assert.throws(() => compileGlob('**/a/'.repeat(200), { dot: true }), /too long/);
   });
 });

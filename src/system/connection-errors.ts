@@ -11,7 +11,7 @@ const NO_TLS =
 export const CONNECTION_RESET = 'closed the connection (connection reset)';
 
 /** A code of Node's sockets, name look-ups or TLS in words, which follow the server's name. */
-const TROUBLES: Readonly<Record<string, string>> = {
+const TEXTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections: check that the server runs, and the port',
   ENOTFOUND: 'has no known address: check the host name',
   EAI_AGAIN: 'cannot be looked up now: no name server answers',
@@ -51,7 +51,7 @@ export const isCertificateRefused = (thrown: unknown): boolean =>
   /_ALERT_(.*CERTIFICATE|UNKNOWN_CA)/.test(`${String(thrown.code)}`);
 
 /** Why a connection failed, as a sentence's end after the other side's name; undefined if it was not the network or TLS. */
-export function connectionTrouble(thrown: unknown): string | undefined {
+export function connectionErrorText(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
-  return typeof thrown.code === 'string' ? TROUBLES[thrown.code] : undefined;
+  return typeof thrown.code === 'string' ? TEXTS[thrown.code] : undefined;
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** Splits long work into parts, between which the event loop runs. */
-export class Pacer {
+export class WorkPacer {
   readonly #part: number;
   #done = 0;
 
