@@ -2,9 +2,13 @@
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundlePage } from './bundle/page.js';
 
 /** Packages with native parts, or such that are only there where a user wants them: they stay outside. */
 const OUTSIDE = ['rclnodejs', 'drivelist', 'serialport'];
+
+/** Native parts that packages try to load and do without: those of ssh2, should this machine have built them. */
+const NATIVE = ['*.node'];
 
 await rm('dist', { recursive: true, force: true });
 await build({
@@ -16,12 +20,14 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20.20',
-  // Comments and blanks would stay in memory as long as the program runs; short lines keep traces readable.
+  // Comments and blanks would stay in memory as long as the program runs, and take time to load; names and short lines stay, for
+  // readable traces.
   minifyWhitespace: true,
+  minifySyntax: true,
   lineLimit: 160,
   sourcemap: true,
   legalComments: 'linked',
-  external: OUTSIDE,
+  external: [...OUTSIDE, ...NATIVE],
   alias: {
     // For Node the package names its older kind of module, of which nothing can be left out.
     rxjs: fileURLToPath(import.meta.resolve('rxjs').replace('/dist/cjs/', '/dist/esm/')),
@@ -29,9 +35,11 @@ await build({
     bunyan: fileURLToPath(new URL('bundle/no-bunyan.ts', import.meta.url)),
     ip: fileURLToPath(new URL('bundle/same-address.ts', import.meta.url)),
   },
-  // Packages of the older kind ask for Node's own modules by `require`.
+  define: { __dirname: 'folderOfBundle' },
+  // Packages of the older kind ask for Node's own modules by `require`, and for their folder by `__dirname`.
   banner: {
-    js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);",
+    js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url), folderOfBundle = import.meta.dirname;",
   },
   logLevel: 'warning',
 });
+await bundlePage('dist/page');

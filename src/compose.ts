@@ -8,11 +8,14 @@ import type { SecretRef } from './config/options.js';
 import { guardSource, guardTarget, withBoth, limitsOf } from './devices/guard.js';
 import { withPortableNames } from './devices/portable-target.js';
 import { linkFor } from './devices/link/limit.js';
+import { tellsFacts } from './fact-keeper/conditions.js';
+import { FactKeeper, type FactSettings } from './fact-keeper/fact-keeper.js';
 import { LocalStorage } from './local/storage.js';
 import { Engine } from './engine/engine.js';
 import type { Device } from './engine/devices.js';
 import type { RetryPolicy } from './system/back-off.js';
 import type { Clock, Logger, Source, Target } from './ports.js';
+import type { DeviceMeasure } from './links/link-history.js';
 import { DescriptionFile } from './config/description-file.js';
 import { Planner } from './rules/plan.js';
 import { TemplateContext } from './rules/template-context.js';
@@ -23,6 +26,10 @@ export interface ComposeContext {
   readonly hostname: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Takes what devices measure of their requests. */
+  readonly measures?: { next(measure: DeviceMeasure): void };
+  /** Takes each secret that is read. */
+  readonly mask?: { add(secret: string): void };
 }
 
 /** An engine, and what a change of the configuration replaces in it. */
@@ -33,6 +40,7 @@ export interface Composed {
   readonly planner: Planner;
   readonly local: LocalStorage;
   readonly descriptionFile: DescriptionFile;
+  readonly facts: FactKeeper;
   /** Read by the engine each time. */
   readonly settings: { keepRecords: number };
 }
@@ -53,13 +61,23 @@ export async function compose(
   const devices = await Promise.all(making);
   const planner = new Planner(config.rules);
   const local = new LocalStorage(config.local, { modes, minFree: config.minFree });
+  const templates = new TemplateContext({ hostname, descriptionFile });
+  const parts = { local, planner, templates, clock, logger };
+  const facts = new FactKeeper({ ...parts, settings: factSettingsOf(config) });
   const settings = {
     ...{ store, clock, logger, policy, random: Math.random, useBoth: withBoth },
     ...{ local, planner, interval, keepRecords, devices: devices.map(({ device }) => device) },
-    templates: new TemplateContext({ hostname, descriptionFile }),
+    ...{ templates, facts },
   };
-  return { engine: new Engine(settings), devices, locks, planner, local, descriptionFile, settings };
+  return { engine: new Engine(settings), devices, locks, planner, local, descriptionFile, facts, settings };
 }
+
+export const factSettingsOf = ({ facts, devices }: Config): FactSettings => ({
+  facts,
+  telling: new Set(
+    [...devices.values()].filter(({ options }) => tellsFacts(options)).map(({ name }) => name),
+  ),
+});
 
 /** A warning for each of the program's own places that is on a file system in memory. */
 export async function memoryWarnings({ local, database }: Config): Promise<string[]> {
@@ -156,13 +174,14 @@ function guarded(
 function contextFor(
   config: Config,
   { name, options }: DeviceConfig,
-  { env, clock, logger }: ComposeContext,
+  { env, clock, logger, measures, mask }: ComposeContext,
   secrets: Map<SecretRef, string>,
 ): DeviceContext {
   const { folder, local } = config;
   const secret = (ref: SecretRef) => {
     const value = resolveSecret(ref, { env, folder, key: keyOfSecret(name, options, ref) });
     secrets.set(ref, value);
+    mask?.add(value);
     return value;
   };
   return {
@@ -171,6 +190,7 @@ function contextFor(
     env,
     local,
     logger: logger.child(name),
+    measured: measure => measures?.next({ ...measure, device: name }),
     secret,
     resolvePath: path => resolvePath(folder, path, env),
   };

@@ -7,13 +7,15 @@ import type { Api } from './api.js';
 import { addressOf } from './socket.js';
 import * as schema from './schema.js';
 import type { Action, EditResult, File, FilePage, FileQuery, Repairs, Selection, Status } from './schema.js';
+import type { FlightPage, FlightQuery } from './schema.js';
 
 /** A query that has been without a sign of life for that long is given up. Edits may take longer: each is written to disk. */
 const QUERY_TIMEOUT_MS = 30_000;
 /** Longest answer that is read. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-const refusal = z.object({ message: z.string() });
+/** RFC 9457. */
+const refusal = z.object({ detail: z.string() });
 
 /** The Api of a daemon in another process, over its socket. What it answers is checked. */
 export class RemoteApi implements Api {
@@ -49,12 +51,15 @@ export class RemoteApi implements Api {
   }
 
   files(query: FileQuery): Promise<FilePage> {
-    const wanted = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
-    return this.#ask(schema.page, 'GET', `/files?${new URLSearchParams(wanted).toString()}`);
+    return this.#ask(schema.page, 'GET', `/files?${textOfQuery(query)}`);
   }
 
   file(id: string): Promise<File> {
     return this.#ask(schema.file, 'GET', `/files/${encodeURIComponent(id)}`);
+  }
+
+  flights(query: FlightQuery): Promise<FlightPage> {
+    return this.#ask(schema.flightPage, 'GET', `/flights?${textOfQuery(query)}`);
   }
 
   retry(which: Selection): Promise<EditResult> {
@@ -71,6 +76,10 @@ export class RemoteApi implements Api {
 
   fetch(which: Selection): Promise<EditResult> {
     return this.#ask(schema.editResult, 'POST', '/files/fetch', which);
+  }
+
+  cancel(which: Selection): Promise<EditResult> {
+    return this.#ask(schema.editResult, 'POST', '/files/cancel', which);
   }
 
   repair(what: Repairs): Promise<EditResult> {
@@ -110,6 +119,11 @@ export class RemoteApi implements Api {
       throw await translated(error as NodeJS.ErrnoException, this.#socketPath);
     }
   }
+}
+
+function textOfQuery(query: object): string {
+  const wanted = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
+  return new URLSearchParams(wanted).toString();
 }
 
 type Exchange = readonly [code: number | undefined, text: string];
@@ -163,7 +177,7 @@ const unreadable = (what: string) =>
 function refusalOf(code: number | undefined, answer: unknown): FileSyncError {
   const { data } = refusal.safeParse(answer);
   const kind = code === 404 ? 'not-found' : 'io';
-  return new FileSyncError(kind, data?.message ?? `the daemon answers with status ${code}`);
+  return new FileSyncError(kind, data?.detail ?? `the daemon answers with status ${code}`);
 }
 
 /** False where this user may not see it. */
@@ -201,7 +215,7 @@ async function translated(error: NodeJS.ErrnoException, path: string): Promise<F
   }
 }
 
-/** This user may not look into the folder of the database, and so cannot tell whether a daemon runs. */
+/** This user may not look into the folder of the database, and so cannot find out whether a daemon runs. */
 async function deniedMessage(path: string): Promise<string> {
   const isVisible = await stat(path).then(
     () => true,

@@ -1,41 +1,47 @@
-import { setImmediate as othersRun } from 'node:timers/promises';
-import { EMPTY, firstValueFrom, map, merge, type Observable } from 'rxjs';
+import { defer, EMPTY, firstValueFrom, type Observable } from 'rxjs';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/config.js';
+import type { Rule } from '../rules/rule.js';
 import { readStore } from '../db/read-only.js';
 import { openStore } from '../db/store.js';
 import type { DeviceStatus } from '../engine/devices.js';
 import { FileSyncError } from '../errors.js';
-import type { Edit, FileEvent } from '../record/events.js';
-import type { Transfer } from '../record/progress.js';
+import type { Edit } from '../record/events.js';
+import type { RunningTransfer } from '../record/progress.js';
 import { Records } from '../record/records.js';
-import { stateOf } from '../record/state.js';
 import type { StepWait } from '../record/wait.js';
-import { FileState, type Clock, type FileRecord, type Logger, type Space } from '../ports.js';
+import type { Clock, FileRecord, Logger, Space } from '../ports.js';
+import { LocalStorage } from '../local/storage.js';
+import { isInMemory } from '../system/memory-file-system.js';
 import { spaceOf, statfsNearest } from '../system/statfs.js';
-import { Repair } from '../verify/repair.js';
+import { Grouping } from '../units/grouping.js';
+import { NOTIFICATIONS, problemsIn } from '../notify/told.js';
 import { MAX_PAGE_SIZE, type LiveApi } from './api.js';
-import { fetchRefusal, firstRefusal, refusalOf, retryRefusal } from './edit.js';
+import { eventFeed } from './event-feed.js';
+import { EventHub } from './event-hub.js';
+import { flightPage } from './flights.js';
+import type { LiveParts } from './live.js';
+import { contentOf, type FileContent } from './local-content.js';
 import { matches, matching, pageOf } from './query.js';
+import { RecordEdits } from './record-edits.js';
 import type {
   Action,
-  ApiEvent,
   EditResult,
   File,
   FilePage,
   FileQuery,
+  FlightPage,
+  FlightQuery,
   Repairs,
   Selection,
   Status,
 } from './schema.js';
+import type { FileChange, Receipt } from './schema-files.js';
 import { statusFeed } from './status-feed.js';
-import { describeStatus } from './status.js';
-import { fileView, timeText } from './views.js';
-
-/** A long list of ids keeps all other work of the program waiting at most that long at a time. */
-const MAX_BLOCKED_MS = 20;
-
-type Refusal = EditResult['refused'][number];
+import { describeStatus, type StatusParts } from './status.js';
+import type { ApiEvent } from './schema-events.js';
+import type { Link, LogPage, LogQuery, SignalsView } from './schema-live.js';
+import { fileView, receiptOf, timeText, transferView } from './views.js';
 
 /** What only a running daemon knows. */
 export interface Daemon {
@@ -43,7 +49,9 @@ export interface Daemon {
   readonly progress: Observable<unknown>;
   readonly paused: boolean;
   waits(record: FileRecord): readonly StepWait[];
-  transfers(): readonly Transfer[];
+  /** Whether a rule delivers to that device. */
+  isTarget(device: string): boolean;
+  transfers(): readonly RunningTransfer[];
   rescan(): void;
   pause(on: boolean): void;
   push(): number;
@@ -54,8 +62,17 @@ export interface DatabaseApiParts {
   readonly clock: Clock;
   /** The folder with the local copies. */
   readonly local: string;
+  /** The name of this computer. */
+  readonly hostname?: string;
+  /** Whether a rule delivers to that device; the daemon knows it itself. */
+  readonly isTarget?: (device: string) => boolean;
+  /** Which files go together. */
+  readonly grouping?: Grouping;
   /** Absent in a command without a daemon. */
   readonly daemon?: Daemon;
+  /** The web page of the daemon. */
+  readonly page?: { readonly problem: string };
+  readonly live?: LiveParts;
   /** How the last reload of the daemon's configuration went. */
   readonly configuration?: Observable<unknown> & { readonly value: { readonly problem: string } };
 }
@@ -64,12 +81,18 @@ export interface DatabaseApiParts {
 export class DatabaseApi implements LiveApi {
   readonly #records: Records;
   readonly #parts: DatabaseApiParts;
+  readonly #edits: RecordEdits;
+  readonly #storage: LocalStorage;
+  #hub: EventHub | undefined;
   /** Monotonic ms. */
   readonly #began: number;
 
   constructor(parts: DatabaseApiParts) {
     this.#parts = parts;
     this.#records = parts.records;
+    const { daemon, isTarget = device => daemon?.isTarget(device) ?? false } = parts;
+    this.#edits = new RecordEdits({ ...parts, isTarget });
+    this.#storage = new LocalStorage(parts.local);
     this.#began = parts.clock.monotonic();
   }
 
@@ -92,10 +115,31 @@ export class DatabaseApi implements LiveApi {
       running_since: daemon ? timeText(since) : null,
       ...describeStatus({
         ...{ records: this.#records.all(), devices, transfers, waits, paused, database, clock },
+        units: records => this.#parts.grouping?.count(records) ?? [],
         configuration: this.#parts.configuration?.value.problem ?? '',
+        ...this.#known(),
+        inMemory: await isInMemory(local),
       }),
+      notifications: this.#notifications(),
+      web: this.#webProblem,
       disk: await space(local),
     };
+  }
+
+  get #webProblem(): string {
+    return this.#parts.page?.problem ?? '';
+  }
+
+  /** What is known of the sources, and how fast files come from them. */
+  #known(): Pick<StatusParts, 'sources' | 'running' | 'link'> {
+    const { daemon, live } = this.#parts;
+    const link = (device: string) => live?.links?.figures(device) ?? null;
+    return { sources: live?.sources?.now() ?? [], running: daemon !== undefined, link };
+  }
+
+  #notifications(): Status['notifications'] {
+    const { told } = this.#records.source(NOTIFICATIONS) ?? {};
+    return problemsIn(told).map(({ since, ...problem }) => ({ ...problem, since: timeText(since) }));
   }
 
   async files(query: FileQuery): Promise<FilePage> {
@@ -111,22 +155,51 @@ export class DatabaseApi implements LiveApi {
   }
 
   async file(id: string): Promise<File> {
-    const record = this.look(id);
-    if (typeof record !== 'string') return this.view(record);
-    for await (const old of this.#records.archived()) if (old.id === id) return this.view(old);
+    return this.view(await this.#find(id));
+  }
+
+  async receipt(id: string): Promise<Receipt> {
+    const { clock, hostname = '' } = this.#parts;
+    return receiptOf(await this.#find(id), { hostname, version: manifest.version, now: clock.now() });
+  }
+
+  async content(id: string): Promise<FileContent> {
+    return contentOf(await this.#find(id), this.#storage);
+  }
+
+  async link(device: string): Promise<Link> {
+    const { daemon, live } = this.#parts;
+    const devices = daemon ? await firstValueFrom(daemon.devices) : [];
+    if (!devices.some(({ name }) => name === device))
+      throw new FileSyncError('not-found', `${device}: no such device; \`filesync status\` lists them`);
+    return live?.links?.of(device) ?? { device, samples: [], listings: [] };
+  }
+
+  async log(query: LogQuery): Promise<LogPage> {
+    return this.#parts.live?.log?.query(query) ?? { entries: [] };
+  }
+
+  async signals(id: string, signal: AbortSignal): Promise<SignalsView> {
+    const record = await this.#find(id);
+    return (
+      this.#parts.live?.signals?.of(record, signal) ?? { signals: [], note: 'only the daemon reads them' }
+    );
+  }
+
+  /** Among the archived records as well. */
+  async #find(id: string): Promise<FileRecord> {
+    const record = this.recordOf(id);
+    if (typeof record !== 'string') return record;
+    for await (const old of this.#records.archived()) if (old.id === id) return old;
     throw new FileSyncError('not-found', `${id}: ${record}`);
   }
 
-  async repair({ copies, deliveries }: Repairs): Promise<EditResult> {
-    const repair = new Repair(this.#records, this.#parts.local);
-    const ofCopies = await this.#edit(copies, record => repair.copy(record));
-    const results = [ofCopies];
-    for (const { id, target, reason } of deliveries)
-      results.push(await this.#edit([id], record => repair.delivery(record, target, reason)));
-    return {
-      changed: [...new Set(results.flatMap(({ changed }) => changed))],
-      refused: results.flatMap(({ refused }) => refused),
-    };
+  async flights(query: FlightQuery): Promise<FlightPage> {
+    const records: FileRecord[] = [];
+    if (query.archive) for await (const record of this.#records.archived()) records.push(record);
+    for (const record of this.#records.all()) records.push(record);
+    const { daemon, clock } = this.#parts;
+    return flightPage(records, query, record => daemon?.waits(record) ?? [], clock);
   }
 
   async rescan(): Promise<Action> {
@@ -146,16 +219,20 @@ export class DatabaseApi implements LiveApi {
     return { message: `${files === 1 ? '1 file goes' : `${files} files go`} now` };
   }
 
-  events(): Observable<ApiEvent> {
-    const { clock, daemon, configuration: reloads } = this.#parts;
+  events(last?: string): Observable<Uint8Array> {
+    this.#hub ??= new EventHub(this.#feed(), this.#parts.clock);
+    return this.#hub.stream(last);
+  }
+
+  #feed(): Observable<ApiEvent> {
+    const { clock, daemon, live, configuration: reloads } = this.#parts;
     const { devices = EMPTY, progress = EMPTY } = daemon ?? {};
-    const status = statusFeed(this, { records: this.#records, devices, progress, reloads }, clock);
-    const files = this.#records.changes.pipe(
-      map(({ id, record }): ApiEvent =>
-        record ? { type: 'file', file: this.view(record) } : { type: 'forgotten', id },
-      ),
-    );
-    return merge(status.pipe(map((now): ApiEvent => ({ type: 'status', status: now }))), files);
+    const hints = { records: this.#records, devices, progress, reloads, sources: live?.sources?.changes };
+    return eventFeed({
+      ...{ records: this.#records, clock, view: this.view, progress, links: live?.links, log: live?.log },
+      status: defer(() => statusFeed(this, hints, clock)),
+      transfers: () => daemon?.transfers().map(transferView) ?? [],
+    });
   }
 
   #running(): Daemon {
@@ -168,112 +245,79 @@ export class DatabaseApi implements LiveApi {
   readonly view = (record: FileRecord): File =>
     fileView(record, this.#parts.daemon?.waits(record) ?? [], this.#parts.clock);
 
-  async retry(which: Selection): Promise<EditResult> {
-    const ids = this.#selected(which, record => stateOf(record) === FileState.FAILED);
-    return this.#each(ids, retryRefusal, () => ({ type: 'Retried' }));
+  retry(which: Selection): Promise<EditResult> {
+    return this.#edits.retry(which);
   }
 
-  async first(which: Selection): Promise<EditResult> {
-    const ids = this.#selected(which, record => firstRefusal(record) === undefined);
-    let first =
-      1 + ids.length + [...this.#records.all()].reduce((most, one) => Math.max(most, one.first ?? 0), 0);
-    return this.#each(ids, firstRefusal, () => ({ type: 'Prioritised', first: first-- }));
+  cancel(which: Selection): Promise<EditResult> {
+    return this.#edits.cancel(which);
   }
 
-  async fetch(which: Selection): Promise<EditResult> {
-    const ids = this.#selected(which, record => fetchRefusal(record) === undefined);
-    return this.#each(ids, fetchRefusal, () => ({ type: 'Asked' }));
+  first(which: Selection): Promise<EditResult> {
+    return this.#edits.first(which);
   }
 
-  async forget(which: Selection): Promise<EditResult> {
-    if ('all' in which)
-      throw new FileSyncError('config', 'forget needs ids: without its records a source is sent again');
-    return this.#edit(which.ids, async record => {
-      await this.#records.forget(record.id);
-      return undefined;
-    });
+  fetch(which: Selection): Promise<EditResult> {
+    return this.#edits.fetch(which);
+  }
+
+  forget(which: Selection): Promise<EditResult> {
+    return this.#edits.forget(which);
+  }
+
+  repair(what: Repairs): Promise<EditResult> {
+    return this.#edits.repair(what);
+  }
+
+  change(id: string, change: FileChange): Promise<EditResult> {
+    return this.#edits.change(id, change);
+  }
+
+  evict(id: string): Promise<EditResult> {
+    return this.#edits.evict(id);
   }
 
   /** The only record whose id begins with `id`, or why there is none. */
-  look(id: string): FileRecord | string {
-    const exact = this.#records.get(id);
-    if (exact) return exact;
-    const alike = id === '' ? [] : [...this.#records.all()].filter(record => record.id.startsWith(id));
-    if (alike[0] && alike.length === 1) return alike[0];
-    return alike.length === 0
-      ? 'no such file; `filesync files` lists them'
-      : `${alike.length} ids begin with that; use more digits`;
+  recordOf(id: string): FileRecord | string {
+    return this.#edits.recordOf(id);
   }
 
   /** The record after the edit, or why the edit is refused, which changes nothing. */
-  async edit(id: string, edit: Edit, isTarget: (device: string) => boolean): Promise<FileRecord | string> {
-    const record = this.look(id);
-    const refusal = typeof record === 'string' ? record : refusalOf(record, edit, isTarget);
-    if (refusal !== undefined || typeof record === 'string') return refusal ?? '';
-    return (await this.#records.commit(record.id, { type: 'Edited', edit })) ?? 'it has just been forgotten';
+  edit(id: string, edit: Edit, isTarget?: (device: string) => boolean): Promise<FileRecord | string> {
+    return this.#edits.edit(id, edit, isTarget);
   }
 
   async close(): Promise<void> {
     await this.#records.close();
   }
-
-  #selected(which: Selection, isMeant: (record: FileRecord) => boolean): readonly string[] {
-    if ('ids' in which) return which.ids;
-    return [...this.#records.all()].filter(isMeant).map(({ id }) => id);
-  }
-
-  #each(
-    ids: readonly string[],
-    refusal: (record: FileRecord) => string | undefined,
-    event: () => FileEvent,
-  ): Promise<EditResult> {
-    return this.#edit(ids, async record => {
-      const reason = refusal(record);
-      if (reason === undefined) await this.#records.commit(record.id, event());
-      return reason;
-    });
-  }
-
-  /** `change` returns why it refuses, or undefined when it is done. */
-  async #edit(
-    ids: readonly string[],
-    change: (record: FileRecord) => Promise<string | undefined>,
-  ): Promise<EditResult> {
-    const changed: string[] = [];
-    const refused: Refusal[] = [];
-    let looked = this.#parts.clock.monotonic();
-    for (const id of ids) {
-      if (this.#parts.clock.monotonic() - looked > MAX_BLOCKED_MS) {
-        await othersRun();
-        looked = this.#parts.clock.monotonic();
-      }
-      const record = this.look(id);
-      const reason = typeof record === 'string' ? record : await change(record);
-      if (reason !== undefined) refused.push({ id, reason });
-      else if (typeof record !== 'string') changed.push(record.id);
-    }
-    return { changed, refused };
-  }
 }
 
-type Places = Pick<Config, 'database' | 'local' | 'modes'>;
+type Places = Pick<Config, 'database' | 'local' | 'modes' | 'rules'>;
+
+const byRules = (rules: readonly Rule[]): Pick<DatabaseApiParts, 'grouping' | 'isTarget'> => ({
+  grouping: Grouping.by(rules),
+  isTarget: device => rules.some(({ to }) => to.includes(device)),
+});
 
 async function space(folder: string): Promise<Space | null> {
   return statfsNearest(folder).then(spaceOf, () => null);
 }
 
 /** Reads the database's own files, where no daemon answers; edits are refused. */
-export async function readDatabaseApi({ database, local }: Places, clock: Clock): Promise<DatabaseApi> {
+export async function readDatabaseApi(
+  { database, local, rules }: Places,
+  clock: Clock,
+): Promise<DatabaseApi> {
   const records = new Records(await readStore(database), clock);
-  return new DatabaseApi({ records, clock, local });
+  return new DatabaseApi({ records, clock, local, ...byRules(rules) });
 }
 
 /** Opens the database's own files for edits, where no daemon runs. */
 export async function openDatabaseApi(
-  { database, local, modes }: Places,
+  { database, local, modes, rules }: Places,
   clock: Clock,
   logger: Logger,
 ): Promise<DatabaseApi> {
   const records = new Records(await openStore(database, { clock, modes, logger }), clock);
-  return new DatabaseApi({ records, clock, local });
+  return new DatabaseApi({ records, clock, local, ...byRules(rules) });
 }

@@ -1,8 +1,9 @@
-import { isOpen, hasLocalCopy, stateName, stateOf } from '../record/state.js';
+import { hasBytes, hasLocalCopy, isDelivered, isOpen, stateName, stateOf } from '../record/state.js';
 import type { Edit } from '../record/events.js';
 import { FileState, type FileRecord } from '../ports.js';
 
-const { FOUND, DOWNLOADED, PARTIAL, FAILED, VANISHED, UPLOADED, REMOVED, SKIPPED } = FileState;
+const { FOUND, DOWNLOADING, DOWNLOADED, UPLOADING, PARTIAL, FAILED, VANISHED, UPLOADED, REMOVED, SKIPPED } =
+  FileState;
 const NOTHING_LEFT = 'there is nothing left to deliver';
 
 /** For each state that can be set: the states from which. Files in transfer are not changed. */
@@ -58,9 +59,6 @@ function lossRefusal(record: FileRecord, wanted: FileState): string | undefined 
   return undefined;
 }
 
-/** The source or local storage has the file. */
-const hasBytes = (record: FileRecord): boolean => record.source.state === 'present' || hasLocalCopy(record);
-
 /** Why a file cannot be retried; undefined if it can. */
 export function retryRefusal(record: FileRecord): string | undefined {
   const state = stateOf(record);
@@ -70,9 +68,35 @@ export function retryRefusal(record: FileRecord): string | undefined {
 /** Why a file cannot be fetched on request; undefined if it can. */
 export function fetchRefusal(record: FileRecord): string | undefined {
   const state = stateOf(record);
+  if (waitsToBeAsked(record)) return undefined;
   if (state !== SKIPPED) return `it is ${stateName(state)}; only SKIPPED files can be fetched on request`;
   if (Object.values(record.targets).some(isOpen)) return undefined;
   return 'no rule names a target for it; add one to the configuration';
+}
+
+/** Targets of a rule that does not select the file get it when it is asked for. */
+const waitsToBeAsked = (record: FileRecord): boolean =>
+  !record.asked && !record.byHand && hasBytes(record) && Object.values(record.former ?? {}).some(isOpen);
+
+/** The reason of a cancelled file, with what a person can do. */
+export const CANCELLED = 'cancelled (`filesync retry` resumes it)';
+
+/** Why there is nothing to cancel; undefined if there is. */
+export function cancelRefusal(record: FileRecord): string | undefined {
+  const state = stateOf(record);
+  if (CANCELLABLE.has(state)) return undefined;
+  return `it is ${stateName(state)}; nothing of it is under way or waits`;
+}
+
+const CANCELLABLE: ReadonlySet<FileState> = new Set([FOUND, DOWNLOADING, DOWNLOADED, UPLOADING, PARTIAL]);
+
+/** Why the local copy may not go; undefined if it may. */
+export function evictRefusal(record: FileRecord): string | undefined {
+  if (!hasLocalCopy(record)) return `it is ${stateName(stateOf(record))}; there is no local copy of it`;
+  if (isDelivered(record)) return undefined;
+  const without = Object.entries(record.targets).filter(([, { state }]) => state !== 'done');
+  const names = without.map(([name]) => name).join(', ');
+  return `it is ${stateName(stateOf(record))}; ${names === '' ? 'no target has it' : `${names} has not got it yet`}`;
 }
 
 /** Why there is nothing to move to the front; undefined if there is. */

@@ -23,10 +23,12 @@ const MATCH_TIMEOUT_MS = 10_000;
 
 /** Whether a record is asked for, whatever its path. */
 export function matches(query: FileQuery): (record: FileRecord) => boolean {
-  const { state, device, since = -Infinity, until = Infinity, larger = -1 } = query;
+  const { state, device, text, since = -Infinity, until = Infinity, larger = -1 } = query;
+  const part = text?.toLowerCase();
   return record =>
     (state === undefined || state.includes(stateWord(record))) &&
     (device === undefined || record.device === device) &&
+    (part === undefined || record.path.toLowerCase().includes(part)) &&
     record.foundAt >= since &&
     record.foundAt <= until &&
     record.size > larger;
@@ -73,7 +75,7 @@ export interface Page {
 /** The next `limit` of the matching records after the query's cursor, in its order; without one, as they were found. */
 export function pageOf(
   found: readonly FileRecord[],
-  { sort, cursor, offset = 0 }: FileQuery,
+  { sort, cursor, offset }: FileQuery,
   limit: number,
 ): Page {
   const key = sort?.replace(/^-/, '') as SortKey | undefined;
@@ -82,21 +84,30 @@ export function pageOf(
     ? [...found].sort((a, b) => compare(value(a), value(b)) || compare(a.id, b.id))
     : found;
   const ordered = sort?.startsWith('-') ? sorted.toReversed() : sorted;
+  const { items, cursor: next } = slice(ordered, { cursor, offset }, limit);
+  return { records: items, total: found.length, cursor: next };
+}
+
+/** The next `limit` items after the cursor, or without one from the offset on; and the cursor of those that come next. */
+export function slice<Item extends { readonly id: string }>(
+  ordered: readonly Item[],
+  { cursor, offset = 0 }: { readonly cursor?: string | undefined; readonly offset?: number | undefined },
+  limit: number,
+): { readonly items: readonly Item[]; readonly cursor: string | null } {
   const start = cursor === undefined ? offset : startAfter(ordered, cursor);
-  const records = ordered.slice(start, start + limit);
-  const last = records.at(-1);
-  const next = last && start + limit < ordered.length ? `${last.id}.${start + limit}` : null;
-  return { records, total: found.length, cursor: next };
+  const items = ordered.slice(start, start + limit);
+  const last = items.at(-1);
+  return { items, cursor: last && start + limit < ordered.length ? `${last.id}.${start + limit}` : null };
 }
 
 const compare = (a: number | string, b: number | string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** A cursor names the last record of a page, and its number for the case that this record is gone. */
-function startAfter(records: readonly FileRecord[], cursor: string): number {
+/** A cursor names the last item of a page, and its number for the case that this item is gone. */
+function startAfter(items: readonly { readonly id: string }[], cursor: string): number {
   const [, id, number] = /^([0-9a-f]{12})\.(\d{1,10})$/.exec(cursor) ?? [];
   if (id === undefined) throw new FileSyncError('config', 'cursor: not one that a page has named');
   const at = Number(number);
-  if (records[at - 1]?.id === id) return at;
-  const index = records.findIndex(record => record.id === id);
+  if (items[at - 1]?.id === id) return at;
+  const index = items.findIndex(item => item.id === id);
   return index < 0 ? at : index + 1;
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { FileState } from '../ports.js';
 import { WAIT_CODES } from '../record/wait.js';
+import { linkFigures } from './schema-live.js';
 
 // What commands, the socket and other programs see: one schema for all. Names are those of the ROS messages (msg/), states are
 // words. Texts that are not known are empty, as in the messages; times and numbers that are not known are null.
@@ -51,6 +52,41 @@ const waiting = z.object({
   until: time.nullable(),
 });
 
+/** What a file says about itself (docs/FACTS.md); what it does not say is absent. Spans in seconds. */
+export const factsView = z.object({
+  format: z.enum(['ulog', 'ardupilot', 'mcap', 'rosbag2', 'jpeg', 'tiff']),
+  /** When it begins, or the picture was taken. */
+  start: time.optional(),
+  duration: z.number().nonnegative().optional(),
+  vehicle: z.string().optional(),
+  firmware: z.string().optional(),
+  hardware: z.string().optional(),
+  airframe: z.string().optional(),
+  /** Logged messages of that severity. */
+  errors: count.optional(),
+  warnings: count.optional(),
+  /** How often the logger lost data, and for how long in all. */
+  dropouts: count.optional(),
+  dropout_duration: z.number().nonnegative().optional(),
+  /** It ends within a message. */
+  truncated: z.literal(true).optional(),
+  /** PX4 has added data to it after a crash. */
+  appended: z.literal(true).optional(),
+  profile: z.string().optional(),
+  topics: count.optional(),
+  messages: count.optional(),
+  camera: z.string().optional(),
+  radiometric: z.boolean().optional(),
+  /** The first one: degrees, and metres above mean sea level. */
+  position: z
+    .object({ latitude: z.number(), longitude: z.number(), altitude: z.number().optional() })
+    .optional(),
+  /** Only its ends were read. */
+  ends_only: z.literal(true).optional(),
+  /** Why something is missing. */
+  note: z.string().optional(),
+});
+
 export const file = z.object({
   /** Twelve hex digits. */
   id: z.string(),
@@ -78,6 +114,8 @@ export const file = z.object({
   removed_at: time.nullable(),
   updated_at: time,
   waiting: z.array(waiting),
+  /** Null until it has been read, and for a format that is not read. */
+  facts: factsView.nullable(),
 });
 
 export const page = z.object({
@@ -96,6 +134,8 @@ const device = z.object({
   reason: z.string(),
   /** Since when it has been available or offline, armed or disarmed. */
   since: time.nullable(),
+  /** The latest figures of its link; null where none was measured in the last hour. */
+  link: linkFigures.nullable(),
 });
 
 const transfer = z.object({
@@ -126,10 +166,15 @@ const waitingGroup = z.object({
 });
 
 const verdict = z.object({
-  /** SAFE: all is delivered. WAIT: something is under way or waits. ATTENTION: a person has to act. */
+  /**
+   * SAFE: every wanted file is on its targets, or safe in local storage. WAIT: a source has the only copy of a file, or is not
+   * completely listed yet. ATTENTION: a person has to act.
+   */
   code: z.enum(['SAFE', 'WAIT', 'ATTENTION']),
+  /** One line: why, and what may be switched off. */
   text: z.string(),
-  seconds_left: z.number().nullable(),
+  /** At the measured rate, until no source has the only copy of a file; null if that is not known. */
+  seconds_left: z.number().nonnegative().nullable(),
 });
 
 export const status = z.object({
@@ -144,12 +189,83 @@ export const status = z.object({
   database: z.string(),
   /** Why the configuration was not reloaded: the earlier one is in use. Empty while the file's is. */
   configuration: z.string(),
+  /** Why the web page is not served, although the configuration asks for it. Empty otherwise. */
+  web: z.string(),
+  /** Notifications that do not arrive: the entry of `notify` with its receiver, why, and since when. */
+  notifications: z.array(z.object({ to: z.string(), reason: z.string(), since: time })),
   /** Number of files by state; states without files are left out. */
   counts: z.partialRecord(fileState, count),
+  /** Of the unfinished files those that go together (`together` of their rule), and how many bags, folders or pairs that are. */
+  units: z.array(z.object({ kind: z.enum(['bag', 'folder', 'pair']), units: count, files: count })),
   transfers: z.array(transfer),
   waiting: z.array(waitingGroup),
   /** Of the file system with the local copies; null where it cannot be measured. */
   disk: z.object({ free: bytes, total: bytes }).nullable(),
+});
+
+export const FLIGHT_STATES = {
+  complete: 'COMPLETE',
+  'under way': 'UNDER_WAY',
+  failed: 'FAILED',
+  incomplete: 'INCOMPLETE',
+} as const;
+
+/** What one target has of a flight. */
+const share = z.object({
+  target: z.string(),
+  /** Files that it has. */
+  done: count,
+  /** Files that are meant for it. */
+  files: count,
+  /** Web addresses of the files there, those of logs first; the first twenty. */
+  links: z.array(z.string()),
+});
+
+/** Files of a flight that are not delivered, for the same reason. */
+const missing = z.object({
+  state: fileState,
+  /** What they wait for, or where they failed: a target, or their source. */
+  device: z.string(),
+  /** Empty where they wait for nothing that is known. */
+  code: z.enum(['', ...WAIT_CODES]),
+  /** Why; empty if it is not known. */
+  text: z.string(),
+  since: time.nullable(),
+  /** Null: when something changes. */
+  until: time.nullable(),
+  files: count,
+  bytes,
+});
+
+/** Files that belong together, such as a log and the pictures that were taken meanwhile. */
+export const flight = z.object({
+  /** That of the file which was found first. */
+  id: z.string(),
+  /** UNDER_WAY: something is to be fetched or delivered. INCOMPLETE: nothing is, and files were skipped or have vanished. */
+  state: z.enum(Object.values(FLIGHT_STATES)),
+  /** By what its logs say of themselves; empty if they do not. */
+  vehicle: z.string(),
+  /** The sources of its files. */
+  devices: z.array(z.string()),
+  /** Null where no file has a time. */
+  started_at: time.nullable(),
+  duration_seconds: z.number().nonnegative().nullable(),
+  /** When the first of its files was found. */
+  found_at: time,
+  files: count,
+  bytes,
+  /** The first thousand, in the order of their time. */
+  ids: z.array(z.string()),
+  delivered: z.array(share),
+  missing: z.array(missing),
+});
+
+export const flightPage = z.object({
+  flights: z.array(flight),
+  /** Matching flights in all. */
+  total: count,
+  /** For the next page; null after the last one. */
+  cursor: z.string().nullable(),
 });
 
 /** The result of an edit; each file is either changed or refused with a reason. */
@@ -165,13 +281,6 @@ export const failure = z.object({ error: z.string() });
 export const action = z.object({ message: z.string() });
 
 export const pausing = z.strictObject({ paused: z.boolean() });
-
-/** What `GET /events` sends, each as one event (server-sent events) of that type. */
-export const event = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('file'), file }),
-  z.object({ type: z.literal('forgotten'), id: z.string() }),
-  z.object({ type: z.literal('status'), status }),
-]);
 
 /** `all`: every file that the edit is meant for. */
 export const selection = z.union([
@@ -192,9 +301,17 @@ export const repairs = z.strictObject({
 });
 
 export const SORT_KEYS = ['found_at', 'updated_at', 'modified', 'size', 'path'] as const;
-const instant = z.coerce.number();
+/** ms since the Unix epoch, or RFC 3339; a plus sign that was not encoded has become a space. */
+const instant = z.union([
+  z.coerce.number(),
+  z
+    .string()
+    .transform(text => text.replace(' ', '+'))
+    .pipe(z.iso.datetime({ offset: true }))
+    .transform(text => Date.parse(text)),
+]);
 
-/** All texts, as in the query of a URL. `since`, `until`: ms since the Unix epoch, of the time at which the file was found. */
+/** All texts, as in the query of a URL. `since`, `until`: the time at which the file was found. */
 export const fileQuery = z.strictObject({
   /** One of them, separated by commas. */
   state: z
@@ -203,6 +320,8 @@ export const fileQuery = z.strictObject({
     .pipe(z.array(fileState))
     .optional(),
   device: z.string().optional(),
+  /** A part of the path, in upper or lower case. */
+  text: z.string().max(1000).optional(),
   /** A glob of the path. */
   match: z.string().optional(),
   since: instant.optional(),
@@ -219,15 +338,30 @@ export const fileQuery = z.strictObject({
   archive: z.stringbool().optional(),
 });
 
+/** All texts, as in the query of a URL. */
+export const flightQuery = z.strictObject({
+  /** Flights that ended then or later. */
+  since: instant.optional(),
+  /** What the logs name, or the beginning of it; or a source. */
+  vehicle: z.string().optional(),
+  limit: z.coerce.number().int().positive().optional(),
+  cursor: z.string().optional(),
+  offset: z.coerce.number().int().nonnegative().optional(),
+  /** With the files of the archive. */
+  archive: z.stringbool().optional(),
+});
+
 export type File = z.output<typeof file>;
 export type FileQuery = Partial<z.output<typeof fileQuery>>;
 export type FilePage = z.output<typeof page>;
+export type FlightView = z.output<typeof flight>;
+export type FlightPage = z.output<typeof flightPage>;
+export type FlightQuery = Partial<z.output<typeof flightQuery>>;
 export type Status = z.output<typeof status>;
 export type Verdict = z.output<typeof verdict>;
 export type WaitingGroup = z.output<typeof waitingGroup>;
 export type TransferView = z.output<typeof transfer>;
 export type Action = z.output<typeof action>;
-export type ApiEvent = z.output<typeof event>;
 export type EditResult = z.output<typeof editResult>;
 export type Failure = z.output<typeof failure>;
 export type Repairs = z.output<typeof repairs>;

@@ -1,8 +1,12 @@
+import type { FileFacts } from '../file-facts.js';
 import type { Clock, FileRecord } from '../ports.js';
+import { fetchRefusal } from './edit.js';
 import { hasLocalCopy, reasonOf, stateName, stateOf } from '../record/state.js';
-import { percentOf, secondsLeftOf, type Transfer } from '../record/progress.js';
+import { percentOf, secondsLeftOf, type RunningTransfer } from '../record/progress.js';
 import type { StepWait } from '../record/wait.js';
 import type { DeviceStatus } from '../engine/devices.js';
+import type { Receipt } from './schema-files.js';
+import type { LinkFigures } from './schema-live.js';
 import { DELIVERY_STATES, type File, type Status, type TransferView } from './schema.js';
 
 /** Bounds of `Date`, ms since the Unix epoch. */
@@ -46,7 +50,25 @@ export function fileView(
     delivered_at: timeText(record.delivered?.at),
     removed_at: timeText(record.removedAt),
     updated_at: timeText(record.updatedAt),
-    waiting: waits.map(wait => waitView(wait, clock)),
+    waiting: [...waits, ...requestOf(record)].map(wait => waitView(wait, clock)),
+    facts: record.facts ? factsView(record.facts) : null,
+  };
+}
+
+/** What a SKIPPED file waits for that can be fetched on request. */
+function requestOf(record: FileRecord): readonly StepWait[] {
+  if (record.skipped === undefined || fetchRefusal(record) !== undefined) return [];
+  return [{ stage: 'fetch', code: 'on_request', reason: record.skipped }];
+}
+
+/** Times as text, spans in seconds. */
+function factsView({ start, duration, dropoutMs, endsOnly, ...facts }: FileFacts): File['facts'] {
+  return {
+    ...facts,
+    ...(start !== undefined && { start: timeText(start) }),
+    ...(duration !== undefined && { duration: duration / 1000 }),
+    ...(dropoutMs !== undefined && { dropout_duration: dropoutMs / 1000 }),
+    ...(endsOnly && { ends_only: true }),
   };
 }
 
@@ -62,12 +84,33 @@ function targetsOf({ targets }: FileRecord): File['targets'] {
   });
 }
 
+/** Who says that the targets have a file, and when. */
+export interface Issuer {
+  readonly hostname: string;
+  readonly version: string;
+  /** ms since the Unix epoch. */
+  readonly now: number;
+}
+
+export function receiptOf(record: FileRecord, { hostname, version, now }: Issuer): Receipt {
+  const { id, device, path, size, sha256 = '' } = record;
+  return {
+    ...{ id, device, path, size, sha256, modified: timeText(record.modified) },
+    ...{ found_at: timeText(record.foundAt), fetched_at: timeText(record.fetchedAt) },
+    ...{ hostname, version, issued_at: timeText(now) },
+    targets: targetsOf(record).map(({ target, state, path: there, location, verified, updated_at }) => ({
+      ...{ target, state, path: there, location, verified },
+      delivered_at: state === 'DONE' ? updated_at : null,
+    })),
+  };
+}
+
 function waitView(wait: StepWait, clock: Pick<Clock, 'now' | 'monotonic'>): File['waiting'][number] {
   const { stage, target = '', code, reason: text, since, until } = wait;
   return { stage, target, code, text, since: wallTime(clock, since), until: wallTime(clock, until) };
 }
 
-export function transferView(transfer: Transfer): TransferView {
+export function transferView(transfer: RunningTransfer): TransferView {
   const { id, device, path, target = '', bytes, size, bytesPerSecond } = transfer;
   return {
     ...{ id, device, path, target, bytes, size, percent: percentOf(transfer) },
@@ -78,6 +121,7 @@ export function transferView(transfer: Transfer): TransferView {
 export function deviceView(
   { name, type, available, armed, reason, since }: DeviceStatus,
   clock: Pick<Clock, 'now' | 'monotonic'>,
+  link: LinkFigures | null = null,
 ): Status['devices'][number] {
-  return { name, type, available, armed, reason, since: wallTime(clock, since) };
+  return { name, type, available, armed, reason, since: wallTime(clock, since), link };
 }

@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { allFiles, type Api } from '../../../src/api/api.js';
 import { RemoteApi } from '../../../src/api/client.js';
+import { problem } from '../../../src/api/problem.js';
 import { serveControl } from '../../../src/api/server.js';
 import { DatabaseApi } from '../../../src/api/database-api.js';
 import { Records } from '../../../src/record/records.js';
@@ -131,17 +132,19 @@ describe('a command at a running daemon', () => {
         for (const body of ['', '"all"', '{}', '[]', '{"ids":[1]}', '{"all":false}', '[']) {
           const [status, said] = await answer(socket, 'POST', path, body);
           assert.equal(status, 400, `${body}: ${said}`);
-          assert.equal(typeof (JSON.parse(said) as { message: unknown }).message, 'string');
+          assert.equal(problem.parse(JSON.parse(said)).status, 400);
         }
         assert.deepEqual([FOUND, SKIPPED, FAILED].map(get), [FOUND, SKIPPED, FAILED]);
       }));
 
   it('is refused an unknown request', () =>
     atDaemon(async ({ socket }) => {
-      assert.deepEqual(await answer(socket, 'POST', '/files/frist', '{}'), [
-        404,
-        '{"message":"no POST /files/frist here"}',
-      ]);
+      const [status, said] = await answer(socket, 'POST', '/files/retry/all', '{}');
+      assert.equal(status, 404);
+      assert.deepEqual(JSON.parse(said), {
+        ...{ type: 'about:blank', title: 'Not Found', status: 404, detail: 'no /files/retry/all here' },
+      });
+      assert.equal((await answer(socket, 'POST', '/files/frist', '{}'))[0], 405);
       assert.equal((await answer(socket, 'GET', '/nothing/here'))[0], 404);
     }));
 });

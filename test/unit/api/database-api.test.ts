@@ -27,7 +27,7 @@ const idsOf = (...numbers: number[]): string[] => numbers.map(idOf);
 const CAM = { name: 'cam', type: 'disk', available: false, reason: 'not plugged in', armed: false, since: 0 };
 
 const IDLE = {
-  ...{ progress: NEVER, paused: false, transfers: () => [] },
+  ...{ progress: NEVER, paused: false, transfers: () => [], isTarget: () => false },
   ...{ rescan: () => undefined, pause: () => undefined, push: () => 0 },
 };
 
@@ -44,6 +44,21 @@ const listedIds = (files: readonly { readonly id: string }[]): string[] => files
 const idsIn = ({ files }: FilePage): string[] => listedIds(files);
 
 describe('The API of a database', () => {
+  it('says of a file that can be fetched on request that it waits for one', async () => {
+    const reason = 'fetch: asked (filesync fetch ID takes it)';
+    const { api } = apiOf(found(1, { skipped: reason }), fileRecord(2, { skipped: 'no rule takes it' }));
+    const waiting = {
+      stage: 'fetch',
+      target: '',
+      code: 'on_request',
+      text: reason,
+      since: null,
+      until: null,
+    };
+    assert.deepEqual((await api.file(idOf(1))).waiting, [waiting]);
+    assert.deepEqual((await api.file(idOf(2))).waiting, []);
+  });
+
   it('counts the files by state; without a daemon no device is known', async () => {
     const { running, devices, counts, verdict } = await apiOf(
       found(1),
@@ -180,9 +195,9 @@ describe('The API of a database', () => {
   describe('ids', () => {
     it('may be cut short where no other begins so', () => {
       const { api } = apiOf(found(0xa1), found(0xb2));
-      assert.deepEqual(api.look('0000000000a'), found(0xa1));
-      assert.equal(api.look('0000'), '2 ids begin with that; use more digits');
-      assert.equal(api.look(''), NO_SUCH_FILE);
+      assert.deepEqual(api.recordOf('0000000000a'), found(0xa1));
+      assert.equal(api.recordOf('0000'), '2 ids begin with that; use more digits');
+      assert.equal(api.recordOf(''), NO_SUCH_FILE);
     });
 
     it('that are many let other work go on meanwhile', async () => {
@@ -202,7 +217,7 @@ describe('The API of a database', () => {
 
     it('that are whole are meant, though others begin so', () => {
       const longer = { ...found(2), id: `${idOf(1)}2` };
-      assert.deepEqual(apiOf(longer, found(1)).api.look(idOf(1)), found(1));
+      assert.deepEqual(apiOf(longer, found(1)).api.recordOf(idOf(1)), found(1));
     });
   });
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import * as schema from '../../../src/api/schema.js';
 import { describeStatus, type StatusParts } from '../../../src/api/status.js';
 import type { FileRecord } from '../../../src/ports.js';
-import type { Transfer } from '../../../src/record/progress.js';
+import type { RunningTransfer } from '../../../src/record/progress.js';
 import type { StepWait } from '../../../src/record/wait.js';
+import { withLocalTimes } from '../../../src/system/short-time.js';
 import { fileRecord } from '../../fakes/file-record.js';
 
 const NOON = new Date(2026, 10, 29, 12, 31).getTime();
@@ -22,10 +23,10 @@ const OFFLINE: StepWait = {
 };
 const KEPT: StepWait = { stage: 'evict', code: 'kept', reason: 'the local copy stays' };
 const ARMED: StepWait = { stage: 'fetch', code: 'armed', reason: 'the vehicle is armed', since: UP - MINUTE };
-const AGAIN: StepWait = { stage: 'fetch', code: 'failed', reason: 'timed out', until: UP + 2 * MINUTE };
-const QUEUED: StepWait = { stage: 'fetch', code: 'queued', reason: 'waits for its turn' };
+const AGAIN: StepWait = { stage: 'fetch', code: 'back_off', reason: 'timed out', until: UP + 2 * MINUTE };
+const QUEUED: StepWait = { stage: 'fetch', code: 'queue', reason: 'waits for its turn' };
 
-const transfer = (number: number, changes: Partial<Transfer> = {}): Transfer => {
+const transfer = (number: number, changes: Partial<RunningTransfer> = {}): RunningTransfer => {
   const { id, device, path } = pending(number);
   return { id, device, path, bytes: 41_000, size: 100_000, bytesPerSecond: 1000, ...changes };
 };
@@ -50,13 +51,13 @@ describe('the verdict', () => {
     number | null,
   ][] = [
     ['nothing yet', [], {}, 'SAFE', /^no files yet$/, null],
-    ['all is there', [done(1)], {}, 'SAFE', /^all delivered$/, null],
+    ['all is there', [done(1), done(2)], {}, 'SAFE', /^all 2 files delivered$/, null],
     [
       'a device is away',
       [done(1)],
       { devices: [away] },
       'SAFE',
-      /^all delivered; offline: cam \(no drive\)$/,
+      /^1 file delivered; offline: cam \(no drive\)$/,
       null,
     ],
     [
@@ -83,7 +84,14 @@ describe('the verdict', () => {
       /timed out \(next attempt 12:33\)$/,
       null,
     ],
-    ['paused', [pending(1)], { paused: true }, 'WAIT', /^1 file waits: paused$/, null],
+    [
+      'paused',
+      [pending(1)],
+      { paused: true },
+      'WAIT',
+      /^all work is paused \(Resume on the page.*\); 1 file waits: paused$/,
+      null,
+    ],
     [
       'one transfer is under way',
       [pending(1)],
@@ -98,7 +106,7 @@ describe('the verdict', () => {
       { transfers: [transfer(1)], waits: ({ id }) => (id === pending(2).id ? [QUEUED] : []) },
       'WAIT',
       /1 under way: .*; 1 file waits: autopilot: waits for its turn$/,
-      null,
+      61,
     ],
     [
       'a stalled transfer has no end',
@@ -137,7 +145,7 @@ describe('the verdict', () => {
       [done(1)],
       { waits: waitingFor(KEPT) },
       'SAFE',
-      /^all delivered$/,
+      /^1 file delivered$/,
       null,
     ],
   ];
@@ -145,7 +153,7 @@ describe('the verdict', () => {
     it(title, () => {
       const { verdict } = statusOf(records, changes);
       assert.equal(verdict.code, code);
-      assert.match(verdict.text, text);
+      assert.match(withLocalTimes(verdict.text, clock.now()), text);
       assert.equal(verdict.seconds_left, seconds);
     });
 });
@@ -158,7 +166,7 @@ describe('a status', () => {
       waiting.map(({ device, stage, code, files, bytes }) => ({ device, stage, code, files, bytes })),
       [
         { device: 'archive', stage: 'deliver', code: 'offline', files: 2, bytes: 2003 },
-        { device: 'autopilot', stage: 'fetch', code: 'queued', files: 1, bytes: 1003 },
+        { device: 'autopilot', stage: 'fetch', code: 'queue', files: 1, bytes: 1003 },
       ],
     );
     assert.equal(waiting[0]?.since, new Date(NOON - 30 * MINUTE).toISOString());
@@ -170,7 +178,8 @@ describe('a status', () => {
       waits: waitingFor(AGAIN),
     };
     const status = statusOf([pending(1), done(2), failed(3)], changes);
-    const rest = { version: '1', running: true, running_since: null, disk: null };
+    const notifications = [{ to: 'notify[0] (h)', reason: 'no answer', since: new Date(NOON).toISOString() }];
+    const rest = { version: '1', running: true, running_since: null, disk: null, notifications, web: '' };
     assert.deepEqual(schema.status.parse({ ...status, ...rest }), { ...status, ...rest });
   });
 });
