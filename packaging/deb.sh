@@ -37,6 +37,8 @@ install_program() {
   mkdir -p "$lib/dist"
   # Source maps are left out: they are larger than the program.
   find dist -maxdepth 1 -type f ! -name '*.map' ! -name '*.LEGAL.txt' -exec install -m 644 -t "$lib/dist" {} +
+  mkdir -p "$lib/dist/page"
+  find dist/page -maxdepth 1 -type f ! -name '*.map' ! -name '*.LEGAL.txt' -exec install -m 644 -t "$lib/dist/page" {} +
   # Node prints a trace without maps; a link to one that is missing would mislead.
   sed -i -e '/^\/\/# sourceMappingURL=/d' -e '1{/^#!/d}' "$lib"/dist/*.js
   echo '{ "type": "module" }' >"$lib/package.json"
@@ -97,7 +99,7 @@ manual() {
 
 install_documents() {
   mkdir -p "$doc"
-  node packaging/copyright.js dist "$work/serialport" >"$doc/copyright"
+  node packaging/copyright.js dist dist/page "$work/serialport" >"$doc/copyright"
   packed docs/CONFIGURATION.md "$doc/CONFIGURATION.md.gz"
   mkdir -p "$root/usr/share/man/man1" && packed packaging/man/filesync.1 "$root/usr/share/man/man1/filesync.1.gz"
   put 644 packaging/completions/filesync.bash usr/share/bash-completion/completions/filesync

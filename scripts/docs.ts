@@ -1,6 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { apiSchema } from './api-schema.js';
 import { replacePart, withReference } from './options-reference.js';
+import { openApi } from '../src/api/openapi.js';
+import { routes } from '../src/api/routes.js';
 import { exportSchema } from '../src/db/export-schema.js';
 import { deviceTypes } from '../src/devices/registry.js';
 import { commandFiles } from './command-files.js';
@@ -8,7 +10,7 @@ import { eventTable } from './event-table.js';
 import { messageList, remedies } from './messages.js';
 import { readInterfaces, rosReference } from './ros-reference.js';
 
-// Brings docs/api.schema.json, docs/export.schema.json and the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md, docs/ROS.md and
+// Brings docs/api.schema.json, docs/export.schema.json, docs/openapi.json and the generated parts of docs/ARCHITECTURE.md, docs/CONFIGURATION.md, docs/ROS.md and
 // docs/TROUBLESHOOTING.md up to date, and makes the man page and the shells' completions.
 
 const at = (path: string) => new URL(`../${path}`, import.meta.url);
@@ -24,6 +26,7 @@ await update('docs/ARCHITECTURE.md', document => replacePart(document, 'events',
 
 await writeFile(at('docs/api.schema.json'), apiSchema());
 await writeFile(at('docs/export.schema.json'), exportSchema());
+await writeFile(at('docs/openapi.json'), `${JSON.stringify(openApi(routes), undefined, 2)}\n`);
 
 const list = messageList(await remedies(at('src/')));
 await update('docs/TROUBLESHOOTING.md', document => replacePart(document, 'messages', list));

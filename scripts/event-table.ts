@@ -42,11 +42,15 @@ const failed = { reason: '', outcome: 'failed' } as const;
 /** Every event with an example of it: the compiler refuses a table that leaves one out. */
 const EVENTS: Readonly<Record<FileEvent['type'], Row>> = {
   Found: { by: 'Finder', changes: 'makes the record', sample: { type: 'Found', record: FOUND } },
-  SeenAgain: { by: 'Finder', changes: 'the source has it', sample: { type: 'SeenAgain', asOf: 2 } },
-  Gone: { by: 'Finder', changes: 'the source has it no more', sample: { type: 'Gone', asOf: 2 } },
+  SeenAgain: {
+    by: 'Finder, Downloader, Streamer',
+    changes: 'the source has it',
+    sample: { type: 'SeenAgain', asOf: 2 },
+  },
+  Gone: { by: 'Finder', changes: 'the source does not have it any more', sample: { type: 'Gone', asOf: 2 } },
   Planned: {
     by: 'rules',
-    changes: 'targets, way, what is skipped',
+    changes: 'targets, `via`, reason to skip it',
     sample: { type: 'Planned', paths: { one: 'p', other: 'p' } },
   },
   FetchBegan: { by: 'Downloader', changes: 'copy', sample: { type: 'FetchBegan', local: 'd/p' } },
@@ -64,11 +68,21 @@ const EVENTS: Readonly<Record<FileEvent['type'], Row>> = {
     changes: 'copy, reason; given up at the third',
     sample: { type: 'Mismatched', reason: '' },
   },
-  CopyLost: { by: 'Uploader', changes: 'copy', sample: { type: 'CopyLost', reason: '' } },
+  CopyLost: { by: 'Uploader, Units', changes: 'copy', sample: { type: 'CopyLost', reason: '' } },
   Recognised: {
     by: 'Downloader, Streamer',
     changes: 'deliveries of an earlier file that is the same',
     sample: { type: 'Recognised', earlier: { ...FOUND, targets: madeBy(WAYS.UPLOADED).targets } },
+  },
+  FactsRead: {
+    by: 'FactKeeper',
+    changes: 'what the file says about itself',
+    sample: { type: 'FactsRead', facts: { format: 'ulog', duration: 1000 } },
+  },
+  Named: {
+    by: 'FactKeeper',
+    changes: 'the name on a target, where what is in the file is part of it',
+    sample: { type: 'Named', target: 'one', path: 'q' },
   },
   Distinguished: {
     by: 'Downloader, Streamer',
@@ -91,13 +105,13 @@ const EVENTS: Readonly<Record<FileEvent['type'], Row>> = {
     changes: 'that delivery',
     sample: { type: 'DeliveryFailed', target: 'other', ...failed, unanswered: false },
   },
-  Removed: { by: 'Cleaner', changes: 'the source has it no more', sample: { type: 'Removed' } },
+  Removed: { by: 'Cleaner', changes: 'the source does not have it any more', sample: { type: 'Removed' } },
   RemovalFailed: { by: 'Cleaner', changes: 'reason', sample: { type: 'RemovalFailed', ...failed } },
   Evicted: { by: 'Cleaner', changes: 'copy', sample: { type: 'Evicted' } },
-  Retried: { by: 'people', changes: 'what had failed waits again', sample: { type: 'Retried' } },
+  Retried: { by: 'people', changes: 'failed steps wait again', sample: { type: 'Retried' } },
   Edited: {
     by: 'people',
-    changes: 'what they ask for',
+    changes: 'what the edit asks for',
     sample: { type: 'Edited', edit: { state: FileState.FOUND } },
   },
   DeliveryLost: {
@@ -106,6 +120,7 @@ const EVENTS: Readonly<Record<FileEvent['type'], Row>> = {
     sample: { type: 'DeliveryLost', target: 'one', reason: '' },
   },
   CopyWanted: { by: 'people (verify)', changes: 'copy is wanted', sample: { type: 'CopyWanted' } },
+  CopyUnwanted: { by: 'people', changes: 'copy is unwanted', sample: { type: 'CopyUnwanted' } },
   Asked: { by: 'people', changes: 'it is not skipped', sample: { type: 'Asked' } },
   Prioritised: { by: 'people', changes: 'its place', sample: { type: 'Prioritised', first: 1 } },
   Restarted: { by: 'the program', changes: 'nothing moves', sample: { type: 'Restarted' } },
@@ -128,5 +143,7 @@ export function eventTable(): string {
     });
     return `| ${type} | ${by} | ${changes} | ${moves.join(', ')} |`;
   });
-  return ['| event | said by | changes | states (by an example) |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| event | emitted by | changes | states (by an example) |', '|---|---|---|---|', ...rows].join(
+    '\n',
+  );
 }

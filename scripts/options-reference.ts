@@ -5,19 +5,27 @@ import type { DeviceType } from '../src/config/definition.js';
 import { commonSchema } from '../src/config/devices.js';
 import { bare, type Shape, shapeOf } from '../src/config/introspect.js';
 import { SIZE, TIME_SPAN } from '../src/config/options.js';
+import { notifySchema } from '../src/config/notify.js';
 import { ruleSchema, topSchema } from '../src/config/schema.js';
+import { webSchema } from '../src/config/web.js';
 
 /** The options of the whole program as Markdown tables, from the schemas that check them. */
 export function optionsReference(deviceTypes: readonly DeviceType[]): string {
   return [
     section('Top level', table(topSchema.shape)),
     section('Rules', table(ruleSchema.shape)),
+    section('Notifications', NOTIFICATIONS, table(notifySchema.shape)),
+    section('Web page', WEB, table(webSchema.shape)),
     section('Devices', 'Every device:', table(commonSchema.shape)),
     ...deviceTypes.map(({ type, summary, options }) =>
       section(`\`${type}\``, `${summary}.`, table(options.shape)),
     ),
   ].join('\n\n');
 }
+
+const NOTIFICATIONS = 'The list `notify`; [notifications](guides/notifications.md) has examples.';
+
+const WEB = 'The map `web`; [the page](guides/web.md) has examples.';
 
 /** The configuration's document with its generated parts, the example and the options, up to date. */
 export function withReference(document: string, example: string, deviceTypes: readonly DeviceType[]): string {

@@ -23,7 +23,7 @@ if [ ! -x "$folder/package/bin/node" ]; then
 fi
 node=$folder/package/bin/node
 echo "Node $("$node" --version)"
-ROOMS=${ROOMS:-api config congestion control db engine facts local mavlink record rules sim store system}
+ROOMS=${ROOMS:-api config congestion db engine facts flights links local mavlink notify record rules signals sim system units web}
 files=()
 for room in $ROOMS; do
   for file in test/unit/"$room"/*.test.ts; do

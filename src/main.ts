@@ -21,6 +21,8 @@ const MIN_LAST_CALLS_MS = 100;
 const POLL_INTERVAL_MS = 10;
 /** Time for everything else that is open to close, when the work has ended. */
 const LAST_HANDLES_MS = 5_000;
+/** Longer than a command takes that only prints something. */
+const SHORT_MS = 1_000;
 /** Time in which a second signal is a copy of the first: `ros2 launch` forwards the signal that the process group has received. */
 const REPEATED_SIGNAL_MS = process.argv.includes('node') ? 2_000 : 0;
 /** The signals that stop the program, by its exit code then. */
@@ -30,8 +32,8 @@ const FILE_CALLS = /^(FSReq|FileHandleClose)/;
 const THREAD_CALLS = /^(FSReq|FileHandleClose|GetAddrInfo|GetNameInfo)/;
 
 // On a machine with much memory V8 lets the heap grow to many times its live size before it collects; a companion computer
-// has other programs (`heap_growing_percent`: the growth between two collections).
-setFlagsFromString('--heap-growing-percent=30');
+// has other programs (`heap_growing_percent`: the growth between two collections). A short command is over before that matters.
+setTimeout(() => setFlagsFromString('--heap-growing-percent=30'), SHORT_MS).unref();
 
 const journal = isJournalStream(process.env['JOURNAL_STREAM'], standardError());
 /** See sd-daemon(3). */
@@ -70,9 +72,10 @@ process.exitCode = await cli({
   printError,
   logFormat: { json: false, journal, terminal: process.stderr.isTTY },
   live,
-  conversation: () =>
-    process.stdin.isTTY && process.stdout.isTTY
-      ? { input: process.stdin, output: process.stdout, interrupt: () => stopped(130) }
+  input: () => process.stdin,
+  conversation: (output = 'stdout') =>
+    process.stdin.isTTY && process[output].isTTY
+      ? { input: process.stdin, output: process[output], interrupt: () => stopped(130) }
       : undefined,
   stopped: stop.signal,
   signals: process,

@@ -12,7 +12,7 @@ _filesync() {
   fi
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-    init | check | sync | run | node | status | files | show | verify | retry | first | fetch | push | forget | adopt | export | import | sim | demo | help)
+    init | password | check | sync | run | node | status | files | flights | show | verify | notify | retry | first | fetch | cancel | push | forget | adopt | export | import | sim | demo | help)
       command=$word
       break
       ;;
@@ -21,6 +21,8 @@ _filesync() {
   case $command:$prev in
   init:--output) _filesync_files -f && return ;;
   init:--udp) return ;;
+  password:--token) return ;;
+  password:--scopes) return ;;
   check:-c | check:--config) _filesync_files -f && return ;;
   check:--log-level) _filesync_words 'debug info warn error' && return ;;
   check:--log-format) _filesync_words 'text json' && return ;;
@@ -43,14 +45,22 @@ _filesync() {
   files:--sort) return ;;
   files:--limit) return ;;
   files:--format) return ;;
+  flights:-c | flights:--config) _filesync_files -f && return ;;
+  flights:--since) return ;;
+  flights:--vehicle) return ;;
+  flights:--limit) return ;;
   show:-c | show:--config) _filesync_files -f && return ;;
   verify:-c | verify:--config) _filesync_files -f && return ;;
   verify:--device) return ;;
   verify:--log-level) _filesync_words 'debug info warn error' && return ;;
   verify:--log-format) _filesync_words 'text json' && return ;;
+  notify:-c | notify:--config) _filesync_files -f && return ;;
+  notify:--log-level) _filesync_words 'debug info warn error' && return ;;
+  notify:--log-format) _filesync_words 'text json' && return ;;
   retry:-c | retry:--config) _filesync_files -f && return ;;
   first:-c | first:--config) _filesync_files -f && return ;;
   fetch:-c | fetch:--config) _filesync_files -f && return ;;
+  cancel:-c | cancel:--config) _filesync_files -f && return ;;
   push:-c | push:--config) _filesync_files -f && return ;;
   forget:-c | forget:--config) _filesync_files -f && return ;;
   adopt:-c | adopt:--config) _filesync_files -f && return ;;
@@ -71,36 +81,41 @@ _filesync() {
   sim:--log-level) _filesync_words 'debug info warn error' && return ;;
   sim:--log-format) _filesync_words 'text json' && return ;;
   demo:--logs) _filesync_files -d && return ;;
+  demo:--web) return ;;
   demo:--log-level) _filesync_words 'debug info warn error' && return ;;
   demo:--log-format) _filesync_words 'text json' && return ;;
   esac
   if [[ $cur == -* ]]; then
     case $command in
     init) _filesync_words '--output --udp -h --help' ;;
+    password) _filesync_words '--token --scopes -h --help' ;;
     check) _filesync_words '-c --config --json --write --log-level --log-format -h --help' ;;
     sync) _filesync_words '-c --config --json --dry-run --log-level --log-format -h --help' ;;
     run) _filesync_words '-c --config --log-level --log-format -h --help' ;;
     node) _filesync_words '-c --config --log-format -h --help' ;;
     status) _filesync_words '-c --config --json --watch --exit-code -h --help' ;;
     files) _filesync_words '-c --config --json --state --device --match --since --until --larger --sort --limit --format --all -h --help' ;;
+    flights) _filesync_words '-c --config --json --since --vehicle --limit --all -h --help' ;;
     show) _filesync_words '-c --config --json -h --help' ;;
     verify) _filesync_words '-c --config --json --device --repair --log-level --log-format -h --help' ;;
+    notify) _filesync_words '-c --config --json --test --log-level --log-format -h --help' ;;
     retry) _filesync_words '-c --config --json --failed -h --help' ;;
     first) _filesync_words '-c --config --json -h --help' ;;
     fetch) _filesync_words '-c --config --json -h --help' ;;
+    cancel) _filesync_words '-c --config --json -h --help' ;;
     push) _filesync_words '-c --config --json -h --help' ;;
     forget) _filesync_words '-c --config --json -h --help' ;;
     adopt) _filesync_words '-c --config --json --log-level --log-format -h --help' ;;
     export) _filesync_words '-c --config -h --help' ;;
     import) _filesync_words '-c --config --json --merge -h --help' ;;
     sim) _filesync_words '--replay --listen --to --like --loss --delay --rate --dup --reorder --seed --log-level --log-format -h --help' ;;
-    demo) _filesync_words '--logs --log-level --log-format -h --help' ;;
+    demo) _filesync_words '--logs --web --log-level --log-format -h --help' ;;
     *) _filesync_words '-h --help --version' ;;
     esac
     return
   fi
   case $command in
-  '' | help) _filesync_words 'init check sync run node status files show verify retry first fetch push forget adopt export import sim demo help' ;;
+  '' | help) _filesync_words 'init password check sync run node status files flights show verify notify retry first fetch cancel push forget adopt export import sim demo help' ;;
   sim) _filesync_files -d ;;
   esac
 }

@@ -3,17 +3,21 @@
 
 complete -c filesync -f
 complete -c filesync -n __fish_use_subcommand -a init -d 'write a first configuration: finds autopilots and drives, asks for the rest, tries the target'
+complete -c filesync -n __fish_use_subcommand -a password -d 'print the hash of a password for `web.password`, or make a token for a program'
 complete -c filesync -n __fish_use_subcommand -a check -d 'validate the configuration and probe every device, one line each'
 complete -c filesync -n __fish_use_subcommand -a sync -d 'one pass: find, fetch, deliver everything, then exit'
 complete -c filesync -n __fish_use_subcommand -a run -d 'the daemon, without a ROS graph: finds, fetches and delivers until it is stopped'
 complete -c filesync -n __fish_use_subcommand -a node -d 'the ROS 2 node; takes --ros-args'
-complete -c filesync -n __fish_use_subcommand -a status -d 'whether all is delivered: devices, transfers, what waits and why'
+complete -c filesync -n __fish_use_subcommand -a status -d 'whether the vehicle may be switched off: devices, transfers, what waits and why'
 complete -c filesync -n __fish_use_subcommand -a files -d 'where each file is: state, targets, links and reasons'
+complete -c filesync -n __fish_use_subcommand -a flights -d 'what belongs to one flight, newest first: when, how long, where it was delivered, what is missing'
 complete -c filesync -n __fish_use_subcommand -a show -d 'all about one file: its history, hashes, targets, and why it waits'
 complete -c filesync -n __fish_use_subcommand -a verify -d 'compare the database, local copies and targets; --repair has what is wrong fetched or sent again'
+complete -c filesync -n __fish_use_subcommand -a notify -d 'with --test, send a test message to every receiver of `notify`, one line each'
 complete -c filesync -n __fish_use_subcommand -a retry -d 'bring FAILED files back'
 complete -c filesync -n __fish_use_subcommand -a first -d 'move files to the front of their queues, the first one named first'
 complete -c filesync -n __fish_use_subcommand -a fetch -d 'fetch and deliver files that the rules only list (SKIPPED)'
+complete -c filesync -n __fish_use_subcommand -a cancel -d 'give up files that are not delivered; interrupts their transfers, `retry` resumes them'
 complete -c filesync -n __fish_use_subcommand -a push -d 'deliver what waits now, whatever `hours`, `over` and `unmetered` of its devices say'
 complete -c filesync -n __fish_use_subcommand -a forget -d 'delete records from the database (files stay; what is still on a source is found again)'
 complete -c filesync -n __fish_use_subcommand -a adopt -d 'after a lost database: take what targets already hold as delivered; nothing is sent'
@@ -22,12 +26,15 @@ complete -c filesync -n __fish_use_subcommand -a import -d 'fill an empty databa
 complete -c filesync -n __fish_use_subcommand -a sim -d 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)'
 complete -c filesync -n __fish_use_subcommand -a demo -d 'the main job on embedded servers: simulated autopilot -> local -> FTP server and Flight Review page'
 complete -c filesync -n __fish_use_subcommand -a help -d 'the help of a command'
-complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init check sync run node status files show verify retry first fetch push forget adopt export import sim demo'
+complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init password check sync run node status files flights show verify notify retry first fetch cancel push forget adopt export import sim demo'
 complete -c filesync -n __fish_use_subcommand -s h -l help -d 'help, with examples'
 complete -c filesync -n __fish_use_subcommand -l version -d 'the version'
 complete -c filesync -n '__fish_seen_subcommand_from init' -l output -d 'file to write (default: ~/.config/filesync/filesync.yaml); only an unedited example of the package is replaced' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from init' -l udp -d 'UDP ports on which heartbeats of autopilots are awaited' -x
 complete -c filesync -n '__fish_seen_subcommand_from init' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from password' -l token -d 'make a token of that name for a program, in place of a password' -x
+complete -c filesync -n '__fish_seen_subcommand_from password' -l scopes -d 'what the token is for, separated by commas: read, operate, metrics (default: read)' -x
+complete -c filesync -n '__fish_seen_subcommand_from password' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from check' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from check' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from check' -l write -d 'write, rename and delete a small file on each target; --no-write leaves that out'
@@ -50,7 +57,7 @@ complete -c filesync -n '__fish_seen_subcommand_from node' -s h -l help -d 'help
 complete -c filesync -n '__fish_seen_subcommand_from status' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from status' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from status' -l watch -d 'again whenever something changes, until Ctrl-C'
-complete -c filesync -n '__fish_seen_subcommand_from status' -l exit-code -d 'exit with 0 only if all is delivered, else with 1'
+complete -c filesync -n '__fish_seen_subcommand_from status' -l exit-code -d 'exit with 0 only if the verdict is SAFE, else with 1'
 complete -c filesync -n '__fish_seen_subcommand_from status' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from files' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from files' -l json -d 'print JSON lines: an object a file'
@@ -65,6 +72,13 @@ complete -c filesync -n '__fish_seen_subcommand_from files' -l limit -d 'so many
 complete -c filesync -n '__fish_seen_subcommand_from files' -l format -d 'a line a file, such as "{id} {state} {path}"; names as in --json' -x
 complete -c filesync -n '__fish_seen_subcommand_from files' -l all -d 'with the archive: files delivered and gone long ago'
 complete -c filesync -n '__fish_seen_subcommand_from files' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from flights' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from flights' -l json -d 'print JSON lines: an object a flight'
+complete -c filesync -n '__fish_seen_subcommand_from flights' -l since -d 'ended since then: 2h, 12:31, 2026-08-01, 2026-08-01T12:31' -x
+complete -c filesync -n '__fish_seen_subcommand_from flights' -l vehicle -d 'only that vehicle, as its logs name it (or the beginning), or only this source' -x
+complete -c filesync -n '__fish_seen_subcommand_from flights' -l limit -d 'so many flights at most, the newest' -x
+complete -c filesync -n '__fish_seen_subcommand_from flights' -l all -d 'with the archive: files delivered and gone long ago'
+complete -c filesync -n '__fish_seen_subcommand_from flights' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from show' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from show' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from show' -s h -l help -d 'help, with examples'
@@ -75,6 +89,12 @@ complete -c filesync -n '__fish_seen_subcommand_from verify' -l repair -d 'have 
 complete -c filesync -n '__fish_seen_subcommand_from verify' -l log-level -d 'lowest level that is logged to standard error' -x -a 'debug info warn error'
 complete -c filesync -n '__fish_seen_subcommand_from verify' -l log-format -d 'format of the log: lines of text, or one JSON object a line' -x -a 'text json'
 complete -c filesync -n '__fish_seen_subcommand_from verify' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from notify' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from notify' -l json -d 'print data as JSON'
+complete -c filesync -n '__fish_seen_subcommand_from notify' -l test -d 'send a test message to every receiver, and print what each answers'
+complete -c filesync -n '__fish_seen_subcommand_from notify' -l log-level -d 'lowest level that is logged to standard error' -x -a 'debug info warn error'
+complete -c filesync -n '__fish_seen_subcommand_from notify' -l log-format -d 'format of the log: lines of text, or one JSON object a line' -x -a 'text json'
+complete -c filesync -n '__fish_seen_subcommand_from notify' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from retry' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -l failed -d 'all that are FAILED'
@@ -85,6 +105,9 @@ complete -c filesync -n '__fish_seen_subcommand_from first' -s h -l help -d 'hel
 complete -c filesync -n '__fish_seen_subcommand_from fetch' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from fetch' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from fetch' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from cancel' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from cancel' -l json -d 'print data as JSON'
+complete -c filesync -n '__fish_seen_subcommand_from cancel' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from push' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from push' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from push' -s h -l help -d 'help, with examples'
@@ -117,6 +140,7 @@ complete -c filesync -n '__fish_seen_subcommand_from sim' -l log-format -d 'form
 complete -c filesync -n '__fish_seen_subcommand_from sim' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from sim' -a '(__fish_complete_directories)'
 complete -c filesync -n '__fish_seen_subcommand_from demo' -l logs -d 'folder whose .ulg files are on the autopilot' -x -a '(__fish_complete_directories)'
+complete -c filesync -n '__fish_seen_subcommand_from demo' -l web -d 'keep running and serve the web page, at the address and port if they are named' -x
 complete -c filesync -n '__fish_seen_subcommand_from demo' -l log-level -d 'lowest level that is logged to standard error' -x -a 'debug info warn error'
 complete -c filesync -n '__fish_seen_subcommand_from demo' -l log-format -d 'format of the log: lines of text, or one JSON object a line' -x -a 'text json'
 complete -c filesync -n '__fish_seen_subcommand_from demo' -s h -l help -d 'help, with examples'

@@ -7,6 +7,7 @@ import type { Preview } from '../preview/preview.js';
 import { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
 import type { Config } from '../config/config.js';
+import { addressText } from '../web/address.js';
 import { withReachableDevices, type Reachable } from './check/held.js';
 import { ruleLines } from './check/lines.js';
 import { listingOf } from './check/listing.js';
@@ -18,6 +19,7 @@ import { common, defineCommand } from './command.js';
 import { wrapped } from './columns.js';
 import { configFor, loggerFor } from './setup.js';
 import { ExitCode, report, type Shell } from './shell.js';
+import { WebPage } from './web-page.js';
 
 export const check = defineCommand({
   options: {
@@ -35,10 +37,14 @@ export const check = defineCommand({
     const logger = loggerFor(shell, args.logLevel);
     const context = { shell, logger, write: args.write };
     const config = await configFor(shell, args.config);
+    await new WebPage({ ...shell, logger }).assertUsable(config, 'check');
     const results = await withReachableDevices(config, shell, found => probeAll(found, context));
     const { rules } = await outlookFrom(config, results, context);
-    if (args.json) shell.print(JSON.stringify(results.map(result => asJson(result, rules))));
-    else for (const line of lines(config.file, results, rules)) shell.print(line);
+    if (args.json)
+      shell.print(
+        JSON.stringify([...results.map(result => asJson(result, rules)), ...pageOf(config, shell)]),
+      );
+    else for (const line of lines(config, results, rules, shell)) shell.print(line);
     const warnings = [...(await memoryWarnings(config)), ...(await securityWarnings(config, shell.env))];
     for (const warning of warnings) report(shell, 'warn', warning);
     if (results.some(result => result.misconfigured)) return ExitCode.USAGE;
@@ -105,7 +111,14 @@ function asJson({ listing: _listing, ...result }: Probed, rules: Preview['rules'
   return own.length > 0 ? { ...result, rules: own } : result;
 }
 
-function lines(file: string, results: readonly Probed[], rules: Preview['rules']): string[] {
+/** Where the page is, in the form of a device's result; nothing where none is configured. */
+const pageOf = ({ web }: Config, { hostname }: Shell): Probed[] =>
+  web
+    ? [{ device: '', type: 'web page', ok: true, misconfigured: false, message: addressText(web, hostname) }]
+    : [];
+
+function lines(config: Config, results: readonly Probed[], rules: Preview['rules'], shell: Shell): string[] {
   const rows = results.map(({ ok, device, type, message }) => [ok ? 'ok' : 'FAIL', device, type, message]);
-  return [`ok    ${file}: valid`, ...wrapped(rows), ...rules.flatMap(ruleLines)];
+  const page = pageOf(config, shell).map(({ type, message }) => `ok    ${type}: ${message}`);
+  return [`ok    ${config.file}: valid`, ...page, ...wrapped(rows), ...rules.flatMap(ruleLines)];
 }

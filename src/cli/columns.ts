@@ -44,8 +44,8 @@ export function wrapped(rows: readonly (readonly string[])[], width = Infinity):
   const indent = widths.reduce((sum, one) => sum + one + GAP.length, 0);
   return cells.flatMap((row, index) => {
     const head = (heads[index] ?? []).map((cell, column) => padEnd(cell, widths[column] ?? 0) + GAP).join('');
-    const room = Math.max(MIN_SHRUNK_WIDTH, width - indent);
-    const [first = '', ...more] = wrap(row.at(-1) ?? '', room);
+    const space = Math.max(MIN_SHRUNK_WIDTH, width - indent);
+    const [first = '', ...more] = wrap(row.at(-1) ?? '', space);
     return [(head + first).trimEnd(), ...more.map(text => ' '.repeat(indent) + text)];
   });
 }

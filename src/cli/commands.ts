@@ -38,6 +38,20 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./init/command.js')).init,
   },
   {
+    usage: 'password',
+    summary: 'print the hash of a password for `web.password`, or make a token for a program',
+    group: 'Start here',
+    examples: [
+      ['filesync password > web.password', 'asks twice; what is typed is not shown'],
+      ['echo "$PASSWORD" | filesync password', 'reads one line'],
+      [
+        'filesync password --token grafana --scopes metrics',
+        'shows the token once, and its line for `web.tokens`',
+      ],
+    ],
+    load: async () => (await import('./password.js')).password,
+  },
+  {
     usage: 'check',
     summary: 'validate the configuration and probe every device, one line each',
     group: 'Start here',
@@ -80,7 +94,7 @@ export const commands: readonly ListedCommand[] = [
   },
   {
     usage: 'status',
-    summary: 'whether all is delivered: devices, transfers, what waits and why',
+    summary: 'whether the vehicle may be switched off: devices, transfers, what waits and why',
     group: 'See',
     examples: [
       ['filesync status', 'one line first: SAFE, WAIT or ATTENTION; also without a daemon'],
@@ -99,6 +113,21 @@ export const commands: readonly ListedCommand[] = [
       ["filesync files --format '{id} {state} {path}'", 'a line a file, as you want it'],
     ],
     load: async () => (await import('./files.js')).files,
+  },
+  {
+    usage: 'flights',
+    summary:
+      'what belongs to one flight, newest first: when, how long, where it was delivered, what is missing',
+    group: 'See',
+    examples: [
+      ['filesync flights --since 12h', 'what was flown today: a line a flight, with links'],
+      ['filesync flights --vehicle drone1 --limit 5', 'the last five of one vehicle'],
+      [
+        'filesync flights --json | jq \'select(.state != "COMPLETE")\'',
+        'what has not arrived whole, for a script',
+      ],
+    ],
+    load: async () => (await import('./flights.js')).flights,
   },
   {
     usage: 'show <id>',
@@ -120,6 +149,13 @@ export const commands: readonly ListedCommand[] = [
       ['filesync verify --device nas --repair', 'what that target has lost is sent again'],
     ],
     load: async () => (await import('./verify.js')).verify,
+  },
+  {
+    usage: 'notify',
+    summary: 'with --test, send a test message to every receiver of `notify`, one line each',
+    group: 'See',
+    examples: [['filesync notify --test', 'what each receiver answers; exit code 1: one did not take it']],
+    load: async () => (await import('./notify.js')).notify,
   },
   {
     usage: 'retry [id..]',
@@ -144,9 +180,16 @@ export const commands: readonly ListedCommand[] = [
     group: 'Change records',
     examples: [
       ['filesync files --state skipped', 'their ids'],
-      ['filesync fetch 3fa4', 'takes that file all the same'],
+      ['filesync fetch 3fa4', 'takes that file, although it is skipped'],
     ],
     load: async () => (await import('./fetch.js')).fetchFiles,
+  },
+  {
+    usage: 'cancel <id..>',
+    summary: 'give up files that are not delivered; interrupts their transfers, `retry` resumes them',
+    group: 'Change records',
+    examples: [['filesync cancel 3fa4', 'what has arrived of it is kept for a retry']],
+    load: async () => (await import('./cancel.js')).cancel,
   },
   {
     usage: 'push',
@@ -212,6 +255,7 @@ export const commands: readonly ListedCommand[] = [
     examples: [
       ['filesync demo', 'with two flight logs of the package'],
       ['filesync demo --logs ~/flights', 'with your own'],
+      ['filesync demo --web', 'keeps running, with the web page'],
     ],
     load: async () => (await import('./demo.js')).demo,
   },

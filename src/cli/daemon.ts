@@ -6,24 +6,29 @@ import { serveControl } from '../api/server.js';
 import { controlSocket } from '../api/socket.js';
 import type { Engine } from '../engine/engine.js';
 import { toFileSyncError } from '../errors.js';
+import type { Notifier } from '../notify/notifier.js';
 import type { Logger } from '../ports.js';
 import { untilAborted } from '../system/deadline.js';
 import { oneLine } from '../system/logger.js';
+import { withLocalTimes } from '../system/short-time.js';
 import { hasServiceManager, reportToServiceManager } from '../system/service-manager.js';
 import { misconfiguration } from './misconfiguration.js';
 import type { Reloader, ReloadState } from './reload.js';
 import type { Shell } from './shell.js';
 import type { LiveLines } from './terminal/live-lines.js';
 import { showProgress } from './terminal/progress.js';
+import type { WebPage } from './web-page.js';
 
 export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   readonly engine: Engine;
-  readonly config: Pick<Config, 'file' | 'database'>;
+  readonly config: Pick<Config, 'file' | 'folder' | 'database' | 'web'>;
   /** Serves commands over the socket. */
   readonly api: LiveApi;
   readonly logger: Logger;
   /** Reloads of the configuration. */
   readonly reloader?: Pick<Reloader, 'state' | 'begin'>;
+  readonly notifier?: Pick<Notifier, 'start' | 'stop'>;
+  readonly page?: Pick<WebPage, 'start' | 'stop'>;
   /** Progress is shown there; without it, it is logged. */
   readonly live?: LiveLines | undefined;
 }
@@ -40,24 +45,32 @@ export async function workUntilStopped({
   logger,
   live,
   reloader,
+  notifier,
+  page,
   ...shell
 }: DaemonParts): Promise<void> {
   try {
     await using _control = await serveControl(controlSocket(config.database), api);
     logger.log('info', `working with ${config.file}`);
     using _shown = showProgress({ ...shell, engine, live, logger, isPass: false });
+    await page?.start(config, api);
+    notifier?.start();
     await engine.start();
     reloader?.begin();
     const reloads: Observable<ReloadState> = reloader?.state ?? EMPTY;
-    const { records, devices, progress } = engine;
-    const status = statusFeed(api, { records, devices, progress, reloads }, shell.clock);
-    const verdicts = status.pipe(map(({ verdict }) => oneLine(verdict.text)));
+    const { records, devices, progress, scans: sources } = engine;
+    const status = statusFeed(api, { records, devices, progress, reloads, sources }, shell.clock);
+    const verdicts = status.pipe(
+      map(({ verdict }) => oneLine(withLocalTimes(verdict.text, shell.clock.now()))),
+    );
     const reloading = reloads.pipe(map(({ running }) => running));
     using _reports = reportToServiceManager({ ...shell, logger, verdicts, reloading });
     const wrong = misconfiguration(engine.devices, { onlyPermanent: hasServiceManager(shell.env) });
     await untilAborted(shell.stopped, wrong);
     logger.log('info', 'stopping');
   } finally {
+    await page?.stop();
+    await notifier?.stop();
     await engine.stop();
   }
 }

@@ -8,7 +8,7 @@ import { readStore } from '../db/read-only.js';
 import { FileSyncError } from '../errors.js';
 import type { FileRecord, Store } from '../ports.js';
 import { hasLocalCopy } from '../record/state.js';
-import { exists } from './setup.js';
+import { exists } from '../system/exists.js';
 
 /** Local copies that are looked up to learn whose records they are. */
 const MAX_COPIES = 100;
@@ -24,7 +24,7 @@ export interface DatabasePlace {
 /**
  * Earlier versions kept the records of every configuration of a folder in `data/filesync.json`, whatever its `local` was. Where a
  * configuration names no database and has none beside its local copies yet, the records there go on being used if they are its own:
- * without them everything would be delivered again. Rejects with `config` where that cannot be told safely. Reads only.
+ * without them everything would be delivered again. Rejects with `config` where that cannot be decided safely. Reads only.
  */
 export async function placeOf(config: Named, env: Environment): Promise<DatabasePlace> {
   const { database, formerDatabase: former } = config;
@@ -33,9 +33,8 @@ export async function placeOf(config: Named, env: Environment): Promise<Database
   const sources = new Set(config.rules.map(({ from }) => from));
   if (!knowsAny(store, sources)) return { database };
   const copies = [...store.all()].filter(record => sources.has(record.device) && hasLocalCopy(record));
-  if (await holdsAny(config.local, copies)) return { database: former, warning: usedMessage(config, former) };
-  if (!(await holdsAny(dirname(former), copies)))
-    return { database: former, warning: usedMessage(config, former) };
+  const isOwn = (await holdsAny(config.local, copies)) || !(await holdsAny(dirname(former), copies));
+  if (isOwn) return { database: former, warning: usedMessage(config, former) };
   if (await isOfNeighbour(config, former, env)) return { database };
   throw new FileSyncError('config', doubtMessage(config, former, [...sources]));
 }

@@ -5,7 +5,7 @@ import { closeDevices, type Device } from '../engine/devices.js';
 import { FileSyncError } from '../errors.js';
 import type { Logger } from '../ports.js';
 import { showAmount } from '../preview/notes.js';
-import type { Listing, Preview } from '../preview/preview.js';
+import type { SourceListing, Preview } from '../preview/preview.js';
 import { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
 import { withReachableDevices, type Reachable } from './check/held.js';
@@ -31,7 +31,7 @@ export async function dryRun(options: DryRunOptions, shell: Shell, logger: Logge
   warnOfDamage(shell, known);
   const found = await withReachableDevices(config, shell, reachable => listAll(reachable, shell, logger));
   const held = found.held.map(device => [device, listingOf(device, known)] as const);
-  const listings = new Map<string, Listing>([...found.listings, ...held]);
+  const listings = new Map<string, SourceListing>([...found.listings, ...held]);
   const outlook = await outlookOn(config, known, listings, { ...shell, logger });
   if (options.json) shell.print(JSON.stringify({ dryRun: true, ...outlook }));
   else for (const line of lines(outlook)) shell.print(line);
@@ -39,7 +39,7 @@ export async function dryRun(options: DryRunOptions, shell: Shell, logger: Logge
 }
 
 interface Found {
-  readonly listings: ReadonlyMap<string, Listing>;
+  readonly listings: ReadonlyMap<string, SourceListing>;
   /** Names of the devices that only the daemon may list. */
   readonly held: readonly string[];
   readonly ok: boolean;
@@ -63,7 +63,7 @@ async function listAll({ config, held }: Reachable, shell: Shell, logger: Logger
 
 interface Listed {
   readonly device: string;
-  readonly listing: Listing;
+  readonly listing: SourceListing;
   readonly ok: boolean;
 }
 

@@ -8,10 +8,12 @@ import { parseState, stateName } from '../record/state.js';
 import { shortTime } from '../system/short-time.js';
 import { formatSize } from '../system/size.js';
 import { reading } from './api.js';
-import { fitted, wrapped, type Column } from './columns.js';
+import { fitted, type Column } from './columns.js';
 import { common, defineCommand } from './command.js';
 import { formatter } from './format.js';
+import { indented } from './indented.js';
 import { parseInstant } from './instant.js';
+import { wantedLimit } from './limit.js';
 import { ExitCode, type Shell } from './shell.js';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -100,11 +102,6 @@ function wantedSort(name: string): NonNullable<FileQuery['sort']> {
   throw wrong(`--sort ${name}: ${suggest(name.replace(/^-/, ''), SORT_KEYS)}`);
 }
 
-function wantedLimit(limit: number): number {
-  if (Number.isInteger(limit) && limit > 0) return limit;
-  throw wrong('--limit: must be a whole number above 0');
-}
-
 /** A name that neither the configuration nor a record knows is a mistake, not an empty list. */
 async function checkDevice(api: Api, config: Config, device: string | undefined): Promise<void> {
   if (device === undefined || config.devices.has(device)) return;
@@ -139,14 +136,6 @@ function table(all: readonly File[], shell: Shell): string[] {
   const [heading = '', ...lines] = fitted(COLUMNS, rows, width);
   return [heading, ...lines.flatMap((line, index) => [line, ...indented(details[index] ?? [], width)])];
 }
-
-const indented = (details: readonly string[], width: number): string[] =>
-  wrapped(
-    details.map(detail => [detail]),
-    width - INDENT.length,
-  ).map(line => INDENT + line);
-
-const INDENT = '    ';
 
 /** What each target has, where that is more than the state says, and why the file waits or failed. */
 function detailsOf(file: File): string[] {

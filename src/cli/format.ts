@@ -18,5 +18,6 @@ export function formatter(template: string): (file: File) => string {
 function textOf(file: File, name: keyof File): string {
   if (name === 'targets') return file.targets.map(({ target, state }) => `${target}:${state}`).join(',');
   if (name === 'waiting') return file.waiting.map(({ text }) => text).join('; ');
+  if (name === 'facts') return file.facts ? JSON.stringify(file.facts) : '';
   return String(file[name] ?? '');
 }

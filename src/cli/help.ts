@@ -16,6 +16,12 @@ const OPTIONS: readonly (readonly [option: string, does: string])[] = [
 ];
 
 const MIN_TEXT_COLUMNS = 30;
+/** Wider help is hard to read. */
+const MAX_COLUMNS = 110;
+
+/** Of a help on this terminal. */
+export const columnsOf = ({ columns }: { readonly columns: number }): number =>
+  Math.min(MAX_COLUMNS, columns);
 
 /** The help of the whole program: its commands by groups. */
 export function overview(columns: number): string {

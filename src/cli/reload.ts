@@ -1,12 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BehaviorSubject } from 'rxjs';
-import { endsOf, makeDevice, type ComposeContext, type Composed, type MadeDevice } from '../compose.js';
+import {
+  endsOf,
+  factSettingsOf,
+  makeDevice,
+  type ComposeContext,
+  type Composed,
+  type MadeDevice,
+} from '../compose.js';
 import type { Config, DeviceConfig } from '../config/config.js';
 import { resolveSecret } from '../config/secrets.js';
 import { untilUnused } from '../devices/guard.js';
 import { closeDevices } from '../engine/devices.js';
 import { FileSyncError, toFileSyncError } from '../errors.js';
+import type { Notifier } from '../notify/notifier.js';
 import { withinTime } from '../system/deadline.js';
+import type { WebPage } from './web-page.js';
 
 /** How the last reload went, or goes. */
 export interface ReloadState {
@@ -21,6 +30,12 @@ export interface ReloaderParts extends ComposeContext {
   readonly stopped: AbortSignal;
 }
 
+/** What else follows the configuration. */
+export interface Followers {
+  readonly notifier?: Pick<Notifier, 'use'>;
+  readonly page?: Pick<WebPage, 'use' | 'assertUsable'>;
+}
+
 /** Steps of a device that is replaced have that long to end, and the device as long to close. */
 const MAX_CLOSING_MS = 4_000;
 
@@ -33,6 +48,7 @@ export class Reloader {
   readonly #parts: ReloaderParts;
   #composed: Composed | undefined;
   #config: Config | undefined;
+  #followers: Followers = {};
   #devices = new Map<string, MadeDevice>();
   #isReady = false;
   #isRequested = false;
@@ -42,8 +58,9 @@ export class Reloader {
   }
 
   /** Hands over the engine, and the configuration that it was made from. */
-  prepare(composed: Composed, config: Config): void {
+  prepare(composed: Composed, config: Config, followers: Followers = {}): void {
     this.#composed = composed;
+    this.#followers = followers;
     this.#config = config;
     this.#devices = byName(composed.devices);
   }
@@ -77,6 +94,8 @@ export class Reloader {
     const { stopped, logger } = this.#parts;
     const config = await this.#parts.load();
     refuseWhatIsFixed(before, config);
+    const { notifier, page } = this.#followers;
+    await page?.assertUsable(config, 'reload');
     const changed = [...config.devices.values()].filter(device => !this.#isUnchanged(device, config));
     const made = byName(await this.#make(changed, config, composed));
     const gone = [...this.#devices.keys()].filter(name => made.has(name) || !config.devices.has(name));
@@ -88,6 +107,8 @@ export class Reloader {
     this.#devices = new Map([...kept, ...made]);
     this.#config = config;
     use(config, before, composed);
+    notifier?.use(config);
+    await page?.use(config);
     const devices = [...made.values()].map(({ device }) => device);
     const scanned = sourcesOf(config).filter(name => made.has(name) || !hasSameRules(name, before, config));
     composed.engine.addDevices(devices, scanned);
@@ -154,6 +175,7 @@ function use(config: Config, before: Config, composed: Composed): void {
   composed.planner.use(config.rules);
   composed.descriptionFile.path = config.descriptionFile;
   composed.local.minFree = config.minFree;
+  composed.facts.settings = factSettingsOf(config);
   composed.settings.keepRecords = config.keepRecords;
   if (config.interval !== before.interval) composed.engine.setInterval(config.interval);
 }

@@ -3,30 +3,41 @@ import { DatabaseApi } from '../api/database-api.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand, logging } from './command.js';
 import { whenDatabaseIsFree, workUntilStopped } from './daemon.js';
+import { Observed } from './live-parts.js';
+import { notifierOf } from './notifying.js';
 import { Reloader } from './reload.js';
+import { Grouping } from '../units/grouping.js';
 import { assertServicePlaces } from './service-places.js';
 import { configFor, loggerFor } from './setup.js';
 import { signalExitCode } from './shell.js';
+import { WebPage } from './web-page.js';
 
 export const run = defineCommand({
   endsCleanly: true,
   options: { config: common.config, ...logging },
   async run(args, shell) {
-    const logger = loggerFor(shell, args.logLevel);
+    const observed = new Observed(shell.clock);
+    const logger = loggerFor(shell, args.logLevel, observed.log);
     const config = await configFor(shell, args.config);
     await assertServicePlaces(config, shell.env);
-    const services = { ...shell, logger };
+    const { measures, mask } = observed;
+    const services = { ...shell, logger, measures, mask };
+    const page = new WebPage(services);
+    await page.assertUsable(config, 'start');
     const reloader = new Reloader({ ...services, load: () => configFor(shell, config.file) });
     shell.onReload(() => void reloader.request());
     const composed = await whenDatabaseIsFree(() => compose(config, services, daemonPolicy), services);
-    const { engine } = composed;
+    const { engine, planner } = composed;
     const { records } = engine;
+    const live = observed.partsOf(composed);
+    page.metrics = live.metrics;
     const api = new DatabaseApi({
-      ...{ records, clock: shell.clock, local: config.local, daemon: engine },
-      configuration: reloader.state,
+      ...{ records, clock: shell.clock, hostname: shell.hostname, local: config.local, daemon: engine },
+      ...{ configuration: reloader.state, grouping: new Grouping(planner), page, live },
     });
-    reloader.prepare(composed, config);
-    await workUntilStopped({ ...shell, engine, config, api, logger, reloader });
+    const notifier = notifierOf(composed, config, services);
+    reloader.prepare(composed, config, { notifier, page });
+    await workUntilStopped({ ...shell, engine, config, api, logger, reloader, notifier, page });
     return signalExitCode(shell.stopped);
   },
 });

@@ -1,30 +1,25 @@
-import { access } from 'node:fs/promises';
 import { findConfig } from '../config/find.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/config.js';
 import type { DeviceType } from '../config/definition.js';
 import { deviceTypes } from '../devices/registry.js';
 import type { Logger, LogLevel } from '../ports.js';
+import { exists } from '../system/exists.js';
 import { createLogger } from '../system/logger.js';
+import type { LogRing } from '../system/log-ring.js';
 import { report, type Shell } from './shell.js';
 
-/** The logger of a command: lines on standard error. */
-export function loggerFor(shell: Shell, level: LogLevel): Logger {
+/** The logger of a command: lines on standard error, and in the ring. */
+export function loggerFor(shell: Shell, level: LogLevel, ring?: Pick<LogRing, 'add'>): Logger {
   return createLogger({
     write: line => shell.printError(line.trimEnd()),
     level,
     clock: shell.clock,
     name: 'filesync',
     format: shell.logFormat,
+    ...(ring && { entry: entry => ring.add(entry) }),
   });
 }
-
-/** Whether there is something at the path that this user may see. */
-export const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Loads the configuration that the user named, or the one at its usual place, and prints its warnings. */
 export async function configFor(

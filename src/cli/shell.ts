@@ -29,8 +29,10 @@ export interface Shell {
   readonly logFormat: LogFormat;
   /** Lines that show progress, at the end of standard error; undefined where it is no terminal that can redraw them. */
   readonly live: LiveLines | undefined;
-  /** Undefined unless both standard input and output are a terminal. */
-  conversation(): Conversation | undefined;
+  /** Standard input. */
+  input(): NodeJS.ReadableStream;
+  /** Undefined unless both standard input and that stream are a terminal. Questions go there. */
+  conversation(output?: 'stdout' | 'stderr'): Conversation | undefined;
   /** Aborted by SIGINT, SIGTERM and the SIGHUP of a closing terminal; its reason is the exit code, 130, 143 or 129. */
   readonly stopped: AbortSignal;
   /** The process's own emitter, from which handlers that libraries add are removed. */

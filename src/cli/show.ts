@@ -22,6 +22,7 @@ export const show = defineCommand({
 
 function lines(file: File, status: Status, { clock, outputColumns: width = Infinity }: Shell): string[] {
   const sections: readonly (readonly [string, readonly (readonly string[])[]])[] = [
+    ['in the file', contents(file)],
     ['history', history(file)],
     ['targets', file.targets.map(targetRow)],
     ['transfers', transfers(file, status)],
@@ -51,6 +52,44 @@ function facts(file: File): string[][] {
     ['description', description],
     ['reason', reason],
   ].filter(([, value]) => value !== '');
+}
+
+/** What the file says about itself. */
+function contents({ facts }: File): string[][] {
+  if (!facts) return [];
+  const { dropouts = 0, dropout_duration: dropped = 0, position } = facts;
+  const rows: [string, string | number | undefined][] = [
+    ['format', facts.ends_only ? `${facts.format} (only its ends were read)` : facts.format],
+    ['start', facts.start],
+    ['duration', facts.duration === undefined ? undefined : `${facts.duration} s`],
+    ['vehicle', facts.vehicle],
+    ['firmware', facts.firmware],
+    ['hardware', facts.hardware],
+    ['airframe', facts.airframe],
+    ['errors', facts.errors],
+    ['warnings', facts.warnings],
+    ['dropouts', dropouts > 0 ? `${dropouts}, ${dropped} s` : facts.dropouts],
+    ['topics', facts.topics],
+    ['messages', facts.messages],
+    ['profile', facts.profile],
+    ['camera', facts.camera],
+    [
+      'position',
+      position && [position.latitude, position.longitude, position.altitude ?? []].flat().join(', '),
+    ],
+    ['note', noteOf(facts)],
+  ];
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+}
+
+function noteOf({ note, truncated, appended, radiometric }: NonNullable<File['facts']>): string | undefined {
+  const notes = [
+    ...(truncated ? ['it ends within a message'] : []),
+    ...(appended ? ['data was added after a crash'] : []),
+    ...(radiometric ? ['its pixels are temperatures'] : []),
+    ...(note === undefined ? [] : [note]),
+  ];
+  return notes.length > 0 ? notes.join('; ') : undefined;
 }
 
 /** What has happened to it, oldest first. */
@@ -108,7 +147,7 @@ function remedies({ id, state }: File, { running }: Status): string[][] {
         ['filesync check', 'probes every device'],
       ];
     case 'SKIPPED':
-      return [[`filesync fetch ${id}`, 'fetches and delivers it all the same']];
+      return [[`filesync fetch ${id}`, 'fetches and delivers it, although it is skipped']];
     case 'UPLOADED':
     case 'REMOVED':
     case 'VANISHED':

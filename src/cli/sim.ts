@@ -1,6 +1,6 @@
 import { FileSyncError } from '../errors.js';
 import { presentedAs } from '../sim/card.js';
-import { startReplay, startSim, type LinkOptions, type Sim } from '../sim/sim.js';
+import { startReplay, startSim, type SimLinkOptions, type Sim } from '../sim/sim.js';
 import { untilAborted } from '../system/deadline.js';
 import { defineCommand, logging } from './command.js';
 import { loggerFor } from './setup.js';
@@ -91,14 +91,14 @@ interface Started {
   readonly lines: readonly string[];
 }
 
-async function present(folder: string, like: 'px4' | 'ardupilot', link: LinkOptions): Promise<Started> {
+async function present(folder: string, like: 'px4' | 'ardupilot', link: SimLinkOptions): Promise<Started> {
   const { at, logs } = await presentedAs(folder, like);
   const running = await startSim({ ...link, folder, at, like });
   const root = at === logs ? [] : [`${logs} is its folder of logs (root: ${logs})`];
   return { running, lines: [`${at} is ${folder}`, ...root] };
 }
 
-async function replay(trace: string, link: LinkOptions): Promise<Started> {
+async function replay(trace: string, link: SimLinkOptions): Promise<Started> {
   const running = await startReplay({ ...link, trace });
   return { running, lines: [`it answers what ${trace} holds, and nothing else`] };
 }

@@ -1,8 +1,8 @@
 import type { Status } from '../api/schema.js';
-import { waitText, wayOf } from '../api/status.js';
+import { waitText, wayOf } from '../api/verdict.js';
 import { FileSyncError } from '../errors.js';
 import { formatDuration } from '../system/duration.js';
-import { shortTime } from '../system/short-time.js';
+import { shortTime, withLocalTimes } from '../system/short-time.js';
 import { formatRate, formatSize } from '../system/size.js';
 import { readingAgain } from './api.js';
 import { wrapped } from './columns.js';
@@ -11,7 +11,7 @@ import { plain } from './print.js';
 import { configFor } from './setup.js';
 import { ExitCode, signalExitCode, type Shell } from './shell.js';
 
-/** Between two looks of `--watch`. */
+/** Between two checks of `--watch`. */
 const WATCH_INTERVAL_MS = 1_000;
 const CLEAR_SCREEN = '\u001b[H\u001b[J';
 
@@ -23,7 +23,7 @@ export const status = defineCommand({
     'exit-code': {
       type: 'boolean',
       default: false,
-      describe: 'exit with 0 only if all is delivered, else with 1',
+      describe: 'exit with 0 only if the verdict is SAFE, else with 1',
     },
   },
   async run(args, shell) {
@@ -63,11 +63,16 @@ function lines(now: Status, shell: Shell): string[] {
   const time = shell.clock.now();
   const { verdict, disk } = now;
   return [
-    ...wrapped([[`${verdict.code}:`, `${verdict.text}${secondsText(verdict.seconds_left)}`]], width),
+    ...wrapped(
+      [[`${verdict.code}:`, `${withLocalTimes(verdict.text, time)}${secondsText(verdict.seconds_left)}`]],
+      width,
+    ),
     daemonLine(now, time),
     ...section('devices', devices(now, time), width),
     ...section('transfers', transfers(now), width),
     ...section('waiting', waiting(now, time), width),
+    ...section('notifications', notifications(now, time), width),
+    ...(now.web === '' ? [] : wrapped([['web page:', now.web]], width)),
     `files: ${counts(now)}`,
     ...(disk ? [`disk: ${formatSize(disk.free)} free of ${formatSize(disk.total)}`] : []),
   ];
@@ -110,8 +115,12 @@ function transfers({ transfers: all }: Status): string[][] {
 function waiting({ waiting: groups }: Status, now: number): string[][] {
   return groups.map(group => {
     const number = group.files === 1 ? '1 file' : `${group.files} files`;
-    return [number, formatSize(group.bytes), group.stage, waitText(group, now)];
+    return [number, formatSize(group.bytes), group.stage, withLocalTimes(waitText(group), now)];
   });
+}
+
+function notifications({ notifications: failing }: Status, now: number): string[][] {
+  return failing.map(({ to, reason, since }) => [to, `failing since ${shortTime(since, now)}`, reason]);
 }
 
 function counts({ counts: all }: Status): string {

@@ -1,19 +1,25 @@
-import { compose } from '../compose.js';
+import { compose, type Composed } from '../compose.js';
 import { DatabaseApi } from '../api/database-api.js';
 import { serveControl } from '../api/server.js';
 import { controlSocket } from '../api/socket.js';
 import type { Config } from '../config/config.js';
-import type { Engine, PassReport } from '../engine/engine.js';
 import type { Logger } from '../ports.js';
+import type { PassReport } from '../record/scan.js';
 import { isUnfinished } from '../record/state.js';
 import { passPolicy } from '../system/back-off.js';
 import { untilAborted } from '../system/deadline.js';
+import { Grouping } from '../units/grouping.js';
 import { common, defineCommand, logging } from './command.js';
+import { Observed } from './live-parts.js';
 import { misconfiguration } from './misconfiguration.js';
+import { notifierOf } from './notifying.js';
 import { configFor, loggerFor } from './setup.js';
 import { ExitCode, signalExitCode, type Shell } from './shell.js';
 import { showProgress } from './terminal/progress.js';
 import { DeliveryCounts, stoppedLines, summaryLines, type PassSummary } from './terminal/summary.js';
+
+/** The end of a pass waits at most that long for notifications; what has not arrived is told by the next one. */
+const MAX_NOTIFYING_MS = 10_000;
 
 export const sync = defineCommand({
   endsCleanly: true,
@@ -27,12 +33,17 @@ export const sync = defineCommand({
     if (args.dryRun)
       return (await import('./dry-run.js')).dryRun(args, shell, loggerFor(shell, args.logLevel));
     const config = await configFor(shell, args.config);
-    const logger = loggerFor(shell, args.logLevel);
-    const { engine } = await compose(config, { ...shell, logger }, passPolicy);
+    const observed = new Observed(shell.clock);
+    const logger = loggerFor(shell, args.logLevel, observed.log);
+    const { measures, mask } = observed;
+    const composed = await compose(config, { ...shell, logger, measures, mask }, passPolicy);
+    const { engine, planner } = composed;
     const { records } = engine;
-    const api = new DatabaseApi({ records, clock: shell.clock, local: config.local, daemon: engine });
+    const { clock, hostname } = shell;
+    const about = { clock, hostname, local: config.local, grouping: new Grouping(planner) };
+    const api = new DatabaseApi({ records, ...about, daemon: engine, live: observed.partsOf(composed) });
     const counts = new DeliveryCounts(records);
-    const result = await passOf({ engine, config, api, shell, logger });
+    const result = await passOf({ composed, config, api, shell, logger });
     if (!result) {
       const unfinished = [...records.all()].filter(isUnfinished).map(api.view);
       if (!args.json) for (const line of stoppedLines(unfinished, counts)) shell.print(line);
@@ -46,7 +57,7 @@ export const sync = defineCommand({
 });
 
 interface PassParts {
-  readonly engine: Engine;
+  readonly composed: Composed;
   readonly config: Config;
   readonly api: DatabaseApi;
   readonly shell: Shell;
@@ -54,14 +65,20 @@ interface PassParts {
 }
 
 /** Makes one pass, shows its progress, and stops the engine. Undefined if the program was stopped before its end. */
-async function passOf({ engine, config, api, shell, logger }: PassParts): Promise<PassSummary | undefined> {
+async function passOf(parts: PassParts): Promise<PassSummary | undefined> {
+  const { composed, config, api, shell, logger } = parts;
+  const { engine } = composed;
+  const notifier = notifierOf(composed, config, { ...shell, logger });
   try {
     await using _control = await serveControl(controlSocket(config.database), api);
     using _shown = showProgress({ ...shell, engine, logger, isPass: true });
+    notifier.start();
     const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
     const report = await untilAborted(shell.stopped, pass);
+    if (report) await notifier.finish(MAX_NOTIFYING_MS, shell.stopped);
     return report && summary(api, report);
   } finally {
+    await notifier.stop();
     await engine.stop();
   }
 }

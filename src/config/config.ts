@@ -1,7 +1,9 @@
 import type { DeviceType } from './definition.js';
+import type { NotifyConfig } from './notify.js';
 import type { Rule } from '../rules/rule.js';
 import type { FileModes } from '../system/file-modes.js';
 import type { MinFree } from '../system/statfs.js';
+import type { WebConfig } from './web.js';
 
 /** A checked configuration. It holds references to secrets, not their values. */
 export interface Config {
@@ -18,6 +20,7 @@ export interface Config {
   readonly descriptionFile: string;
   readonly devices: ReadonlyMap<string, DeviceConfig>;
   readonly rules: readonly Rule[];
+  readonly notify: readonly NotifyConfig[];
   /** ms between two listings of a source. */
   readonly interval: number;
   /** Space that must stay free on the file system under `local`. */
@@ -26,8 +29,17 @@ export interface Config {
   readonly modes: FileModes;
   /** ms after which the record of a file that is delivered and gone moves to the archive. */
   readonly keepRecords: number;
+  /** What is read of the files' contents; false: nothing. */
+  readonly facts: FactsConfig | false;
+  /** The page and the API; absent: nothing listens. */
+  readonly web?: WebConfig;
   /** One sentence for each setting that is allowed but not advisable. */
   readonly warnings: readonly string[];
+}
+
+export interface FactsConfig {
+  /** The first position is stored as well. */
+  readonly position: boolean;
 }
 
 export interface DeviceConfig {

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { SecretRef } from './options.js';
-import type { Clock, Logger, Source, Target } from '../ports.js';
+import type { Clock, LinkMeasure, Logger, Source, Target } from '../ports.js';
 
 /** The services that a device uses, besides its own options. */
 export interface DeviceContext {
@@ -8,6 +8,8 @@ export interface DeviceContext {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For devices that measure their requests: called at most once a second for each transfer. */
+  measured?(measure: LinkMeasure): void;
   /** The secret's value; throws `config` with the remedy if the variable or file is missing. Never log it. */
   secret(ref: SecretRef): string;
   /** The program's environment: names of proxies. */
@@ -26,13 +28,15 @@ export interface TimeRange {
 
 /** When a device may be used, and how much, because of the network that it is reached through. */
 export interface LinkLimits {
-  /** Where it is reached. */
-  readonly url: URL;
+  /** Where it is reached; needed for `over` and `unmetered`. */
+  readonly url?: URL | undefined;
   /** Bytes a second, of all transfers together. */
   readonly maxRate?: number | undefined;
   /** Network interfaces. */
   readonly over?: readonly string[] | undefined;
   readonly unmetered: boolean;
+  /** Its state is observed even while it may not be used: a vehicle reports whether it is armed. */
+  readonly watched?: boolean;
   readonly hours?: { readonly text: string; readonly ranges: readonly TimeRange[] } | undefined;
 }
 
@@ -53,6 +57,8 @@ export interface DeviceType<Options = unknown> {
   readonly exclusive?: true;
   /** The address of a target whose uploads are public. */
   publicPage?(options: Options): string | undefined;
+  /** Keys that other types have and this one cannot have, each with what to do in its place. */
+  readonly lacks?: Readonly<Record<string, string>>;
   /** Of devices that are reached through a network. */
   link?(options: Options): LinkLimits;
   source?(options: Options, context: DeviceContext): Source | Promise<Source>;

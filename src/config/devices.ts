@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import type { DeviceConfig } from './config.js';
-import type { Place } from './issues.js';
+import type { ConfigPlace } from './issues.js';
 import { isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
 import { commonDeviceOptions } from './options.js';
-import { secretsIn } from './secret-options.js';
+import { warnOfSecrets } from './secret-options.js';
 import { reportUnknownKeys, validate } from './validate.js';
 
 /** Keys that every device may have. */
@@ -21,7 +21,7 @@ type RawOptions = Readonly<Record<string, unknown>>;
 export function checkDevices(
   raw: unknown,
   types: readonly DeviceType[],
-  place: Place,
+  place: ConfigPlace,
 ): ReadonlyMap<string, DeviceConfig> {
   const devices = new Map<string, DeviceConfig>();
   for (const [name, options] of entriesOf(raw)) {
@@ -51,7 +51,7 @@ function typeOf(options: RawOptions, types: readonly DeviceType[]): DeviceType |
 }
 
 /** Names become folders and parts of ROS names. */
-function checkName(name: string, place: Place): void {
+function checkName(name: string, place: ConfigPlace): void {
   if (/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(name)) return;
   place.error('a device name is made of letters A-Z, digits, _ and -, with a letter or digit in front');
 }
@@ -60,7 +60,7 @@ function checkDevice(
   name: string,
   raw: unknown,
   types: readonly DeviceType[],
-  place: Place,
+  place: ConfigPlace,
 ): DeviceConfig | undefined {
   if (!isRecord(raw)) {
     place.error('must be a map of keys, like { type: directory, path: ./inbox }');
@@ -81,25 +81,25 @@ function limits({ lock, connections }: z.output<typeof commonSchema>) {
   return { ...(lock !== undefined && { lock }), ...(connections !== undefined && { connections }) };
 }
 
-function reportType(type: unknown, types: readonly DeviceType[], place: Place): void {
+function reportType(type: unknown, types: readonly DeviceType[], place: ConfigPlace): void {
   const known = types.map(({ type }) => type);
   if (typeof type === 'string') place.error(`unknown device type "${type}"; ${suggest(type, known)}`);
 }
 
 /** The type's own options, without the keys that every device may have. */
-function checkOptions({ options: schema }: DeviceType, raw: RawOptions, place: Place): unknown {
+function checkOptions(
+  { options: schema, lacks = {} }: DeviceType,
+  raw: RawOptions,
+  place: ConfigPlace,
+): unknown {
   const own = Object.keys(schema.shape);
   const keys = Object.keys(raw).filter(key => !COMMON_KEYS.includes(key));
   const unknown = keys.filter(key => !own.includes(key));
-  reportUnknownKeys(unknown, [...COMMON_KEYS, ...own], place);
+  const lacking = unknown.filter(key => Object.hasOwn(lacks, key));
+  for (const key of lacking) place.at(key).error(lacks[key] ?? '');
+  const strange = unknown.filter(key => !lacking.includes(key));
+  reportUnknownKeys(strange, [...COMMON_KEYS, ...own], place);
   warnOfSecrets(schema, raw, place);
   const options = keys.filter(key => own.includes(key)).map(key => [key, raw[key]]);
   return validate(schema, Object.fromEntries(options), place);
-}
-
-/** A secret in the file itself is allowed, with a warning. */
-function warnOfSecrets(schema: z.ZodType, raw: RawOptions, place: Place): void {
-  for (const { path, value } of secretsIn(schema, raw))
-    if (typeof value === 'string')
-      place.at(...path).warn('a secret in the configuration itself; better { env: NAME } or { file: PATH }');
 }

@@ -10,7 +10,7 @@ import {
   type Document,
 } from 'yaml';
 import type { ConfigIssues, Path, Position } from './issues.js';
-import { excessOf } from './text-limits.js';
+import { excessOf, TOO_DEEP } from './text-limits.js';
 
 /** A YAML text: its value, and the position of each part in the text. */
 export class ConfigDocument {
@@ -22,12 +22,8 @@ export class ConfigDocument {
   constructor(text: string, issues: ConfigIssues) {
     const excess = excessOf(text);
     if (excess) issues.error(excess.message, excess);
-    this.#document = parseDocument(excess ? '' : text, {
-      lineCounter: this.#lines,
-      prettyErrors: false,
-      merge: true,
-      logLevel: 'error',
-    });
+    const options = { lineCounter: this.#lines, ...PARSING };
+    this.#document = parsed(excess ? '' : text, options, issues);
     const { errors, warnings } = this.#document;
     for (const { code, message, pos } of [...errors, ...warnings].slice(0, MAX_REPORTED)) {
       issues.error(WORDS[code] ?? message, { position: this.#position(pos[0]) });
@@ -67,6 +63,19 @@ export class ConfigDocument {
   #position(offset: number): Position {
     const { line, col } = this.#lines.linePos(offset);
     return { line, column: col };
+  }
+}
+
+const PARSING = { prettyErrors: false, merge: true, logLevel: 'error' } as const;
+
+/** The library's parser calls itself for each level, also for those of wrong texts that `excessOf` cannot count. */
+function parsed(text: string, options: Parameters<typeof parseDocument>[1], issues: ConfigIssues): Document {
+  try {
+    return parseDocument(text, options);
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    issues.error(TOO_DEEP, { position: { line: 1, column: 1 } });
+    return parseDocument('');
   }
 }
 

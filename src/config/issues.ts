@@ -27,8 +27,8 @@ export class ConfigIssues {
   }
 
   /** The place of the whole configuration. */
-  get top(): Place {
-    return new Place([], this);
+  get top(): ConfigPlace {
+    return new ConfigPlace([], this);
   }
 
   get failed(): boolean {
@@ -57,7 +57,7 @@ export class ConfigIssues {
 }
 
 /** A part of the configuration that is being checked. */
-export class Place {
+export class ConfigPlace {
   readonly #path: Path;
   readonly #issues: ConfigIssues;
 
@@ -66,8 +66,8 @@ export class Place {
     this.#issues = issues;
   }
 
-  at(...keys: Path): Place {
-    return new Place([...this.#path, ...keys], this.#issues);
+  at(...keys: Path): ConfigPlace {
+    return new ConfigPlace([...this.#path, ...keys], this.#issues);
   }
 
   error(message: string): void {

@@ -9,10 +9,14 @@ import { ConfigDocument } from './document.js';
 import { ConfigIssues } from './issues.js';
 import { isRecord } from './introspect.js';
 import { DATABASE_NAME, DEFAULT_LOCAL, type Environment, resolvePath } from './paths.js';
+import { checkNotify } from './notify.js';
 import { checkRules } from './rules.js';
+import type { Rule } from '../rules/rule.js';
+import { needsFacts } from '../rules/template.js';
 import { modesOf } from '../system/file-modes.js';
 import { topSchema } from './schema.js';
 import { validate } from './validate.js';
+import { checkWeb } from './web.js';
 
 export interface LoadOptions {
   /** HOME is used, for paths that begin with `~/`. */
@@ -32,7 +36,7 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
   return { ...assemble(file, checked, options.env), warnings: issues.warnings(locate) };
 }
 
-interface Checked extends Pick<Config, 'devices' | 'rules'> {
+interface Checked extends Pick<Config, 'devices' | 'rules' | 'notify'> {
   readonly top: z.output<typeof topSchema>;
 }
 
@@ -42,12 +46,18 @@ function check(raw: unknown, { deviceTypes }: LoadOptions, issues: ConfigIssues)
   const devices = checkDevices(raw.devices, deviceTypes, issues.top.at('devices'));
   const known = typesByName(raw.devices, deviceTypes);
   const rules = checkRules(raw.rules, known, devices, issues.top.at('rules'));
-  return top && { top, devices, rules };
+  const notify = checkNotify(raw.notify, issues.top.at('notify'));
+  if (top?.web) checkWeb(top.web, issues.top.at('web'));
+  if (top?.facts === false && rules.some(asksForFacts)) issues.top.at('facts').warn(NO_FACTS);
+  return top && { top, devices, rules, notify };
 }
+
+const asksForFacts = ({ minDuration, path }: Rule): boolean => minDuration !== undefined || needsFacts(path);
+const NO_FACTS = 'is false, so min_duration takes every log, and no {log.…} has a value';
 
 function assemble(
   file: string,
-  { top, devices, rules }: Checked,
+  { top, devices, rules, notify }: Checked,
   env: Environment,
 ): Omit<Config, 'warnings'> {
   const folder = dirname(resolve(file));
@@ -60,10 +70,13 @@ function assemble(
     descriptionFile: resolvePath(folder, top.description_file, env),
     devices,
     rules,
+    notify,
     interval: top.interval,
     minFree: top.min_free,
     modes: modesOf(top.mode),
     keepRecords: top.keep_records,
+    facts: top.facts,
+    ...(top.web && { web: top.web }),
   };
 }
 

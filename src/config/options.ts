@@ -2,7 +2,7 @@ import bytes from 'bytes';
 import ms, { type StringValue } from 'ms';
 import * as z from 'zod';
 import type { Begin, Retention } from '../rules/rule.js';
-import { checkTemplate, parseTemplate, PLACEHOLDERS } from '../rules/template.js';
+import { checkTemplate, namesIn, parseTemplate, PLACEHOLDERS } from '../rules/template.js';
 import { compileGlob } from '../system/glob/glob.js';
 import type { MinFree } from '../system/statfs.js';
 import { suggest } from './nearest.js';
@@ -126,6 +126,24 @@ export const webUrl = () =>
     })
     .meta({ title: 'web address' });
 
+/** As `webUrl`, or a secret that is one; a value in the file itself is no secret then. `{…}` may be placeholders. */
+export const secretWebUrl = () =>
+  z
+    .union(
+      [
+        z.strictObject({ env: z.string().min(1) }),
+        z.strictObject({ file: z.string().min(1) }),
+        z.string().superRefine((text, context) => {
+          const message = webUrlProblem(text);
+          if (message !== undefined) context.addIssue({ code: 'custom', message });
+        }),
+      ],
+      { error: issue => (typeof issue.input === 'string' ? webUrlProblem(issue.input) : NOT_AN_ADDRESS) },
+    )
+    .meta({ title: 'web address, or a secret that is one' });
+
+const NOT_AN_ADDRESS = 'must be a web address in quotes, { env: NAME } or { file: PATH }';
+
 /** Options that any device may have, besides its own. */
 export const commonDeviceOptions = {
   lock: z
@@ -232,16 +250,16 @@ function parseRetention(text: string): Retention | undefined {
 function templateProblems(text: string, except: readonly string[]): string[] {
   const show = (name: string) => `{${name}}`;
   const known = PLACEHOLDERS.filter(name => !except.includes(name));
-  const senseless = parseTemplate(text).filter(
-    part => part.kind === 'placeholder' && except.includes(part.text),
-  );
+  const senseless = parseTemplate(text)
+    .flatMap(part => (part.kind === 'placeholder' ? namesIn(part.text) : []))
+    .filter(name => except.includes(name));
   return [
     ...checkTemplate(text).map(part =>
       part.kind === 'brace'
         ? `a "${part.text}" without its partner; write "${part.text.repeat(2)}" for the brace itself`
         : `unknown placeholder ${show(part.text)}; ${suggest(part.text, known, show)}`,
     ),
-    ...senseless.map(part => `${show(part.text)} cannot be used here; known: ${known.map(show).join(', ')}`),
+    ...senseless.map(name => `${show(name)} cannot be used here; known: ${known.map(show).join(', ')}`),
   ];
 }
 

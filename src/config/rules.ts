@@ -1,9 +1,9 @@
 import type * as z from 'zod';
 import type { DeviceType } from './definition.js';
 import type { Rule } from '../rules/rule.js';
-import { parseTemplate } from '../rules/template.js';
+import { namesIn, parseTemplate } from '../rules/template.js';
 import type { DeviceConfig } from './config.js';
-import type { Place } from './issues.js';
+import type { ConfigPlace } from './issues.js';
 import { isRecord } from './introspect.js';
 import { suggest } from './nearest.js';
 import { ruleSchema, toRule } from './schema.js';
@@ -15,7 +15,12 @@ export type KnownDevices = ReadonlyMap<string, DeviceType | undefined>;
 export type Locks = ReadonlyMap<string, Pick<DeviceConfig, 'lock'>>;
 
 /** The valid rules; errors in the others are reported at their `place`. */
-export function checkRules(raw: unknown, devices: KnownDevices, locks: Locks, place: Place): readonly Rule[] {
+export function checkRules(
+  raw: unknown,
+  devices: KnownDevices,
+  locks: Locks,
+  place: ConfigPlace,
+): readonly Rule[] {
   const list: unknown[] = Array.isArray(raw) ? raw : [];
   const rules = list.flatMap((rule, index) => checkRule(rule, devices, locks, place.at(index)) ?? []);
   const circle = findCircle(rules);
@@ -23,20 +28,36 @@ export function checkRules(raw: unknown, devices: KnownDevices, locks: Locks, pl
   return rules;
 }
 
-function checkRule(raw: unknown, devices: KnownDevices, locks: Locks, place: Place): Rule | undefined {
+function checkRule(raw: unknown, devices: KnownDevices, locks: Locks, place: ConfigPlace): Rule | undefined {
   const rule = validate(ruleSchema, raw, place);
   if (isRecord(raw)) checkDevicesOf(raw, devices, place);
   if (!rule) return undefined;
   if (rule.via === 'stream') checkLocks(rule, locks, place.at('via'));
   checkSizes(rule, place.at('smaller_than'));
   checkSpace(rule, devices.get(rule.from), place.at('after', 'source'));
+  if (rule.begin_before_complete && !rule.together)
+    place.at('begin_before_complete').error('needs `together`, which says what is complete');
+  if (rule.together) checkUnits(rule, place);
   if (!namesTheFile(rule.path)) place.at('path').warn(ALL_ALIKE);
   return toRule(rule);
 }
 
 type RuleOptions = z.output<typeof ruleSchema>;
 
-function checkSizes({ larger_than = -1, smaller_than = Infinity }: RuleOptions, place: Place): void {
+/** Of a rule with `together`. */
+function checkUnits({ min_duration, path }: RuleOptions, place: ConfigPlace): void {
+  if (min_duration !== undefined) place.at('min_duration').warn(TAKES_UNITS);
+  const own = parseTemplate(path).find(({ kind, text }) => kind === 'placeholder' && isOfOneFile(text));
+  if (!own) return;
+  const what = `{${own.text}} is not the same for files that go together`;
+  place.at('path').warn(`${what}: they would arrive in different folders; take it out`);
+}
+
+/** Its value may be another one for each file of a folder. */
+const isOfOneFile = (placeholder: string): boolean =>
+  namesIn(placeholder).some(name => /^(?:log\.|file\.(?:date|size)$)/.test(name));
+
+function checkSizes({ larger_than = -1, smaller_than = Infinity }: RuleOptions, place: ConfigPlace): void {
   if (smaller_than > larger_than + 1) return;
   place.error(
     'no file is larger than larger_than and smaller than this; raise it, or leave out one of the two',
@@ -44,7 +65,7 @@ function checkSizes({ larger_than = -1, smaller_than = Infinity }: RuleOptions, 
 }
 
 /** Where free space is unknown, nothing would ever be removed. */
-function checkSpace({ from, after }: RuleOptions, type: DeviceType | undefined, place: Place): void {
+function checkSpace({ from, after }: RuleOptions, type: DeviceType | undefined, place: ConfigPlace): void {
   if (typeof after.source === 'string' || type?.tellsSpace !== false) return;
   place
     .at('keep_free')
@@ -52,7 +73,7 @@ function checkSpace({ from, after }: RuleOptions, type: DeviceType | undefined, 
 }
 
 /** A stream uses both ends at once, which one lock over both never permits. */
-function checkLocks({ from, to }: Pick<Rule, 'from' | 'to'>, locks: Locks, place: Place): void {
+function checkLocks({ from, to }: Pick<Rule, 'from' | 'to'>, locks: Locks, place: ConfigPlace): void {
   const lock = locks.get(from)?.lock;
   const locked = lock === undefined ? [] : to.filter(target => locks.get(target)?.lock === lock);
   if (locked.length === 0) return;
@@ -64,7 +85,7 @@ function checkLocks({ from, to }: Pick<Rule, 'from' | 'to'>, locks: Locks, place
 function checkDevicesOf(
   { from, to }: Readonly<Record<string, unknown>>,
   devices: KnownDevices,
-  place: Place,
+  place: ConfigPlace,
 ): void {
   const targets: unknown[] = Array.isArray(to) ? to : [];
   checkEnd('source', from, devices, place.at('from'));
@@ -76,7 +97,7 @@ function checkDevicesOf(
   }
 }
 
-function checkEnd(end: 'source' | 'target', name: unknown, devices: KnownDevices, place: Place): void {
+function checkEnd(end: 'source' | 'target', name: unknown, devices: KnownDevices, place: ConfigPlace): void {
   if (typeof name !== 'string' || name === '') return;
   if (!devices.has(name)) {
     place.error(`unknown device "${name}"; ${suggest(name, [...devices.keys()])}`);
@@ -93,6 +114,8 @@ function canBe(end: 'source' | 'target', type: DeviceType): boolean {
   return end in type;
 }
 
+const TAKES_UNITS =
+  'leaves files that go together alone (a bag would never be complete without a short part); take it out, or give these files a rule of their own';
 const ALL_ALIKE =
   'has neither {file.name} nor {file.path}, so files may get the same name, and a target takes a name only once';
 

@@ -2,7 +2,9 @@ import * as z from 'zod';
 import type { Rule } from '../rules/rule.js';
 import { isRecord } from './introspect.js';
 import { DATABASE_NAME, DEFAULT_LOCAL } from './paths.js';
+import { LOG_PLACEHOLDERS } from '../rules/template.js';
 import { begin, duration, fileMode, glob, minFree, retention, size, template } from './options.js';
+import { webSchema } from './web.js';
 
 const KEEP = 'keep';
 
@@ -46,11 +48,39 @@ export const topSchema = z.strictObject({
     .describe(
       'permissions of local copies and of the database, in quotes; folders can be entered by those who may read (`"0640"`: folders have 0750)',
     ),
+  facts: z
+    .union(
+      [
+        z.literal(false),
+        z.strictObject({
+          position: z
+            .boolean()
+            .default(false)
+            .describe('store the first position of a flight, and where a picture was taken'),
+        }),
+      ],
+      {
+        error: ({ input }) => (isRecord(input) ? undefined : 'must be false or { position: true }'),
+      },
+    )
+    .prefault({})
+    .describe(
+      'what files say about themselves is read and stored (`files --json`, `show`): `false` reads nothing, `{ position: true }` stores the first position as well',
+    ),
   keep_records: duration()
     .prefault('1y')
     .describe(
       'records of files that are delivered and gone from the source and from here move to an archive after that time',
     ),
+  notify: z
+    .array(z.unknown())
+    .meta({ title: 'list of notifications' })
+    .default([])
+    .describe('who is told of what has happened, see Notifications'),
+  web: webSchema
+    .meta({ title: 'map' })
+    .optional()
+    .describe('the web page and the HTTP API, see Web page; nothing listens without this key'),
 });
 
 /** A source that cannot report its free space takes no `keep_free`: rules.ts. */
@@ -66,6 +96,49 @@ const sourceRemoval = () =>
     ],
     { error: ({ input }) => (isRecord(input) ? undefined : 'must be keep, delete or { keep_free: 2GB }') },
   );
+
+/** The name of a file, in any folder. */
+const fileName = () =>
+  z.string().refine(name => name !== '' && !/[/\\\0]|^\.{1,2}$/.test(name), {
+    error: 'must be the name of a file, without a folder',
+  });
+
+const extension = () =>
+  z
+    .string()
+    .transform(text => text.replace(/^\./, ''))
+    .refine(text => text !== '' && !/[/\\\0]/.test(text), { error: 'must be an extension like ulg' });
+
+const NOT_TOGETHER = 'must be { folder: metadata.yaml } or { stem: [ulgc, ulgk] }';
+
+const together = () =>
+  z
+    .strictObject({
+      folder: fileName()
+        .optional()
+        .describe(
+          'the files of a folder are one unit (not those of its subfolders), complete when it has a file of that name, such as `metadata.yaml` of ROS 2 bags',
+        ),
+      stem: z
+        .array(extension())
+        .min(2)
+        .refine(all => new Set(all.map(one => one.toLowerCase())).size === all.length, {
+          error: 'must be different extensions',
+        })
+        .optional()
+        .describe(
+          'files that differ by these extensions only are one unit, complete when there is one of each',
+        ),
+    })
+    .refine(({ folder, stem }) => (folder === undefined) !== (stem === undefined), { error: NOT_TOGETHER });
+
+function togetherOf({ together, begin_before_complete }: RuleOptions): Pick<Rule, 'together'> {
+  const early = begin_before_complete ? { early: true as const } : {};
+  if (together?.folder !== undefined) return { together: { folder: together.folder, ...early } };
+  return together?.stem === undefined ? {} : { together: { stem: together.stem, ...early } };
+}
+
+type RuleOptions = z.output<typeof ruleSchema>;
 
 export const ruleSchema = z.strictObject({
   from: z.string().min(1).describe('source device'),
@@ -89,6 +162,21 @@ export const ruleSchema = z.strictObject({
     ),
   larger_than: size().optional().describe('only files of more bytes are wanted'),
   smaller_than: size().optional().describe('only files of fewer bytes are wanted'),
+  min_duration: duration()
+    .optional()
+    .describe(
+      'only logs of at least that duration are wanted; files that do not say how long they are, such as pictures, are wanted, and so are all files that go `together`',
+    ),
+  together: together()
+    .meta({ title: '`{ folder: FILE }` or `{ stem: [EXT, EXT] }`' })
+    .optional()
+    .describe(
+      'files that are one unit: those of a folder, complete when it has that file (`metadata.yaml` of ROS 2 bags), or those that differ by their extension, complete when there is one of each; nothing of a unit is sent before it is complete, that file (or the last extension) arrives last on every target, and the unit is removed as one, see [bags](guides/bags.md)',
+    ),
+  begin_before_complete: z
+    .boolean()
+    .default(false)
+    .describe('files of a unit are sent before it is complete, but for the one that completes it'),
   fetch: z
     .enum(['all', 'asked'])
     .default('all')
@@ -96,7 +184,7 @@ export const ruleSchema = z.strictObject({
   settle: duration()
     .prefault('10s')
     .describe('a file must not have changed for that long before it is taken'),
-  description: template(['description'])
+  description: template(['description', ...LOG_PLACEHOLDERS])
     .default('')
     .describe('text for targets that show one, `{description}` in their fields'),
   path: template().min(1).default('{device}/{file.path}').describe('name on the target'),
@@ -138,8 +226,10 @@ export const ruleSchema = z.strictObject({
     .describe('what happens to delivered files'),
 });
 
-export function toRule(options: z.output<typeof ruleSchema>): Rule {
-  const { while_armed, delete_after, larger_than, smaller_than, names, after, ...rule } = options;
+export function toRule(options: RuleOptions): Rule {
+  const { while_armed, delete_after, larger_than, smaller_than, min_duration, names, after, ...others } =
+    options;
+  const { together: _, begin_before_complete: __, ...rule } = others;
   const { source, local } = after;
   return {
     ...rule,
@@ -147,7 +237,9 @@ export function toRule(options: z.output<typeof ruleSchema>): Rule {
     deleteAfter: delete_after,
     ...(larger_than !== undefined && { largerThan: larger_than }),
     ...(smaller_than !== undefined && { smallerThan: smaller_than }),
+    ...(min_duration !== undefined && { minDuration: min_duration }),
     ...(names !== undefined && { names }),
+    ...togetherOf(options),
     after: { source: typeof source === 'string' ? source : { keepFree: source.keep_free }, local },
   };
 }

@@ -39,4 +39,5 @@ function openBrackets(line: string, before: number): number {
 
 const TOO_MANY_LINES = `more than ${MAX_LINES} lines: this is not a configuration of FileSync`;
 const TOO_LONG = `a line of more than ${MAX_LINE_CHARACTERS} characters: put long texts into files of their own`;
-const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep: a configuration needs five; check brackets and indentation`;
+/** Also for texts that the parser gives up for their depth. */
+export const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep: a configuration needs five; check brackets and indentation`;

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { Place } from './issues.js';
+import type { ConfigPlace } from './issues.js';
 import { childOf, isRecord, shapeOf } from './introspect.js';
 import { suggest } from './nearest.js';
 
@@ -7,7 +7,7 @@ import { suggest } from './nearest.js';
 export function validate<Output>(
   schema: z.ZodType<Output>,
   value: unknown,
-  place: Place,
+  place: ConfigPlace,
 ): Output | undefined {
   const result = schema.safeParse(value);
   for (const issue of result.error?.issues ?? []) report(issue, schema, value, place);
@@ -15,11 +15,15 @@ export function validate<Output>(
 }
 
 /** Reports `keys` of the map at `place` as unknown. */
-export function reportUnknownKeys(keys: readonly string[], known: readonly string[], place: Place): void {
+export function reportUnknownKeys(
+  keys: readonly string[],
+  known: readonly string[],
+  place: ConfigPlace,
+): void {
   for (const key of keys) place.at(key).error(`unknown key; ${suggest(key, known)}`);
 }
 
-function report(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown, place: Place): void {
+function report(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown, place: ConfigPlace): void {
   const path = issue.path.map(part => (typeof part === 'number' ? part : String(part)));
   const meant = issuesOfMeantBranch(issue);
   if (meant) {

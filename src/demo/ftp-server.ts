@@ -83,6 +83,9 @@ function makeServer(host: string, port: number): PatchedServer {
 
 /** What the library has for one data connection: its port, and the connection once there is one. */
 interface Connector {
+  readonly type: string | false;
+  /** That of the control connection, or the connector whose end has made this one. */
+  readonly connection: unknown;
   readonly dataServer?: Server | null;
   readonly dataSocket?: Socket | null;
 }
@@ -93,28 +96,33 @@ interface DataPorts {
 }
 
 /**
- * Closes every data port with the control connection: of a port that was opened before the last transfer had ended, the library loses
- * sight, and it would listen for ever.
+ * Lets a connection have one data port at a time (RFC 959 section 3.3): the next one, or the end of the control connection, closes an
+ * unused one. The library loses sight of it: it would listen for ever, and so would a connection to it that its client has closed,
+ * since nothing reads from that. The late end of an earlier port does not take the place of the next one.
  */
-function closeDataPorts(connection: DataPorts): void {
-  const all = new Set<Connector>([connection.connector]);
+function closeUnusedPorts(connection: DataPorts): void {
   let current = connection.connector;
   Object.defineProperty(connection, 'connector', {
     get: () => current,
-    set: (next: Connector) => all.add((current = next)),
+    set: (next: Connector) => {
+      if (next.connection !== connection && next.connection !== current) return;
+      if (next.type !== false) closePort(current);
+      current = next;
+    },
   });
-  connection.commandSocket.once('close', () => {
-    for (const { dataSocket, dataServer } of all) {
-      dataSocket?.destroy();
-      dataServer?.close();
-    }
-  });
+  connection.commandSocket.once('close', () => closePort(current));
+}
+
+/** Does nothing after a transfer: the library has ended that. */
+function closePort({ dataSocket, dataServer }: Connector): void {
+  dataSocket?.destroy();
+  dataServer?.close();
 }
 
 function acceptLogins(server: PatchedServer, { user, password, folder }: FtpServerOptions): void {
   server.on('login', ({ connection, ...given }, resolve, reject) => {
     const known = given.username === user && given.password === password;
-    closeDataPorts(connection as unknown as DataPorts);
+    closeUnusedPorts(connection as unknown as DataPorts);
     if (known) resolve({ fs: new Files(connection, { root: folder, cwd: '/' }) });
     else reject(new Error('Login incorrect.'));
   });

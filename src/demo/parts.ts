@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
@@ -12,8 +12,10 @@ import { startReceiver, type Receiver } from './receiver.js';
 const USER = 'demo';
 const PASSWORD = 'demo-password';
 
+const BETWEEN_FLIGHTS_MS = 30 * 60_000;
+
 /** A flight log as the autopilot holds it. */
-export interface Flight {
+export interface FlightLog {
   /** Below the autopilot's log folder. */
   readonly path: string;
   /** Bytes. */
@@ -31,14 +33,14 @@ export interface Arrival {
 
 /** The servers and files of the demo, on loopback and in one temporary folder. */
 export interface DemoParts {
-  readonly flights: readonly Flight[];
+  readonly logs: readonly FlightLog[];
   /** Absolute path of the configuration. */
   readonly configFile: string;
   /** The environment variables that the configuration names. */
   readonly env: Readonly<Record<string, string>>;
   /** One line a server. */
   readonly descriptions: readonly string[];
-  arrival(flight: Flight): Promise<Arrival>;
+  arrival(log: FlightLog): Promise<Arrival>;
   /** Ends the servers and removes the folder; a second call does nothing. */
   close(): Promise<void>;
 }
@@ -50,24 +52,24 @@ export interface DemoTools {
   readonly signals: EventEmitter;
 }
 
-/** Starts the servers; the autopilot has the flight logs (`.ulg`) of the folder `logs`. */
-export async function startDemoParts(logs: string, tools: DemoTools): Promise<DemoParts> {
+/** Starts the servers; the autopilot has the flight logs (`.ulg`) of the folder `logs`. `more`: other keys of the configuration. */
+export async function startDemoParts(logs: string, tools: DemoTools, more: object = {}): Promise<DemoParts> {
   const { clock, logger, signals } = tools;
   const folder = await mkdtemp(join(tmpdir(), 'filesync-demo-'));
   const card = join(folder, 'card');
-  const flights = await fillCard(logs, join(card, 'log'));
+  const onCard = await fillCard(logs, join(card, 'log'), clock.now());
   const loopback = { host: '127.0.0.1', port: 0 };
   const autopilot = await startSim({ folder: card, listen: loopback, like: 'px4', clock, logger });
   const ftp = await startFtpServer({ folder: join(folder, 'ftp'), user: USER, password: PASSWORD, signals });
   const website = await startReceiver({ folder: join(folder, 'website') });
   const configFile = join(folder, 'filesync.yaml');
-  await writeFile(configFile, configuration(autopilot.address.port, ftp.port, website.url));
+  await writeFile(configFile, configuration(autopilot.address.port, ftp.port, website.url, more));
   return {
-    flights,
+    logs: onCard,
     configFile,
     env: { DEMO_PASSWORD: PASSWORD },
-    descriptions: descriptionsOf(flights.length, autopilot.address.port, ftp.port, website.url),
-    arrival: flight => arrivalOf(flight, folder, website),
+    descriptions: descriptionsOf(onCard.length, autopilot.address.port, ftp.port, website.url),
+    arrival: log => arrivalOf(log, folder, website),
     close: async () => {
       await Promise.all([autopilot.close(), ftp.close(), website.close()]);
       await rm(folder, { recursive: true, force: true });
@@ -83,21 +85,23 @@ function descriptionsOf(logs: number, autopilot: number, ftp: number, website: s
   ];
 }
 
-/** Copies the logs into session folders, as PX4 writes them. */
-async function fillCard(logs: string, folder: string): Promise<Flight[]> {
+/** Copies the logs into session folders, as PX4 writes them, as if each were of a flight of its own. */
+async function fillCard(logs: string, folder: string, now: number): Promise<FlightLog[]> {
   const names = (await readdir(logs)).filter(name => name.endsWith('.ulg')).sort();
   return Promise.all(
     names.map(async (name, index) => {
       const path = join(`sess${String(index + 1).padStart(3, '0')}`, name);
       await mkdir(join(folder, path, '..'), { recursive: true });
       await copyFile(join(logs, name), join(folder, path));
+      const ended = new Date(now - (names.length - index) * BETWEEN_FLIGHTS_MS);
+      await utimes(join(folder, path), ended, ended);
       const { size } = await stat(join(folder, path));
       return { path, size, sha256: await hashOfFile(join(folder, path)) };
     }),
   );
 }
 
-function configuration(autopilot: number, ftp: number, website: string): string {
+function configuration(autopilot: number, ftp: number, website: string, more: object): string {
   return stringify({
     local: './data',
     devices: {
@@ -115,14 +119,15 @@ function configuration(autopilot: number, ftp: number, website: string): string 
       },
     ],
     interval: '1s',
+    ...more,
   });
 }
 
-async function arrivalOf(flight: Flight, folder: string, website: Receiver): Promise<Arrival> {
+async function arrivalOf(log: FlightLog, folder: string, website: Receiver): Promise<Arrival> {
   const below = (place: string) =>
-    hashOfFile(join(folder, place, 'autopilot', flight.path)).catch(() => undefined);
+    hashOfFile(join(folder, place, 'autopilot', log.path)).catch(() => undefined);
   const uploaded = website.received.find(
-    ({ name, sha256 }) => name === basename(flight.path) && sha256 === flight.sha256,
+    ({ name, sha256 }) => name === basename(log.path) && sha256 === log.sha256,
   );
   return { local: await below('data'), ftp: await below('ftp'), website: uploaded?.sha256 };
 }

@@ -23,12 +23,12 @@ export interface Trouble {
   /** Happens after that many bytes of the body; `Infinity`: after the whole file was received. */
   readonly after: number;
   /** The answer. Without it the connection is cut. */
-  readonly answer?: Reply;
+  readonly answer?: ReceiverReply;
   /** Happens once this has settled. */
   readonly until?: Promise<unknown>;
 }
 
-export interface Reply {
+export interface ReceiverReply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -53,9 +53,9 @@ export interface Received {
 /** A kind of upload page. */
 interface Page {
   /** The refusal; undefined if the page accepts this form. */
-  refuse(form: Form): Reply | undefined;
+  refuse(form: Form): ReceiverReply | undefined;
   location(id: string): string;
-  accept(form: Form, location: string): Reply;
+  accept(form: Form, location: string): ReceiverReply;
 }
 
 const MAX_FIELD_BYTES = 10 * 1024;
@@ -148,7 +148,7 @@ export class Receiver {
   }
 
   /** Undefined if the limit was reached first. */
-  async #receive(request: IncomingMessage, page: Page, limit: number): Promise<Reply | undefined> {
+  async #receive(request: IncomingMessage, page: Page, limit: number): Promise<ReceiverReply | undefined> {
     const temporary = join(this.#options.folder, `${randomUUID()}.tmp`);
     try {
       const form = await readForm(request, temporary, limit);
@@ -158,7 +158,7 @@ export class Receiver {
     }
   }
 
-  async #take(form: Form, page: Page, temporary: string): Promise<Reply> {
+  async #take(form: Form, page: Page, temporary: string): Promise<ReceiverReply> {
     const refusal = page.refuse(form);
     if (refusal || !form.file) return refusal ?? { status: 500 };
     const id = randomUUID();
@@ -178,7 +178,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   return receiver;
 }
 
-function refuseAsFlightReview({ fields, file }: Form): Reply | undefined {
+function refuseAsFlightReview({ fields, file }: Form): ReceiverReply | undefined {
   const complete = 'description' in fields && 'email' in fields && file?.field === 'filearg';
   if (!complete) return { status: 500, body: '<html><body>500: Internal Server Error</body></html>' };
   const tooLong = Object.keys(fields).find(name => Buffer.byteLength(fields[name] ?? '') > MAX_FIELD_BYTES);
@@ -190,10 +190,10 @@ function refuseAsFlightReview({ fields, file }: Form): Reply | undefined {
 const isEncrypted = ({ head, name }: NonNullable<Form['file']>): boolean =>
   head.startsWith(ENCRYPTED_MAGIC) || ENCRYPTED_NAME.test(name);
 
-function json(content: object): Reply {
+function json(content: object): ReceiverReply {
   return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(content) };
 }
 
-function send(response: ServerResponse, { status, headers, body = '' }: Reply): void {
+function send(response: ServerResponse, { status, headers, body = '' }: ReceiverReply): void {
   response.writeHead(status, { ...headers, connection: 'close' }).end(body);
 }

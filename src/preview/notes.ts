@@ -18,6 +18,7 @@ export function notesOn(outlook: Omit<RulePreview, 'notes'>, rule: Rule, pages: 
     ...patternNotes(outlook),
     ...publicNotes(outlook, pages),
     ...firstContactNotes(outlook, rule, pages),
+    ...unitNotes(outlook, rule),
   ];
 }
 
@@ -31,6 +32,18 @@ function patternNotes({ seen, matching, excluded, suggestions }: Omit<RulePrevie
   return excluded > 0
     ? [`exclude leaves out all ${showFiles(excluded)} that include takes`]
     : [`include takes none of ${showFiles(seen.files)}, and no similar pattern does`];
+}
+
+function unitNotes({ incompleteUnits }: Omit<RulePreview, 'notes'>, { together }: Rule): string[] {
+  if (!incompleteUnits || incompleteUnits.units === 0) return [];
+  const { units, kind, files, example } = incompleteUnits;
+  const [which, state, them] =
+    units === 1
+      ? [kind, 'is not complete, and waits', 'it']
+      : [`${kind}s`, 'are not complete, and wait', 'them'];
+  const sent = `${together?.early ? 'the last file' : 'anything'} of ${them} is sent`;
+  const what = `${units} ${which} of ${showFiles(files)} ${state}`;
+  return [`together: ${what} before ${sent}: ${example} is missing`];
 }
 
 function publicNotes({ to }: Omit<RulePreview, 'notes'>, pages: PublicPages): string[] {

@@ -1,12 +1,14 @@
 import type { FileRecord, SourceFile, Store } from '../ports.js';
 import { match } from '../record/identity.js';
+import { deliveryTo, isOwed } from '../record/named-targets.js';
 import { hasLocalCopy, isDelivered } from '../record/state.js';
 import { companionOf } from '../rules/companion.js';
 import { matcherOf, Planner } from '../rules/plan.js';
 import type { Rule } from '../rules/rule.js';
 import { refusal, type Selectable } from '../rules/selection.js';
 import type { TemplateContext } from '../rules/template-context.js';
-import type { Amount, Destination, RulePreview } from './rule-preview.js';
+import { kindOf, unitOf, type Together } from '../rules/together.js';
+import type { Amount, Destination, IncompleteUnits, RulePreview } from './rule-preview.js';
 import { notesOn, type PublicPages } from './notes.js';
 import { suggestPatterns } from './patterns.js';
 
@@ -14,7 +16,7 @@ import { suggestPatterns } from './patterns.js';
 export type KnownFiles = Pick<Store, 'all' | 'versions' | 'source'>;
 
 /** The files of one source. */
-export interface Listing {
+export interface SourceListing {
   readonly files: readonly SourceFile[];
   /** Of a source that another process holds, the files come from its records: those that no rule takes are not among them. */
   readonly from: 'source' | 'records';
@@ -38,7 +40,7 @@ export interface Preview {
 export interface PreviewParts {
   readonly rules: readonly Rule[];
   readonly known: KnownFiles;
-  readonly listings: ReadonlyMap<string, Listing>;
+  readonly listings: ReadonlyMap<string, SourceListing>;
   readonly templates: Pick<TemplateContext, 'describe' | 'paths'>;
   readonly publicPages: PublicPages;
   /** ms since the Unix epoch. */
@@ -70,11 +72,11 @@ export async function preview(parts: PreviewParts): Promise<Preview> {
       for (const { device, path } of to) outlook.add(device, candidate.file.size, path);
       files.set(candidate, united(candidate.file, files.get(candidate)?.to ?? [], to));
     }
-    const told = outlook.told(parts.listings.get(rule.from), isNew(rule.from, parts.known));
+    const forecast = outlook.forecast(parts.listings.get(rule.from), isNew(rule.from, parts.known));
     rules.push({
       rule: index + 1,
-      ...told,
-      notes: notesOn({ rule: index + 1, ...told }, rule, parts.publicPages),
+      ...forecast,
+      notes: notesOn({ rule: index + 1, ...forecast }, rule, parts.publicPages),
     });
   }
   return { rules, files: [...files.values()] };
@@ -146,10 +148,12 @@ async function pathsOf(
 type Verdict = { readonly targets: readonly string[] } | { readonly kept: 'delivered' | 'failed' };
 
 function verdictOn(rule: Rule, record: FileRecord | undefined): Verdict {
-  if (record && isDelivered(record)) return { kept: 'delivered' };
-  if (record?.givenUp) return { kept: 'failed' };
-  const stateAt = (target: string) => record?.targets[target]?.state;
-  const named = record?.byHand ? rule.to.filter(target => stateAt(target) !== undefined) : rule.to;
+  if (!record) return { targets: rule.to };
+  const owes = !record.byHand && isOwed(record, rule.to);
+  if (isDelivered(record) && !owes) return { kept: 'delivered' };
+  if (record.givenUp) return { kept: 'failed' };
+  const stateAt = (target: string) => deliveryTo(record, target)?.state;
+  const named = record.byHand ? rule.to.filter(target => record.targets[target]) : rule.to;
   const targets = named.filter(target => stateAt(target) !== 'done' && stateAt(target) !== 'failed');
   if (targets.length > 0) return { targets };
   return { kept: named.some(target => stateAt(target) === 'failed') ? 'failed' : 'delivered' };
@@ -179,15 +183,16 @@ class Outlook {
     this.#destinations.set(device, { device, files: files + 1, bytes: bytes + size, example });
   }
 
-  told(listing: Listing | undefined, firstContact: boolean): Omit<RulePreview, 'rule' | 'notes'> {
-    const { from, to, include, exclude } = this.#rule;
+  forecast(listing: SourceListing | undefined, firstContact: boolean): Omit<RulePreview, 'rule' | 'notes'> {
+    const { from, to, include, exclude, together } = this.#rule;
     const seen = this.#candidates.filter(({ isListed }) => isListed);
     const matching = this.#matching.filter(({ isListed }) => isListed);
     const paths = seen.map(({ file }) => file.path);
-    const included = paths.filter(matcherOf({ include, exclude: [] })).length;
+    const included = paths.filter(matcherOf({ include, exclude: [], ...(together && { together }) })).length;
     return {
       ...{ from, to, include, exclude, firstContact, listed: listing?.from ?? 'not' },
       ...(listing?.incomplete !== undefined && { incomplete: listing.incomplete }),
+      ...(together && { incompleteUnits: this.#incompleteUnits(together) }),
       ...{ seen: amountOf(seen), matching: amountOf(matching), excluded: included - matching.length },
       skipped: this.#skipped,
       delivered: amountOf(this.#kept.delivered),
@@ -196,6 +201,22 @@ class Outlook {
       destinations: [...this.#destinations.values()],
       suggestions: seen.length > 0 ? suggestPatterns(this.#rule, paths) : [],
     };
+  }
+
+  /** Units of the wanted files that lack what they need, and how many files wait for it. */
+  #incompleteUnits(together: Together): IncompleteUnits {
+    const there = new Set(this.#matching.map(({ file }) => file.path.toLowerCase()));
+    const missing = new Map<string, string>();
+    let files = 0;
+    for (const { candidate } of this.wanted) {
+      const unit = unitOf(candidate.file.path, together);
+      const need = unit?.needs.find(path => !there.has(path.toLowerCase()));
+      if (!unit || need === undefined) continue;
+      missing.set(unit.key, need);
+      files += 1;
+    }
+    const [example = ''] = missing.values();
+    return { units: missing.size, kind: kindOf(together), files, example };
   }
 
   #consider(candidate: Candidate): void {

@@ -34,10 +34,22 @@ export interface RulePreview {
   readonly destinations: readonly Destination[];
   /** Nothing is known of the source yet: its files would all be sent now. */
   readonly firstContact: boolean;
+  /** Only of a rule with `together`. */
+  readonly incompleteUnits?: IncompleteUnits;
   /** Patterns that would take files, where those of `include` take none. */
   readonly suggestions: readonly Suggestion[];
   /** What a person should know before the rule is applied: a sentence each. */
   readonly notes: readonly string[];
+}
+
+/** Bags, folders or pairs that are fetched and not sent yet. */
+export interface IncompleteUnits {
+  readonly units: number;
+  readonly kind: 'bag' | 'folder' | 'pair';
+  /** Wanted files in them. */
+  readonly files: number;
+  /** The path that one of them lacks; empty if none does. */
+  readonly example: string;
 }
 
 export interface Destination extends Amount {

@@ -1,4 +1,4 @@
-import type { File, Status, TransferView, WaitingGroup } from '../api/schema.js';
+import type { File, FlightView, Status, TransferView, WaitingGroup } from '../api/schema.js';
 import type { Message, MessageType, ServiceType } from './graph.js';
 
 // The node's messages and services, as msg/, srv/ and the standard packages define them.
@@ -22,12 +22,23 @@ type Of<Shape> = {
 
 export type DeliveryMessage = Of<File['targets'][number]>;
 export type WaitingGroupMessage = Of<WaitingGroup>;
-export type DeviceStateMessage = Of<Status['devices'][number]>;
+export type FailingNotificationMessage = Of<Status['notifications'][number]>;
+export type DeviceStateMessage = Of<Omit<Status['devices'][number], 'link'>> & {
+  readonly link_bytes_per_second: number;
+  readonly link_loss: number;
+  readonly link_rtt_ms: number;
+};
 
-export interface FileStateMessage extends Omit<Of<File>, 'targets' | 'waiting'> {
+export interface FileStateMessage extends Omit<Of<File>, 'targets' | 'waiting' | 'facts'> {
   readonly deleted: boolean;
   readonly targets: readonly DeliveryMessage[];
   readonly waiting: readonly Of<File['waiting'][number]>[];
+}
+
+export interface FlightMessage extends Omit<Of<FlightView>, 'missing' | 'duration_seconds'> {
+  /** -1 if it is not known. */
+  readonly duration_seconds: number;
+  readonly missing: readonly Of<FlightView['missing'][number]>[];
 }
 
 export interface FileStateArrayMessage {
@@ -46,7 +57,10 @@ export interface ProgressMessage extends Of<TransferView> {
   readonly stamp: Time;
 }
 
-export interface StatusMessage extends Pick<Status, 'version' | 'paused' | 'database' | 'configuration'> {
+export interface StatusMessage extends Pick<
+  Status,
+  'version' | 'paused' | 'database' | 'configuration' | 'web'
+> {
   readonly stamp: Time;
   readonly code: number;
   readonly text: string;
@@ -56,6 +70,8 @@ export interface StatusMessage extends Pick<Status, 'version' | 'paused' | 'data
   readonly counts: FileStateArrayMessage['counts'];
   readonly transfers: readonly ProgressMessage[];
   readonly waiting: readonly WaitingGroupMessage[];
+  readonly units: Status['units'];
+  readonly notifications: readonly FailingNotificationMessage[];
   readonly disk_free: bigint;
   readonly disk_total: bigint;
 }
@@ -74,7 +90,7 @@ export interface DiagnosticArrayMessage {
 }
 
 /** How every answer begins. */
-export interface Answer {
+export interface ServiceResponse {
   readonly success: boolean;
   /** Why not, if not. */
   readonly message: string;
@@ -91,13 +107,30 @@ export interface ListFilesRequest {
   readonly limit: number;
 }
 
-export interface ListFilesResponse extends Answer {
+export interface ListFilesResponse extends ServiceResponse {
   readonly files: readonly FileStateMessage[];
   readonly total: number;
 }
 
-export interface FileResponse extends Answer {
+export interface FlightsRequest {
+  readonly since: Time;
+  readonly vehicle: string;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface FlightsResponse extends ServiceResponse {
+  readonly flights: readonly FlightMessage[];
+  readonly total: number;
+}
+
+export interface FileResponse extends ServiceResponse {
   readonly file: FileStateMessage;
+}
+
+export interface GetFileResponse extends FileResponse {
+  /** JSON. */
+  readonly facts: string;
 }
 
 export interface SetFileRequest extends FileId {
@@ -109,7 +142,8 @@ export interface SetFileRequest extends FileId {
   readonly targets: readonly string[];
 }
 
-export interface RetryResponse extends Answer {
+/** Of a file, the others of its unit are changed as well. */
+export interface ChangedResponse extends ServiceResponse {
   readonly ids: readonly string[];
 }
 
@@ -124,7 +158,7 @@ export const topics = {
   diagnostics: message<DiagnosticArrayMessage>('diagnostic_msgs/msg/DiagnosticArray'),
 } as const;
 
-const service = <Request extends Message, Response extends Answer>(
+const service = <Request extends Message, Response extends ServiceResponse>(
   name: string,
 ): ServiceType<Request, Response> => ({
   name,
@@ -133,12 +167,14 @@ const service = <Request extends Message, Response extends Answer>(
 
 export const services = {
   listFiles: service<ListFilesRequest, ListFilesResponse>('filesync/srv/ListFiles'),
-  getFile: service<FileId, FileResponse>('filesync/srv/GetFile'),
+  flights: service<FlightsRequest, FlightsResponse>('filesync/srv/Flights'),
+  getFile: service<FileId, GetFileResponse>('filesync/srv/GetFile'),
   setFile: service<SetFileRequest, FileResponse>('filesync/srv/SetFile'),
-  forgetFile: service<FileId, Answer>('filesync/srv/ForgetFile'),
-  retry: service<FileId, RetryResponse>('filesync/srv/Retry'),
-  fetchFile: service<FileId, Answer>('filesync/srv/FetchFile'),
-  first: service<{ readonly ids: readonly string[] }, Answer>('filesync/srv/First'),
-  trigger: service<object, Answer>('std_srvs/srv/Trigger'),
-  setBool: service<{ readonly data: boolean }, Answer>('std_srvs/srv/SetBool'),
+  forgetFile: service<FileId, ServiceResponse>('filesync/srv/ForgetFile'),
+  retry: service<FileId, ChangedResponse>('filesync/srv/Retry'),
+  cancel: service<FileId, ChangedResponse>('filesync/srv/Cancel'),
+  fetchFile: service<FileId, ServiceResponse>('filesync/srv/FetchFile'),
+  first: service<{ readonly ids: readonly string[] }, ServiceResponse>('filesync/srv/First'),
+  trigger: service<object, ServiceResponse>('std_srvs/srv/Trigger'),
+  setBool: service<{ readonly data: boolean }, ServiceResponse>('std_srvs/srv/SetBool'),
 } as const;

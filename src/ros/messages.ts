@@ -1,9 +1,10 @@
-import type { File, Status, TransferView } from '../api/schema.js';
+import type { File, FlightView, Status, TransferView } from '../api/schema.js';
 import { FileState } from '../ports.js';
 import type {
   DeliveryMessage,
   DeviceStateMessage,
   FileStateMessage,
+  FlightMessage,
   ProgressMessage,
   StatusMessage,
   Time,
@@ -16,6 +17,11 @@ const DELIVERY_STATE: Readonly<Record<File['targets'][number]['state'], number>>
 };
 /** msg/Status.msg. */
 const VERDICT: Readonly<Record<Status['verdict']['code'], number>> = { SAFE: 0, WAIT: 1, ATTENTION: 2 };
+
+/** msg/Flight.msg. */
+const FLIGHT_STATE: Readonly<Record<FlightView['state'], number>> = {
+  ...{ COMPLETE: 0, UNDER_WAY: 1, FAILED: 2, INCOMPLETE: 3 },
+};
 
 /** Seconds that builtin_interfaces/Time can hold, from 1901 to 2038. */
 const [EARLIEST, LATEST] = [-(2 ** 31), 2 ** 31 - 1];
@@ -49,6 +55,9 @@ export function toFileState(file: File, deleted = false): FileStateMessage {
   };
 }
 
+/** ms since the Unix epoch. */
+export const fromTime = ({ sec, nanosec }: Time): number => sec * 1000 + nanosec / 1e6;
+
 function toDelivery(delivery: File['targets'][number]): DeliveryMessage {
   return {
     ...delivery,
@@ -57,14 +66,30 @@ function toDelivery(delivery: File['targets'][number]): DeliveryMessage {
   };
 }
 
-export function toDeviceState(device: Status['devices'][number]): DeviceStateMessage {
-  return { ...device, since: timeOf(device.since) };
+export function toFlight(flight: FlightView): FlightMessage {
+  const { started_at, found_at, duration_seconds: seconds, bytes, missing } = flight;
+  return {
+    ...{ ...flight, state: FLIGHT_STATE[flight.state], bytes: BigInt(bytes) },
+    ...{ started_at: timeOf(started_at), found_at: timeOf(found_at), duration_seconds: seconds ?? -1 },
+    missing: missing.map(group => ({
+      ...{ ...group, state: FileState[group.state], bytes: BigInt(group.bytes) },
+      ...{ since: timeOf(group.since), until: timeOf(group.until) },
+    })),
+  };
+}
+
+export function toDeviceState({ link, ...device }: Status['devices'][number]): DeviceStateMessage {
+  return {
+    ...{ ...device, since: timeOf(device.since) },
+    ...{ link_bytes_per_second: link?.bytes_per_second ?? -1, link_loss: link?.loss ?? -1 },
+    link_rtt_ms: link?.rtt_ms ?? -1,
+  };
 }
 
 /** `now`: ms since the Unix epoch. */
 export function toStatus(status: Status, now: number): StatusMessage {
-  const { verdict, version, paused, database, configuration, devices, counts, transfers, waiting, disk } =
-    status;
+  const { verdict, version, paused, database, configuration, devices, counts, transfers, waiting } = status;
+  const { disk, notifications, units, web } = status;
   return {
     ...{
       stamp: toTime(now),
@@ -72,6 +97,7 @@ export function toStatus(status: Status, now: number): StatusMessage {
       paused,
       database,
       configuration,
+      web,
       running_since: timeOf(status.running_since),
     },
     ...{ code: VERDICT[verdict.code], text: verdict.text, seconds_left: verdict.seconds_left ?? -1 },
@@ -79,8 +105,10 @@ export function toStatus(status: Status, now: number): StatusMessage {
     counts: Object.entries(counts).map(([state, count]) => {
       return { state: FileState[state as File['state']], count };
     }),
+    units,
     transfers: transfers.map(transfer => toProgress(transfer, now)),
     waiting: waiting.map(toWaitingGroup),
+    notifications: notifications.map(one => ({ ...one, since: timeOf(one.since) })),
     disk_free: BigInt(disk?.free ?? 0),
     disk_total: BigInt(disk?.total ?? 0),
   };

@@ -35,7 +35,7 @@ export function exposeEngine(parts: NodeParts): Closable {
   declareWhileArmed(graph, engine);
   const published = publishTopics(parts);
   published.add(publishDiagnostics(parts, hostname));
-  const served = serveDatabase(graph, engine, api);
+  const served = serveDatabase(graph, api);
   return {
     close() {
       published.unsubscribe();

@@ -2,7 +2,7 @@ import { FileSyncError } from '../errors.js';
 import type { ParameterSpec, ParameterValue } from './graph.js';
 
 /** Whether a value can be taken, and if not, why. */
-export type Verdict = { readonly taken: ParameterValue } | { readonly refused: string };
+export type ParameterVerdict = { readonly taken: ParameterValue } | { readonly refused: string };
 
 /** The rules of a node's parameters, the same in any graph. */
 export class ParameterTable {
@@ -20,7 +20,7 @@ export class ParameterTable {
   }
 
   /** The verdict on a value that is set while the node runs; undefined if the parameter is not ours. */
-  check(name: string, value: unknown): Verdict | undefined {
+  check(name: string, value: unknown): ParameterVerdict | undefined {
     const spec = this.#specs.get(name);
     if (!spec) return undefined;
     return spec.readOnly
@@ -34,7 +34,7 @@ export class ParameterTable {
   }
 }
 
-function verdictOn(spec: ParameterSpec<ParameterValue>, value: unknown): Verdict {
+function verdictOn(spec: ParameterSpec<ParameterValue>, value: unknown): ParameterVerdict {
   const { name, initial } = spec;
   const given = typeof value === 'bigint' ? Number(value) : value;
   if (!isValue(given) || typeof given !== typeof initial)

@@ -3,41 +3,47 @@ import { fileState, type EditResult } from '../api/schema.js';
 import type { Edit } from '../record/events.js';
 import { fileView } from '../api/views.js';
 import { newRecord } from '../record/record.js';
-import type { Engine } from '../engine/engine.js';
 import { parseState } from '../record/state.js';
 import { FileState, type FileRecord } from '../ports.js';
 import type { Closable, Graph } from './graph.js';
 import {
   services,
-  type Answer,
+  type ServiceResponse,
   type FileResponse,
   type FileStateMessage,
+  type FlightsRequest,
+  type FlightsResponse,
+  type GetFileResponse,
   type ListFilesRequest,
   type ListFilesResponse,
-  type RetryResponse,
+  type ChangedResponse,
   type SetFileRequest,
 } from './interfaces.js';
-import { toFileState } from './messages.js';
+import { fromTime, toFileState, toFlight } from './messages.js';
 
 const DEFAULT_PAGE_SIZE = 100;
 
-const DONE: Answer = { success: true, message: '' };
-const refused = (message: string): Answer => ({ success: false, message });
+const DONE: ServiceResponse = { success: true, message: '' };
+const refused = (message: string): ServiceResponse => ({ success: false, message });
 
-/** Serves the database and the engine to other nodes until closed. */
-export function serveDatabase(graph: Graph, engine: Engine, api: DatabaseApi): Closable {
+/** Serves the database to other nodes until closed. */
+export function serveDatabase(graph: Graph, api: DatabaseApi): Closable {
   const served = [
     graph.serve(services.listFiles, '~/list_files', request => listFiles(api, request)),
-    graph.serve(services.getFile, '~/get_file', ({ id }) => fileResponse(api, api.look(id))),
-    graph.serve(services.setFile, '~/set_file', request => setFile(engine, api, request)),
+    graph.serve(services.flights, '~/flights', request => flights(api, request)),
+    graph.serve(services.getFile, '~/get_file', ({ id }) => getFile(api, api.recordOf(id))),
+    graph.serve(services.setFile, '~/set_file', request => setFile(api, request)),
     graph.serve(services.forgetFile, '~/forget_file', async ({ id }) =>
       answerTo(await api.forget({ ids: [id] })),
     ),
-    graph.serve(services.retry, '~/retry', ({ id }) => retry(api, id)),
+    graph.serve(services.retry, '~/retry', async ({ id }) =>
+      changedBy(await api.retry(id === '' ? { all: true } : { ids: [id] })),
+    ),
     graph.serve(services.fetchFile, '~/fetch_file', async ({ id }) =>
       answerTo(await api.fetch({ ids: [id] })),
     ),
     graph.serve(services.first, '~/first', async ({ ids }) => answerTo(await api.first({ ids }))),
+    graph.serve(services.cancel, '~/cancel', async ({ id }) => changedBy(await api.cancel({ ids: [id] }))),
     graph.serve(services.trigger, '~/rescan', async () => ({ ...DONE, ...(await api.rescan()) })),
     graph.serve(services.setBool, '~/pause', async ({ data }) => ({ ...DONE, ...(await api.pause(data)) })),
   ];
@@ -58,10 +64,21 @@ async function listFiles(api: DatabaseApi, request: ListFilesRequest): Promise<L
   return { ...DONE, files: page.files.map(file => toFileState(file)), total: page.total };
 }
 
-async function setFile(engine: Engine, api: DatabaseApi, request: SetFileRequest): Promise<FileResponse> {
+async function flights(api: DatabaseApi, request: FlightsRequest): Promise<FlightsResponse> {
+  const { since, vehicle, offset, limit } = request;
+  const from = fromTime(since);
+  const page = await api.flights({
+    ...{ offset, limit: limit || DEFAULT_PAGE_SIZE },
+    ...(from !== 0 && { since: from }),
+    ...(vehicle !== '' && { vehicle }),
+  });
+  return { ...DONE, flights: page.flights.map(toFlight), total: page.total };
+}
+
+async function setFile(api: DatabaseApi, request: SetFileRequest): Promise<FileResponse> {
   const edit = editOf(request);
   if (typeof edit === 'string') return refusedEdit(api, request.id, edit);
-  const result = await api.edit(request.id, edit, device => engine.isTarget(device));
+  const result = await api.edit(request.id, edit);
   return typeof result === 'string' ? refusedEdit(api, request.id, result) : fileResponse(api, result);
 }
 
@@ -80,7 +97,12 @@ function editOf(request: SetFileRequest): Edit | string {
 }
 
 function refusedEdit(api: DatabaseApi, id: string, reason: string): FileResponse {
-  return { ...fileResponse(api, api.look(id)), ...refused(reason) };
+  return { ...fileResponse(api, api.recordOf(id)), ...refused(reason) };
+}
+
+function getFile(api: DatabaseApi, found: FileRecord | string): GetFileResponse {
+  const facts = typeof found === 'string' ? null : api.view(found).facts;
+  return { ...fileResponse(api, found), facts: facts ? JSON.stringify(facts) : '' };
 }
 
 function fileResponse(api: DatabaseApi, found: FileRecord | string): FileResponse {
@@ -89,14 +111,14 @@ function fileResponse(api: DatabaseApi, found: FileRecord | string): FileRespons
 }
 
 /** What was refused; the others are done. */
-function answerTo({ refused: not }: EditResult): Answer {
+function answerTo({ refused: not }: EditResult): ServiceResponse {
   return not[0] ? refused(not.map(({ id, reason }) => `${id}: ${reason}`).join('; ')) : DONE;
 }
 
-async function retry(api: DatabaseApi, id: string): Promise<RetryResponse> {
-  const { changed, refused: not } = await api.retry(id === '' ? { all: true } : { ids: [id] });
-  return { ...(not[0] ? refused(not[0].reason) : DONE), ids: changed };
-}
+const changedBy = ({ changed, refused: not }: EditResult): ChangedResponse => ({
+  ...(not[0] ? refused(not[0].reason) : DONE),
+  ids: changed,
+});
 
 const NO_RECORD = { id: '', device: '', path: '', size: 0, local: '', description: '', foundAt: 0 };
 const NO_FILE: FileStateMessage = toFileState(

@@ -15,7 +15,7 @@ import type { Requester } from './exchange.js';
 import type { Folder } from './folder.js';
 import { LogServer } from './log-server.js';
 import { requestedMessage } from './requested-messages.js';
-import type { Address, Network, Outgoing } from './network.js';
+import type { Address, Network, OutgoingMessage } from './network.js';
 import type { CommandRules, HeartbeatFields } from './personality.js';
 import type { FileTraffic, Traffic } from './traffic.js';
 
@@ -182,7 +182,7 @@ export class Autopilot implements Sim {
       systemStatus: this.#armed ? STATE_ACTIVE : systemStatus,
       mavlinkVersion: MAVLINK_VERSION,
     });
-    const heartbeat: Outgoing = { messageId: Heartbeat.id, payload };
+    const heartbeat: OutgoingMessage = { messageId: Heartbeat.id, payload };
     for (const { address } of this.#peers.values()) this.#network.sendHeartbeat(heartbeat, address);
   }
 
@@ -198,7 +198,7 @@ export class Autopilot implements Sim {
   #receive(frame: Frame, from: Address): void {
     this.#hear(from);
     const { withoutFtp = false } = this.#options.extras?.commands ?? {};
-    const sendLog = async (message: Outgoing) => {
+    const sendLog = async (message: OutgoingMessage) => {
       this.#network.send(message, from);
       await this.#network.ready();
     };
@@ -271,7 +271,7 @@ export class Autopilot implements Sim {
 function framed(
   reply: FtpPayload,
   target: { targetNetwork: number; targetSystem: number; targetComponent: number },
-): Outgoing {
+): OutgoingMessage {
   const payload = FileTransferProtocol.encode({ ...target, payload: encodeFtpPayload(reply) });
   return { messageId: FileTransferProtocol.id, payload };
 }

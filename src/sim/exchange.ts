@@ -10,13 +10,13 @@ export interface Requester {
 }
 
 /** The content of an ACK, besides the fields that repeat the request. */
-export interface Answer {
+export interface Ack {
   readonly data: Uint8Array;
   /** The session, where it differs from the request's. */
   readonly session?: number;
 }
 
-export const NOTHING: Answer = { data: new Uint8Array(0) };
+export const NOTHING: Ack = { data: new Uint8Array(0) };
 
 /** Four bytes, little-endian, for sizes and checksums. */
 export function uint32(value: number): Uint8Array {

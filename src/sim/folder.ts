@@ -6,7 +6,7 @@ import { posix } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { FileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
-import { OpenFile } from './open-file.js';
+import { SessionFile } from './open-file.js';
 
 export type OpenMode = 'read' | 'write' | 'create' | 'write-existing';
 
@@ -79,11 +79,11 @@ export class Folder {
     return { size, modified: Math.floor(mtimeMs / 1000) };
   }
 
-  async open(path: string, mode: OpenMode): Promise<OpenFile> {
+  async open(path: string, mode: OpenMode): Promise<SessionFile> {
     const place = mode === 'read' ? await this.#existing(path) : await this.#existingOrNew(path);
     // The path contains no link; O_NOFOLLOW keeps a dangling link from creating a file outside.
     const handle = await fs.open(bytes(place), FLAGS[mode] | constants.O_NOFOLLOW, 0o666);
-    return OpenFile.of(handle, readable(path), this.#clock);
+    return SessionFile.of(handle, readable(path), this.#clock);
   }
 
   /** MAVLink FTP's CRC-32: polynomial 0xEDB88320, start 0, no final XOR. */

@@ -1,9 +1,9 @@
 import { FtpErrorCode, MAX_DATA, Opcode, type FtpPayload } from '../mavlink/ftp-payload.js';
 import type { Clock, Logger } from '../ports.js';
 import { Bursts } from './bursts.js';
-import { errnoOf, Nak, type Answer, type Requester } from './exchange.js';
+import { errnoOf, Nak, type Ack, type Requester } from './exchange.js';
 import type { Folder } from './folder.js';
-import { Operations } from './operations.js';
+import { FtpOperations } from './operations.js';
 import type { Personality } from './personality.js';
 import { Sessions } from './sessions.js';
 import { Traffic } from './traffic.js';
@@ -18,12 +18,12 @@ interface Kept {
 }
 
 /** A server of the MAVLink file transfer protocol. Requests are served one by one, in their order. */
-export class FtpServer {
+export class MavlinkFtpServer {
   readonly traffic = new Traffic();
   readonly #personality: Personality;
   readonly #logger: Logger;
   readonly #sessions: Sessions;
-  readonly #operations: Operations;
+  readonly #operations: FtpOperations;
   readonly #bursts: Bursts;
   #inbox: (() => Promise<void>)[] = [];
   /** Resolves when the inbox is empty. */
@@ -36,7 +36,7 @@ export class FtpServer {
     this.#personality = personality;
     this.#logger = logger;
     this.#sessions = new Sessions(personality.sessions, clock);
-    this.#operations = new Operations(folder, personality, this.#sessions, this.traffic);
+    this.#operations = new FtpOperations(folder, personality, this.#sessions, this.traffic);
     this.#bursts = new Bursts(personality, this.#sessions, this.traffic, (reply, from) =>
       this.#send(reply, from),
     );
@@ -104,13 +104,13 @@ export class FtpServer {
     }
   }
 
-  async #perform(request: FtpPayload, from: Requester): Promise<Answer | undefined> {
+  async #perform(request: FtpPayload, from: Requester): Promise<Ack | undefined> {
     if (request.size > MAX_DATA) throw new Nak(FtpErrorCode.INVALID_DATA_SIZE);
     if (request.opcode === Opcode.BURST_READ_FILE) return this.#bursts.begin(request, from);
     return this.#operations.find(request.opcode)(request, from);
   }
 
-  #reply(opcode: Opcode, request: FtpPayload, { data, session }: Answer): FtpPayload {
+  #reply(opcode: Opcode, request: FtpPayload, { data, session }: Ack): FtpPayload {
     const repeated = this.#personality.replies.repeatsOffset(request.opcode, opcode === Opcode.ACK);
     return {
       sequence: after(request.sequence),

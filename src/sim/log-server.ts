@@ -8,14 +8,14 @@ import {
   LogRequestList,
 } from '../mavlink/messages.js';
 import type { Folder } from './folder.js';
-import type { Outgoing } from './network.js';
+import type { OutgoingMessage } from './network.js';
 
 const PACKET_BYTES = 90;
 /** The folder whose files are the logs. */
 const LOGS = '/log';
 
 /** Sends a message to the client; resolves when the link can take the next one. */
-export type SendLog = (message: Outgoing) => Promise<void>;
+export type SendLog = (message: OutgoingMessage) => Promise<void>;
 
 /** MAVLink's log protocol on the files in `/log`. Requests are served one by one; a new one ends the sending of data. */
 export class LogServer {

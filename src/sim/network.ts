@@ -14,7 +14,7 @@ export interface Address {
 }
 
 /** A message to be framed. */
-export interface Outgoing {
+export interface OutgoingMessage {
   readonly messageId: number;
   readonly payload: Uint8Array;
 }
@@ -101,11 +101,11 @@ export class Network {
     return this.#in.dropped + this.#out.dropped + this.#heartbeats.dropped;
   }
 
-  send(message: Outgoing, to: Address): void {
+  send(message: OutgoingMessage, to: Address): void {
     this.#transmit(this.#out, message, to);
   }
 
-  sendHeartbeat(message: Outgoing, to: Address): void {
+  sendHeartbeat(message: OutgoingMessage, to: Address): void {
     this.#transmit(this.#heartbeats, message, to);
   }
 
@@ -131,7 +131,7 @@ export class Network {
     });
   }
 
-  #transmit(direction: Impairment, message: Outgoing, to: Address): void {
+  #transmit(direction: Impairment, message: OutgoingMessage, to: Address): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
     const ids = { ...this.ids, sequence: this.#sequence };
     const bytes = encodeFrame({ ...message, ...ids }, this.#signing);

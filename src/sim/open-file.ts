@@ -17,7 +17,7 @@ interface Block {
 }
 
 /** A file of a session; its handle stays open until the session ends. */
-export class OpenFile {
+export class SessionFile {
   /** The vehicle's path, for messages. */
   readonly path: string;
   /** Bytes, when it was opened. */
@@ -35,9 +35,9 @@ export class OpenFile {
     this.isDirectory = stat.dir;
   }
 
-  static async of(handle: FileHandle, path: string, clock: Clock): Promise<OpenFile> {
+  static async of(handle: FileHandle, path: string, clock: Clock): Promise<SessionFile> {
     const stat = await handle.stat();
-    return new OpenFile(handle, path, clock, { size: stat.size, dir: stat.isDirectory() });
+    return new SessionFile(handle, path, clock, { size: stat.size, dir: stat.isDirectory() });
   }
 
   /** At most 255 bytes; fewer at the end of the file, none after it. The result is a view: copy it to keep it. */

@@ -1,18 +1,18 @@
 import { FtpErrorCode, Opcode, contentOf, type FtpPayload } from '../mavlink/ftp-payload.js';
-import { Nak, NOTHING, uint32, type Answer, type Requester } from './exchange.js';
+import { Nak, NOTHING, uint32, type Ack, type Requester } from './exchange.js';
 import type { Folder, OpenMode } from './folder.js';
 import { packListing } from './listing.js';
-import type { OpenFile } from './open-file.js';
+import type { SessionFile } from './open-file.js';
 import type { Personality } from './personality.js';
 import { readData } from './reading.js';
 import type { Sessions } from './sessions.js';
 import type { Traffic } from './traffic.js';
 
 /** Undefined: the request stays unanswered. Throws a Nak, or Node's error of a file operation. */
-export type Operation = (request: FtpPayload, from: Requester) => Promise<Answer | undefined>;
+export type Operation = (request: FtpPayload, from: Requester) => Promise<Ack | undefined>;
 
 /** All requests but the burst, which has more than one answer. */
-export class Operations {
+export class FtpOperations {
   readonly #folder: Folder;
   readonly #personality: Personality;
   readonly #sessions: Sessions;
@@ -71,12 +71,12 @@ export class Operations {
     return this.#personality.files.name(request);
   }
 
-  async #list(request: FtpPayload, withTime: boolean): Promise<Answer> {
+  async #list(request: FtpPayload, withTime: boolean): Promise<Ack> {
     const asked = { path: this.#name(request), offset: request.offset, withTime };
     return { data: await packListing(this.#folder, this.#personality.listing, asked) };
   }
 
-  async #open(request: FtpPayload, from: Requester, mode: OpenMode): Promise<Answer> {
+  async #open(request: FtpPayload, from: Requester, mode: OpenMode): Promise<Ack> {
     this.#sessions.admit(from, request.session);
     const file = await this.#folder.open(this.#name(request), mode);
     const size = await this.#sizeOf(file);
@@ -85,7 +85,7 @@ export class Operations {
     return { session: session.id, data: hasSize ? uint32(size) : NOTHING.data };
   }
 
-  async #sizeOf(file: OpenFile): Promise<number> {
+  async #sizeOf(file: SessionFile): Promise<number> {
     if (!file.isDirectory) return file.size;
     const { folderSize } = this.#personality.files;
     if (folderSize !== undefined) return folderSize;
@@ -93,7 +93,7 @@ export class Operations {
     throw new Nak(FtpErrorCode.FILE_NOT_FOUND);
   }
 
-  async #read({ session, offset, size }: FtpPayload, from: Requester): Promise<Answer | undefined> {
+  async #read({ session, offset, size }: FtpPayload, from: Requester): Promise<Ack | undefined> {
     const open = this.#sessions.find(from, session, 'read');
     const { file } = open;
     if (this.#traffic.isHeld(file.path, offset, size)) return undefined;
@@ -103,13 +103,13 @@ export class Operations {
     return { data };
   }
 
-  async #write(request: FtpPayload, from: Requester): Promise<Answer> {
+  async #write(request: FtpPayload, from: Requester): Promise<Ack> {
     const { file } = this.#sessions.find(from, request.session, 'write');
     const written = await file.write(request.offset, contentOf(request));
     return this.#personality.files.countsWrites ? { data: uint32(written) } : NOTHING;
   }
 
-  async #crc32(request: FtpPayload): Promise<Answer> {
+  async #crc32(request: FtpPayload): Promise<Ack> {
     const name = this.#name(request);
     try {
       return { data: uint32(await this.#folder.crc32(name)) };
@@ -119,7 +119,7 @@ export class Operations {
   }
 }
 
-async function done(work: Promise<void>): Promise<Answer> {
+async function done(work: Promise<void>): Promise<Ack> {
   await work;
   return NOTHING;
 }

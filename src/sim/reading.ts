@@ -1,11 +1,11 @@
 import { FtpErrorCode } from '../mavlink/ftp-payload.js';
 import { Nak } from './exchange.js';
-import type { OpenFile } from './open-file.js';
+import type { SessionFile } from './open-file.js';
 import type { FileRules } from './personality.js';
 
 /** The data that a read of the file returns on this vehicle. Throws a Nak at the end of the file. */
 export async function readData(
-  file: OpenFile,
+  file: SessionFile,
   rules: FileRules,
   offset: number,
   size: number,

@@ -41,7 +41,7 @@ export class Recording {
   readonly vehicle: RecordedVehicle | undefined;
   /** By what is asked. */
   readonly #exchanges = new Map<string, Exchange[]>();
-  readonly #sessions = new Sessions();
+  readonly #sessions = new SessionPaths();
   /** Replies that carry bytes, by file and offset. */
   readonly #blocks: ReadonlyMap<string, FtpPayload>;
 
@@ -108,7 +108,7 @@ interface DecodedFrame {
 }
 
 /** The file that is open in each session. */
-class Sessions {
+class SessionPaths {
   readonly #paths = new Map<number, string>();
 
   note(request: FtpPayload, reply: FtpPayload): void {
@@ -132,7 +132,7 @@ function exchangesOf(frames: readonly DecodedFrame[]): Exchanges {
   const exchanges: Exchange[] = [];
   const blocks = new Map<string, FtpPayload>();
   const bySequence = new Map<number, Exchange>();
-  const sessions = new Sessions();
+  const sessions = new SessionPaths();
   const clients = new Set(frames.filter(({ from }) => from === 'client').map(({ frame }) => idOf(frame)));
   let burst: Exchange | undefined;
   for (const { from, ms, frame } of frames) {
@@ -167,7 +167,7 @@ function ftpPayloadIn(frame: Frame, clients: ReadonlySet<string>): FtpPayload | 
 }
 
 /** In a read, `size` is what is asked for, and there is no data. */
-function keyOf(request: FtpPayload, sessions: Sessions): string {
+function keyOf(request: FtpPayload, sessions: SessionPaths): string {
   const { opcode, session, offset, size } = request;
   return [opcode, session, offset, size, isRead(opcode) ? sessions.pathOf(session) : hex(request)].join();
 }

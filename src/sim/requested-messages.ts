@@ -5,7 +5,7 @@ import {
   CMD_REQUEST_MESSAGE,
 } from '../mavlink/numbers.js';
 import type { Folder } from './folder.js';
-import type { Outgoing } from './network.js';
+import type { OutgoingMessage } from './network.js';
 import type { CommandRules } from './personality.js';
 
 // MAVLink's numbers.
@@ -14,7 +14,7 @@ const STORAGE_READY = 2;
 const MIB = 1024 * 1024;
 
 /** Makes a message of the state of the vehicle. */
-type Message = (folder: Folder) => Promise<Outgoing>;
+type Message = (folder: Folder) => Promise<OutgoingMessage>;
 
 /** The message that a command requests; undefined if the vehicle does not send it. */
 export function requestedMessage(

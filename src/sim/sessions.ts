@@ -1,12 +1,12 @@
 import type { Clock } from '../ports.js';
 import { Nak, type Requester } from './exchange.js';
-import type { OpenFile } from './open-file.js';
+import type { SessionFile } from './open-file.js';
 import type { SessionRules } from './personality.js';
 
 export interface Session {
   readonly id: number;
   readonly owner: string;
-  readonly file: OpenFile;
+  readonly file: SessionFile;
   readonly mode: 'read' | 'write';
   /** Monotonic ms of the last activity. */
   used: number;
@@ -32,7 +32,7 @@ export class Sessions {
     if (this.#open.size >= this.#rules.limit) throw new Nak(this.#rules.full);
   }
 
-  add(from: Requester, id: number, file: OpenFile, mode: Session['mode']): Session {
+  add(from: Requester, id: number, file: SessionFile, mode: Session['mode']): Session {
     const used = this.#clock.monotonic();
     const own = this.#idFor(id);
     const session = { id: own, owner: from.id, file, mode, used, closed: false, position: undefined };

@@ -3,7 +3,7 @@ import type { Clock, Logger } from '../ports.js';
 import { Signing } from '../mavlink/signing.js';
 import { Autopilot, type Sim } from './autopilot.js';
 import { Folder } from './folder.js';
-import { FtpServer } from './ftp-server.js';
+import { MavlinkFtpServer } from './ftp-server.js';
 import { UNIMPAIRED, type Impairments } from './impairment.js';
 import { AUTOPILOT_IDS, Network, type Address, type MavlinkIds } from './network.js';
 import { PERSONALITIES, type Personality } from './personality.js';
@@ -13,7 +13,7 @@ import { readTrace } from './trace.js';
 
 export type { Sim, SimStats } from './autopilot.js';
 
-export interface LinkOptions extends Partial<Impairments> {
+export interface SimLinkOptions extends Partial<Impairments> {
   /** Port 0 selects a free one. */
   readonly listen: Address;
   /** Gets heartbeats from the start, without having sent a frame. */
@@ -26,7 +26,7 @@ export interface LinkOptions extends Partial<Impairments> {
   readonly logger: Logger;
 }
 
-export interface SimOptions extends LinkOptions {
+export interface SimOptions extends SimLinkOptions {
   /** Nothing outside of it is served or written. */
   readonly folder: string;
   /** The vehicle's path of the folder, which is `/` as well. */
@@ -43,7 +43,7 @@ export async function startSim(options: SimOptions): Promise<Sim> {
   const network = await openNetwork(options);
   const personality = typeof like === 'string' ? PERSONALITIES[like] : like;
   const { heartbeat, burst, replies, commands } = personality;
-  const server = new FtpServer(folder, personality, clock, logger);
+  const server = new MavlinkFtpServer(folder, personality, clock, logger);
   return new Autopilot(network, server, {
     ...options,
     to: options.to,
@@ -55,7 +55,7 @@ export async function startSim(options: SimOptions): Promise<Sim> {
 }
 
 /** Starts the vehicle of a trace. Throws `config` if the trace, the port or a number cannot be used. */
-export async function startReplay(options: LinkOptions & { readonly trace: string }): Promise<Sim> {
+export async function startReplay(options: SimLinkOptions & { readonly trace: string }): Promise<Sim> {
   const { trace, clock, logger } = options;
   checkNumbers(options);
   const recording = new Recording(await readTrace(trace));
@@ -67,7 +67,7 @@ export async function startReplay(options: LinkOptions & { readonly trace: strin
   return new Autopilot(network, server, { ...options, to: options.to, heartbeat: vehicle, burstInterval: 0 });
 }
 
-function openNetwork(options: LinkOptions, recorded?: MavlinkIds): Promise<Network> {
+function openNetwork(options: SimLinkOptions, recorded?: MavlinkIds): Promise<Network> {
   const { listen, clock, logger, signingKey: key, system = AUTOPILOT_IDS.system } = options;
   const impairments = { ...UNIMPAIRED, ...options };
   const signing = key && new Signing({ key, linkId: 0, clock });

@@ -199,7 +199,8 @@ describe('docs/ROS.md on a real ROS 2', function () {
       const { code, output } = await ros.start('python3', ['-c', operator]).ended;
       assert.equal(code, 0, output);
       assert.ok(output.startsWith(`${delivered} inbox flight.ulg 18 bytes ['`), output);
-      assert.match(output, /^brought back: \[\]\npaused\nresumed\n/m);
+      assert.match(output, /^flight of -1\.0 s: 2 files, missing: 1$/m);
+      assert.match(output, /^brought back: \[\]\npaused\ngiven up: \['[0-9a-f]{12}'\]\nresumed\n/m);
       await arrives(place, 'film.mov');
     }));
 });

@@ -3,7 +3,7 @@ import { FileSyncError } from '../../src/errors.js';
 import { stateOf } from '../../src/record/state.js';
 import * as schema from '../../src/api/schema.js';
 import { FileState } from '../../src/ports.js';
-import { fileJson, statusJson } from './message-json.js';
+import { fileJson, flightJson, statusJson } from './message-json.js';
 import { services, topics, type FileStateMessage, type SetFileRequest } from '../../src/ros/interfaces.js';
 import { eventually, failsWith, sample } from '../conformance/support.js';
 import { fileRecord } from '../fakes/file-record.js';
@@ -104,7 +104,7 @@ describe('Node: topics', () => {
       const heard = bench.hear(topics.status, '/d1/filesync/status', true);
       await eventually(async () => heard.length > 0);
       await delivered(bench);
-      await eventually(async () => heard.at(-1)?.text === 'all delivered');
+      await eventually(async () => heard.at(-1)?.text === '1 file delivered');
       for (const message of heard) schema.status.parse(statusJson(message));
       assert.deepEqual(heard.at(-1)?.counts, [{ state: FileState.UPLOADED, count: 1 }]);
       bench.source.availability.next({ available: false, reason: 'no heartbeat', armed: false });
@@ -143,9 +143,24 @@ describe('Node: services', () => {
   it('returns a file in the form of --json', () =>
     onNode({}, async bench => {
       const id = await delivered(bench);
-      const { file } = await bench.call(services.getFile, 'get_file', { id });
-      const json = fileJson(file);
+      const { file, facts } = await bench.call(services.getFile, 'get_file', { id });
+      assert.equal(facts, '');
+      const json = { ...(fileJson(file) as object), facts: null };
       assert.deepEqual(schema.file.parse(json), json);
+    }));
+
+  it('returns what a file says about itself as JSON', () =>
+    onNode({}, async bench => {
+      const id = await delivered(bench);
+      const read = { format: 'ulog', start: 0, duration: 68_993, dropoutMs: 119, endsOnly: true } as const;
+      bench.engine.records.apply(id, { type: 'FactsRead', facts: read });
+      const { facts } = await bench.call(services.getFile, 'get_file', { id });
+      const json = JSON.parse(facts) as unknown;
+      assert.deepEqual(json, {
+        ...{ format: 'ulog', start: '1970-01-01T00:00:00.000Z', duration: 68.993 },
+        ...{ dropout_duration: 0.119, ends_only: true },
+      });
+      assert.deepEqual(schema.factsView.parse(json), json);
     }));
 
   it('lists files a page at a time', () =>
@@ -175,6 +190,30 @@ describe('Node: services', () => {
       const { file } = await bench.call(services.getFile, 'get_file', { id });
       assert.deepEqual(files, [file]);
       assert.equal(file.reason, 'ftp: not that one');
+    }));
+
+  it('returns the flights in the form of --json, newest first, a page at a time', () =>
+    onNode(rejecting, async bench => {
+      bench.source.put('b.ulg', A, Date.UTC(2026, 7, 1, 12));
+      bench.source.put('a.ulg', A, Date.UTC(2026, 7, 1, 10));
+      await bench.engine.start();
+      for (const path of ['a.ulg', 'b.ulg']) await reaches(bench, path, FileState.FAILED);
+      const ask = { since: { sec: 0, nanosec: 0 }, vehicle: '', offset: 0, limit: 0 };
+      const { success, total, flights } = await bench.call(services.flights, 'flights', ask);
+      assert.deepEqual([success, total], [true, 2]);
+      assert.deepEqual(
+        flights.map(({ ids }) => ids),
+        [[bench.record('b.ulg')?.id], [bench.record('a.ulg')?.id]],
+      );
+      for (const json of flights.map(flightJson)) assert.deepEqual(schema.flight.parse(json), json);
+      const [newest, older] = flights;
+      assert.deepEqual([newest?.state, newest?.missing[0]?.text], [2, 'not that one']);
+      const page = async (change: Partial<typeof ask>) =>
+        (await bench.call(services.flights, 'flights', { ...ask, ...change })).flights;
+      assert.deepEqual(await page({ offset: 1, limit: 1 }), [older]);
+      assert.deepEqual(await page({ since: { sec: Date.UTC(2026, 7, 1, 11) / 1000, nanosec: 0 } }), [newest]);
+      assert.deepEqual(await page({ vehicle: 'cam' }), flights);
+      assert.deepEqual(await page({ vehicle: 'nobody' }), []);
     }));
 
   it('refuses a state that does not exist', () =>
@@ -242,6 +281,34 @@ describe('Node: services', () => {
       assert.deepEqual([back.success, back.ids], [true, [id]]);
       assert.equal(stateIn(bench, 'a.ulg'), FileState.FOUND);
     }));
+
+  it('cancels what is not delivered, and nothing else', () => {
+    const held = { now: false };
+    let free = (): void => undefined;
+    const freed = new Promise<void>(resolve => (free = resolve));
+    const before = async (operation: string, path: string, offset: number): Promise<void> => {
+      if (operation !== 'read' || path !== 'b.ulg' || offset === 0 || held.now) return;
+      held.now = true;
+      await freed;
+    };
+    return onNode({ source: { before, piece: 1000 } }, async bench => {
+      const id = await delivered(bench);
+      const refused = await bench.call(services.cancel, 'cancel', { id });
+      assert.deepEqual([refused.success, refused.ids], [false, []]);
+      assert.match(refused.message, /it is UPLOADED; nothing of it is under way or waits/);
+      assert.match((await bench.call(services.cancel, 'cancel', { id: '' })).message, /no such file/);
+      bench.source.put('b.ulg', A.slice(0, 5000));
+      bench.engine.rescan();
+      await eventually(async () => held.now);
+      const running = bench.record('b.ulg')?.id ?? '';
+      const answer = await bench.call(services.cancel, 'cancel', { id: running.slice(0, 8) });
+      assert.deepEqual([answer.success, answer.ids], [true, [running]]);
+      free();
+      await reaches(bench, 'b.ulg', FileState.FAILED);
+      assert.equal((await bench.call(services.retry, 'retry', { id: running })).success, true);
+      await reaches(bench, 'b.ulg', FileState.UPLOADED);
+    });
+  });
 
   const refusals: Readonly<Record<string, [Partial<SetFileRequest>, RegExp]>> = {
     'a state that only work can reach': [

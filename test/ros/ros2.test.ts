@@ -55,8 +55,10 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
           '/filesync/progress: filesync/msg/Progress',
           '/parameter_events: rcl_interfaces/msg/ParameterEvent',
           '/rosout: rcl_interfaces/msg/Log',
+          '/filesync/cancel: filesync/srv/Cancel',
           '/filesync/fetch_file: filesync/srv/FetchFile',
           '/filesync/first: filesync/srv/First',
+          '/filesync/flights: filesync/srv/Flights',
           '/filesync/forget_file: filesync/srv/ForgetFile',
           '/filesync/get_file: filesync/srv/GetFile',
           '/filesync/list_files: filesync/srv/ListFiles',
@@ -91,6 +93,17 @@ describe('Node in a real ROS 2 graph, by the ros2 command line', function () {
       assert.deepEqual(await names('{device: inbox, states: [2]}'), [3, '3']);
       assert.deepEqual(await names('{device: nowhere}'), [0, '0']);
       assert.match(await user.call('list_files', LIST, '{states: [9]}'), /success=False.*no state 9/);
+    }));
+
+  it('ros2 service call: flights', () =>
+    withNode(run, async place => {
+      await user.put(place, 'a.ulg');
+      const ask = (fields: string) => user.call('flights', 'filesync/srv/Flights', `{${fields}}`);
+      await eventually(async () => /Flight\(.* state=0,/.test(await ask('limit: 1')));
+      const answer = await ask('vehicle: inbox, since: {sec: 1, nanosec: 0}');
+      assert.match(answer, /success=True.*total=1/);
+      assert.match(answer, /devices=\['inbox'\].*files=1,.*FlightTarget\(target='\w+', done=1, files=1/);
+      assert.match(await ask('vehicle: nowhere'), /success=True.*flights=\[\], total=0/);
     }));
 
   it('ros2 service call: get_file, set_file, forget_file, and refusals that say why', () =>

@@ -1,7 +1,7 @@
 import { firstValueFrom, map, merge, timer, type Observable } from 'rxjs';
 import { toFileSyncError, type FileSyncError } from '../../errors.js';
 import type { Availability, Clock, Source, SourceFile } from '../../ports.js';
-import type { KnownFiles, Listing } from '../../preview/preview.js';
+import type { KnownFiles, SourceListing } from '../../preview/preview.js';
 import type { WhileArmed } from '../../rules/rule.js';
 import { UNKNOWN } from '../../system/availability.js';
 import { withDeadline } from '../../system/deadline.js';
@@ -30,7 +30,7 @@ export interface ListingOptions {
 
 /** A listing, and why the source could not be listed to its end, if that is a fault. */
 export interface ListingResult {
-  readonly listing: Listing;
+  readonly listing: SourceListing;
   readonly error?: FileSyncError;
 }
 
@@ -66,7 +66,7 @@ const incomplete = (files: readonly SourceFile[], why: string): ListingResult =>
 });
 
 /** What the records say of a source that only the running daemon may list. */
-export function listingOf(device: string, known: KnownFiles): Listing {
+export function listingOf(device: string, known: KnownFiles): SourceListing {
   const files = [...known.all()].filter(
     record => record.device === device && record.source.state === 'present',
   );

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.js';
 import { DescriptionFile } from '../../config/description-file.js';
 import type { Logger } from '../../ports.js';
-import { preview, type KnownFiles, type Listing, type Preview } from '../../preview/preview.js';
+import { preview, type KnownFiles, type SourceListing, type Preview } from '../../preview/preview.js';
 import { TemplateContext } from '../../rules/template-context.js';
 import type { Shell } from '../shell.js';
 
@@ -9,7 +9,7 @@ import type { Shell } from '../shell.js';
 export function outlookOn(
   config: Config,
   known: KnownFiles,
-  listings: ReadonlyMap<string, Listing>,
+  listings: ReadonlyMap<string, SourceListing>,
   { hostname, clock, logger }: Pick<Shell, 'hostname' | 'clock'> & { readonly logger: Logger },
 ): Promise<Preview> {
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);

@@ -1,7 +1,7 @@
 import { toFileSyncError, type FileSyncError } from '../../errors.js';
 import type { Device } from '../../engine/devices.js';
 import type { Clock, Source, Target } from '../../ports.js';
-import type { Listing } from '../../preview/preview.js';
+import type { SourceListing } from '../../preview/preview.js';
 import type { Planner } from '../../rules/plan.js';
 import { withDeadline } from '../../system/deadline.js';
 import { listed, settled } from './listing.js';
@@ -35,10 +35,10 @@ export interface ProbeResult {
 
 type Verdict = Pick<ProbeResult, 'ok' | 'message' | 'write'> & {
   readonly misconfigured?: boolean;
-  readonly listing?: Listing;
+  readonly listing?: SourceListing;
 };
 
-export type Probed = ProbeResult & { readonly listing?: Listing };
+export type Probed = ProbeResult & { readonly listing?: SourceListing };
 
 /** Stays subscribed to the availability meanwhile, so that the device is probed once. */
 export async function probe(device: Device, options: ProbeOptions): Promise<Probed> {
@@ -82,7 +82,7 @@ async function listedAs(
   device: string,
   source: Source,
   { clock, planner, sources, over }: ProbeOptions,
-): Promise<{ listing?: Listing; error?: FileSyncError }> {
+): Promise<{ listing?: SourceListing; error?: FileSyncError }> {
   const whileArmed = planner.mildest(device);
   if (sources.has(device)) return listed(source, over, { clock, ms: LISTING_TIMEOUT_MS, whileArmed });
   for await (const _file of source.list(over)) break;

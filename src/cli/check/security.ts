@@ -3,30 +3,48 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Config, DeviceConfig } from '../../config/config.js';
 import { isRecord } from '../../config/introspect.js';
 import { resolvePath, type Environment } from '../../config/paths.js';
-import { secretsIn } from '../../config/secret-options.js';
+import { notifySchema, type NotifyConfig } from '../../config/notify.js';
+import { secretsIn, type SecretOption } from '../../config/secret-options.js';
 
 const OTHERS_READ = 0o004;
 
 /** What of a configuration is allowed, and lets others read secrets or files: a sentence each, with the remedy. */
 export async function securityWarnings(config: Config, env: Environment): Promise<string[]> {
   const devices = [...config.devices.values()];
-  const open = await Promise.all(devices.map(device => openSecrets(device, config, env)));
-  return [...open.flat(), ...devices.flatMap(plainLogin), ...devices.flatMap(insecure)];
+  const open = await Promise.all([
+    ...devices.map(({ name, type, options }) =>
+      openSecrets(`devices.${name}`, secretsIn(type.options, options), config, env),
+    ),
+    ...config.notify.map(entry => openSecrets(entry.name, secretsOf(entry), config, env)),
+  ]);
+  const insecurely = [
+    ...devices.flatMap(plainLogin),
+    ...config.notify.flatMap(plainNotice),
+    ...devices.flatMap(insecure),
+  ];
+  return [...open.flat(), ...insecurely];
+}
+
+/** Its address is one where a file or a variable has it. */
+function* secretsOf({ name: _name, ...entry }: NotifyConfig): Generator<SecretOption> {
+  if (isRecord(entry.url)) yield { path: ['url'], value: entry.url };
+  yield* secretsIn(notifySchema, entry);
 }
 
 /** Secrets in files that every user of the machine may read. */
 async function openSecrets(
-  { name, type, options }: DeviceConfig,
+  owner: string,
+  secrets: Iterable<SecretOption>,
   { file, folder }: Config,
   env: Environment,
 ): Promise<string[]> {
   const warnings: string[] = [];
-  for (const { path, value } of secretsIn(type.options, options)) {
+  for (const { path, value } of secrets) {
     const named = isRecord(value) && typeof value['file'] === 'string' ? value['file'] : undefined;
     const place =
       typeof value === 'string' ? file : named === undefined ? undefined : resolvePath(folder, named, env);
     if (place === undefined || !(await isOpen(place))) continue;
-    const key = ['devices', name, ...path].join('.');
+    const key = [owner, ...path].join('.');
     warnings.push(`${key}: every user of this machine may read the secret in ${place}: chmod o= ${place}`);
   }
   return warnings;
@@ -46,6 +64,13 @@ function plainLogin({ name, type, options }: DeviceConfig): string[] {
   if (host === undefined || isLocal(host)) return [];
   const remedy = type.type === 'ftp' ? 'set tls: true' : 'write https:// for http://';
   return [`devices.${name}: the secret for ${host} and all files travel unencrypted: ${remedy}`];
+}
+
+/** As `plainLogin`, of a notification. */
+function plainNotice(entry: NotifyConfig): string[] {
+  const host = typeof entry.url === 'string' ? plainHost('http', { url: entry.url }) : undefined;
+  if (host === undefined || isLocal(host) || ![...secretsOf(entry)].length) return [];
+  return [`${entry.name}: the secret for ${host} travels unencrypted: write https:// for http://`];
 }
 
 /** The host that is spoken to without encryption, if one is. */

@@ -70,7 +70,7 @@ async function askWorkingTarget(context: InterviewContext, takesUlog: boolean): 
     prompt.say('Trying it ...');
     const { available, reason } = await tryTarget(choice.device, contextFor(choice.device.name), signal);
     prompt.say(`  ${available ? 'ok' : 'FAIL'}: ${reason}`);
-    if (available || (await prompt.confirm('Use it all the same?', false))) return choice;
+    if (available || (await prompt.confirm('Use it anyway?', false))) return choice;
   }
 }
 

@@ -18,6 +18,7 @@ export function render({ local, database, sources, target, begin }: Answers): st
   const parts = [
     ['# Written by `filesync init`. `filesync check` checks it; docs/CONFIGURATION.md has every key.'],
     places,
+    WEB,
     ['devices:', ...devices],
     ['rules:', BEGIN[begin], ...rules],
   ];
@@ -26,6 +27,12 @@ export function render({ local, database, sources, target, begin }: Answers): st
     .map(lines => lines.join('\n'))
     .join('\n\n')}\n`;
 }
+
+/** As in the package's configuration. */
+const WEB = [
+  '# The web page of this machine: http://127.0.0.1:8474/. From a phone, it needs a password: docs/guides/web.md.',
+  'web: { listen: 127.0.0.1:8474 }',
+];
 
 const BEGIN = {
   new: '  # begin: new leaves files where they are that a source has at the first start; `filesync fetch ID` takes one of them.',

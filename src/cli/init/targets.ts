@@ -25,6 +25,8 @@ export async function askTarget(prompt: Prompt, secrets: Secrets, takesUlog: boo
       { value: askWebdav, text: 'a WebDAV server (Nextcloud, a NAS)' },
       { value: askHttp, text: 'a web page that takes files by a form' },
       { value: askFolder, text: 'a folder of this computer, or of a mounted share' },
+      { value: askSftp, text: 'a server that is reached by SSH (SFTP)' },
+      { value: askTus, text: 'an upload server that speaks tus' },
     ]);
     const choice = await ask(prompt, secrets);
     if (choice) return choice;
@@ -68,6 +70,21 @@ async function askFtp(prompt: Prompt, secrets: Secrets): Promise<TargetChoice> {
     root,
   };
   return privately('archive', 'an FTP server', options);
+}
+
+async function askSftp(prompt: Prompt): Promise<TargetChoice> {
+  const host = await prompt.ask('Name or address of the server');
+  const port = Number(await prompt.ask('Port', { otherwise: '22', problem: portProblem }));
+  const user = await prompt.ask('User');
+  const file = await prompt.ask('File of the private key, whose .pub is in authorized_keys there');
+  const root = await prompt.ask('Folder on the server, from the home folder on', { otherwise: '.' });
+  const options = { type: 'sftp', host, ...(port !== 22 && { port }), user, key: { file }, root };
+  return privately('nas', 'a server that is reached by SSH', options);
+}
+
+async function askTus(prompt: Prompt): Promise<TargetChoice> {
+  const url = await prompt.ask('Address of the uploads, such as https://example.org/files/');
+  return privately('uploads', 'an upload server that speaks tus', { type: 'tus', url });
 }
 
 async function askWebdav(prompt: Prompt, secrets: Secrets): Promise<TargetChoice> {

@@ -1,7 +1,7 @@
 import { firstValueFrom, merge } from 'rxjs';
 import type { Engine } from '../../engine/engine.js';
 import type { Clock, Logger } from '../../ports.js';
-import { percentOf, secondsLeftOf, transferName, type Transfer } from '../../record/progress.js';
+import { percentOf, secondsLeftOf, transferName, type RunningTransfer } from '../../record/progress.js';
 import { aborted } from '../../system/rx.js';
 import { formatRate, formatSize } from '../../system/size.js';
 import { formatTimeLeft } from './text.js';
@@ -51,7 +51,7 @@ export class ProgressLog {
     }
   }
 
-  #look(transfer: Transfer): Logged {
+  #look(transfer: RunningTransfer): Logged {
     const now = { at: this.#parts.clock.monotonic(), percent: Math.floor(percentOf(transfer)) };
     const last = this.#logged.get(keyOf(transfer));
     if (!last) return now;
@@ -63,9 +63,9 @@ export class ProgressLog {
   }
 }
 
-const keyOf = ({ id, target = '' }: Transfer): string => `${id} ${target}`;
+const keyOf = ({ id, target = '' }: RunningTransfer): string => `${id} ${target}`;
 
-function describe(transfer: Transfer, percent: number): string {
+function describe(transfer: RunningTransfer, percent: number): string {
   const { bytes, size, bytesPerSecond } = transfer;
   const seconds = secondsLeftOf(transfer);
   const left = seconds === undefined ? '' : `, ${formatTimeLeft(seconds)} left`;

@@ -1,7 +1,7 @@
 import { Subscription } from 'rxjs';
 import type { Engine } from '../../engine/engine.js';
 import type { Clock } from '../../ports.js';
-import { secondsLeftOf, type Transfer } from '../../record/progress.js';
+import { secondsLeftOf, type RunningTransfer } from '../../record/progress.js';
 import { plain } from '../print.js';
 import type { End } from './end.js';
 import { layOut, type Row } from './layout.js';
@@ -73,7 +73,7 @@ export class ProgressView {
     return [...lines.slice(0, -1), ...rest, ...lines.slice(-1)].slice(-maxLines);
   }
 
-  #total(running: readonly Transfer[]): Row {
+  #total(running: readonly RunningTransfer[]): Row {
     const { delivered, files, failed } = this.#totals;
     const name = `${delivered} of ${files} files${failed > 0 ? `, ${failed} failed` : ''}`;
     const [done, left] = [this.#totals.done(running), this.#totals.left(running)];
@@ -99,7 +99,7 @@ function timeLeft(left: ReadonlyMap<End, number>, rates: ReadonlyMap<End, number
   return seconds.length > 0 ? Math.max(...seconds) : undefined;
 }
 
-function rowOf(transfer: Transfer): Row {
+function rowOf(transfer: RunningTransfer): Row {
   const { device, path, target, bytes, size, bytesPerSecond } = transfer;
   const name = plain(target === undefined ? `${device}:${path}` : `${path} -> ${target}`);
   return {

@@ -11,7 +11,7 @@ import {
   expectsCopy,
   isFault,
   type Fault,
-  type Verdict,
+  type CompareResult,
 } from '../../verify/compare.js';
 import { unknownCopies, unknownOnTarget, type UnknownFile } from '../../verify/unknown.js';
 import { withReachableDevices, type Reachable } from '../check/held.js';
@@ -31,19 +31,22 @@ export interface Finding extends Fault {
 }
 
 /** What was compared at one place: the local copies of a source, or a target. */
-export interface Place {
+export interface ComparedPlace {
   readonly device: string;
   readonly role: 'local copies' | 'target';
   /** Copies by how they were compared, or by what is wrong with them. */
-  readonly counts: Readonly<Record<'hash' | 'size' | 'untold' | Fault['kind'], number>>;
+  readonly counts: Readonly<Record<'hash' | 'size' | 'uncompared' | Fault['kind'], number>>;
   /** Why nothing, or not all, could be compared or listed there; empty: nothing was in the way. */
   readonly problem: string;
 }
 
 export interface Comparison {
-  readonly places: readonly Place[];
+  readonly places: readonly ComparedPlace[];
   readonly findings: readonly Finding[];
-  readonly unknown: readonly (UnknownFile & { readonly device: string; readonly role: Place['role'] })[];
+  readonly unknown: readonly (UnknownFile & {
+    readonly device: string;
+    readonly role: ComparedPlace['role'];
+  })[];
   readonly unknownTotal: number;
 }
 
@@ -65,7 +68,7 @@ export function compareAll(parts: ComparisonParts): Promise<Comparison> {
 class Run {
   readonly #parts: ComparisonParts;
   readonly #signal: AbortSignal;
-  readonly #places: Place[] = [];
+  readonly #places: ComparedPlace[] = [];
   readonly #findings: Finding[] = [];
   readonly #unknown: Comparison['unknown'][number][] = [];
   #unknownTotal = 0;
@@ -139,9 +142,9 @@ class Run {
     if (source && type !== 'disk' && this.#concerns(name)) await this.#listTarget(name, source, records);
   }
 
-  async #ofTarget(record: FileRecord, name: string, target: Target): Promise<Verdict> {
+  async #ofTarget(record: FileRecord, name: string, target: Target): Promise<CompareResult> {
     const delivery = record.targets[name];
-    return delivery ? compareDelivery(record, delivery, target, this.#signal) : 'untold';
+    return delivery ? compareDelivery(record, delivery, target, this.#signal) : 'uncompared';
   }
 
   async #listTarget(name: string, source: Source, records: readonly FileRecord[]): Promise<void> {
@@ -179,9 +182,9 @@ class Run {
 
   async #compare(
     device: string,
-    role: Place['role'],
+    role: ComparedPlace['role'],
     records: readonly FileRecord[],
-    compare: (record: FileRecord) => Promise<Verdict>,
+    compare: (record: FileRecord) => Promise<CompareResult>,
   ): Promise<void> {
     const counts = { ...NONE };
     for (const record of records) {
@@ -193,7 +196,7 @@ class Run {
     this.#places.push({ device, role, counts, problem: '' });
   }
 
-  async #note(device: string, role: Place['role'], files: AsyncIterable<UnknownFile>): Promise<void> {
+  async #note(device: string, role: ComparedPlace['role'], files: AsyncIterable<UnknownFile>): Promise<void> {
     for await (const file of files) {
       this.#unknownTotal++;
       if (this.#unknown.length < MAX_UNKNOWN) this.#unknown.push({ device, role, ...file });
@@ -201,7 +204,7 @@ class Run {
   }
 }
 
-const NONE: Place['counts'] = { hash: 0, size: 0, untold: 0, missing: 0, corrupt: 0, unknown: 0 };
+const NONE: ComparedPlace['counts'] = { hash: 0, size: 0, uncompared: 0, missing: 0, corrupt: 0, unknown: 0 };
 
 const isOf = (record: FileRecord, device: string | undefined): boolean =>
   device === undefined || record.device === device;

@@ -1,5 +1,5 @@
 import { plain } from '../print.js';
-import type { Comparison, Finding, Place } from './comparison.js';
+import type { Comparison, Finding, ComparedPlace } from './comparison.js';
 
 /** Faults and files without a record that are printed one by one; `--json` has more. */
 const MAX_LINES = 100;
@@ -18,12 +18,12 @@ export function comparisonLines({ places, findings, unknown, unknownTotal }: Com
   ];
 }
 
-function placeLine({ device, role, counts, problem }: Place): string {
-  const { hash, size, untold, missing, corrupt, unknown } = counts;
+function placeLine({ device, role, counts, problem }: ComparedPlace): string {
+  const { hash, size, uncompared, missing, corrupt, unknown } = counts;
   const parts = [
     [hash, 'whole'],
     [size, 'of the right size'],
-    [untold, 'not compared: it cannot be asked'],
+    [uncompared, 'not compared: it cannot be asked'],
     [missing, 'missing'],
     [corrupt, 'corrupt'],
     [unknown, 'not compared'],
@@ -34,7 +34,11 @@ function placeLine({ device, role, counts, problem }: Place): string {
   return `${device}: ${what}: ${found.join(', ')}${remedyOf(counts, role, problem)}`;
 }
 
-function remedyOf({ missing, corrupt }: Place['counts'], role: Place['role'], problem: string): string {
+function remedyOf(
+  { missing, corrupt }: ComparedPlace['counts'],
+  role: ComparedPlace['role'],
+  problem: string,
+): string {
   if (problem !== '') return ` (${plain(problem)})`;
   if (missing + corrupt === 0) return '';
   return `; \`filesync verify --repair\` ${role === 'target' ? 'sends' : 'fetches'} what it can again`;

@@ -46,7 +46,7 @@ export interface AutoOptions {
 type TransportKind = 'endpoint' | 'services';
 
 /** The transport in use, and the reason for it. */
-interface Transport {
+interface ChosenTransport {
   readonly source: Source;
   readonly kind: TransportKind;
   readonly why: string;
@@ -56,7 +56,7 @@ interface Transport {
 
 /** The availability, and the transport once one is chosen. */
 interface TransportState extends Availability {
-  readonly transport?: Transport;
+  readonly transport?: ChosenTransport;
   /** The probing of both transports has not ended, so `available: false` is not final. */
   readonly pending?: boolean;
 }
@@ -73,7 +73,7 @@ export class AutoSource implements Source {
   readonly capabilities;
   readonly availability: Observable<Availability>;
   readonly #options: AutoOptions;
-  readonly #transport = new BehaviorSubject<Transport | undefined>(undefined);
+  readonly #transport = new BehaviorSubject<ChosenTransport | undefined>(undefined);
   readonly #states: Observable<TransportState>;
   readonly #closing = new Subject<void>();
   /** The endpoint's source, in use or probed. */
@@ -182,7 +182,7 @@ export class AutoSource implements Source {
     this.#endpoint = undefined;
   }
 
-  #statesOf(transport: Transport): Observable<TransportState> {
+  #statesOf(transport: ChosenTransport): Observable<TransportState> {
     const suffix = ` (transport auto, ${NAMES[transport.kind]}: ${transport.why})`;
     return transport.source.availability.pipe(
       map(now => ({ ...now, reason: now.reason + (now.available ? suffix : ''), transport })),
@@ -195,7 +195,7 @@ export class AutoSource implements Source {
   }
 
   /** Rejects with `unavailable` as soon as both transports are known to be offline. */
-  async #ready(signal: AbortSignal): Promise<Transport> {
+  async #ready(signal: AbortSignal): Promise<ChosenTransport> {
     throwIfAborted(signal);
     if (this.#transport.value) return this.#transport.value;
     const known = this.#states.pipe(
@@ -242,7 +242,7 @@ export class AutoSource implements Source {
   /**
    * Returns the source in use by now, or the services if only they answer file transfer; else throws `thrown` again.
    */
-  async #fallback(transport: Transport, thrown: unknown, signal: AbortSignal): Promise<Source> {
+  async #fallback(transport: ChosenTransport, thrown: unknown, signal: AbortSignal): Promise<Source> {
     const { services } = this.#options;
     const now = this.#transport.value;
     if (now && now !== transport) return now.source;

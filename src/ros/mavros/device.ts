@@ -28,10 +28,8 @@ export function mavrosDevice(graph: Graph, { clock, quietAtStart, grace }: Mavro
     known.set(namespace, services);
     return services;
   };
-  const { type, summary } = mavros;
   return defineDevice<MavrosOptions>({
-    type,
-    summary,
+    ...mavros,
     options: mavrosOptions,
     source: (chosen, context) => {
       const { transport } = chosen;

@@ -34,7 +34,7 @@ export interface FtpServicesOptions {
   readonly lock: FtpLock;
 }
 
-export interface Entry {
+export interface MavrosEntry {
   readonly kind: 'file' | 'folder';
   readonly name: string;
   /** Bytes; 0 for a folder. */
@@ -104,7 +104,7 @@ export class FtpServices {
     return this.#served;
   }
 
-  list(path: string, signal: AbortSignal): Promise<Entry[]> {
+  list(path: string, signal: AbortSignal): Promise<MavrosEntry[]> {
     return this.#hold(signal, async () => {
       await this.#sync(signal);
       const client = this.#clients.list;

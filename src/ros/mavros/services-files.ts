@@ -5,14 +5,14 @@ import {
   nameProblem,
   unfetchable,
   withoutSize,
-  type Listing,
+  type FolderListing,
   type ListingScope,
 } from '../../mavlink/listing.js';
 import { changed } from '../../mavlink/remote-file.js';
-import type { OpenFile, RemoteFiles } from '../../mavlink/remote-source.js';
+import type { OpenRemoteFile, RemoteFiles } from '../../mavlink/remote-source.js';
 import type { Availability, ByteStream, Clock } from '../../ports.js';
 import { Errno, FtpRefusal, readError, refusalError } from './ftp-errors.js';
-import type { Entry, FtpServices } from './ftp-services.js';
+import type { MavrosEntry, FtpServices } from './ftp-services.js';
 import { ReadSize } from './read-size.js';
 import type { MavrosState } from './state.js';
 
@@ -49,7 +49,7 @@ export class ServicesFiles implements RemoteFiles {
     return this.#options.state.ready(signal);
   }
 
-  async list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<Listing> {
+  async list(folder: string, scope: ListingScope, signal: AbortSignal): Promise<FolderListing> {
     try {
       const entries = await this.#listed(folder, signal);
       return { entries: entries.filter(entry => isFetchable(folder, entry, scope)) };
@@ -58,7 +58,7 @@ export class ServicesFiles implements RemoteFiles {
     }
   }
 
-  async open(path: string, signal: AbortSignal): Promise<OpenFile> {
+  async open(path: string, signal: AbortSignal): Promise<OpenRemoteFile> {
     const size = await this.#opened(path, signal);
     return {
       size,
@@ -90,7 +90,7 @@ export class ServicesFiles implements RemoteFiles {
     await this.#services.settle();
   }
 
-  async #listed(path: string, signal: AbortSignal): Promise<Entry[]> {
+  async #listed(path: string, signal: AbortSignal): Promise<MavrosEntry[]> {
     const { clock, state } = this.#options;
     const begun = clock.monotonic();
     try {
@@ -181,7 +181,7 @@ export class ServicesFiles implements RemoteFiles {
 
 export const REMEDY = 'install a newer MAVROS, or set transport: endpoint, which needs its router';
 
-function isFetchable(folder: string, { name, size }: Entry, scope: ListingScope): boolean {
+function isFetchable(folder: string, { name, size }: MavrosEntry, scope: ListingScope): boolean {
   if (name === '.' || name === '..') return false;
   const problem = nameProblem(name);
   if (problem !== undefined) scope.skipped(unfetchable(folder, name, problem));

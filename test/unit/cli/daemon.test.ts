@@ -23,7 +23,7 @@ async function refusal(prepare: (bench: Bench) => { readonly database?: string }
   const bench = await makeBench({ store });
   const { engine, folder, logger, remove } = bench;
   const { database = join(folder, 'filesync.json') } = prepare(bench);
-  const config = { file: 'filesync.yaml', database };
+  const config = { file: 'filesync.yaml', folder, database };
   const api = databaseApi(engine.records, engine);
   const stopped = new AbortController().signal;
   const shell = { env: {}, clock: systemClock, stopped };

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as z from 'zod';
 import type { Config } from '../../../src/config/config.js';
+import { temporaryFolder } from '../../conformance/temp-folder.js';
 import { isLocal, securityWarnings } from '../../../src/cli/check/security.js';
 
 describe('a host', () => {
@@ -24,9 +27,46 @@ describe('the warnings of check', () => {
     const type = { type: 'nas', summary: '', options };
     const device = (insecure: boolean) => ({ name: `nas-${insecure}`, type, options: { insecure } });
     const devices = new Map([true, false].map(insecure => [String(insecure), device(insecure)]));
-    const config = { file: '/x.yaml', folder: '/', devices } as unknown as Config;
+    const config = { file: '/x.yaml', folder: '/', devices, notify: [] } as unknown as Config;
     const warnings = await securityWarnings(config, {});
     assert.equal(warnings.length, 1);
     assert.match(warnings[0] ?? '', /^devices\.nas-true\.insecure: .*leave insecure out/);
+  });
+
+  it('name secrets of notifications that others can read, on disk and on their way', async () => {
+    const { path: folder, remove } = await temporaryFolder();
+    try {
+      for (const [name, mode] of [
+        ['open', 0o644],
+        ['closed', 0o600],
+      ] as const)
+        await writeFile(join(folder, name), 'secret', { mode });
+      const entry = { on: ['idle' as const], method: 'POST' as const, body: '{json}' };
+      const config = {
+        ...{ file: join(folder, 'closed'), folder, devices: new Map() },
+        notify: [
+          {
+            ...entry,
+            name: 'notify[0]',
+            url: { file: 'open' },
+            headers: { Authorization: { file: 'closed' } },
+          },
+          {
+            ...entry,
+            name: 'notify[1]',
+            url: 'http://ntfy.example.org/x',
+            headers: {},
+            secret: { env: 'K' },
+          },
+          { ...entry, name: 'notify[2]', url: 'http://192.168.0.5/x', headers: {}, secret: { env: 'K' } },
+        ],
+      } as unknown as Config;
+      const [open, plain, ...others] = await securityWarnings(config, {});
+      assert.match(open ?? '', /^notify\[0\]\.url: every user of this machine may read the secret/);
+      assert.match(plain ?? '', /^notify\[1\]: the secret for ntfy\.example\.org travels unencrypted/);
+      assert.deepEqual(others, []);
+    } finally {
+      await remove();
+    }
   });
 });

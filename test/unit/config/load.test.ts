@@ -49,6 +49,7 @@ describe('loadConfig', () => {
       local: '/etc/filesync/data',
       database: '/etc/filesync/data/filesync.json',
       descriptionFile: '/etc/coex.conf',
+      facts: { position: false },
       devices: new Map([
         ['cam', { name: 'cam', type: testTypes[0], options: { root: '/' } }],
         ...['archive', 'site'].map(name => [
@@ -82,6 +83,7 @@ describe('loadConfig', () => {
       minFree: { percent: 5 },
       modes: { file: 0o600, folder: 0o700 },
       keepRecords: 365.25 * DAY,
+      notify: [],
       warnings: [],
     });
   });
@@ -107,6 +109,8 @@ rules:
     larger_than: 100kB
     smaller_than: 2GB
     fetch: asked
+    together: { stem: [.ulgc, ulgk] }
+    begin_before_complete: true
     settle: 2
     description: "{coex.drone} {file.name}"
     path: "{hostname}/{file.name}"
@@ -145,6 +149,7 @@ rules:
         largerThan: 100 * 1024,
         smallerThan: 2 * 2 ** 30,
         fetch: 'asked',
+        together: { stem: ['ulgc', 'ulgk'], early: true },
         settle: 2000,
         description: '{coex.drone} {file.name}',
         path: '{hostname}/{file.name}',
@@ -186,6 +191,7 @@ rules: [{ from: cam, to: [archive, site] }]
 
   const KNOWN_PLACEHOLDERS =
     '{file.name}, {file.path}, {file.size}, {file.date}, {device}, {hostname}, {coex.KEY}';
+  const LOG_PLACEHOLDERS = '{log.start}, {log.duration}, {log.vehicle}, {log.firmware}';
 
   // What is wrong, the text, and all that is said of it.
   const mistakes: [string, string, string[]][] = [
@@ -223,7 +229,7 @@ rules: [{ from: cam, to: [archive, site] }]
       'a key that objects have anyway',
       `${DEVICES}rules: []\n__proto__: { polluted: true }\n`,
       [
-        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "mode", "keep_records"',
+        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "mode", "facts", "keep_records", "notify", "web"',
       ],
     ],
     [
@@ -374,6 +380,36 @@ rules: [{ from: cam, to: [archive, site] }]
       ],
     ],
     [
+      'files together that are no folder and no stem',
+      withRule('{ from: cam, to: [archive], together: metadata.yaml }'),
+      ['6:33: rules[0].together: must be a map of keys, not a text'],
+    ],
+    [
+      'a marker in another folder',
+      withRule('{ from: cam, to: [archive], together: { folder: ../done } }'),
+      ['6:45: rules[0].together.folder: must be the name of a file, without a folder'],
+    ],
+    [
+      'files together in two ways',
+      withRule('{ from: cam, to: [archive], together: { folder: done, stem: [a, b] } }'),
+      ['6:33: rules[0].together: must be { folder: metadata.yaml } or { stem: [ulgc, ulgk] }'],
+    ],
+    [
+      'an unknown key of files together',
+      withRule('{ from: cam, to: [archive], together: { folder: done, foldr: x } }'),
+      ['6:59: rules[0].together.foldr: unknown key; did you mean "folder"?'],
+    ],
+    [
+      'one extension, which is no pair',
+      withRule('{ from: cam, to: [archive], together: { stem: [ulg, ULG] } }'),
+      ['6:45: rules[0].together.stem: must be different extensions'],
+    ],
+    [
+      'an early beginning of nothing',
+      withRule('{ from: cam, to: [archive], begin_before_complete: true }'),
+      ['6:33: rules[0].begin_before_complete: needs `together`, which says what is complete'],
+    ],
+    [
       'no way to leave the source',
       withRule('{ from: cam, to: [archive], after: { source: kep } }'),
       ['6:42: rules[0].after.source: must be keep, delete or { keep_free: 2GB }'],
@@ -423,13 +459,33 @@ rules: [{ from: cam, to: [archive, site] }]
       'an unknown placeholder of a device',
       withDevice('{ type: ftp, host: h, fields: { text: "{drone}" } }'),
       [
-        `3:44: devices.archive.fields.text: unknown placeholder {drone}; known: ${KNOWN_PLACEHOLDERS.replace('{coex', '{description}, {coex')}`,
+        `3:44: devices.archive.fields.text: unknown placeholder {drone}; known: ${KNOWN_PLACEHOLDERS.replace('{device', `${LOG_PLACEHOLDERS}, {device`).replace('{coex', '{description}, {coex')}`,
       ],
     ],
     [
       'a description within itself',
       withRule('{ from: cam, to: [archive], description: "{description}" }'),
       [`6:33: rules[0].description: {description} cannot be used here; known: ${KNOWN_PLACEHOLDERS}`],
+    ],
+    [
+      'what is in a file, before the file is read',
+      withRule('{ from: cam, to: [archive], description: "{log.start|file.date}" }'),
+      [`6:33: rules[0].description: {log.start} cannot be used here; known: ${KNOWN_PLACEHOLDERS}`],
+    ],
+    [
+      'an unknown fallback',
+      withRule('{ from: cam, to: [archive], path: "{log.start|file.dat}/{file.path}" }'),
+      ['6:33: rules[0].path: unknown placeholder {file.dat}; did you mean {file.date}?'],
+    ],
+    [
+      'a duration without a unit that is known',
+      withRule('{ from: cam, to: [archive], min_duration: 20 parsecs }'),
+      ['6:33: rules[0].min_duration: must be a time span like 10s, 5m or 30d'],
+    ],
+    [
+      'facts that are neither off nor a map',
+      `${DEVICES}rules: []\nfacts: true\n`,
+      ['6:1: facts: must be false or { position: true }'],
     ],
     [
       'half a placeholder',
@@ -501,6 +557,11 @@ rules: [{ from: cam, to: [archive, site] }]
     ['deep brackets', 'a: ' + '['.repeat(5000), /1:1: nested more than 100 levels deep/],
     ['brackets over many lines', 'a:\n' + '  [\n'.repeat(500), /102:1: nested more than 100 levels deep/],
     ['deep lists', '- '.repeat(5000), /1:1: nested more than 100 levels deep/],
+    [
+      'wrong nesting that the parser follows',
+      `devices:\n  a:\n${'    path: ./  type: directory\n'.repeat(9000)}rules: []\n`,
+      /nested more than 100 levels deep/,
+    ],
     ['deep indentation', `a:\n${' '.repeat(3000)}b: 1`, /2:1: nested more than 100 levels deep/],
     ['many quotes', `a: ${'"'.repeat(100_001)}`, /1:1: a line of more than 10000 characters/],
     ['many lines', '"\n'.repeat(100_001), /10001:1: more than 10000 lines/],
@@ -579,6 +640,27 @@ rules:
       [
         '6:33: rules[0].path: has neither {file.name} nor {file.path}, so files may get the same name, and a target takes a name only once',
       ],
+    ],
+    [
+      'a duration of files that go together',
+      withRule('{ from: cam, to: [archive], min_duration: 20s, together: { folder: metadata.yaml } }'),
+      [
+        '6:33: rules[0].min_duration: leaves files that go together alone (a bag would never be complete without a short part); take it out, or give these files a rule of their own',
+      ],
+    ],
+    [
+      'a path that divides files that go together',
+      withRule(
+        '{ from: cam, to: [archive], path: "{log.start|file.date}/{file.path}", together: { folder: metadata.yaml } }',
+      ),
+      [
+        '6:33: rules[0].path: {log.start|file.date} is not the same for files that go together: they would arrive in different folders; take it out',
+      ],
+    ],
+    [
+      'a duration that is never read',
+      `${withRule('{ from: cam, to: [archive], min_duration: 20s }')}facts: false\n`,
+      ['7:1: facts: is false, so min_duration takes every log, and no {log.…} has a value'],
     ],
   ];
 

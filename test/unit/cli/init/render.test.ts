@@ -84,6 +84,7 @@ describe('filesync init: what it writes', () => {
         const load = { env: {}, deviceTypes, readFile: async () => render(given) };
         const config = await loadConfig('/etc/filesync/filesync.yaml', load);
         assert.deepEqual(config.warnings, []);
+        assert.deepEqual(config.web?.listen, { address: '127.0.0.1', port: 8474 });
         for (const { name, options } of [...given.sources, given.target]) {
           const { type, ...own } = options;
           const device = config.devices.get(name);

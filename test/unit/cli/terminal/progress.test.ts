@@ -4,12 +4,12 @@ import { LiveLines, type TerminalStream } from '../../../../src/cli/terminal/liv
 import { ProgressLog } from '../../../../src/cli/terminal/progress-log.js';
 import { ProgressView } from '../../../../src/cli/terminal/progress-view.js';
 import type { Change, FileRecord } from '../../../../src/ports.js';
-import type { Progress, Transfer } from '../../../../src/record/progress.js';
+import type { Progress, RunningTransfer } from '../../../../src/record/progress.js';
 import { fileRecord } from '../../../fakes/file-record.js';
 import { RecordingLogger } from '../../../fakes/recording-logger.js';
 import { VirtualClock } from '../../../fakes/virtual-clock.js';
 
-const transfer = (changes: Partial<Transfer> = {}): Transfer => ({
+const transfer = (changes: Partial<RunningTransfer> = {}): RunningTransfer => ({
   ...{ id: '1', device: 'cam', path: 'a.ulg', bytes: 0, size: 200_000_000, bytesPerSecond: 1_000_000 },
   ...changes,
 });
@@ -18,7 +18,7 @@ describe('the log of long transfers', () => {
   /** Lines after each of the positions, `step` ms apart. */
   async function linesAt(step: number, positions: readonly number[]): Promise<string[]> {
     const [clock, logger] = [new VirtualClock(), new RecordingLogger()];
-    let running: Transfer[] = [];
+    let running: RunningTransfer[] = [];
     const progress = new Subject<Progress>();
     using _log = new ProgressLog({ clock, logger, engine: { progress, transfers: () => running } });
     for (const bytes of positions) {
@@ -52,7 +52,7 @@ describe('the log of long transfers', () => {
   it('has no timer while nothing is transferred', async () => {
     const clock = new VirtualClock();
     const progress = new Subject<Progress>();
-    let running: Transfer[] = [];
+    let running: RunningTransfer[] = [];
     const log = new ProgressLog({
       ...{ clock, logger: new RecordingLogger() },
       engine: { progress, transfers: () => running },
