@@ -299,6 +299,10 @@ describe('filesync, the command line', function () {
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /flight-appended\.ulg +486\.7 kB +[0-9a-f]{16}… +same +same +same/);
       assert.match(stdout, /2 of 2 flight logs are whole everywhere/);
+      const flights = stdout.split('\n').slice(-4, -1);
+      assert.match(flights[0] ?? '', /^WHEN +DURATION +VEHICLE +FILES +SIZE +STATE +DELIVERED TO, MISSING$/);
+      for (const flight of flights.slice(1))
+        assert.match(flight, / 1 +\d+\.\d kB +COMPLETE +archive; review: http:\S+\/plot_app\?log=\S+$/);
       assert.match(stderr, /PX4 1 on UDP port [1-9]\d* to 127\.0\.0\.1:/);
     }));
 });

@@ -102,6 +102,23 @@ describe('filesync, an erased card with a file of the same name and size', funct
     }));
 });
 
+describe('filesync, an erased card of a camera whose clock begins again at each start', () => {
+  it('has its files fetched and delivered, although they look like those before', () =>
+    Place.with(async place => {
+      const start = new Date(Date.UTC(2000, 0, 1));
+      const take = async (name: string, seed: number) =>
+        utimes(await put(place.path('inbox', name), sample(5_000, seed)), start, start);
+      const names = ['1.tif', '2.tif'];
+      for (const [seed, name] of names.entries()) await take(name, seed);
+      const config = await place.configure(folders({}));
+      await sync(place, config);
+      assert.match(await sync(place, config), /0 delivered, 0 unfinished/);
+      for (const [seed, name] of names.entries()) await take(name, seed + 10);
+      assert.match(await sync(place, config), /2 delivered, 0 unfinished/);
+      assert.equal((await filesBelow(place.path('outbox'))).length, 4);
+    })).timeout(60_000);
+});
+
 describe('filesync, a file whose time has moved by an hour, as on FAT', function () {
   this.timeout(120_000);
 

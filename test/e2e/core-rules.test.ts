@@ -85,6 +85,33 @@ describe('filesync, rules that have changed', function () {
     }));
 });
 
+describe('filesync cancel', function () {
+  this.timeout(60_000);
+
+  it('gives up a file that waits, until it is retried', () =>
+    Place.with(async place => {
+      await put(place.path('inbox/a.bin'), sample(1000));
+      const devices = { site: await refusing(place) };
+      const config = await place.configure(folders({ rule: { to: ['site'] }, devices }));
+      await sync(place, config, { code: 1 });
+      const id = await idOf(place, config, 'a.bin');
+      const cancelled = await place.run(['cancel', id.slice(0, 6), '-c', config]);
+      assert.deepEqual(
+        [cancelled.code, cancelled.stdout],
+        [0, `${id} is cancelled (\`filesync retry\` resumes it)\n`],
+      );
+      assert.deepEqual(await states(place, config), ['a.bin FAILED']);
+      const again = await place.run(['cancel', id, '-c', config, '--json']);
+      assert.equal(again.code, 1);
+      assert.deepEqual(JSON.parse(again.stdout), {
+        changed: [],
+        refused: [{ id, reason: 'it is FAILED; nothing of it is under way or waits' }],
+      });
+      assert.equal((await place.run(['retry', id, '-c', config])).code, 0);
+      assert.deepEqual(await states(place, config), ['a.bin DOWNLOADED']);
+    }));
+});
+
 describe('filesync, what a rule does not want yet', function () {
   this.timeout(120_000);
 

@@ -8,6 +8,8 @@ import { startSim } from '../../src/sim/sim.js';
 import { runChild } from '../../src/system/child.js';
 import { systemClock } from '../../src/system/clock.js';
 import { RecordingLogger } from '../fakes/recording-logger.js';
+import { metadata } from '../data/bag-metadata.js';
+import { bag } from '../data/make-mcap.js';
 import { filesBelow, put, records } from './parts.js';
 import { Place } from './program.js';
 import { FLIGHT } from './world.js';
@@ -74,7 +76,8 @@ describe('the guides', function () {
         ['begin: new', 'begin: all, settle: 0'],
       ]);
       assert.equal(page.received.length, 1);
-      assert.match(outputs.at(-1) ?? '', /UPLOADED +autopilot:.*12_30_05\.ulg.*plot_app\?log=/);
+      assert.match(outputs.at(-2) ?? '', /UPLOADED +autopilot:.*12_30_05\.ulg.*plot_app\?log=/);
+      assert.match(outputs.at(-1) ?? '', / 1 +486\.7 kB +COMPLETE +review: .*plot_app\?log=/);
     }));
 
   it('bring the pictures of a drive to an FTP server', () =>
@@ -97,6 +100,16 @@ describe('the guides', function () {
         [picture?.path, picture?.state, picture?.on_source],
         ['DCIM/FLIR0001.jpg', 'REMOVED', false],
       );
+    }));
+
+  it('bring a bag to an archive', () =>
+    Place.with(async place => {
+      for (const name of ['run_0.mcap', 'run_1.mcap']) await put(place.path('bags/run', name), await bag());
+      await put(place.path('bags/run/metadata.yaml'), metadata(['run_0.mcap', 'run_1.mcap']));
+      await follow(place, await read('bags'), [['include:', 'settle: 0\n    delete_after: 0\n    include:']]);
+      const names = ['metadata.yaml', 'run_0.mcap', 'run_1.mcap'].map(name => `robot/run/${name}`);
+      assert.deepEqual(await filesBelow(place.path('archive')), names);
+      assert.deepEqual(await filesBelow(place.path('bags')), []);
     }));
 
   it('tell several vehicles on one port apart', () =>

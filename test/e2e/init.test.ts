@@ -107,7 +107,7 @@ describe('filesync init at a terminal', function () {
       ['Password', 'hunter22 "#'],
       ['Encrypted', ''],
       ['Folder on the server', '/logs'],
-      ['Use it all the same?', 'y'],
+      ['Use it anyway?', 'y'],
       ['List the files on the vehicle now?', ''],
       ['Deliver the files', 'n'],
     ]);
@@ -137,7 +137,7 @@ describe('filesync init at a terminal', function () {
       ['Address of the page', ''],
       ['Upload to a public page?', 'y'],
       ['E-mail', ''],
-      ['Use it all the same?', 'y'],
+      ['Use it anyway?', 'y'],
       ['List the files', 'n'],
       ['Old logs would become public', ''],
     ]);

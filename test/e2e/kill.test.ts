@@ -1,33 +1,17 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startReceiver, type Receiver } from '../../src/demo/receiver.js';
-import { sample } from '../conformance/support.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer } from '../servers/ftp-servers.js';
-import { filesBelow, folders, put, records } from './parts.js';
+import { assertHolds, killWhileFilesCome } from './kills.js';
+import { folders, records } from './parts.js';
 import { Place } from './program.js';
-import { hashOf, sha256 } from './world.js';
 
 const KILLS = Number(process.env['FILESYNC_KILLS'] ?? 30);
 const SEED = Number(process.env['FILESYNC_SEED'] ?? Date.now() % 1_000_000);
-/** ms after its start within which the program is killed: it is up after a third of that. */
-const LATEST_MS = 1500;
-const LARGEST = 1_000_000;
 /** ms that the page takes for every second answer: a kill may come in between. */
 const SLOW_ANSWER_MS = 200;
 const LOST_ANSWER = /may have arrived/;
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Ends {
   readonly place: Place;
@@ -58,12 +42,6 @@ async function makeEnds(place: Place): Promise<Ends> {
   return { place, config, server, page, env: { P: server.password } };
 }
 
-/** Every name with the hash of its bytes lies there, and nothing else. */
-async function assertHolds(folder: string, hashes: ReadonlyMap<string, string>): Promise<void> {
-  assert.deepEqual(await filesBelow(folder), [...hashes.keys()].sort());
-  for (const [name, hash] of hashes) assert.equal(await hashOf(join(folder, name)), hash, join(folder, name));
-}
-
 /** None was sent twice; what was not recorded as delivered is FAILED, as its answer was lost. */
 async function assertPage({ place, config, page }: Ends, hashes: ReadonlyMap<string, string>): Promise<void> {
   const files = await records(place, config);
@@ -90,20 +68,7 @@ describe(`filesync run, killed ${KILLS} times (seed ${SEED})`, function () {
   it('loses nothing and sends nothing twice', () =>
     Place.with(async place => {
       const ends = await makeEnds(place);
-      const random = randomFrom(SEED);
-      const hashes = new Map<string, string>();
-      for (let kill = 0; kill < KILLS; kill++) {
-        for (const letter of ['a', 'b']) {
-          const name = `${kill}${letter}.bin`;
-          const bytes = sample(1 + Math.floor(random() * LARGEST), hashes.size);
-          hashes.set(name, sha256(bytes));
-          await put(place.path('inbox', name), bytes);
-        }
-        const program = place.start(['run', '-c', ends.config], ends.env);
-        await delay(random() * LATEST_MS);
-        const { stderr } = await program.kill('SIGKILL');
-        assert.doesNotMatch(stderr, /corrupt|quarantine/i);
-      }
+      const hashes = await killWhileFilesCome(ends, KILLS, SEED);
       const { code, stdout, stderr } = await place.run(['sync', '-c', ends.config], ends.env);
       const lost = stdout.split('\n').filter(line => / FAILED: /.test(line));
       assert.equal(code, lost.length > 0 ? 1 : 0, stdout + stderr);

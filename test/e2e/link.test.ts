@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { eventually, sample } from '../conformance/support.js';
 import { ftpOptions } from '../servers/ftp-bench.js';
 import { startServer } from '../servers/ftp-servers.js';
+import { filesBelow, folders, put, startVehicle } from './parts.js';
 import { Place } from './program.js';
 import { hashOf, sha256 } from './world.js';
 
@@ -103,7 +104,7 @@ describe('limits of a link', function () {
           [['page', code, code === 'hours']],
         );
         assert.match(waiting[0]?.text ?? '', text);
-        assert.equal(verdict.code, 'WAIT');
+        assert.match(verdict.text, /^1 file is safe on this computer, not yet on page/);
         assert.equal(page.bytes, 0, 'the page was not asked at all');
         const pushed = await place.run(['push', '-c', config]);
         assert.deepEqual([pushed.code, pushed.stdout], [0, '1 file goes now\n'], pushed.stderr);
@@ -114,6 +115,33 @@ describe('limits of a link', function () {
         await daemon.kill('SIGTERM');
       }));
   }
+
+  it('a vehicle over another interface is not read, and still shows that it is armed', () =>
+    Place.with(async place => {
+      const vehicle = await startVehicle(place);
+      await put(vehicle.path('log/a.bin'), sample(1000));
+      const configureOver = (...over: string[]) => {
+        const drone = { type: 'mavlink', url: vehicle.url, root: '/log', over };
+        return place.configure(folders({ rule: { from: 'drone' }, devices: { drone } }));
+      };
+      const config = await configureOver('nosuch0');
+      const daemon = place.start(['run', '-c', config]);
+      const shows = (armed: boolean) => async () => {
+        const { stdout } = await place.run(['status', '-c', config, '--json']);
+        return stdout.includes(`"armed":${armed}`) && stdout.includes('not used now: reached through lo');
+      };
+      await eventually(shows(false));
+      vehicle.toggleArmed();
+      await eventually(shows(true));
+      vehicle.toggleArmed();
+      await eventually(shows(false));
+      await daemon.kill('SIGTERM');
+      assert.equal((await filesBelow(place.path('outbox'))).length, 0);
+      assert.doesNotMatch(daemon.stdout + daemon.stderr, /a\.bin/);
+      const { code, stdout, stderr } = await place.run(['sync', '-c', await configureOver('lo')]);
+      assert.equal(code, 0, stdout + stderr);
+      assert.deepEqual(await filesBelow(place.path('outbox')), ['a.bin']);
+    }));
 
   it('push says that there is no daemon', () =>
     Place.with(async place => {

@@ -24,13 +24,13 @@ export class Program {
 
   constructor(
     args: readonly string[],
-    options: { cwd?: string; env?: Record<string, string>; main?: string } = {},
+    options: { cwd?: string; env?: Record<string, string>; main?: string; stdin?: 'ignore' | 'pipe' } = {},
   ) {
     const env = { PATH: process.env['PATH'], HOME: options.cwd, ...options.env };
     this.child = spawn(process.execPath, [options.main ?? MAIN, ...args], {
       cwd: options.cwd,
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.on('data', (data: Buffer) => (this.stdout += data.toString()));
     this.child.stderr?.on('data', (data: Buffer) => (this.stderr += data.toString()));
@@ -122,8 +122,13 @@ export class Place {
     return file;
   }
 
-  start(args: readonly string[], env: Record<string, string> = {}, main = MAIN): Program {
-    const program = new Program(args, { cwd: this.folder, env, main });
+  start(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    main = MAIN,
+    stdin: 'ignore' | 'pipe' = 'ignore',
+  ): Program {
+    const program = new Program(args, { cwd: this.folder, env, main, stdin });
     this.#programs.push(program);
     return program;
   }

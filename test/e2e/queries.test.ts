@@ -39,7 +39,9 @@ describe('filesync status, files and show', function () {
       await mkdir(place.path('inbox'));
       const config = await place.configure(folders());
       const before = await tree(place.folder);
-      assert.equal((await statusOf(place, config)).verdict.code, 'SAFE');
+      const { verdict } = await statusOf(place, config);
+      assert.equal(verdict.code, 'SAFE');
+      assert.match(verdict.text, /^no files yet; no daemon runs, /);
       assert.deepEqual(await records(place, config), []);
       assert.equal((await place.run(['show', 'abc', '-c', config])).code, 1);
       assert.deepEqual(await tree(place.folder), before);
@@ -86,7 +88,10 @@ describe('filesync status, files and show', function () {
         waiting.map(({ device, stage, code, files }) => ({ device, stage, code, files })),
         [{ device: 'archive', stage: 'deliver', code: 'offline', files: 1 }],
       );
-      assert.match(verdict.text, /^1 file waits: archive offline since \d\d:\d\d \(127\.0\.0\.1 refuses/);
+      assert.match(
+        verdict.text,
+        /^1 file is safe on this computer, not yet on archive: 1 file waits: archive offline since \S+ \(127\.0\.0\.1 refuses/,
+      );
       const known = devices.map(({ name, available }) => [name, available]);
       assert.deepEqual(known, [
         ['inbox', true],
@@ -214,13 +219,21 @@ describe('filesync status, files and show', function () {
       await daemon.kill('SIGTERM');
     }));
 
-  it('status --exit-code tells a script whether all is delivered', () =>
+  it('status --exit-code tells a script whether all is delivered, with and without a daemon', () =>
     Place.with(async place => {
       await put(place.path('inbox/a.bin'), sample(1000));
-      const config = await place.configure(withArchive);
-      assert.equal((await place.run(['status', '-c', config, '--exit-code'])).code, 0);
-      await sync(place, config, { code: 1 });
-      assert.equal((await place.run(['status', '-c', config, '--exit-code'])).code, 1);
+      const config = await place.configure(folders());
+      const exitCode = async () => (await place.run(['status', '-c', config, '--exit-code'])).code;
+      assert.equal(await exitCode(), 0);
+      const daemon = place.start(['run', '-c', config]);
+      await eventually(async () => (await statusOf(place, config)).verdict.text === '1 file delivered');
+      assert.equal(await exitCode(), 0);
+      await daemon.kill('SIGTERM');
+      assert.equal(await exitCode(), 0);
+      const dead = await place.configure(withArchive);
+      await put(place.path('inbox/b.bin'), sample(1000, 1));
+      await sync(place, dead, { code: 1 });
+      assert.equal((await place.run(['status', '-c', dead, '--exit-code'])).code, 1);
     }));
 
   it('status refuses --exit-code with --watch, which ends by a signal', () =>
@@ -257,11 +270,11 @@ describe('filesync status, files and show', function () {
       await mkdir(place.path('inbox'));
       const config = await place.configure({ ...folders(), interval: '200ms' });
       const watching = place.start(['status', '-c', config, '--watch']);
-      await watching.says(/SAFE: +no files yet/);
+      await watching.says(/SAFE: +no files yet; no daemon runs/);
       const daemon = place.start(['run', '-c', config]);
       await watching.says(/daemon: running/);
       await put(place.path('inbox/a.bin'), sample(1000));
-      await watching.says(/SAFE: +all delivered/);
+      await watching.says(/SAFE: +1 file delivered/);
       assert.equal((await watching.kill('SIGINT')).code, 130);
       await daemon.kill('SIGTERM');
     }));
@@ -272,7 +285,7 @@ describe('filesync status, files and show', function () {
       const literal = { ...archive, password: 'not in a file' };
       const config = await place.configure(folders({ devices: { archive: literal } }));
       const watching = place.start(['status', '-c', config, '--watch']);
-      await watching.says(/SAFE: +no files yet/);
+      await watching.says(/SAFE: +no files yet; no daemon runs/);
       const daemon = place.start(['run', '-c', config]);
       await watching.says(/daemon: running/);
       await daemon.kill('SIGTERM');

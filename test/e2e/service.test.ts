@@ -66,7 +66,7 @@ describe('a daemon under a service manager', function () {
       await eventually(async () => /--ready\n--status=waiting: another/.test(await sent(place)));
       await other.kill('SIGTERM');
       await daemon.says(/working with/);
-      await eventually(async () => /--status=(no files yet|all delivered)/.test(await sent(place)));
+      await eventually(async () => /--status=(no files yet|1 file delivered)/.test(await sent(place)));
       assert.equal((await daemon.kill('SIGTERM')).code, 143);
     }));
 

@@ -5,7 +5,7 @@ import { accessSync } from 'node:fs';
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runChild, type Outcome } from '../../src/system/child.js';
+import { runChild, type ProgramResult } from '../../src/system/child.js';
 import { eventually } from '../conformance/support.js';
 
 const BOOT = fileURLToPath(new URL('boot.sh', import.meta.url));
@@ -36,17 +36,21 @@ function exists(path: string): boolean {
 }
 
 /** Runs a program as root on this machine. */
-export function run(program: string, ...args: string[]): Promise<Outcome> {
+export function run(program: string, ...args: string[]): Promise<ProgramResult> {
   return runIn({}, program, ...args);
 }
 
-export function runIn(env: Record<string, string>, program: string, ...args: string[]): Promise<Outcome> {
+export function runIn(
+  env: Record<string, string>,
+  program: string,
+  ...args: string[]
+): Promise<ProgramResult> {
   const all = { PATH, LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive', ...env };
   return runChild(program, args, { env: all, ms: MAX_COMMAND_MS, remedy: 'none' });
 }
 
 /** Returns what it printed. */
-export async function succeeds(outcome: Promise<Outcome>): Promise<string> {
+export async function succeeds(outcome: Promise<ProgramResult>): Promise<string> {
   const { code, stdout, stderr } = await outcome;
   assert.equal(code, 0, `${stdout}\n${stderr}`);
   return stdout;
@@ -82,7 +86,7 @@ export class Machine {
   }
 
   /** Runs a script of the shell there, as root. */
-  run(script: string): Promise<Outcome> {
+  run(script: string): Promise<ProgramResult> {
     return run('nsenter', ...this.#inside('sh', '-ec', script));
   }
 

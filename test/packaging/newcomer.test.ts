@@ -123,7 +123,7 @@ describe(`newcomer (runs only with FILESYNC_PACKAGING=1)${skipped}`, function ()
     assert.match(check, /^ok +archive/m);
     assert.match(await types('sudo -u filesync filesync sync --dry-run'), /1 file/);
     await types('sudo systemctl enable --now filesync');
-    const isDone = 'systemctl show --property=StatusText filesync | grep -q "all delivered"';
+    const isDone = 'systemctl show --property=StatusText filesync | grep -q "1 file delivered"';
     const uploaded = `until sudo -u filesync filesync status | grep -q " 1 UPLOADED" && ${isDone}; do sleep 1; done`;
     const { code } = await machine.run(`cd /; timeout ${MAX_DELIVERY_S} sh -c '${uploaded}'`);
     assert.equal(code, 0, await machine.succeeds('journalctl -u filesync --no-pager -o cat'));
@@ -131,7 +131,7 @@ describe(`newcomer (runs only with FILESYNC_PACKAGING=1)${skipped}`, function ()
     assert.ok((await readFile(arrived)).equals(await readFile(LOG)));
     await types('sudo -u filesync filesync status');
     const status = await types('systemctl status filesync --no-pager --lines=0');
-    assert.match(status, /Status: "all delivered"/);
+    assert.match(status, /Status: "1 file delivered"/);
     assert.match(await types('sudo -u filesync filesync files'), /10_00_00\.ulg/);
     assert.match(await types('sudo journalctl -u filesync --no-pager -o cat'), /delivered to/);
     assert.equal(transcript.join('\n').includes(SECRET), false);

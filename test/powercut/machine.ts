@@ -143,7 +143,7 @@ function configOf(folder: string, plan: Plan): Config {
     ...{ local: `${folder}/local`, database: `${folder}/db.json` },
     devices: new Map([device('card'), device('archive')]),
     ...{ rules: [plan.rule], interval: 10_000, minFree: { bytes: 0 }, modes: PRIVATE_MODES },
-    ...{ keepRecords: Infinity, warnings: [] },
+    ...{ keepRecords: Infinity, facts: false, notify: [], warnings: [] },
   };
 }
 

@@ -12,7 +12,9 @@ import type { Random } from '../unit/db/crash-disk.js';
 
 const LOGIN = { user: 'soak', password: 'soak-password' };
 /** Loss of a link, from and to. */
-const LOSS = [0.02, 0.1] as const;
+const LOSS = [0.02, 0.2] as const;
+/** Bytes that take many requests at once, and repeated ones where the link loses them. */
+const LONG_FLIGHT_BYTES = 150_000;
 
 /** A file that was put on a source. */
 export interface Made {
@@ -119,6 +121,12 @@ export class World {
       const size = this.oneOf(0, 1, 239, 240, 2_000, 20_000, this.below(60_000), this.below(200_000));
       await this.#add('vehicle', `card/log/2026-11-${10 + this.below(20)}`, 'ulg', size);
     }
+  }
+
+  /** On which timers of a transfer may be left behind. */
+  async longFlights(count: number): Promise<void> {
+    for (let index = 0; index < count; index++)
+      await this.#add('vehicle', 'card/log/2026-11-09', 'ulg', LONG_FLIGHT_BYTES);
   }
 
   /** Pictures of nothing to 2 MB, most of them small. */

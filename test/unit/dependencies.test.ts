@@ -9,10 +9,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ALLOWED: ReadonlySet<string> = new Set([
   ...['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'CC0-1.0', 'ISC', 'MIT'],
   ...['MIT-0', 'Python-2.0', 'Unlicense', 'Zlib'],
+  // foreachasync, which rclnodejs brings where ROS is installed, writes Apache-2.0 in this way.
+  'Apache2',
 ]);
 
-/** Packages for development of which the bundle contains a part: they serve `filesync demo`. */
-const BUNDLED = ['busboy', 'ftp-srv'];
+/** Packages for development of which the bundles contain a part: they serve `filesync demo`, and make the web page. */
+const BUNDLED = ['busboy', 'ftp-srv', 'preact', '@preact/signals', 'uplot'];
 
 interface Locked {
   readonly dev?: boolean;

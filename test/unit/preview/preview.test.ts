@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { preview, type KnownFiles, type Listing, type Preview } from '../../../src/preview/preview.js';
+import { preview, type KnownFiles, type SourceListing, type Preview } from '../../../src/preview/preview.js';
 import type { FileRecord, SourceFile } from '../../../src/ports.js';
 import { recordId } from '../../../src/record/identity.js';
 import { TemplateContext } from '../../../src/rules/template-context.js';
@@ -37,7 +37,7 @@ interface Setting {
   readonly files?: readonly SourceFile[];
   readonly records?: readonly FileRecord[];
   readonly scanned?: boolean;
-  readonly listing?: Partial<Listing>;
+  readonly listing?: Partial<SourceListing>;
   readonly pages?: Readonly<Record<string, string>>;
 }
 
@@ -103,6 +103,18 @@ describe('what a rule would do', () => {
         [fresh.path, ['archive', 'cloud']],
       ],
     );
+  });
+
+  it('sends a delivered file to a target that was taken out before it got it', async () => {
+    const [file] = logs(1) as [SourceFile];
+    const former = { cloud: { state: 'pending' } } as const;
+    const records = [recordOf(file, { targets: { archive: { state: 'done' } }, former })];
+    const wantedBy = async (...to: string[]) =>
+      (await previewOf({ rules: [rule({ to })], files: [file], records })).files.map(one =>
+        one.to.map(({ device }) => device),
+      );
+    assert.deepEqual(await wantedBy('archive', 'cloud'), [['cloud']]);
+    assert.deepEqual(await wantedBy('archive', 'other'), []);
   });
 
   it('takes only a changed file again', async () => {
@@ -210,5 +222,40 @@ describe('the notes on a rule', () => {
     const [first, second = ''] = await notes({ files: logs(1), pages, scanned: false });
     assert.equal(first, page);
     assert.match(second, /first contact with autopilot: 1 file .*begin: new/);
+  });
+});
+
+describe('the preview of files that go together', () => {
+  const bags = rule({ include: ['**/*.mcap'], together: { folder: 'metadata.yaml' } });
+  const file = (path: string): SourceFile => ({ path, size: 10, modified: NOW });
+  const RUN = [file('run/0.mcap'), file('run/1.mcap'), file('run/metadata.yaml')];
+  const CUT = [file('cut/0.mcap'), file('cut/1.mcap')];
+
+  it('takes the marker with the files that include names', async () => {
+    const { wanted, excluded, notes } = await firstRule({ rules: [bags], files: RUN, scanned: true });
+    assert.equal(wanted.files, 3);
+    assert.equal(excluded, 0);
+    assert.deepEqual(notes, []);
+  });
+
+  it('names what is not complete', async () => {
+    const { incompleteUnits, notes } = await firstRule({
+      rules: [bags],
+      files: [...RUN, ...CUT],
+      scanned: true,
+    });
+    const expected = { units: 1, kind: 'bag', files: 2, example: 'cut/metadata.yaml' } as const;
+    assert.deepEqual(incompleteUnits, expected);
+    const why = 'cut/metadata.yaml is missing';
+    assert.deepEqual(notes, [
+      `together: 1 bag of 2 files is not complete, and waits before anything of it is sent: ${why}`,
+    ]);
+  });
+
+  it('counts a pair without its partner, and no file of no pair', async () => {
+    const pairs = rule({ together: { stem: ['ulgc', 'ulgk'] } });
+    const files = [file('a.ulgc'), file('b.ulgc'), file('b.ulgk'), file('c.ulg')];
+    const { incompleteUnits } = await firstRule({ rules: [pairs], files, scanned: true });
+    assert.deepEqual(incompleteUnits, { units: 1, kind: 'pair', files: 1, example: 'a.ulgk' });
   });
 });

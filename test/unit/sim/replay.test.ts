@@ -11,7 +11,7 @@ import {
 import { FileTransferProtocol } from '../../../src/mavlink/messages.js';
 import type { Requester } from '../../../src/sim/exchange.js';
 import { Folder } from '../../../src/sim/folder.js';
-import { FtpServer } from '../../../src/sim/ftp-server.js';
+import { MavlinkFtpServer } from '../../../src/sim/ftp-server.js';
 import { ARDUPILOT, PX4, type Personality } from '../../../src/sim/personality.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
@@ -74,7 +74,7 @@ async function replay(vehicle: Vehicle, recording: readonly Captured[]): Promise
   );
   const clock = new VirtualClock();
   const logger = new RecordingLogger();
-  const server = new FtpServer(await Folder.at(root, clock), vehicle.like, clock, logger);
+  const server = new MavlinkFtpServer(await Folder.at(root, clock), vehicle.like, clock, logger);
   try {
     const met = await compare(frames, server, clock);
     assert.deepEqual([...met].sort(), [...vehicle.deviates].sort(), 'a deviation is not needed any more');
@@ -101,7 +101,7 @@ function ftpPayloadOf({ from, ms, bytes }: Captured): FtpFrame[] {
 /** Plays the recording; gives the titles of the deviations that were met. */
 async function compare(
   frames: readonly FtpFrame[],
-  server: FtpServer,
+  server: MavlinkFtpServer,
   clock: VirtualClock,
 ): Promise<Set<string>> {
   const client = new Client();

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { contentOf, Opcode, type FtpPayload } from '../../../src/mavlink/ftp-payload.js';
 import type { Requester } from '../../../src/sim/exchange.js';
 import { Folder } from '../../../src/sim/folder.js';
-import { FtpServer } from '../../../src/sim/ftp-server.js';
+import { MavlinkFtpServer } from '../../../src/sim/ftp-server.js';
 import type { Personality } from '../../../src/sim/personality.js';
 import { RecordingLogger } from '../../fakes/recording-logger.js';
 import { VirtualClock } from '../../fakes/virtual-clock.js';
@@ -16,12 +16,12 @@ export type Request = Partial<Omit<FtpPayload, 'data'>> & { readonly data?: stri
 export class Asker implements Requester {
   readonly id: string;
   readonly replies: FtpPayload[] = [];
-  readonly #server: FtpServer;
+  readonly #server: MavlinkFtpServer;
   #sequence: number;
   #gate: Promise<void> | undefined;
   #openGate: (() => void) | undefined;
 
-  constructor(server: FtpServer, id: string, sequence: number) {
+  constructor(server: MavlinkFtpServer, id: string, sequence: number) {
     this.#server = server;
     this.id = id;
     this.#sequence = sequence;
@@ -103,7 +103,7 @@ export class ServerBench {
   readonly clock: VirtualClock;
   readonly logger = new RecordingLogger();
   readonly root: string;
-  readonly server: FtpServer;
+  readonly server: MavlinkFtpServer;
   readonly asker: Asker;
   #sequence = 0;
   /** Their sequence numbers are far apart: PX4 would answer one with what it kept for the other. */
@@ -112,7 +112,7 @@ export class ServerBench {
   private constructor(root: string, folder: Folder, clock: VirtualClock, like: Personality) {
     this.root = root;
     this.clock = clock;
-    this.server = new FtpServer(folder, like, clock, this.logger);
+    this.server = new MavlinkFtpServer(folder, like, clock, this.logger);
     this.asker = this.another('first');
   }
 
