@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 STAMPS := .stamps
-SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+SOURCES := $(shell find src -type f 2>/dev/null)
 
 .PHONY: help demo test check bench deb clean
 
@@ -30,7 +30,7 @@ bench: dist/main.js ## figures, as ratios in one run
 deb: dist/main.js ## a Debian package in build/deb (ARCH=arm64: for another machine; NODE=22: with that Node inside)
 	@ARCH=$(ARCH) NODE=$(NODE) packaging/deb.sh
 
-dist/main.js: $(STAMPS)/packages $(SOURCES) tsconfig.json scripts/bundle.ts
+dist/main.js: $(STAMPS)/packages $(SOURCES) tsconfig.json scripts/bundle.ts scripts/bundle/page.ts
 	npm run --silent build
 	@touch $@
 

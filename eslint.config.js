@@ -30,19 +30,48 @@ const ROOMS = [
   ['config', ['rules'], 'The configuration knows what a kind of device is, not which there are.'],
   ['rules', [], 'Rules are pure.'],
   ['record', [], 'The facts about files know the ports only.'],
+  ['facts', [], 'What is in a file is the same wherever the file comes from.'],
+  ['flights', ['record'], 'What belongs together is told from records alone.'],
   ['local', ['record'], 'Storage knows the ports only.'],
+  [
+    'fact-keeper',
+    ['facts', 'record', 'local', 'rules'],
+    'Facts are read of local copies, and of sources behind their port.',
+  ],
   ['db', ['local', 'record'], 'Storage knows the ports only.'],
   ['mavlink', ['congestion'], 'The protocol knows the ports, not the devices that speak it.'],
   ['devices', ['mavlink', 'local', 'config'], 'A device knows the ports, not the engine.'],
-  ['engine', ['record', 'local', 'rules'], 'The engine knows the ports, not what stands behind them.'],
+  ['units', ['record', 'local', 'rules', 'facts'], 'Files that go together are judged by records and rules.'],
+  [
+    'engine',
+    ['record', 'local', 'rules', 'units'],
+    'The engine knows the ports, not what stands behind them.',
+  ],
+  [
+    'notify',
+    ['record', 'config', 'devices', 'flights'],
+    'Messages are made from facts, and sent as devices send.',
+  ],
   ['preview', ['record', 'rules'], 'What would be done is told from rules, listings and records alone.'],
+  ['links', ['engine', 'record'], 'What is known of a link is told from what the engine reports.'],
+  ['signals', ['facts', 'local', 'record'], 'What was measured in a flight is read from local copies alone.'],
   ['sim', ['mavlink'], 'The simulated autopilot shares only the wire format with the client.'],
   [
     'verify',
     ['record', 'local'],
     'What is compared are records, local copies and targets behind their ports.',
   ],
-  ['api', ['engine', 'record', 'db', 'config', 'verify'], 'Queries and edits work without ROS.'],
+  [
+    'api',
+    ['engine', 'record', 'local', 'rules', 'db', 'config', 'verify', 'notify', 'flights', 'units', 'links'],
+    'Queries and edits work without ROS.',
+  ],
+  ['web', ['api', 'config', 'metrics'], 'The web server is a face of the API.'],
+  [
+    'metrics',
+    ['api', 'links', 'record'],
+    'Figures are told from what the engine reports and the API answers.',
+  ],
   [
     'ros',
     ['api', 'engine', 'record', 'devices', 'mavlink', 'config', 'local', 'rules'],
@@ -52,7 +81,7 @@ const ROOMS = [
 
 /** Import patterns of the rooms that one must not use. */
 function above(room, mayUse) {
-  const all = [...ROOMS.map(([name]) => name), 'cli', 'demo'];
+  const all = [...ROOMS.map(([name]) => name), 'cli', 'demo', 'page'];
   const forbidden = all.filter(name => name !== room && name !== 'system' && !mayUse.includes(name));
   const parts =
     room === 'devices' ? ['**/config/**', '!**/config/definition.js', '!**/config/options.js'] : [];
@@ -77,7 +106,7 @@ export default ts.config(
     },
   },
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}'],
     rules: {
       complexity: ['error', 10],
       'max-lines': ['error', { max: 400 }],
@@ -123,7 +152,34 @@ export default ts.config(
     },
     rules: { '@typescript-eslint/no-require-imports': 'off', 'no-console': 'off' },
   },
+  {
+    files: ['src/page/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['../*', '!../api'],
+              message: 'The page runs in a browser: it has nothing of the server.',
+            },
+            {
+              group: ['../api/*'],
+              allowTypeImports: true,
+              message: 'The page takes the types of the API, not its code.',
+            },
+          ],
+        },
+      ],
+    },
+  },
   wall('errors.ts', ['./*', '../*'], 'errors.ts imports nothing of ours.'),
-  wall('ports.ts', ['./*', '../*'], 'ports.ts imports nothing of ours.'),
+  wall('file-facts.ts', ['./*', '../*'], 'file-facts.ts imports nothing of ours.'),
+  wall(
+    'file-record.ts',
+    ['./*', '!./file-facts.js', '../*'],
+    'file-record.ts imports nothing of ours but the facts.',
+  ),
+  wall('ports.ts', ['./*', '!./file-record.js', '../*'], 'ports.ts imports nothing of ours but the record.'),
   ...ROOMS.map(([room, mayUse, message]) => wall(`${room}/**`, above(room, mayUse), message)),
 );
