@@ -1,6 +1,6 @@
 'use strict';
 const { existsSync, readFileSync } = require('node:fs');
-const { join } = require('node:path');
+const { join, relative } = require('node:path');
 const { reporters } = require('mocha');
 
 /** What tests need and `npm test` alone does not make, as sentences. */
@@ -48,6 +48,12 @@ function endAll() {
   process.exit();
 }
 
+/** One line that scripts/test.sh repeats below the output of all its processes: file, title, reason. */
+function failure(test, error) {
+  const [reason] = String(error?.message ?? error).split('\n');
+  return `failed: ${relative('.', test.file ?? '')}: ${test.fullTitle()}: ${reason.slice(0, 200)}`;
+}
+
 /**
  * Mocha's spec reporter, closed by the one plain line `N passed, N failed, N skipped` that tools read.
  * Skipped tests are named above it: what did not run is part of the result.
@@ -58,6 +64,7 @@ module.exports = class PlainReporter extends reporters.Spec {
     const { passes, failures, pending } = this.stats;
     if (this.skipped.length > 0) console.log(`  skipped:\n${this.skipped.map(t => `    ${t}`).join('\n')}\n`);
     if (failures > 0) for (const sentence of missing()) console.log(`  ${sentence}`);
+    for (const line of this.failed) console.log(line);
     console.log(`${passes} passed, ${failures} failed, ${pending} skipped`);
     setTimeout(endAll, END_WITHIN_MS).unref();
   }
@@ -65,6 +72,8 @@ module.exports = class PlainReporter extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     this.skipped = [];
+    this.failed = [];
     runner.on('pending', test => this.skipped.push(test.fullTitle()));
+    runner.on('fail', (test, error) => this.failed.push(failure(test, error)));
   }
 };
