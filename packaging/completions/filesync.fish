@@ -97,7 +97,7 @@ complete -c filesync -n '__fish_seen_subcommand_from notify' -l log-format -d 'f
 complete -c filesync -n '__fish_seen_subcommand_from notify' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from retry' -l json -d 'print data as JSON'
-complete -c filesync -n '__fish_seen_subcommand_from retry' -l failed -d 'all that are FAILED'
+complete -c filesync -n '__fish_seen_subcommand_from retry' -l failed -d 'all that are FAILED, on one target or on all'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from first' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from first' -l json -d 'print data as JSON'

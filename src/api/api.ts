@@ -32,7 +32,7 @@ export interface Api {
   file(id: string): Promise<File>;
   /** A page of at most MAX_PAGE_SIZE, the newest first. */
   flights(query: FlightQuery): Promise<FlightPage>;
-  /** Brings FAILED files back. */
+  /** Brings FAILED files and failed deliveries back. */
   retry(which: Selection): Promise<EditResult>;
   /** Deletes records. Files stay where they are; files that are still on a source are found again. */
   forget(which: Selection): Promise<EditResult>;

@@ -1,4 +1,12 @@
-import { hasBytes, hasLocalCopy, isDelivered, isOpen, stateName, stateOf } from '../record/state.js';
+import {
+  failedTargets,
+  hasBytes,
+  hasLocalCopy,
+  isDelivered,
+  isOpen,
+  stateName,
+  stateOf,
+} from '../record/state.js';
 import type { Edit } from '../record/events.js';
 import { FileState, type FileRecord } from '../ports.js';
 
@@ -62,7 +70,8 @@ function lossRefusal(record: FileRecord, wanted: FileState): string | undefined 
 /** Why a file cannot be retried; undefined if it can. */
 export function retryRefusal(record: FileRecord): string | undefined {
   const state = stateOf(record);
-  return state === FAILED ? undefined : `it is ${stateName(state)}; only FAILED files can be retried`;
+  if (state === FAILED || failedTargets(record).length > 0) return undefined;
+  return `it is ${stateName(state)}; only FAILED files and failed deliveries can be retried`;
 }
 
 /** Why a file cannot be fetched on request; undefined if it can. */

@@ -2,7 +2,6 @@ import { setImmediate as othersRun } from 'node:timers/promises';
 import { FileSyncError } from '../errors.js';
 import type { Edit, FileEvent } from '../record/events.js';
 import type { Records } from '../record/records.js';
-import { stateOf } from '../record/state.js';
 import { FileState, type Clock, type FileRecord } from '../ports.js';
 import type { Grouping } from '../units/grouping.js';
 import { Repair } from '../verify/repair.js';
@@ -87,7 +86,7 @@ export class RecordEdits {
   }
 
   async retry(which: Selection): Promise<EditResult> {
-    const ids = this.#selected(which, record => stateOf(record) === FileState.FAILED, retryRefusal);
+    const ids = this.#selected(which, record => retryRefusal(record) === undefined, retryRefusal);
     return this.#edit(
       ids,
       this.#change(retryRefusal, () => ({ type: 'Retried' })),

@@ -1,5 +1,5 @@
 import { FileState, type FileRecord } from '../ports.js';
-import { hasLocalCopy, openTargets, stateOf } from '../record/state.js';
+import { failedTargets, hasLocalCopy, openTargets, stateOf } from '../record/state.js';
 import { isBeforeDelivery, type StepWait } from '../record/wait.js';
 import type { Exposed, Tally } from './verdict.js';
 
@@ -13,6 +13,7 @@ export class Tallying {
   readonly #exposedIds = new Set<string>();
   readonly #targets = new Set<string>();
   readonly #failedOn = new Set<string>();
+  readonly #refusals = new Map<string, number>();
   readonly #counts = { delivered: 0, safe: 0, failed: 0, asked: 0, vanished: 0 };
 
   /** @param moving ids of the files that are being transferred */
@@ -24,13 +25,14 @@ export class Tallying {
     return {
       ...this.#counts,
       ...{ exposed: this.#exposed, exposedIds: this.#exposedIds },
-      ...{ targets: [...this.#targets], failedOn: this.#failedOn },
+      ...{ targets: [...this.#targets], failedOn: this.#failedOn, refusals: this.#refusals },
     };
   }
 
   /** `waits`: what the steps of an unfinished file wait for. */
   add(record: FileRecord, waits: readonly StepWait[]): void {
     const state = stateOf(record);
+    if (state !== FileState.FAILED) this.#refused(record);
     if (state === FileState.UPLOADED || state === FileState.REMOVED) this.#counts.delivered++;
     else if (state === FileState.VANISHED) this.#counts.vanished++;
     else if (state === FileState.SKIPPED) this.#skipped(record);
@@ -46,6 +48,12 @@ export class Tallying {
   #failed(record: FileRecord): void {
     this.#counts.failed++;
     if (!hasLocalCopy(record) && record.source.state === 'present') this.#failedOn.add(record.device);
+  }
+
+  /** Another target still waits for it. */
+  #refused(record: FileRecord): void {
+    for (const target of failedTargets(record))
+      this.#refusals.set(target, (this.#refusals.get(target) ?? 0) + 1);
   }
 
   #safe(record: FileRecord): void {

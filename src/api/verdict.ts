@@ -27,6 +27,8 @@ export interface Tally {
   /** Targets that these wait for. */
   readonly targets: readonly string[];
   readonly failed: number;
+  /** Files whose delivery to a target has failed while another target waits for them, by target. */
+  readonly refusals: ReadonlyMap<string, number>;
   /** Sources with the only copy of a FAILED file. */
   readonly failedOn: ReadonlySet<string>;
   /** Files that stay on their source until a person asks for them. */
@@ -99,6 +101,7 @@ function problemOf(judged: Judged): string | undefined {
   const problems = [
     ...(full ? [`no space for ${files(full.files)}: ${full.text}`] : []),
     ...(tally.failed > 0 ? [failedText(tally)] : []),
+    ...[...tally.refusals].map(([target, number]) => refusedText(target, number)),
     ...wrong.map(({ name, reason }) => `${name}: ${reason}`),
     ...unlisted.map(({ name, problem }) => `${name} cannot be listed completely: ${problem}`),
   ];
@@ -107,6 +110,9 @@ function problemOf(judged: Judged): string | undefined {
 
 const failedText = ({ failed }: Tally): string =>
   `${files(failed)} FAILED (\`filesync files --state FAILED\` says why, \`filesync retry --failed\` tries again)`;
+
+const refusedText = (target: string, number: number): string =>
+  `${files(number)} FAILED on ${target} alone (\`filesync show ID\` says why, \`filesync retry --failed\` tries again)`;
 
 // ---- why it is not safe ---------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ export const retry = defineCommand({
   options: {
     config: common.config,
     json: common.json,
-    failed: { type: 'boolean', default: false, describe: 'all that are FAILED' },
+    failed: { type: 'boolean', default: false, describe: 'all that are FAILED, on one target or on all' },
   },
   build: yargs =>
     yargs.positional('id', { type: 'string', array: true, describe: 'ids, or unique beginnings of them' }),

@@ -77,12 +77,13 @@ function Known({ file }: { file: File }) {
   );
 }
 
-function Actions({ file: { id, state, kept } }: { file: File }) {
+function Actions({ file: { id, state, kept, targets } }: { file: File }) {
   const ids = [id];
+  const hasFailed = state === 'FAILED' || targets.some(target => target.state === 'FAILED');
   const isOpen = ['FOUND', 'DOWNLOADED', 'PARTIAL', 'DOWNLOADING', 'UPLOADING'].includes(state);
   return (
     <div class="buttons">
-      {state === 'FAILED' && (
+      {hasFailed && (
         <Button kind="primary" icon="refresh" onClick={() => void edit('retry', { ids })}>
           {TEXT.actions.retry}
         </Button>

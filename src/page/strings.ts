@@ -15,6 +15,7 @@ export const TEXT = {
   buttons: {
     'filesync files --state FAILED': 'Failed',
     'filesync retry --failed': 'Retry all',
+    'filesync show ID': 'its page',
     'filesync fetch ID': 'Fetch',
   } as Readonly<Record<string, string>>,
   verdict: {

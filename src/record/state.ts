@@ -46,6 +46,11 @@ export const hasBytes = (record: FileRecord): boolean =>
 /** Neither done nor failed. */
 export const isOpen = ({ state }: Delivery): boolean => state !== 'done' && state !== 'failed';
 
+/** Targets that the file will not get to before a person asks again, in order. */
+export function failedTargets({ targets }: FileRecord): string[] {
+  return Object.keys(targets).filter(name => targets[name]?.state === 'failed');
+}
+
 /** Targets that wait for the file, in order. */
 export function openTargets({ targets }: FileRecord): string[] {
   return Object.keys(targets).filter(name => isOpen(targets[name] as Delivery));

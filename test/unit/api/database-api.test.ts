@@ -128,11 +128,26 @@ describe('The API of a database', () => {
         result.refused.map(({ id }) => id),
         [idOf(0xb2), 'zz'],
       );
-      assert.match(result.refused[0]?.reason ?? '', /it is FOUND; only FAILED files can be retried/);
+      assert.match(
+        result.refused[0]?.reason ?? '',
+        /it is FOUND; only FAILED files and failed deliveries can be retried/,
+      );
       assert.equal(result.refused[1]?.reason, NO_SUCH_FILE);
       assert.equal(stateOf(get(0xa1)), FileState.FOUND);
       assert.equal(get(0xa1).reason, undefined);
       assert.deepEqual(get(0xb2), found(0xb2));
+    });
+
+    it('brings back a failed delivery of a file that another target waits for', async () => {
+      const half = fileRecord(5, {
+        targets: { archive: { state: 'pending' }, review: { state: 'failed', reason: 'no' } },
+      });
+      const { api, get } = apiOf(half, found(2));
+      assert.deepEqual(await api.retry({ all: true }), { changed: idsOf(5), refused: [] });
+      assert.deepEqual(get(5).targets, {
+        archive: { state: 'pending' },
+        review: { state: 'pending', tried: true },
+      });
     });
 
     it('brings back all that FAILED', async () => {

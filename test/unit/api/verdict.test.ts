@@ -4,7 +4,7 @@ import { describeStatus, type StatusParts } from '../../../src/api/status.js';
 import type { SourceNow } from '../../../src/links/source-watch.js';
 import type { FileRecord } from '../../../src/ports.js';
 import type { RunningTransfer } from '../../../src/record/progress.js';
-import { hasLocalCopy, isDelivered } from '../../../src/record/state.js';
+import { failedTargets, hasLocalCopy, isDelivered } from '../../../src/record/state.js';
 import { WAIT_CODES, type StepWait } from '../../../src/record/wait.js';
 import { withLocalTimes } from '../../../src/system/short-time.js';
 import { fileRecord } from '../../fakes/file-record.js';
@@ -310,6 +310,14 @@ const CASES: readonly Case[] = [
     '1 file FAILED (`filesync files --state FAILED` says why, `filesync retry --failed` tries again)',
   ],
   [
+    'one target has refused a file for good, and the other waits for it',
+    [fileRecord(1, { ...here, ...targets('pending', 'failed') }), onDisk(2)],
+    {},
+    'ATTENTION',
+    '1 file FAILED on review alone (`filesync show ID` says why, `filesync retry --failed` tries again); ' +
+      '2 files are safe on this computer, not yet on archive: 2 files wait; autopilot may be switched off',
+  ],
+  [
     'a part of the source cannot be listed',
     [delivered(1)],
     { sources: [source({ listed: false, problem: 'DCIM: permission denied' })] },
@@ -430,6 +438,13 @@ describe('whatever is known, the verdict', () => {
       const { verdict } = judged(drawn);
       const isOpen = drawn.sources.some(one => one.armed || (one.seen && !one.listed));
       if (isOpen) assert.notEqual(verdict.code, 'SAFE', verdict.text);
+    }));
+
+  it('is ATTENTION while a target has refused a file for good', () =>
+    holds(drawn => {
+      const { records, verdict } = judged(drawn);
+      const isRefused = (one: FileRecord) => one.source.state !== 'removed' && failedTargets(one).length > 0;
+      if (records.some(isRefused)) assert.equal(verdict.code, 'ATTENTION', verdict.text);
     }));
 
   it('is one line, and its time is none or no less than 0', () =>
