@@ -3,30 +3,22 @@ import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ftp } from '../src/devices/ftp.js';
-import { ChunkPool } from '../src/local/chunk-pool.js';
-import { LocalStorage } from '../src/local/storage.js';
-import { verified } from '../src/local/verification.js';
 import type { Outgoing } from '../src/ports.js';
 import { Place } from '../test/e2e/program.js';
 import { makeTarget } from '../test/servers/device.js';
 import { ftpOptions } from '../test/servers/ftp-bench.js';
 import { startServer, type FtpServer } from '../test/servers/ftp-servers.js';
-import { Events, never, outgoing } from '../test/servers/outgoing.js';
+import { Events, never } from '../test/servers/outgoing.js';
 import { findProgram } from '../test/servers/program.js';
 import { growthOf } from './memory.js';
 import type { Row } from './run.js';
+import { median, rowsOf, sendingOf, timed, type Pair } from './support/pairs.js';
 
 const LARGE = 500_000_000;
 const SMALL = 4096;
 const COUNT = Number(process.env['FILESYNC_BENCH_FILES'] ?? 10_000);
 const PER_FOLDER = 100;
 const ROUNDS = 3;
-
-/** The durations of one round, in seconds. */
-interface Pair {
-  readonly ours: number;
-  readonly theirs: number;
-}
 
 /** One large file against `curl -T`, many small ones through the whole program against `lftp mirror -R`; on vsftpd. */
 export async function bench(): Promise<Row[]> {
@@ -43,7 +35,7 @@ async function largeFile(place: Place, server: FtpServer): Promise<Row[]> {
   await mkdir(place.path('large'));
   await using file = await open(place.path('large/big.bin'), 'w');
   await file.truncate(LARGE);
-  const sending = await sendingOf(place.path('large'));
+  const sending = await sendingOf(place.path('large'), 'big.bin', LARGE);
   const pairs: Pair[] = [];
   for (let round = 0; round < ROUNDS + 2; round++) {
     const ours = await timed(() => upload(server, sending));
@@ -53,19 +45,6 @@ async function largeFile(place: Place, server: FtpServer): Promise<Row[]> {
   }
   const speed = (seconds: number) => `${(LARGE / 1e6 / seconds).toFixed(0)} MB/s`;
   return rowsOf(`upload of ${LARGE / 1e6} MB`, 'curl -T', 0.9, pairs, speed);
-}
-
-/** As the uploader sends it: hashed again on its way. */
-async function sendingOf(folder: string): Promise<Outgoing> {
-  const local = new LocalStorage(folder);
-  const sha256 = (await local.checksum('big.bin', 'sha256')).value;
-  const pool = new ChunkPool();
-  return outgoing(new Uint8Array(0), {
-    source: { path: 'big.bin', size: LARGE },
-    sha256,
-    open: offset => verified(local.open('big.bin', 0, undefined, LARGE, pool), offset, sha256),
-    giveBack: chunk => pool.giveBack(chunk),
-  });
 }
 
 async function upload(server: FtpServer, file: Outgoing): Promise<void> {
@@ -150,36 +129,4 @@ async function expectFiles({ folder }: FtpServer): Promise<void> {
 
 async function clear({ folder }: FtpServer): Promise<void> {
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
-}
-
-/** Seconds. */
-async function timed(work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (performance.now() - start) / 1000;
-}
-
-function rowsOf(
-  what: string,
-  other: string,
-  limit: number,
-  pairs: readonly Pair[],
-  speed: (seconds: number) => string,
-): Row[] {
-  const ratio = median(pairs.map(({ ours, theirs }) => theirs / ours));
-  return [
-    { what: `${what}: FileSync`, result: speed(median(pairs.map(pair => pair.ours))) },
-    { what: `${what}: ${other}`, result: speed(median(pairs.map(pair => pair.theirs))) },
-    {
-      what: `${what}: FileSync / ${other}`,
-      result: `${ratio.toFixed(2)} x`,
-      limit: `>= ${limit} x`,
-      met: ratio >= limit,
-    },
-  ];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }

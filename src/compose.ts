@@ -26,6 +26,10 @@ export interface ComposeContext {
   readonly hostname: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How work is retried and spread; absent: as a daemon does. */
+  readonly policy?: RetryPolicy;
+  /** Uniform in [0, 1), for jitter; absent: Math.random. */
+  readonly random?: () => number;
   /** Takes what devices measure of their requests. */
   readonly measures?: { next(measure: DeviceMeasure): void };
   /** Takes each secret that is read. */
@@ -51,13 +55,15 @@ export async function compose(
   services: ComposeContext,
   policy: RetryPolicy,
 ): Promise<Composed> {
-  const { clock, logger, hostname } = services;
+  const { clock, logger, hostname, random = Math.random } = services;
   for (const warning of await memoryWarnings(config)) logger.log('warn', warning);
   const { modes, interval, keepRecords } = config;
   const store = await openStore(config.database, { clock, modes, logger: logger.child('database') });
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
   const locks: Locks = new Map();
-  const making = [...config.devices.values()].map(device => makeDevice(device, config, services, locks));
+  const making = [...config.devices.values()].map(device =>
+    makeDevice(device, config, { ...services, policy }, locks),
+  );
   const devices = await Promise.all(making);
   const planner = new Planner(config.rules);
   const local = new LocalStorage(config.local, { modes, minFree: config.minFree });
@@ -65,7 +71,7 @@ export async function compose(
   const parts = { local, planner, templates, clock, logger };
   const facts = new FactKeeper({ ...parts, settings: factSettingsOf(config) });
   const settings = {
-    ...{ store, clock, logger, policy, random: Math.random, useBoth: withBoth },
+    ...{ store, clock, logger, policy, random, useBoth: withBoth },
     ...{ local, planner, interval, keepRecords, devices: devices.map(({ device }) => device) },
     ...{ templates, facts },
   };
@@ -142,12 +148,12 @@ export async function makeDevice(
   const secrets = new Map<SecretRef, string>();
   const context = contextFor(config, from, services, secrets);
   const ends = endsOf(from, config, idle);
-  const link = linkFor(idle ? undefined : type.link?.(options), context);
+  const link = linkFor(idle ? undefined : type.link?.(options), context, services.policy);
   const source = ends.source ? await type.source?.(options, context) : undefined;
   const target = ends.target ? await type.target?.(options, context) : undefined;
   const reached = target && link.target(target);
   const device = guarded(from, source && link.source(source), portably(reached, from.name, ends), locks);
-  return { device, from, ends, secrets };
+  return { device: { ...device, hurry: link.hurry }, from, ends, secrets };
 }
 
 const portably = (target: Target | undefined, name: string, { portable }: Ends): Target | undefined =>
@@ -174,7 +180,7 @@ function guarded(
 function contextFor(
   config: Config,
   { name, options }: DeviceConfig,
-  { env, clock, logger, measures, mask }: ComposeContext,
+  { env, clock, logger, measures, mask, random = Math.random }: ComposeContext,
   secrets: Map<SecretRef, string>,
 ): DeviceContext {
   const { folder, local } = config;
@@ -187,6 +193,7 @@ function contextFor(
   return {
     name,
     clock,
+    random,
     env,
     local,
     logger: logger.child(name),

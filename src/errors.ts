@@ -55,7 +55,10 @@ export interface ErrorDetails {
   readonly operation?: string;
   readonly path?: string;
   readonly cause?: unknown;
-  /** ms until the next attempt, if the device requires that (HTTP Retry-After). */
+  /**
+   * The device asks for fewer requests (HTTP 429 and 503, FTP 421, SlowDown): all work with it pauses. ms until the next attempt if
+   * it says so (Retry-After); 0: it does not say how long.
+   */
   readonly retryAfterMs?: number;
   /** It concerns all files, and has been reported once for all of them. */
   readonly reported?: boolean;

@@ -24,8 +24,18 @@ export interface Availability {
    * when a port is taken now, and a service goes on.
    */
   readonly misconfigured?: boolean | 'temporarily';
-  /** By which key of its configuration, and until when (monotonic ms), it may not be used: it is not probed, and is available. */
-  readonly closed?: { readonly code: 'hours' | 'over' | 'unmetered'; reason: string; until?: number };
+  /**
+   * It may not be used: by a key of its configuration, because its start is spread, or because it has asked for a pause
+   * (`slow_down`). It is not probed, and is available.
+   */
+  readonly closed?: {
+    readonly code: 'hours' | 'over' | 'unmetered' | 'spread' | 'slow_down';
+    readonly reason: string;
+    /** Monotonic ms at which to ask again. */
+    readonly until?: number;
+    /** Running steps are interrupted too. */
+    readonly interrupts?: true;
+  };
 }
 
 /** What was measured of the requests to a device since it was last reported. */

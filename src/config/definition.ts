@@ -8,6 +8,8 @@ export interface DeviceContext {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Uniform in [0, 1), for jitter. */
+  readonly random: () => number;
   /** For devices that measure their requests: called at most once a second for each transfer. */
   measured?(measure: LinkMeasure): void;
   /** The secret's value; throws `config` with the remedy if the variable or file is missing. Never log it. */
@@ -35,6 +37,8 @@ export interface LinkLimits {
   /** Network interfaces. */
   readonly over?: readonly string[] | undefined;
   readonly unmetered: boolean;
+  /** ms within which a target is contacted first, at a random moment. Absent: at once. */
+  readonly spread?: number | undefined;
   /** Its state is observed even while it may not be used: a vehicle reports whether it is armed. */
   readonly watched?: boolean;
   readonly hours?: { readonly text: string; readonly ranges: readonly TimeRange[] } | undefined;

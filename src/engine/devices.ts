@@ -15,6 +15,8 @@ export interface Device {
   readonly type: string;
   readonly source?: Source;
   readonly target?: Target;
+  /** A person waits: pauses that no key of the configuration asks for end. */
+  readonly hurry?: () => void;
 }
 
 export interface DeviceStatus extends Availability {
@@ -80,6 +82,10 @@ export class DeviceRegistry {
   /** The state of all devices that rules use, at once and whenever one changes. */
   get status(): Observable<DeviceStatus[]> {
     return this.#status;
+  }
+
+  hurry(names: Iterable<string>): void {
+    for (const name of names) this.#devices.get(name)?.hurry?.();
   }
 
   /** Begins to probe every device. */

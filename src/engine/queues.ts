@@ -13,9 +13,9 @@ import type { Entry, Queue, Running } from './queue.js';
 import { ClosedGates } from '../record/closed-gates.js';
 import { isMoot, mootReason } from '../record/moot.js';
 import type { Records } from '../record/records.js';
-import { nextOf } from '../record/state.js';
 import { Failures, isLocalSpace, type RetryPolicy } from '../system/back-off.js';
-import { interruptionOf, isInterruption, progressOf, type RunningTransfer } from '../record/progress.js';
+import { failureText, interruptionOf, isInterruption, progressOf } from '../record/progress.js';
+import type { RunningTransfer } from '../record/progress.js';
 import type { StepKind, StepWait, Wait } from '../record/wait.js';
 import { gateOf, ownWait, scanStep, stepsFor, waitOf } from './steps.js';
 import type { Step, StepWorker, World } from './steps.js';
@@ -183,8 +183,9 @@ export class Queues {
   }
 
   #requested(id: string): void {
-    const { device, path } = this.#parts.records.get(id) ?? { device: '', path: '' };
+    const { device = '', path = '', targets = {} } = this.#parts.records.get(id) ?? {};
     this.#parts.logger.log('info', `${device}:${path}: a person has asked for it, next attempt now`);
+    this.#parts.registry.hurry([device, ...Object.keys(targets)]);
     for (const entry of this.#backlog.of(id)) {
       entry.failures = undefined;
       this.#revive(entry);
@@ -279,7 +280,8 @@ export class Queues {
     const { maxWaitMs } = this.#parts.policy;
     if (wait.until !== undefined) this.#backlog.wakeAt(wait.until);
     if (maxWaitMs === Infinity || entry.deferred) return;
-    if (now - since < maxWaitMs) return this.#backlog.wakeAt(since + maxWaitMs);
+    const waiting = Math.max(now - since, (wait.until ?? now) - now);
+    if (waiting < maxWaitMs) return this.#backlog.wakeAt(since + maxWaitMs);
     this.#backlog.defer(entry, 'waits');
     this.#debug(entry, () => `left for the next run: ${wait.reason}`);
     if (entry.step.kind !== 'scan') return;
@@ -355,11 +357,7 @@ export class Queues {
     const failures = (entry.failures ??= new Failures(policy, random, entry.running?.rate.position ?? 0));
     const now = clock.monotonic();
     const retry = failures.add(error, now);
-    this.#debug(entry, () => {
-      const pause = retry ? ` in ${Math.round(failures.until - now)} ms` : '';
-      const what = error.origin === undefined ? error.kind : `${error.kind}, ${error.origin}`;
-      return `failed (${what}): ${error.message} (${nextOf(!error.temporary, !retry)}${pause})`;
-    });
+    this.#debug(entry, () => failureText(error, retry ? failures.until - now : undefined));
     if (!retry) this.#backlog.defer(entry, 'failed');
     workers[step.kind].failed(step, error, error.temporary ? 'retry' : 'failed', !retry);
     // The queue pauses until the probe has seen that the device is offline, or the disk has space.
@@ -387,11 +385,10 @@ export class Queues {
   }
 
   #world(): World {
-    const world: World = this.#parts.world(key => {
+    return this.#parts.world(key => {
       const { until = -Infinity, reason = '', waitsForSpace } = this.#backlog.get(key)?.failures ?? {};
       const code = waitsForSpace ? 'disk_full' : 'back_off';
-      return until > world.now.up ? { code, reason, until } : undefined;
+      return until > this.#parts.clock.monotonic() ? { code, reason, until } : undefined;
     });
-    return world;
   }
 }

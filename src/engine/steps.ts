@@ -139,7 +139,7 @@ export function gateOf(step: Step, ruled: WhileArmed, world: World, owner?: stri
 }
 
 const linkGate = (id: string, end: EndState | undefined, world: World): Wait | undefined =>
-  end?.closed && !world.pushed(id) ? { ...end.closed, interrupts: true } : undefined;
+  end?.closed && !world.pushed(id) ? end.closed : undefined;
 
 const ARMED = { code: 'armed', reason: 'the vehicle is armed', interrupts: true } as const;
 const offlineWait = ({ reason, since }: EndState): Wait => ({ code: 'offline', reason, since });

@@ -1,6 +1,7 @@
 import { toFileSyncError, type FileSyncError } from '../errors.js';
 import type { FileRecord, LogLevel, Target } from '../ports.js';
 import { GIVEN_UP } from './moot.js';
+import { nextOf } from './state.js';
 import { formatSize } from '../system/size.js';
 
 /** The progress of a running transfer. */
@@ -66,6 +67,13 @@ const ENDED = 'cancelled';
 /** Whether a step failed because it was aborted. An error of our own disk, such as no space, has another cause. */
 export const isInterruption = ({ kind, origin }: FileSyncError, signal: AbortSignal): boolean =>
   signal.aborted && (kind === 'cancelled' || origin !== 'local');
+
+/** For the log: what failed, and when it is attempted again (`pause`, ms; undefined: not in this run). */
+export function failureText(error: FileSyncError, pause: number | undefined): string {
+  const when = pause === undefined ? '' : ` in ${Math.round(pause)} ms`;
+  const what = error.origin === undefined ? error.kind : `${error.kind}, ${error.origin}`;
+  return `failed (${what}): ${error.message} (${nextOf(!error.temporary, pause === undefined)}${when})`;
+}
 
 /** For the log: which transfer was interrupted and why, how much of it is kept, and when it goes on. */
 export function interruptionOf(

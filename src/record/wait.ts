@@ -13,6 +13,7 @@ export const isBeforeDelivery = (stage: StepKind): boolean => BEFORE_DELIVERY.ha
 export const WAIT_CODES = [
   ...(['offline', 'armed', 'settling_after_disarm', 'paused', 'on_request', 'still_growing'] as const),
   ...(['queue', 'back_off', 'disk_full', 'hours', 'over', 'unmetered', 'together', 'kept'] as const),
+  ...(['spread', 'slow_down'] as const),
   ...(['unknown_device'] as const),
 ];
 export type WaitCode = (typeof WAIT_CODES)[number];

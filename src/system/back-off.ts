@@ -10,10 +10,14 @@ export interface RetryPolicy {
   readonly maxTries: number;
   /** How long steps wait for a device that is offline, or asks for a pause, before they are left for another run. */
   readonly maxWaitMs: number;
+  /** Nobody waits for the first contact with a target: it may be put off for a moment (`spread` of the device). */
+  readonly spreads?: true;
 }
 
-/** Longer pauses that a server asks for (HTTP Retry-After) are cut to this. */
-const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+/** Longer pauses that a server asks for (HTTP Retry-After) are cut to this: one attempt an hour harms no server. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+/** A pause that many were asked for ends at random moments within this time, and within half of that pause. */
+const MAX_RETRY_JITTER_MS = 60_000;
 /** Longest pause while our own disk is full: free space is checked that often. */
 const MAX_NO_SPACE_PAUSE_MS = 5_000;
 
@@ -23,6 +27,7 @@ export const daemonPolicy: RetryPolicy = {
   ceilingMs: 300_000,
   maxTries: Infinity,
   maxWaitMs: Infinity,
+  spreads: true,
 };
 
 /** A single pass ends: a step that fails for some seconds is reported and deferred to the next pass. */
@@ -88,13 +93,15 @@ export class Failures {
 
   /**
    * Exponential back-off with "equal jitter": half of the pause is fixed, half is random, so that devices that failed together
-   * do not come back together. A pause that the device asked for (HTTP Retry-After) is a minimum, up to a day.
+   * do not come back together. A pause that the device asked for (HTTP Retry-After) is a minimum, up to an hour, and ends a
+   * random time later, since others were asked for the same one.
    */
   #delay(error: FileSyncError): number {
     const { baseMs, ceilingMs } = this.#policy;
     const ceiling = isLocalSpace(error) ? Math.min(MAX_NO_SPACE_PAUSE_MS, ceilingMs) : ceilingMs;
     const pause = Math.min(ceiling, baseMs * 2 ** (this.#count - 1));
     const asked = Math.min(error.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-    return Math.max(asked, pause / 2 + (this.#random() * pause) / 2);
+    const random = this.#random();
+    return Math.max(asked + random * Math.min(asked / 2, MAX_RETRY_JITTER_MS), ((1 + random) * pause) / 2);
   }
 }

@@ -10,6 +10,7 @@ export function deviceContext(over: Partial<DeviceContext> = {}): DeviceContext 
     name: 'device',
     clock: systemClock,
     logger: new RecordingLogger(),
+    random: () => 1,
     secret: ref => {
       if (typeof ref === 'string') return ref;
       throw new FileSyncError('config', 'there are no secrets in this test');

@@ -128,6 +128,7 @@ function contextOf(shell: Shell, { prompt, found, secrets, file, local }: Parts)
   const absolute = (path: string) => resolvePath(dirname(file), path, env);
   const logger = loggerFor(shell, 'error');
   const contextFor = (name: string) => ({
+    random: Math.random,
     ...{ name, clock, env, logger, local: absolute(local ?? './data'), resolvePath: absolute },
     secret: secrets.resolve.bind(secrets),
   });

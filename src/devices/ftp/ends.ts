@@ -32,9 +32,10 @@ export function ftpSource(options: FtpOptions, context: DeviceContext): FtpSourc
 }
 
 export function ftpTarget(options: FtpOptions, context: DeviceContext): FtpTarget {
-  const { clock } = context;
+  const { clock, random } = context;
   return new FtpTarget(placeOf(options, context), connect(options, context), {
     clock,
+    random,
     interval: PROBE_INTERVAL_MS,
   });
 }

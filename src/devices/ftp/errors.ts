@@ -83,7 +83,7 @@ export function toFtpError(
   // The messages quote the server.
   if (thrown instanceof Error) thrown.message = maskedMessage(thrown.message, peer.secrets);
   if (thrown instanceof FileSyncError) return thrown;
-  const all = { ...details, device: peer.device, cause: thrown };
+  const all = { ...details, device: peer.device, cause: thrown, ...slowDown(thrown) };
   if (thrown instanceof FTPError) {
     const table = READING.has(details.operation ?? '') ? REPLIES_TO_READING : REPLIES;
     const [kind, words] = exceptionOf(thrown, encryption) ?? meaningOf(thrown.code, table);
@@ -118,6 +118,8 @@ function exceptionOf({ code, message }: FTPError, encryption: Encryption): Meani
 }
 
 const SAYS_FULL = /(too many|maximum number of) (connect|client|user)/i;
+
+const slowDown = (thrown: unknown): ErrorDetails => (isFull(thrown) ? { retryAfterMs: 0 } : {});
 
 /** Whether the server accepts no more connections, or closes this one. */
 export const isFull = (thrown: unknown): boolean =>

@@ -79,7 +79,7 @@ export class FtpTarget implements Target {
   constructor(
     place: FtpPlace,
     connections: FtpConnections,
-    polling: Pick<PollOptions, 'clock' | 'interval'>,
+    polling: Pick<PollOptions, 'clock' | 'interval' | 'random'>,
   ) {
     this.#place = place;
     this.#connections = connections;

@@ -27,6 +27,9 @@ export const PROXY_REFUSED: Meaning = [
   `cannot be reached, the proxy in between refuses: ${PROXY_LOGIN}`,
 ];
 
+/** The server, and not this request alone, is asked too much: RFC 6585 section 4, RFC 9110 section 15.6.4. */
+const SLOW_DOWN = new Set([429, 503]);
+
 /** nginx completes the TLS handshake and asks in its answer. */
 const WANTS_CERTIFICATE = /No required SSL certificate was sent/i;
 
@@ -40,7 +43,7 @@ export function refusalError(
   const wantsCertificate = status === 400 && WANTS_CERTIFICATE.test(said);
   const [kind, words]: Meaning = wantsCertificate ? ['denied', CLIENT_CERTIFICATE] : meaning;
   const quoted = serverWords(said, secrets) || STATUS_CODES[status] || 'no words';
-  const retryAfterMs = parseRetryAfter(retryAfter, now);
+  const retryAfterMs = parseRetryAfter(retryAfter, now) ?? (SLOW_DOWN.has(status) ? 0 : undefined);
   return new FileSyncError(kind, `${host} ${words}: ${status} "${quoted}"`, {
     ...details,
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -88,10 +88,11 @@ export class HttpTarget implements Target {
     this.#site = site;
     this.#context = context;
     this.#login = new SiteLogin(site.login ?? (() => undefined));
-    const { clock } = context;
+    const { clock, random } = context;
     const until = this.#closed.signal;
     this.availability = pollAvailability(signal => this.#probe(signal), {
       clock,
+      random,
       interval: PROBE_INTERVAL_MS,
       until,
     });

@@ -14,11 +14,10 @@ import {
 import type { DeviceContext, LinkLimits } from '../../config/definition.js';
 import type { Availability } from '../../ports.js';
 import { bareHost, proxyFor, type Environment } from '../proxy.js';
+import { stateOf, type Closed } from './closed.js';
 import { openingAt } from './hours.js';
 import { Metering } from './metered.js';
 import { Route } from './route.js';
-
-type Closed = Readonly<NonNullable<Availability['closed']>>;
 
 /** Conditions are checked that often, so that they have an effect within a second. */
 const LOOK_INTERVAL_MS = 500;
@@ -84,21 +83,22 @@ export class LinkGate {
     const opening = hours ? openingAt(hours.ranges, now) : 'open';
     if (opening === 'open') return undefined;
     const reason = `outside of its hours (${hours?.text ?? ''})`;
-    return { code: 'hours', reason, until: clock.monotonic() + opening - now };
+    return { code: 'hours', reason, until: clock.monotonic() + opening - now, interrupts: true };
   }
 
   async #byRoute(): Promise<Closed | undefined> {
     const { over, unmetered, url } = this.#limits;
     if ((!over && !unmetered) || !url || !this.#route) return undefined;
     const names = await this.#route.interfaces();
-    if (names.length === 0) return { code: 'over', reason: `there is no route to ${bareHost(url)}` };
+    if (names.length === 0)
+      return { code: 'over', reason: `there is no route to ${bareHost(url)}`, interrupts: true };
     return byNames(names, over) ?? (unmetered ? this.#byMetering(names) : undefined);
   }
 
   async #byMetering(names: readonly string[]): Promise<Closed | undefined> {
     for (const name of names)
       if (await this.#metering.isMetered(name, this.#users > 0))
-        return { code: 'unmetered', reason: `reached through ${name}, which is metered` };
+        return { code: 'unmetered', reason: `reached through ${name}, which is metered`, interrupts: true };
     return undefined;
   }
 }
@@ -106,7 +106,7 @@ export class LinkGate {
 function byNames(names: readonly string[], over: readonly string[] = names): Closed | undefined {
   const other = names.find(name => !over.includes(name));
   const reason = `reached through ${other}, and \`over\` allows ${over.join(', ')} alone`;
-  return other === undefined ? undefined : { code: 'over', reason };
+  return other === undefined ? undefined : { code: 'over', reason, interrupts: true };
 }
 
 /** The host that connections for the device go to. A proxy that cannot be used is reported by the device. */
@@ -126,8 +126,3 @@ function isSame(a: Closed | undefined, b: Closed | undefined): boolean {
 
 const whileClosed = ([state, closed]: [Availability, Closed | undefined]): Availability =>
   closed && state.available ? { ...stateOf(closed), armed: state.armed } : state;
-
-const stateOf = (closed: Closed): Availability => ({
-  ...{ available: true, armed: false, closed },
-  reason: `not used now: ${closed.reason}`,
-});

@@ -17,7 +17,7 @@ export function sftpSource(options: SftpOptions, context: DeviceContext): SftpSo
 }
 
 export function sftpTarget(options: SftpOptions, context: DeviceContext): SftpTarget {
-  const polling = { clock: context.clock, interval: PROBE_INTERVAL_MS };
+  const polling = { clock: context.clock, random: context.random, interval: PROBE_INTERVAL_MS };
   return new SftpTarget(placeOf(options, context), connect(options, context), polling);
 }
 

@@ -76,7 +76,7 @@ export class SftpTarget implements Target {
   constructor(
     place: SftpPlace,
     connections: SftpConnections,
-    polling: Pick<PollOptions, 'clock' | 'interval'>,
+    polling: Pick<PollOptions, 'clock' | 'interval' | 'random'>,
   ) {
     this.#place = place;
     this.#connections = connections;

@@ -64,12 +64,12 @@ export class TusTarget implements Target {
   readonly #device: string;
   readonly #closed = new AbortController();
 
-  constructor(site: TusSite, client: WebClient, list: UploadList, { name, clock }: DeviceContext) {
+  constructor(site: TusSite, client: WebClient, list: UploadList, { name, clock, random }: DeviceContext) {
     this.#site = site;
     this.#client = client;
     this.#list = list;
     this.#device = name;
-    const polling = { clock, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
+    const polling = { clock, random, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
   }
 

@@ -95,6 +95,10 @@ export class WebClient {
     return this.#context.clock;
   }
 
+  get random(): () => number {
+    return this.#context.random;
+  }
+
   get timeout(): number {
     return this.#site.timeout;
   }

@@ -71,7 +71,8 @@ export class DavTarget implements Target {
     this.#client = client;
     this.#chunked = ChunkedUploads.on(client, chunkBytes);
     this.#device = device;
-    const polling = { clock: client.clock, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
+    const { clock, random } = client;
+    const polling = { clock, random, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
   }
 

@@ -113,6 +113,33 @@ describe('pollAvailability', () => {
     stop();
   });
 
+  it('probes a device that many machines use at random moments while it is offline', async () => {
+    state = offline;
+    const random = () => 0.5;
+    const { stop } = follow(pollAvailability(probe, { clock, interval: 1000, random }));
+    const times: number[] = [];
+    for (let ms = 0; ms <= 8000; ms += 250, await clock.advance(250))
+      if (probes > times.length) times.push(ms);
+    assert.deepEqual(times, [0, 750, 2250, 4500, 7500]);
+    stop();
+  });
+
+  it('waits as long as an offline device asks for, up to five minutes', async () => {
+    state = new FileSyncError('busy', '503', { retryAfterMs: 60_000 });
+    const random = () => 0;
+    const { stop } = follow(pollAvailability(probe, { clock, interval: 1000, random }));
+    await clock.advance(59_999);
+    assert.equal(probes, 1);
+    state = new FileSyncError('busy', '503', { retryAfterMs: 1e15 });
+    await clock.advance(1);
+    assert.equal(probes, 2);
+    await clock.advance(299_999);
+    assert.equal(probes, 2);
+    await clock.advance(1);
+    assert.equal(probes, 3);
+    stop();
+  });
+
   it('probes at once when an operation found the device offline, also during a probe', async () => {
     const again = new Subject<void>();
     const { seen, stop } = follow(pollAvailability(probe, { clock, interval: 1000, again }));

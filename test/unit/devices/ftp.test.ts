@@ -61,12 +61,14 @@ describe('ftp target', () => {
       assert.match(error.message, words);
       assert.match(error.message, /127\.0\.0\.1/);
       assert.equal(error.device, 'device');
+      assert.equal(error.retryAfterMs, /connections|clients/.test(JSON.stringify(script)) ? 0 : undefined);
     });
   }
 
   it('takes the greeting 421 for busy', async () => {
     const made = await connect({}, '421 Service not available');
-    await failsWith(() => stat(made), 'busy');
+    const error = await failsWith(() => stat(made), 'busy');
+    assert.equal(error.retryAfterMs, 0, 'all work with it pauses');
   });
 
   it('never repeats the password, even if the server does', async () => {

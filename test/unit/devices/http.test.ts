@@ -149,7 +149,9 @@ describe('http target', () => {
     const date = await errorOf(answered(429, { headers: header }), 'busy', { over: { clock } });
     assert.equal(date.retryAfterMs, 90_000);
     const nonsense = await errorOf(answered(503, { headers: { 'retry-after': 'soon' } }), 'busy');
-    assert.equal(nonsense.retryAfterMs, undefined);
+    assert.equal(nonsense.retryAfterMs, 0, 'it asks for less all the same');
+    const broken = await errorOf(answered(500), 'lost-answer');
+    assert.equal(broken.retryAfterMs, undefined, 'that is of one file');
   });
 
   it('an answer that is lost after the commit is a lost answer: held, or sent again if so configured', async () => {

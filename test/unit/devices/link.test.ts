@@ -227,7 +227,11 @@ describe('the gate of a link', () => {
     own.next({ ...HERE, armed: true });
     own.next({ available: false, armed: false, reason: 'silent' });
     watching.unsubscribe();
-    const closed = { code: 'over', reason: 'reached through lo, and `over` allows eth7 alone' } as const;
+    const closed = {
+      code: 'over',
+      reason: 'reached through lo, and `over` allows eth7 alone',
+      interrupts: true,
+    } as const;
     const reason = `not used now: ${closed.reason}`;
     assert.deepEqual(seen, [
       { available: true, armed: false, reason, closed },
