@@ -54,7 +54,38 @@ export async function davRemote({ url, user, password, folder }: DavServer): Pro
   return { config, folder, remote: 'cloud:', remove: () => removed(config) };
 }
 
-const removed = (config: string): Promise<void> => rm(dirname(config), { recursive: true, force: true });
+/** Removes a configuration with its folder. */
+export const removed = (config: string): Promise<void> =>
+  rm(dirname(config), { recursive: true, force: true });
+
+export interface RcloneProcess {
+  readonly pid: number;
+  /** Its command line. */
+  readonly words: readonly string[];
+  /** rclone itself, not the shell that ends it. */
+  readonly isRclone: boolean;
+  /** By SIGSTOP. */
+  readonly isStopped: boolean;
+}
+
+/** Those that run with that configuration, the oldest first. */
+export async function rcloneProcesses(config: string): Promise<RcloneProcess[]> {
+  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name));
+  const all = await Promise.all(
+    pids.map(async pid => {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      const words = line.split('\0');
+      const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      return {
+        pid: Number(pid),
+        words,
+        isRclone: words[1] === 'rcd',
+        isStopped: /^\d+ \(.*\) T/.test(state),
+      };
+    }),
+  );
+  return all.filter(({ words }) => words.includes(config)).sort((one, other) => one.pid - other.pid);
+}
 
 let benches = 0;
 

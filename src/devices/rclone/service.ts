@@ -1,7 +1,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import type { DeviceContext } from '../../config/definition.js';
 import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
-import { withDeadline } from '../../system/deadline.js';
+import { withDeadline, withinTime } from '../../system/deadline.js';
 import { maskedMessage } from '../server-words.js';
 import { RcloneDaemon, type DaemonSettings } from './daemon.js';
 
@@ -13,6 +13,8 @@ export interface Scope {
 
 /** Bytes of an answer: a folder of a million files. */
 const MAX_ANSWER_BYTES = 384 * 1024 * 1024;
+/** Within which the end of a process is known. */
+const END_NOTICE_MS = 1_000;
 const OLDEST = [1, 60] as const;
 
 export interface Answer {
@@ -130,7 +132,7 @@ export class RcloneService {
         async over => {
           const daemon = await this.#running(over);
           this.#endIfSilent(daemon, done.signal).catch(ignore);
-          return work(daemon, over);
+          return work(daemon, over).catch((error: unknown) => this.#unlessOver(daemon, error, over));
         },
         { signal },
       );
@@ -140,6 +142,13 @@ export class RcloneService {
       this.#requests--;
       done.abort();
     }
+  }
+
+  /** A connection that breaks is most often the end of rclone: the next request must not meet it as well. */
+  async #unlessOver(daemon: RcloneDaemon, error: unknown, signal: AbortSignal): Promise<never> {
+    if (!(error instanceof FileSyncError))
+      await withinTime(daemon.ended, { ms: END_NOTICE_MS, signal, clock: this.clock });
+    throw error;
   }
 
   async #running(signal: AbortSignal): Promise<RcloneDaemon> {
@@ -192,7 +201,9 @@ function asked(
   const { hostname: host, port } = daemon.url;
   const all = { Authorization: daemon.authorization, Connection: 'close', ...headers };
   return new Promise((resolve, reject) => {
-    const sent = request({ host, port, method, path, headers: all, agent: false, signal }, resolve);
+    const sent = request({ host, port, method, path, headers: all, agent: false, signal });
+    // Whoever reads the body meets the error; it may come before anybody does.
+    sent.on('response', reply => resolve(reply.on('error', ignore)));
     sent.on('error', reject).end(body);
   });
 }

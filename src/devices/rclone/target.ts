@@ -21,7 +21,7 @@ import { checkTargetPath } from '../target-path.js';
 import { PROBE_TEXT, probeByWriting, refusesName, type ProbeActs } from '../write-probe.js';
 import { hashAmong, newRemoteDigest, type RemoteDigest } from './hashes.js';
 import { Offers, type Offered } from './offers.js';
-import type { RcloneRemote } from './remote.js';
+import type { RcloneRemote, RemoteItem } from './remote.js';
 import type { Scope } from './service.js';
 
 /** Each probe is a request to a service that counts them. */
@@ -191,22 +191,28 @@ export class RcloneTarget implements Target {
   }
 
   async #verify(upload: Upload, sent: Digests): Promise<Verification> {
+    const { file, part, scope, hash = '' } = upload;
+    const held = await this.#held(upload);
+    const told = held.hashes[hash] ?? '';
+    if (told !== '') return this.#compare(upload, [hash, told], sent);
+    if (!this.#readsBack && !file.readBack) return 'size';
+    return this.#compare(upload, ['sha256', await this.#read(part, scope)], sent);
+  }
+
+  /** What the remote reports of the upload, which has the right size. */
+  async #held(upload: Upload): Promise<RemoteItem> {
     const { file, part, scope, hash } = upload;
     const held = await this.#remote.file(part, scope, hash === undefined ? [] : [hash]);
-    if (held?.size !== file.source.size) return this.#discard(upload, `${held?.size ?? 'no'} bytes`);
-    const told = hash === undefined ? undefined : held.hashes[hash];
-    if (hash !== undefined && told) return this.#compare(upload, [hash, told], sent.get(hash)?.hex());
-    if (!this.#readsBack && !file.readBack) return 'size';
-    const read = await this.#read(part, scope);
-    return this.#compare(upload, ['sha256', read], sent.get('sha256')?.hex());
+    if (held?.size === file.source.size) return held;
+    return this.#discard(upload, `${held?.size ?? 'no'} bytes`);
   }
 
   async #compare(
     upload: Upload,
     [name, held]: readonly [string, string],
-    sent: string | undefined,
+    sent: Digests,
   ): Promise<Verification> {
-    return held === sent ? 'hash' : this.#discard(upload, `the ${name} ${held}`);
+    return held === sent.get(name)?.hex() ? 'hash' : this.#discard(upload, `the ${name} ${held}`);
   }
 
   /** It is ours: it was whole there, and is not what was sent. */
