@@ -1,7 +1,8 @@
+import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { duration, secret } from '../config/options.js';
 import { defineDevice } from '../config/definition.js';
-import { linkOptions } from './link-options.js';
+import { linkOf, linkOptions } from './link-options.js';
 import { maxFiles } from './listing-gaps.js';
 
 const options = z.object({
@@ -35,8 +36,16 @@ const options = z.object({
     .default(60_000)
     .describe('silence after which rclone, or the remote behind it, counts as gone'),
   max_files: maxFiles(),
+  host: z
+    .string()
+    .regex(/^[^\s/,@]+$/, 'a name or an address alone')
+    .optional()
+    .describe('name or address of the service, for over and unmetered (default: somewhere in the internet)'),
   ...linkOptions,
 });
+/** Of no machine (RFC 5737): the way there is the way to the internet. Nothing is sent to it. */
+const ANYWHERE = '192.0.2.1';
+
 export type RcloneOptions = z.output<typeof options>;
 
 /** Whatever rclone reaches: Drive, OneDrive, Dropbox, SMB, Azure, B2 and many more. */
@@ -45,12 +54,7 @@ export const rclone = defineDevice({
   summary:
     'Source and target: a remote of rclone (Google Drive, OneDrive, Dropbox, SMB, Azure, B2 and many more)',
   options,
-  link: ({ max_rate: maxRate, over, unmetered, hours }: RcloneOptions) => ({
-    maxRate,
-    over,
-    unmetered,
-    hours,
-  }),
+  link: linkOf(({ host = ANYWHERE }: RcloneOptions) => `rclone://${isIPv6(host) ? `[${host}]` : host}`),
   source: async (chosen, context) => (await import('./rclone/ends.js')).rcloneSource(chosen, context),
   target: async (chosen, context) => (await import('./rclone/ends.js')).rcloneTarget(chosen, context),
 });

@@ -203,11 +203,16 @@ const isMissing = (thrown: unknown): boolean =>
 /** Characters of a refusal that are read. */
 const MAX_REFUSAL_LENGTH = 4096;
 
+/** rclone may end the connection with it, since it has announced the file's own length. */
 async function beginningOf(reply: IncomingMessage): Promise<string> {
   let text = '';
-  for await (const piece of reply.setEncoding('utf8') as AsyncIterable<string>) {
-    text += piece;
-    if (text.length > MAX_REFUSAL_LENGTH) break;
+  try {
+    for await (const piece of reply.setEncoding('utf8') as AsyncIterable<string>) {
+      text += piece;
+      if (text.length > MAX_REFUSAL_LENGTH) break;
+    }
+  } catch {
+    // What has arrived says enough.
   }
   return text;
 }
