@@ -77,10 +77,7 @@ describe('rclone and the program', () => {
       await writeFile(`${disk}/other`, sample(600_000));
       await put(place.path('inbox', 'log.ulg'), sample(700_000));
       const said = await sync(place, config, { code: 1 });
-      assert.match(
-        said,
-        /cloud is full: free space there, or raise the quota \(rclone: ".*no space left on device"\)/,
-      );
+      assert.match(said, /cloud is full: free space there, or raise the quota \(rclone: ".*space.*"\)/);
       assert.ok(!(await filesBelow(disk)).includes('log.ulg'));
       await rm(`${disk}/other`);
       await sync(place, config);
@@ -115,7 +112,7 @@ describe('rclone and the program', () => {
   it('check says what is wrong', () =>
     Place.with(async place => {
       const { options } = await drive(place);
-      await mkdir(place.path('inbox'));
+      for (const folder of ['inbox', 'outbox']) await mkdir(place.path(folder));
       const works = await place.run(['check', '-c', await place.configure(toDrive(options))]);
       assert.match(works.stdout, /drive/);
       assert.equal(works.code, 0, works.stdout + works.stderr);

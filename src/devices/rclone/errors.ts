@@ -39,7 +39,7 @@ const ROWS: readonly Row[] = [
     'has had too many requests',
   ],
   [
-    /no space left|quota|insufficient.?(storage|space)|\b507\b|disk full|storage.?(limit|cap)|account is full/i,
+    /no space left|disk space|quota|insufficient.?(storage|space)|\b507\b|disk full|storage.?(limit|cap)|account is full/i,
     'no-space',
     'is full: free space there, or raise the quota',
   ],
