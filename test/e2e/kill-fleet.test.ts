@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { startDavServer } from '../servers/dav-servers.js';
+import { davRemote, localRemote, rcloneOptions, type RcloneRemotePlace } from '../servers/rclone-bench.js';
 import { sftpOptions } from '../servers/sftp-bench.js';
 import { startSftpServer, type SftpServerKind } from '../servers/sftp-servers.js';
 import { startTusServer, type TusServer } from '../servers/tus-server.js';
@@ -25,6 +27,20 @@ async function sftpEnd(place: Place, kind: SftpServerKind): Promise<End> {
   };
 }
 
+async function rcloneEnd(place: Place, remote: RcloneRemotePlace): Promise<End> {
+  place.use({ close: () => remote.remove() });
+  return {
+    device: { type: 'rclone', ...(await rcloneOptions(remote)) },
+    holds: hashes => assertHolds(remote.folder, hashes),
+  };
+}
+
+async function rcloneOnDav(place: Place): Promise<End> {
+  const server = await startDavServer('apache');
+  place.use({ close: () => server.stop() });
+  return rcloneEnd(place, await davRemote(server));
+}
+
 async function tusEnd(place: Place): Promise<End> {
   const server = await startTusServer();
   place.use({ close: () => server.stop() });
@@ -46,6 +62,8 @@ const ENDS: Readonly<Record<string, (place: Place) => Promise<End>>> = {
   'sftp, OpenSSH': place => sftpEnd(place, 'openssh'),
   'sftp, ProFTPD': place => sftpEnd(place, 'proftpd'),
   tus: tusEnd,
+  'rclone, local': async place => rcloneEnd(place, await localRemote()),
+  'rclone, webdav on Apache': rcloneOnDav,
 };
 
 for (const [title, make] of Object.entries(ENDS)) {

@@ -101,12 +101,22 @@ async function configured(place: Place): Promise<Configured> {
       ...{ type: 'tus', url: `${site}/tus`, user: 'u', password: await secret('tus') },
       headers: { 'X-Api-Key': await secret('token') },
     },
+    drive: {
+      type: 'rclone',
+      remote: 'drive:',
+      config: 'rclone.conf',
+      config_password: await secret('rclone'),
+    },
     nas: {
       ...{ type: 'sftp', host: '127.0.0.1', port: 9, user: 'u', password: await secret('sftp') },
       ...{ key: { file: 'id_rsa' }, known_hosts: 'known_hosts', passphrase: await secret('passphrase') },
     },
   };
   await writeFile(place.path('known_hosts'), '');
+  await writeFile(
+    place.path('rclone.conf'),
+    '# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nAAAA\n',
+  );
   await writeFile(place.path('id_rsa'), encryptedKey(values.at(-1) ?? ''), { mode: 0o600 });
   const notify = [
     {
@@ -115,7 +125,7 @@ async function configured(place: Place): Promise<Configured> {
     },
   ];
   const rules = [
-    { from: 'inbox', to: ['archive', 'cloud', 'site', 'review', 'uploads', 'nas'], settle: 0 },
+    { from: 'inbox', to: ['archive', 'cloud', 'site', 'review', 'uploads', 'nas', 'drive'], settle: 0 },
     { from: 'autopilot', to: ['archive'] },
   ];
   env['PROXY_PASSWORD'] = `${CANARY}-environment`;

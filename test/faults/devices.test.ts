@@ -9,6 +9,7 @@ import { startDavServer, type DavServer, type DavServerKind } from '../servers/d
 import { ftpBench } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
 import { ftpSourceBench } from '../servers/ftp-source-bench.js';
+import { davRemote, rcloneSourceBench, rcloneTargetBench } from '../servers/rclone-bench.js';
 import { sftpSourceBench, sftpTargetBench } from '../servers/sftp-bench.js';
 import {
   knownHosts,
@@ -110,10 +111,32 @@ function onDavServer(kind: DavServerKind, title: string): void {
   });
 }
 
+/** rclone, and the server behind it by way of the proxy. */
+function onRclone(kind: DavServerKind, title: string): void {
+  describe(title, () => {
+    let server: DavServer;
+    before(async () => {
+      server = await startDavServer(kind);
+    });
+    after(() => server.stop());
+    sourceFaults(`rclone, webdav on ${title}`, async fault => {
+      const proxy = new TcpFaultProxy(fault);
+      const place = await davRemote(await davThrough(proxy, server));
+      return behind(proxy, rcloneSourceBench(place, { timeout }));
+    });
+    targetFaults(`rclone, webdav on ${title}`, async fault => {
+      const proxy = new TcpFaultProxy(fault);
+      const place = await davRemote(await davThrough(proxy, server));
+      return behind(proxy, rcloneTargetBench(place, { timeout }));
+    });
+  });
+}
+
 onFtpServer('vsftpd');
 onFtpServer('proftpd');
 onDavServer('nginx', 'nginx');
 onDavServer('apache', 'Apache');
+onRclone('apache', 'Apache');
 onSftpServer('openssh', 'OpenSSH');
 onSftpServer('proftpd', 'ProFTPD');
 
