@@ -66,6 +66,7 @@ const ROOMS = [
     ['engine', 'record', 'local', 'rules', 'db', 'config', 'verify', 'notify', 'flights', 'units', 'links'],
     'Queries and edits work without ROS.',
   ],
+  ['fleet', ['api'], 'The status of a vehicle is made of what the API answers, and kept behind ports.'],
   ['web', ['api', 'config', 'metrics'], 'The web server is a face of the API.'],
   [
     'metrics',

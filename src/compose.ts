@@ -17,6 +17,10 @@ import type { RetryPolicy } from './system/back-off.js';
 import type { Clock, Logger, Source, Target } from './ports.js';
 import type { DeviceMeasure } from './links/link-history.js';
 import { DescriptionFile } from './config/description-file.js';
+import { autopilotsOf, sharedDestinations } from './config/vehicle-names.js';
+import { VehicleIds } from './links/vehicle-ids.js';
+import { mentions, UID, vehicleName } from './rules/template.js';
+import { installationId } from './system/installation.js';
 import { Planner } from './rules/plan.js';
 import { TemplateContext } from './rules/template-context.js';
 import { isInMemory } from './system/memory-file-system.js';
@@ -45,6 +49,10 @@ export interface Composed {
   readonly local: LocalStorage;
   readonly descriptionFile: DescriptionFile;
   readonly facts: FactKeeper;
+  readonly templates: TemplateContext;
+  readonly vehicleIds: VehicleIds;
+  /** Names this installation among those of other vehicles. */
+  readonly installation: string;
   /** Read by the engine each time. */
   readonly settings: { keepRecords: number };
 }
@@ -56,7 +64,10 @@ export async function compose(
   policy: RetryPolicy,
 ): Promise<Composed> {
   const { clock, logger, hostname, random = Math.random } = services;
-  for (const warning of await memoryWarnings(config)) logger.log('warn', warning);
+  const vehicle = vehicleOf(config, services);
+  const warnings = [...(await memoryWarnings(config)), ...sharedDestinations(config, vehicle)];
+  for (const warning of warnings) logger.log('warn', warning);
+  const installation = await installationId(vehicle, config.database);
   const { modes, interval, keepRecords } = config;
   const store = await openStore(config.database, { clock, modes, logger: logger.child('database') });
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
@@ -67,16 +78,30 @@ export async function compose(
   const devices = await Promise.all(making);
   const planner = new Planner(config.rules);
   const local = new LocalStorage(config.local, { modes, minFree: config.minFree });
-  const templates = new TemplateContext({ hostname, descriptionFile });
+  const vehicleIds = new VehicleIds(autopilotsIn(config), message => {
+    const isUsed = config.rules.some(({ path }) => mentions(path, name => name === UID));
+    logger.log(isUsed ? 'warn' : 'debug', message);
+  });
+  const templates = new TemplateContext({ hostname, vehicle, descriptionFile, uidOf: vehicleIds.uidOf });
   const parts = { local, planner, templates, clock, logger };
   const facts = new FactKeeper({ ...parts, settings: factSettingsOf(config) });
   const settings = {
     ...{ store, clock, logger, policy, random, useBoth: withBoth },
     ...{ local, planner, interval, keepRecords, devices: devices.map(({ device }) => device) },
-    ...{ templates, facts },
+    ...{ templates, facts, installation },
   };
-  return { engine: new Engine(settings), devices, locks, planner, local, descriptionFile, facts, settings };
+  const engine = new Engine(settings);
+  vehicleIds.follow(engine);
+  const replaced = { locks, planner, local, descriptionFile, facts, settings, templates, vehicleIds };
+  return { engine, devices, installation, ...replaced };
 }
+
+/** The vehicle's name: the configuration's, or one made of that of this computer. */
+export const vehicleOf = ({ vehicle }: Config, { hostname }: Pick<ComposeContext, 'hostname'>): string =>
+  vehicle ?? vehicleName(hostname);
+
+export const autopilotsIn = ({ rules, devices }: Config): readonly string[] =>
+  autopilotsOf(rules, new Map([...devices].map(([name, { type }]) => [name, type])));
 
 export const factSettingsOf = ({ facts, devices }: Config): FactSettings => ({
   facts,
@@ -106,7 +131,7 @@ export async function makeDevices(config: Config, services: ComposeContext, idle
 
 type Idle = 'without' | 'to probe';
 /** By the names that devices share. */
-type Locks = Map<string, Mutex>;
+export type Locks = Map<string, Mutex>;
 
 /** A device, and all that it was made from. */
 export interface MadeDevice {
@@ -143,17 +168,34 @@ export async function makeDevice(
   services: ComposeContext,
   locks: Locks,
   idle?: Idle,
+  ends: Ends = endsOf(from, config, idle),
 ): Promise<MadeDevice> {
   const { type, options } = from;
   const secrets = new Map<SecretRef, string>();
   const context = contextFor(config, from, services, secrets);
-  const ends = endsOf(from, config, idle);
   const link = linkFor(idle ? undefined : type.link?.(options), context, services.policy);
   const source = ends.source ? await type.source?.(options, context) : undefined;
   const target = ends.target ? await type.target?.(options, context) : undefined;
   const reached = target && link.target(target);
   const device = guarded(from, source && link.source(source), portably(reached, from.name, ends), locks);
   return { device: { ...device, hurry: link.hurry }, from, ends, secrets };
+}
+
+/** What else makes a device that rules do not use. */
+export interface StoreContext {
+  readonly config: Config;
+  readonly services: ComposeContext;
+  readonly locks: Locks;
+}
+
+/** The device with one end, which rules need not use. It is of its own: the caller closes it. */
+export async function makeEnd(
+  from: DeviceConfig,
+  end: 'source' | 'target',
+  { config, services, locks }: StoreContext,
+): Promise<Device> {
+  const ends = { source: end === 'source', target: end === 'target', portable: false };
+  return (await makeDevice(from, config, services, locks, undefined, ends)).device;
 }
 
 const portably = (target: Target | undefined, name: string, { portable }: Ends): Target | undefined =>

@@ -19,6 +19,8 @@ export interface Availability {
   readonly reason: string;
   /** The vehicle behind the device is armed. */
   readonly armed: boolean;
+  /** What the autopilot is called by its maker, unique among all; empty: it has no such name. Absent: not known (yet). */
+  readonly uid?: string;
   /**
    * The configuration cannot work, and the program exits at its start. `temporarily`: it may work without a change to it, as
    * when a port is taken now, and a service goes on.

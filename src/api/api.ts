@@ -13,6 +13,7 @@ import type {
   Status,
 } from './schema.js';
 import type { FileContent } from './local-content.js';
+import type { FleetPage } from './schema-fleet.js';
 import type { FileChange, Receipt } from './schema-files.js';
 import type { Link, LogPage, LogQuery, SignalsView } from './schema-live.js';
 
@@ -66,6 +67,8 @@ export interface LiveApi extends Api {
   /** What was measured of a device's link. Rejects with `not-found` if there is no such device. */
   link(device: string): Promise<Link>;
   log(query: LogQuery): Promise<LogPage>;
+  /** The status of all vehicles that report to the same store as this one. */
+  fleet(): Promise<FleetPage>;
   /** Altitude, speed and battery, from the local copy. */
   signals(id: string, signal: AbortSignal): Promise<SignalsView>;
   /** Has the local copy deleted; refused unless every target has the file. */

@@ -36,6 +36,7 @@ import type {
   Selection,
   Status,
 } from './schema.js';
+import { NO_FLEET, type FleetPage } from './schema-fleet.js';
 import type { FileChange, Receipt } from './schema-files.js';
 import { statusFeed } from './status-feed.js';
 import { describeStatus, type StatusParts } from './status.js';
@@ -184,6 +185,10 @@ export class DatabaseApi implements LiveApi {
     return (
       this.#parts.live?.signals?.of(record, signal) ?? { signals: [], note: 'only the daemon reads them' }
     );
+  }
+
+  async fleet(): Promise<FleetPage> {
+    return this.#parts.live?.fleet?.page() ?? NO_FLEET;
   }
 
   /** Among the archived records as well. */

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { SourceNow } from '../links/source-watch.js';
 import type { FileRecord } from '../ports.js';
 import type { Status } from './schema.js';
+import type { FleetPage } from './schema-fleet.js';
 import type {
   Link,
   LinkFigures,
@@ -43,6 +44,12 @@ export interface MetricsText {
   requested(route: string, code: number): void;
 }
 
+/** The status of all vehicles of a fleet. */
+export interface FleetStatus {
+  /** From the store, or as it was read a moment ago. Never rejects. */
+  page(): Promise<FleetPage>;
+}
+
 /** What a daemon's Api has beside the database and the engine. */
 export interface LiveParts {
   readonly sources?: {
@@ -55,4 +62,5 @@ export interface LiveParts {
   readonly log?: LogRing;
   readonly signals?: Signals;
   readonly metrics?: MetricsText;
+  readonly fleet?: FleetStatus;
 }

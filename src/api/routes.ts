@@ -5,6 +5,7 @@ import { sendEvents } from './event-stream.js';
 import { openApi } from './openapi.js';
 import { route, type Call, type Route } from './route.js';
 import { FileSyncError } from '../errors.js';
+import { fleetPage } from './schema-fleet.js';
 import { fileChange, receipt } from './schema-files.js';
 import * as schema from './schema.js';
 import { link, logPage, logQuery, signals } from './schema-live.js';
@@ -71,6 +72,10 @@ export const routes: readonly Route[] = [
     query: schema.flightQuery,
     response: schema.flightPage,
     answer: (api, { query }) => api.flights(query),
+  }),
+  route('GET /fleet', 'All vehicles that report to the same store: who is late, who fails, what waits.', {
+    response: fleetPage,
+    answer: api => api.fleet(),
   }),
   route('POST /files/retry', 'Brings FAILED files back.', {
     body: schema.selection,

@@ -1,4 +1,4 @@
-import { makeDevices, memoryWarnings } from '../compose.js';
+import { makeDevices, memoryWarnings, vehicleOf } from '../compose.js';
 import type { Status } from '../api/schema.js';
 import { readStore } from '../db/read-only.js';
 import { closeDevices } from '../engine/devices.js';
@@ -7,6 +7,7 @@ import type { Preview } from '../preview/preview.js';
 import { Planner } from '../rules/plan.js';
 import { withDeadline } from '../system/deadline.js';
 import type { Config } from '../config/config.js';
+import { sharedDestinations } from '../config/vehicle-names.js';
 import { addressText } from '../web/address.js';
 import { withReachableDevices, type Reachable } from './check/held.js';
 import { ruleLines } from './check/lines.js';
@@ -45,7 +46,11 @@ export const check = defineCommand({
         JSON.stringify([...results.map(result => asJson(result, rules)), ...pageOf(config, shell)]),
       );
     else for (const line of lines(config, results, rules, shell)) shell.print(line);
-    const warnings = [...(await memoryWarnings(config)), ...(await securityWarnings(config, shell.env))];
+    const warnings = [
+      ...(await memoryWarnings(config)),
+      ...(await securityWarnings(config, shell.env)),
+      ...sharedDestinations(config, vehicleOf(config, shell)),
+    ];
     for (const warning of warnings) report(shell, 'warn', warning);
     if (results.some(result => result.misconfigured)) return ExitCode.USAGE;
     return results.every(result => result.ok) ? ExitCode.DONE : ExitCode.INCOMPLETE;

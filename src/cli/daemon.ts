@@ -13,6 +13,7 @@ import { oneLine } from '../system/logger.js';
 import { withLocalTimes } from '../system/short-time.js';
 import { hasServiceManager, reportToServiceManager } from '../system/service-manager.js';
 import { misconfiguration } from './misconfiguration.js';
+import type { FleetPart } from './fleet-part.js';
 import type { Reloader, ReloadState } from './reload.js';
 import type { Shell } from './shell.js';
 import type { LiveLines } from './terminal/live-lines.js';
@@ -29,6 +30,7 @@ export interface DaemonParts extends Pick<Shell, 'env' | 'clock' | 'stopped'> {
   readonly reloader?: Pick<Reloader, 'state' | 'begin'>;
   readonly notifier?: Pick<Notifier, 'start' | 'stop'>;
   readonly page?: Pick<WebPage, 'start' | 'stop'>;
+  readonly fleet?: Pick<FleetPart, 'start' | 'stop'>;
   /** Progress is shown there; without it, it is logged. */
   readonly live?: LiveLines | undefined;
 }
@@ -47,6 +49,7 @@ export async function workUntilStopped({
   reloader,
   notifier,
   page,
+  fleet,
   ...shell
 }: DaemonParts): Promise<void> {
   try {
@@ -56,6 +59,7 @@ export async function workUntilStopped({
     await page?.start(config, api);
     notifier?.start();
     await engine.start();
+    await fleet?.start(api);
     reloader?.begin();
     const reloads: Observable<ReloadState> = reloader?.state ?? EMPTY;
     const { records, devices, progress, scans: sources } = engine;
@@ -70,7 +74,7 @@ export async function workUntilStopped({
     logger.log('info', 'stopping');
   } finally {
     await page?.stop();
-    await notifier?.stop();
+    await Promise.all([notifier?.stop(), fleet?.stop()]);
     await engine.stop();
   }
 }

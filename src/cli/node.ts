@@ -17,6 +17,7 @@ import { ringed } from '../system/log-ring.js';
 import { limitRepeats } from '../system/repeat-limiter.js';
 import { common, defineCommand } from './command.js';
 import { workUntilStopped } from './daemon.js';
+import { FleetPart } from './fleet-part.js';
 import { Observed } from './live-parts.js';
 import { notifierOf } from './notifying.js';
 import { Reloader } from './reload.js';
@@ -53,12 +54,13 @@ async function work(graph: Graph, shell: Shell, explicit: string | undefined): P
   const composed = await compose(config, services, daemonPolicy);
   const { engine, planner } = composed;
   const notifier = notifierOf(composed, config, services);
-  reloader.prepare(composed, config, { notifier, page });
+  const fleet = new FleetPart(services, composed, config);
+  reloader.prepare(composed, config, { notifier, page, fleet });
   const grouping = new Grouping(planner);
-  const live = observed.partsOf(composed);
+  const live = { ...observed.partsOf(composed), fleet };
   page.metrics = live.metrics;
   try {
-    await serve({ graph, shell, config, engine, grouping, logger, reloader, notifier, page, live });
+    await serve({ graph, shell, config, engine, grouping, logger, reloader, notifier, page, fleet, live });
   } finally {
     await engine.stop();
   }
@@ -74,11 +76,12 @@ interface Parts {
   readonly reloader: Reloader;
   readonly notifier: Notifier;
   readonly page: WebPage;
+  readonly fleet: FleetPart;
   readonly live: LiveParts;
 }
 
 async function serve(parts: Parts): Promise<void> {
-  const { graph, shell, config, engine, grouping, logger, reloader, notifier, page, live } = parts;
+  const { graph, shell, config, engine, grouping, logger, reloader, notifier, page, fleet, live } = parts;
   const { records } = engine;
   const api = new DatabaseApi({
     ...{ records, clock: shell.clock, hostname: shell.hostname, local: config.local, daemon: engine },
@@ -87,7 +90,7 @@ async function serve(parts: Parts): Promise<void> {
   const exposed = exposeEngine({ ...shell, engine, graph, api, interval: config.interval });
   try {
     // The log of ROS is written around the lines of a terminal.
-    const about = { engine, config, api, logger, reloader, notifier, page };
+    const about = { engine, config, api, logger, reloader, notifier, page, fleet };
     await workUntilStopped({ ...shell, live: undefined, ...about });
   } finally {
     exposed.close();

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BehaviorSubject } from 'rxjs';
 import {
+  autopilotsIn,
   endsOf,
   factSettingsOf,
   makeDevice,
+  vehicleOf,
   type ComposeContext,
   type Composed,
   type MadeDevice,
@@ -15,6 +17,7 @@ import { closeDevices } from '../engine/devices.js';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Notifier } from '../notify/notifier.js';
 import { withinTime } from '../system/deadline.js';
+import type { FleetPart } from './fleet-part.js';
 import type { WebPage } from './web-page.js';
 
 /** How the last reload went, or goes. */
@@ -34,6 +37,7 @@ export interface ReloaderParts extends ComposeContext {
 export interface Followers {
   readonly notifier?: Pick<Notifier, 'use'>;
   readonly page?: Pick<WebPage, 'use' | 'assertUsable'>;
+  readonly fleet?: Pick<FleetPart, 'use'>;
 }
 
 /** Steps of a device that is replaced have that long to end, and the device as long to close. */
@@ -94,7 +98,7 @@ export class Reloader {
     const { stopped, logger } = this.#parts;
     const config = await this.#parts.load();
     refuseWhatIsFixed(before, config);
-    const { notifier, page } = this.#followers;
+    const { notifier, page, fleet } = this.#followers;
     await page?.assertUsable(config, 'reload');
     const changed = [...config.devices.values()].filter(device => !this.#isUnchanged(device, config));
     const made = byName(await this.#make(changed, config, composed));
@@ -106,9 +110,10 @@ export class Reloader {
     const kept = [...this.#devices].filter(([name]) => !gone.includes(name));
     this.#devices = new Map([...kept, ...made]);
     this.#config = config;
-    use(config, before, composed);
+    use(config, before, composed, this.#parts);
     notifier?.use(config);
     await page?.use(config);
+    await fleet?.use(config);
     const devices = [...made.values()].map(({ device }) => device);
     const scanned = sourcesOf(config).filter(name => made.has(name) || !hasSameRules(name, before, config));
     composed.engine.addDevices(devices, scanned);
@@ -171,7 +176,9 @@ function refuseWhatIsFixed(before: Config, config: Config): void {
 }
 
 /** Everything but the devices. */
-function use(config: Config, before: Config, composed: Composed): void {
+function use(config: Config, before: Config, composed: Composed, services: ComposeContext): void {
+  composed.templates.vehicle = vehicleOf(config, services);
+  composed.vehicleIds.autopilots = autopilotsIn(config);
   composed.planner.use(config.rules);
   composed.descriptionFile.path = config.descriptionFile;
   composed.local.minFree = config.minFree;

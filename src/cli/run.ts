@@ -3,6 +3,7 @@ import { DatabaseApi } from '../api/database-api.js';
 import { daemonPolicy } from '../system/back-off.js';
 import { common, defineCommand, logging } from './command.js';
 import { whenDatabaseIsFree, workUntilStopped } from './daemon.js';
+import { FleetPart } from './fleet-part.js';
 import { Observed } from './live-parts.js';
 import { notifierOf } from './notifying.js';
 import { Reloader } from './reload.js';
@@ -29,15 +30,16 @@ export const run = defineCommand({
     const composed = await whenDatabaseIsFree(() => compose(config, services, daemonPolicy), services);
     const { engine, planner } = composed;
     const { records } = engine;
-    const live = observed.partsOf(composed);
+    const fleet = new FleetPart(services, composed, config);
+    const live = { ...observed.partsOf(composed), fleet };
     page.metrics = live.metrics;
     const api = new DatabaseApi({
       ...{ records, clock: shell.clock, hostname: shell.hostname, local: config.local, daemon: engine },
       ...{ configuration: reloader.state, grouping: new Grouping(planner), page, live },
     });
     const notifier = notifierOf(composed, config, services);
-    reloader.prepare(composed, config, { notifier, page });
-    await workUntilStopped({ ...shell, engine, config, api, logger, reloader, notifier, page });
+    reloader.prepare(composed, config, { notifier, page, fleet });
+    await workUntilStopped({ ...shell, engine, config, api, logger, reloader, notifier, page, fleet });
     return signalExitCode(shell.stopped);
   },
 });

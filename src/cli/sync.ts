@@ -10,6 +10,7 @@ import { passPolicy } from '../system/back-off.js';
 import { untilAborted } from '../system/deadline.js';
 import { Grouping } from '../units/grouping.js';
 import { common, defineCommand, logging } from './command.js';
+import { FleetPart } from './fleet-part.js';
 import { Observed } from './live-parts.js';
 import { misconfiguration } from './misconfiguration.js';
 import { notifierOf } from './notifying.js';
@@ -43,7 +44,8 @@ export const sync = defineCommand({
     const about = { clock, hostname, local: config.local, grouping: new Grouping(planner) };
     const api = new DatabaseApi({ records, ...about, daemon: engine, live: observed.partsOf(composed) });
     const counts = new DeliveryCounts(records);
-    const result = await passOf({ composed, config, api, shell, logger });
+    const fleet = new FleetPart({ ...shell, logger, measures, mask }, composed, config);
+    const result = await passOf({ composed, config, api, shell, logger, fleet });
     if (!result) {
       const unfinished = [...records.all()].filter(isUnfinished).map(api.view);
       if (!args.json) for (const line of stoppedLines(unfinished, counts)) shell.print(line);
@@ -62,11 +64,12 @@ interface PassParts {
   readonly api: DatabaseApi;
   readonly shell: Shell;
   readonly logger: Logger;
+  readonly fleet: FleetPart;
 }
 
 /** Makes one pass, shows its progress, and stops the engine. Undefined if the program was stopped before its end. */
 async function passOf(parts: PassParts): Promise<PassSummary | undefined> {
-  const { composed, config, api, shell, logger } = parts;
+  const { composed, config, api, shell, logger, fleet } = parts;
   const { engine } = composed;
   const notifier = notifierOf(composed, config, { ...shell, logger });
   try {
@@ -75,10 +78,11 @@ async function passOf(parts: PassParts): Promise<PassSummary | undefined> {
     notifier.start();
     const pass = Promise.race([engine.pass(), misconfiguration(engine.devices)]);
     const report = await untilAborted(shell.stopped, pass);
-    if (report) await notifier.finish(MAX_NOTIFYING_MS, shell.stopped);
+    const telling = [notifier, { finish: fleet.finish.bind(fleet, api) }];
+    if (report) await Promise.all(telling.map(one => one.finish(MAX_NOTIFYING_MS, shell.stopped)));
     return report && summary(api, report);
   } finally {
-    await notifier.stop();
+    await Promise.all([notifier.stop(), fleet.stop()]);
     await engine.stop();
   }
 }

@@ -1,4 +1,5 @@
 import type { DeviceType } from './definition.js';
+import type { FleetConfig } from './fleet.js';
 import type { NotifyConfig } from './notify.js';
 import type { Rule } from '../rules/rule.js';
 import type { FileModes } from '../system/file-modes.js';
@@ -10,6 +11,8 @@ export interface Config {
   readonly file: string;
   /** Absolute; relative paths of the file start here. */
   readonly folder: string;
+  /** The vehicle's name in a fleet; absent: made of that of the computer. */
+  readonly vehicle?: string;
   /** Absolute. */
   readonly local: string;
   /** Absolute. */
@@ -31,6 +34,8 @@ export interface Config {
   readonly keepRecords: number;
   /** What is read of the files' contents; false: nothing. */
   readonly facts: FactsConfig | false;
+  /** Where the status of this vehicle is kept; absent: nowhere. */
+  readonly fleet?: FleetConfig;
   /** The page and the API; absent: nothing listens. */
   readonly web?: WebConfig;
   /** One sentence for each setting that is allowed but not advisable. */

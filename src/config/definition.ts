@@ -59,10 +59,14 @@ export interface DeviceType<Options = unknown> {
   readonly tellsSpace?: boolean;
   /** Only one process at a time may use such a device: it has a port, or a session on the vehicle. */
   readonly exclusive?: true;
+  /** It is an autopilot, and says what it is called (`Availability.uid`). */
+  readonly autopilot?: true;
   /** The address of a target whose uploads are public. */
   publicPage?(options: Options): string | undefined;
   /** Keys that other types have and this one cannot have, each with what to do in its place. */
   readonly lacks?: Readonly<Record<string, string>>;
+  /** As a source, the same device with a folder of its root as root: a fleet's objects are listed without all other files. */
+  below?(options: Options, folder: string): unknown;
   /** Of devices that are reached through a network. */
   link?(options: Options): LinkLimits;
   source?(options: Options, context: DeviceContext): Source | Promise<Source>;

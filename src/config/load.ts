@@ -6,16 +6,18 @@ import { FileSyncError } from '../errors.js';
 import type { Config } from './config.js';
 import { checkDevices, typesByName } from './devices.js';
 import { ConfigDocument } from './document.js';
-import { ConfigIssues } from './issues.js';
+import { ConfigIssues, type ConfigPlace } from './issues.js';
 import { isRecord } from './introspect.js';
 import { DATABASE_NAME, DEFAULT_LOCAL, type Environment, resolvePath } from './paths.js';
 import { checkNotify } from './notify.js';
-import { checkRules } from './rules.js';
+import { checkRules, type KnownDevices } from './rules.js';
 import type { Rule } from '../rules/rule.js';
 import { needsFacts } from '../rules/template.js';
 import { modesOf } from '../system/file-modes.js';
 import { topSchema } from './schema.js';
 import { validate } from './validate.js';
+import { checkFleet } from './fleet.js';
+import { checkUids } from './vehicle-names.js';
 import { checkWeb } from './web.js';
 
 export interface LoadOptions {
@@ -47,9 +49,21 @@ function check(raw: unknown, { deviceTypes }: LoadOptions, issues: ConfigIssues)
   const known = typesByName(raw.devices, deviceTypes);
   const rules = checkRules(raw.rules, known, devices, issues.top.at('rules'));
   const notify = checkNotify(raw.notify, issues.top.at('notify'));
-  if (top?.web) checkWeb(top.web, issues.top.at('web'));
-  if (top?.facts === false && rules.some(asksForFacts)) issues.top.at('facts').warn(NO_FACTS);
+  if (top) checkParts(top, { known, devices, rules }, issues.top);
   return top && { top, devices, rules, notify };
+}
+
+/** What of the top level depends on devices and rules. */
+function checkParts(
+  { web, fleet, facts }: z.output<typeof topSchema>,
+  { known, devices, rules }: Pick<Config, 'devices' | 'rules'> & { readonly known: KnownDevices },
+  place: ConfigPlace,
+): void {
+  checkUids(rules, known, place.at('rules'));
+  if (web) checkWeb(web, place.at('web'));
+  const storesPositions = facts !== false && facts.position;
+  if (fleet) checkFleet(fleet, known, devices, storesPositions, place.at('fleet'));
+  if (facts === false && rules.some(asksForFacts)) place.at('facts').warn(NO_FACTS);
 }
 
 const asksForFacts = ({ minDuration, path }: Rule): boolean => minDuration !== undefined || needsFacts(path);
@@ -65,6 +79,7 @@ function assemble(
   return {
     file,
     folder,
+    ...(top.vehicle !== undefined && { vehicle: top.vehicle }),
     local,
     ...databaseOf(folder, local, top.database, env),
     descriptionFile: resolvePath(folder, top.description_file, env),
@@ -76,6 +91,7 @@ function assemble(
     modes: modesOf(top.mode),
     keepRecords: top.keep_records,
     facts: top.facts,
+    ...(top.fleet && { fleet: top.fleet }),
     ...(top.web && { web: top.web }),
   };
 }

@@ -2,8 +2,9 @@ import * as z from 'zod';
 import type { Rule } from '../rules/rule.js';
 import { isRecord } from './introspect.js';
 import { DATABASE_NAME, DEFAULT_LOCAL } from './paths.js';
-import { LOG_PLACEHOLDERS } from '../rules/template.js';
+import { LATE_PLACEHOLDERS, MAX_VEHICLE_LENGTH } from '../rules/template.js';
 import { begin, duration, fileMode, glob, minFree, retention, size, template } from './options.js';
+import { fleetSchema } from './fleet.js';
 import { webSchema } from './web.js';
 
 const KEEP = 'keep';
@@ -15,6 +16,16 @@ const path = (fallback: string) => z.string().min(1).default(fallback);
 
 /** The top level. Devices and rules are checked one by one, so that each error is reported with its position. */
 export const topSchema = z.strictObject({
+  vehicle: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, {
+      error: 'must be made of letters A-Z, digits, dots, _ and -, with a letter or digit in front',
+    })
+    .max(MAX_VEHICLE_LENGTH)
+    .optional()
+    .describe(
+      'name of this vehicle, for `{vehicle}` in templates and for `fleet` (default: the name of this computer)',
+    ),
   local: path(DEFAULT_LOCAL).describe(
     'local storage; holds `<device>/<path as on the source>`, and the database unless that is named',
   ),
@@ -77,6 +88,12 @@ export const topSchema = z.strictObject({
     .meta({ title: 'list of notifications' })
     .default([])
     .describe('who is told of what has happened, see Notifications'),
+  fleet: fleetSchema
+    .meta({ title: 'map' })
+    .optional()
+    .describe(
+      'the status of this vehicle for those who look after a fleet, see Fleet; nothing is written without this key',
+    ),
   web: webSchema
     .meta({ title: 'map' })
     .optional()
@@ -184,7 +201,7 @@ export const ruleSchema = z.strictObject({
   settle: duration()
     .prefault('10s')
     .describe('a file must not have changed for that long before it is taken'),
-  description: template(['description', ...LOG_PLACEHOLDERS])
+  description: template(['description', ...LATE_PLACEHOLDERS])
     .default('')
     .describe('text for targets that show one, `{description}` in their fields'),
   path: template().min(1).default('{device}/{file.path}').describe('name on the target'),

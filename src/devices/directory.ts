@@ -25,6 +25,7 @@ export const directory = defineDevice({
         'time without an answer after which a mounted share (or another FUSE mount) counts as hanging',
       ),
   }),
+  below: (options, folder) => ({ ...options, path: `${options.path}/${folder}` }),
   source: async ({ path, timeout }, context) => {
     const { DirectorySource } = await import('./directory/source.js');
     return new DirectorySource(apartFromLocal(context.resolvePath(path), context), context, { timeout });

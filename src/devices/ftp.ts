@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { posix } from 'node:path';
 import { defineDevice } from '../config/definition.js';
 import { ftpOptions, type FtpOptions } from './ftp/options.js';
 import { linkOf } from './link-options.js';
@@ -9,6 +10,7 @@ export const ftp = defineDevice({
   tellsSpace: false,
   options: ftpOptions,
   link: linkOf(({ host }: FtpOptions) => `ftp://${isIPv6(host) ? `[${host}]` : host}`),
+  below: (options, folder) => ({ ...options, root: posix.join(options.root, folder) }),
   source: async (chosen, context) => (await import('./ftp/ends.js')).ftpSource(chosen, context),
   target: async (chosen, context) => (await import('./ftp/ends.js')).ftpTarget(chosen, context),
 });

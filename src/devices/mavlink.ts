@@ -12,6 +12,7 @@ export const mavlink = defineDevice({
     'Source: log files of an autopilot (PX4, ArduPilot), by MAVLink FTP over UDP, TCP or a serial port',
   options: mavlinkOptions,
   exclusive: true,
+  autopilot: true,
   link: linkTo,
   source: async (options, context) => {
     const { transportTo } = await import('../mavlink/transport.js');

@@ -39,6 +39,7 @@ export const mavros = defineDevice({
     'Source: log files of an autopilot (PX4, ArduPilot), through a running MAVROS (ROS 2; `filesync node`)',
   options: mavrosOptions,
   exclusive: true,
+  autopilot: true,
   lacks: { over: LINK_OF_MAVROS, unmetered: LINK_OF_MAVROS },
   link: ({ hours }) => ({ unmetered: false, hours, watched: true }),
   source: (_options, { name }) => {

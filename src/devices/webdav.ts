@@ -23,6 +23,7 @@ export const webdav = defineDevice({
   summary: 'Source and target: a folder on a WebDAV server (Nextcloud, Apache, nginx, a NAS)',
   options,
   link: linkOf(({ url }: Options) => url),
+  below: (chosen, folder) => ({ ...chosen, url: chosen.url.replace(/\/*$/, `/${folder}`) }),
   source: async (chosen, context) => {
     const { DavSource } = await import('./webdav/source.js');
     return new DavSource(await clientOf(chosen, context), context.name, chosen.max_files);

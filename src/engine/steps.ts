@@ -11,7 +11,7 @@ import { hasLocalCopy, isCopyUnwanted, isCopyWanted, isDelivered, openTargets } 
 export type { Progressed, Step, StepWorker } from '../record/step.js';
 
 /** One end of a device, as it is now. */
-export interface EndState extends Pick<Availability, 'closed'> {
+export interface EndState extends Pick<Availability, 'closed' | 'uid'> {
   readonly available: boolean;
   readonly reason: string;
   /** An available vehicle reports that it is armed. */

@@ -25,6 +25,7 @@ export interface StreamerParts {
   readonly records: Records;
   readonly uploader: Uploader;
   readonly templates: TemplateContext;
+  readonly installation?: string;
   readonly useBoth: UseBoth;
   /** A file of that source differs from its listing: a full scan is due. */
   readonly invalidate: (device: string) => void;
@@ -117,14 +118,14 @@ class StreamTransfer implements Transfer {
   readonly token: string;
   readonly signal: AbortSignal;
   readonly progressed: Progressed;
-  readonly #parts: Pick<StreamerParts, 'useBoth' | 'records'>;
+  readonly #parts: Pick<StreamerParts, 'useBoth' | 'records' | 'installation'>;
   readonly #hasher: StreamHasher;
   readonly #about: TransferOptions['about'];
   /** The guarded source; while sending, the acquired one. */
   #source: Source;
 
   constructor(
-    parts: Pick<StreamerParts, 'useBoth' | 'records'>,
+    parts: Pick<StreamerParts, 'useBoth' | 'records' | 'installation'>,
     hasher: StreamHasher,
     { source, target }: Ends,
     { record, name, signal, progressed, about }: TransferOptions,
@@ -132,7 +133,7 @@ class StreamTransfer implements Transfer {
     this.record = record;
     this.name = name;
     this.target = target;
-    this.token = tokenOf(record);
+    this.token = tokenOf(record, parts.installation);
     this.signal = signal;
     this.progressed = progressed;
     this.#parts = parts;

@@ -7,7 +7,7 @@ import type { FileRecord, Logger, Outgoing, Receipt, Target, TargetStat } from '
 import type { Planner } from '../rules/plan.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import type { DeviceRegistry } from './devices.js';
-import { conflictName, tokenOf } from '../record/identity.js';
+import { namesOnTarget, tokenOf } from '../record/identity.js';
 import { refuseLostAnswer } from '../record/lost-answer.js';
 import { progressOf, type Progress } from '../record/progress.js';
 import type { Digested, Outcome } from '../record/events.js';
@@ -22,6 +22,7 @@ export interface UploaderParts {
   readonly planner: Planner;
   readonly templates: TemplateContext;
   readonly logger: Logger;
+  readonly installation?: string;
 }
 
 /** One attempt to deliver one file to one target, from a local copy or from its source. */
@@ -93,7 +94,7 @@ export class Uploader implements StepWorker {
     const delivery = record.targets[name];
     refuseLostAnswer(delivery?.state, target);
     const first = await this.#pathOn(record, name, target, signal);
-    for (const path of [first, conflictName(first, record.id)]) {
+    for (const path of namesOnTarget(first, record, this.#parts.installation)) {
       if (!delivery?.tried && (await this.#writeIfAbsent(transfer, path, 0))) return;
       if (await this.#deliverTo(transfer, path)) return;
     }
@@ -112,7 +113,7 @@ export class Uploader implements StepWorker {
     if (!target.capabilities.stat) return false;
     const hash = target.capabilities.checksum === 'sha256' ? sha256 : undefined;
     const first = await this.#pathOn(record, name, target, signal);
-    for (const path of [first, conflictName(first, record.id)]) {
+    for (const path of namesOnTarget(first, record, this.#parts.installation)) {
       const { size } = await fromOrigin('target', target.stat(path, record.id, signal));
       if (size !== record.size || !(await holds(target, path, hash, signal))) continue;
       const known = hash === undefined ? {} : { sha256: hash };
@@ -224,10 +225,10 @@ export class Uploader implements StepWorker {
   ): Promise<Transfer> {
     const { record, sha256, target } = options;
     const pool = new ChunkPool();
-    const { local, templates } = this.#parts;
+    const { local, templates, installation } = this.#parts;
     const file: Outgoing = {
       ...(await templates.about(record)),
-      token: tokenOf(record),
+      token: tokenOf(record, installation),
       sha256,
       open: offset => verified(local.open(record.local, 0, undefined, record.size, pool), offset, sha256),
       giveBack: chunk => pool.giveBack(chunk),

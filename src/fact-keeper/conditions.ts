@@ -1,12 +1,13 @@
 import type { Clock, FileRecord } from '../ports.js';
 import type { SourceState } from '../record/fact-reading.js';
 import type { Plan } from '../rules/plan.js';
-import { needsFacts } from '../rules/template.js';
+import { isFilledLater, needsFacts } from '../rules/template.js';
 
-/** Its name on the target depends on its facts, and has not been chosen. */
-export function awaitsName({ targets }: FileRecord, plan: Plan, target: string): boolean {
+/** The template of its name on the target, where that depends on what becomes known later and has not been chosen. */
+export function awaitedName({ targets }: FileRecord, plan: Plan, target: string): string | undefined {
   const planned = plan.targets.find(({ device }) => device === target);
-  return targets[target]?.path === undefined && planned !== undefined && needsFacts(planned.path);
+  const isOpen = targets[target]?.path === undefined && planned !== undefined && isFilledLater(planned.path);
+  return isOpen ? planned.path : undefined;
 }
 
 /** It may be read from to learn something; never while its vehicle is armed, whatever `while_armed` says of files. */

@@ -8,10 +8,11 @@ import { hasLocalCopy, isDelivered } from '../record/state.js';
 import type { Step, StepWorker, StepWorkers } from '../record/step.js';
 import type { Plan, Planner } from '../rules/plan.js';
 import { MIN_DURATION } from '../rules/selection.js';
+import { needsFacts } from '../rules/template.js';
 import type { TemplateContext } from '../rules/template-context.js';
 import { wasCut, withinTime } from '../system/deadline.js';
 import { logDebug } from '../system/logger.js';
-import { awaitsName, isUsable } from './conditions.js';
+import { awaitedName, isUsable } from './conditions.js';
 import { ReadingQueue } from './reading-queue.js';
 import { SourceEnds } from './source-ends.js';
 
@@ -25,7 +26,7 @@ export interface FactSettings {
 export interface FactKeeperParts {
   readonly local: LocalStorage;
   readonly planner: Planner;
-  readonly templates: Pick<TemplateContext, 'paths'>;
+  readonly templates: Pick<TemplateContext, 'paths' | 'whyUnnamed'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: FactSettings;
@@ -131,9 +132,9 @@ export class FactKeeper implements FactReading {
 
   /** What is done with the file, or its name on the target, depends on its facts. */
   #isAsked(record: FileRecord, plan: Plan, target = ''): boolean {
-    return (
-      plan.minDuration !== undefined || this.settings.telling.has(target) || awaitsName(record, plan, target)
-    );
+    const name = awaitedName(record, plan, target);
+    const isNamedByFacts = name !== undefined && needsFacts(name);
+    return plan.minDuration !== undefined || this.settings.telling.has(target) || isNamedByFacts;
   }
 
   /** No rule would take the file if it were short. */
@@ -151,9 +152,15 @@ export class FactKeeper implements FactReading {
     this.#awaited.add(id);
   }
 
-  /** Chooses the name on the target, where that needed the facts: files of one name are not sent at the same time. */
+  /**
+   * Chooses the name on the target, where that needed the facts or the autopilot: files of one name are not sent at the same time.
+   * Rejects with `unavailable` while the autopilot has not said what it is called.
+   */
   async #name(record: FileRecord, plan: Plan, target: string): Promise<boolean> {
-    if (!awaitsName(record, plan, target)) return false;
+    const template = awaitedName(record, plan, target);
+    if (template === undefined) return false;
+    const why = this.#parts.templates.whyUnnamed(record.device, template);
+    if (why !== undefined) throw new FileSyncError('unavailable', why, { device: target });
     const { [target]: path } = await this.#parts.templates.paths(record, plan);
     if (path === undefined) return false;
     await this.#running.records.commit(record.id, { type: 'Named', target, path });

@@ -52,6 +52,7 @@ export class HeartbeatMonitor {
   #heard = false;
   readonly #armed: ArmedTime;
   #version: string | undefined;
+  #uid: string | undefined;
   /** Why the heartbeat of a vehicle was not accepted. */
   #unverified: string | undefined;
 
@@ -71,6 +72,11 @@ export class HeartbeatMonitor {
   /** The firmware and the board, for people. */
   set version(version: string | undefined) {
     this.#version = version;
+  }
+
+  /** As in `Availability`. */
+  set uid(uid: string | undefined) {
+    this.#uid = uid;
   }
 
   /** MAV_AUTOPILOT's name, of those whose log folders are known. */
@@ -102,6 +108,7 @@ export class HeartbeatMonitor {
   release(): void {
     this.#target = undefined;
     this.#version = undefined;
+    this.#uid = undefined;
   }
 
   heartbeat(frame: Frame): void {
@@ -138,7 +145,7 @@ export class HeartbeatMonitor {
     if (!this.#heard) return undefined;
     const version = this.#version === undefined ? '' : `, ${this.#version}`;
     const reason = `${this.#name()} on ${this.#link.name}${version}${this.#armed.whileOnline}`;
-    return { available: true, reason, armed };
+    return { available: true, reason, armed, ...(this.#uid !== undefined && { uid: this.#uid }) };
   }
 
   /** Another vehicle may share the link. The autopilot is component 1, a camera or gimbal is not. */

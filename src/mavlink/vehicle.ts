@@ -31,13 +31,16 @@ import {
 } from './numbers.js';
 import type { Signing } from './signing.js';
 import { MessageRequests } from './message-requests.js';
-import { versionText } from './version-text.js';
+import { uidText, versionText } from './version-text.js';
 import { Beat } from './beat.js';
 import { HeartbeatMonitor } from './heartbeat-monitor.js';
 import { isSameAvailability } from '../system/availability.js';
 
 /** Requests without an answer after which another sender of heartbeats is tried, if there is one. */
 const MAX_UNANSWERED = 3;
+/** Between two requests for the version, and how many without an answer are enough. */
+const VERSION_INTERVAL_MS = 60_000;
+const MAX_VERSION_REQUESTS = 5;
 /** System id of this program until the vehicle's is known. */
 const DEFAULT_SYSTEM = 1;
 
@@ -72,8 +75,9 @@ export class Vehicle {
   readonly #requests: MessageRequests;
   #beating: Promise<void> | undefined;
   #sequence = 0;
-  /** The version has been asked for since the vehicle came online. */
-  #versionAsked = false;
+  /** Monotonic ms before which the version is not asked for (again); reset when the vehicle goes offline. */
+  #versionAskedAgain = -Infinity;
+  #versionUnanswered = 0;
   #signs = false;
   #hasFtp: boolean | undefined;
   #logListener: (frame: Frame) => void = () => undefined;
@@ -280,14 +284,26 @@ export class Vehicle {
     void this.#learnVersion();
   }
 
-  /** Asks once each time that the vehicle has come online, and never while it is armed. */
+  /** Asks until there is an answer each time that the vehicle has come online, and never while it is armed. */
   async #learnVersion(): Promise<void> {
-    if (!this.#monitor.state?.available || this.#monitor.armed || this.#versionAsked) return;
-    this.#versionAsked = true;
+    const now = this.#options.clock.monotonic();
+    if (!this.#monitor.state?.available || this.#monitor.armed || now < this.#versionAskedAgain) return;
+    this.#versionAskedAgain = now + VERSION_INTERVAL_MS;
     const version = await this.#requests.request(AutopilotVersion, this.closed).catch(() => undefined);
-    if (!version) return;
+    if (!version) return this.#withoutVersion();
+    this.#versionAskedAgain = Infinity;
     this.#hasFtp = ((version.capabilities[0] ?? 0) & CAPABILITY_FTP) !== 0;
     this.#monitor.version = versionText(version);
+    this.#monitor.uid = uidText(version);
+    this.#publish();
+  }
+
+  /** A vehicle that never answers has no unique id as far as anybody can know, and nothing waits for it any longer. */
+  #withoutVersion(): void {
+    if (this.closed.aborted || this.#monitor.armed || ++this.#versionUnanswered < MAX_VERSION_REQUESTS)
+      return;
+    this.#versionAskedAgain = Infinity;
+    this.#monitor.uid = '';
     this.#publish();
   }
 
@@ -320,7 +336,7 @@ export class Vehicle {
 
   #publish(): void {
     const { state } = this.#monitor;
-    if (state?.available === false) this.#versionAsked = false;
+    if (state?.available === false) this.#versionAskedAgain = -Infinity;
     if (state) this.#states.next(state);
   }
 }

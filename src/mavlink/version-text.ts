@@ -21,4 +21,13 @@ export function versionText({ flightSwVersion, boardVersion, vendorId, productId
   return firmware + board;
 }
 
+/**
+ * The autopilot's unique id as PX4 writes it into its logs (`sys_uuid`): the bytes of `uid2`, or the number `uid` of older ones;
+ * empty if it has neither.
+ */
+export function uidText({ uid, uid2 }: Pick<Version, 'uid' | 'uid2'>): string {
+  const [bytes] = [uid2, uid.toReversed()].filter(id => id.some(byte => byte !== 0));
+  return bytes === undefined ? '' : Buffer.from(bytes).toString('hex');
+}
+
 const hex = (id: number): string => id.toString(16).padStart(4, '0');

@@ -24,13 +24,25 @@ export function conflictName(path: string, tag: string): string {
 }
 
 /**
+ * The names under which a file is sent, each where other files have those before it. Files of several vehicles may have one id, since
+ * their devices, paths and sizes are alike: the last name is that of this installation alone.
+ */
+export function namesOnTarget(path: string, { id }: FileRecord, installation = ''): readonly string[] {
+  const conflict = conflictName(path, id);
+  const own = `${id}-${installation.slice(0, 6)}`;
+  return installation === '' ? [path, conflict] : [path, conflict, conflictName(path, own)];
+}
+
+/**
  * Sixteen hex digits that name a file's bytes: an unfinished upload with another token is never resumed. The token of a local
  * copy contains its hash and the number of copies that were lost before; that of a stream only the file's identity.
+ * @param installation part of it, so that two vehicles with files that look alike never write to one unfinished upload
  */
-export function tokenOf({ id, via, sha256, local, lost }: FileRecord): string {
+export function tokenOf({ id, via, sha256, local, lost }: FileRecord, installation = ''): string {
   const bytes =
     via === 'stream' ? [id, 'stream'] : [id, sha256, local, ...(lost === undefined ? [] : [lost])];
-  return createHash('sha256').update(JSON.stringify(bytes)).digest('hex').slice(0, 16);
+  const all = installation === '' ? bytes : [...bytes, { installation }];
+  return createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 16);
 }
 
 /** A listed file, compared with the records of its path. */

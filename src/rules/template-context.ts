@@ -2,7 +2,7 @@ import { fromOrigin } from '../errors.js';
 import type { FileRecord, Outgoing, SourceFile } from '../ports.js';
 import { hazardsIn, portablePath, type NameStyle } from '../system/portable-names.js';
 import type { Plan, PlannedTarget } from './plan.js';
-import { needsFacts, render, renderPath, type TemplateValues } from './template.js';
+import { isFilledLater, needsUid, render, renderPath, type TemplateValues } from './template.js';
 
 const AS_IS: Promise<NameStyle> = Promise.resolve('as-is');
 const UNPLANNED: Pick<PlannedTarget, 'path' | 'names'> = { path: '{device}/{file.path}' };
@@ -16,6 +16,10 @@ export interface Descriptions {
 
 export interface TemplateSurroundings {
   readonly hostname: string;
+  /** Its name in a fleet; absent: made of that of this computer. */
+  vehicle?: string;
+  /** The unique id of the autopilot of a file's vehicle, as in `TemplateValues`. */
+  readonly uidOf?: (device: string) => string | undefined;
   readonly descriptionFile: Descriptions;
 }
 
@@ -38,10 +42,10 @@ export class TemplateContext {
     return render(plan.description, await this.#values(file), this.#warn);
   }
 
-  /** The file's name on each of the plan's targets, where it does not depend on what is in the file: that is read later. */
+  /** The file's name on each of the plan's targets, where that does not depend on what becomes known later. */
   async pathsWhenFound(file: Described, plan: Plan): Promise<Record<string, string | undefined>> {
     const all = await this.paths(file, plan);
-    const later = plan.targets.filter(({ path }) => needsFacts(path));
+    const later = plan.targets.filter(({ path }) => isFilledLater(path));
     return { ...all, ...Object.fromEntries(later.map(({ device }) => [device, undefined])) };
   }
 
@@ -51,6 +55,17 @@ export class TemplateContext {
     return Object.fromEntries(
       plan.targets.map(({ device, path, names }) => [device, renderPath(path, values, this.#warn, names)]),
     );
+  }
+
+  /** Why a name made of that template cannot be chosen yet; undefined if it can. */
+  whyUnnamed(device: string, template: string): string | undefined {
+    if (!needsUid(template) || this.#around.uidOf?.(device) !== undefined) return undefined;
+    return 'its name there has {vehicle.uid}, and the autopilot has not said yet what it is called: switch it on, or use {vehicle}';
+  }
+
+  /** Changes the vehicle's name for files that are named from now on. */
+  set vehicle(vehicle: string) {
+    this.#around.vehicle = vehicle;
   }
 
   /**
@@ -93,6 +108,8 @@ export class TemplateContext {
       facts,
       device,
       hostname: this.#around.hostname,
+      ...(this.#around.vehicle !== undefined && { vehicle: this.#around.vehicle }),
+      uid: this.#around.uidOf?.(device),
       coex: await this.#around.descriptionFile.values(),
       ...(description !== undefined && { description }),
     };

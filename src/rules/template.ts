@@ -17,6 +17,10 @@ export interface TemplateValues {
   readonly facts?: FileFacts | undefined;
   readonly device: string;
   readonly hostname: string;
+  /** The vehicle's name, safe as a part of a path. Absent: made of the name of this computer. */
+  readonly vehicle?: string;
+  /** The unique id of its autopilot; undefined while that is not known, empty where there is none. */
+  readonly uid?: string | undefined;
   /** The description file's keys. */
   readonly coex: Readonly<Record<string, string>>;
   /** The rule's description, rendered. */
@@ -35,9 +39,11 @@ export type TemplatePart =
 const COEX = 'coex.';
 /** Placeholders that need what is in the file. */
 const LOG = 'log.';
+/** The one that needs an answer of the autopilot. */
+export const UID = 'vehicle.uid';
 /** Between the names of a placeholder: the first one with a value fills it. */
 const OR = '|';
-/** What a `{log.…}` says without a value. */
+/** What a `{log.…}` or `{vehicle.uid}` says without a value. */
 const UNKNOWN = 'unknown';
 
 const RENDERERS: ReadonlyMap<string, (values: TemplateValues) => string> = new Map([
@@ -54,14 +60,29 @@ const RENDERERS: ReadonlyMap<string, (values: TemplateValues) => string> = new M
   [`${LOG}firmware`, ({ facts }) => facts?.firmware ?? ''],
   ['device', ({ device }) => device],
   ['hostname', ({ hostname }) => hostname],
+  ['vehicle', ({ vehicle, hostname }) => vehicle ?? vehicleName(hostname)],
+  [UID, ({ uid }) => uid ?? ''],
   ['description', ({ description }) => description ?? ''],
 ]);
 
 /** Every placeholder, as the docs write it. */
 export const PLACEHOLDERS: readonly string[] = [...RENDERERS.keys(), `${COEX}KEY`];
 
-/** Those that need what is in the file. */
-export const LOG_PLACEHOLDERS: readonly string[] = PLACEHOLDERS.filter(name => name.startsWith(LOG));
+/** Those that say something which is not known when a file is found: they need what is in it, or an answer of the autopilot. */
+export const LATE_PLACEHOLDERS: readonly string[] = PLACEHOLDERS.filter(
+  name => name.startsWith(LOG) || name === UID,
+);
+
+/** A name of a computer as a part of a path: what no file system or address takes becomes `-`. */
+export const vehicleName = (hostname: string): string =>
+  hostname
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[._-]+/, '')
+    .slice(0, MAX_VEHICLE_LENGTH) || 'vehicle';
+
+/** Characters of a vehicle's name. */
+export const MAX_VEHICLE_LENGTH = 64;
+
 /** The few templates of a configuration, which are filled for each file. */
 const parsed = new Map<string, readonly TemplatePart[]>();
 
@@ -122,11 +143,22 @@ export const namesIn = (placeholder: string): readonly string[] =>
   placeholder.split(OR).map(name => name.trim());
 
 /** Whether the template says something that only the contents of the file tell. */
-export function needsFacts(template: string): boolean {
-  return parseTemplate(template).some(
-    ({ kind, text }) => kind === 'placeholder' && namesIn(text).some(name => name.startsWith(LOG)),
-  );
-}
+export const needsFacts = (template: string): boolean => mentions(template, name => name.startsWith(LOG));
+
+/** Whether it says something which is not known when a file is found. */
+export const isFilledLater = (template: string): boolean =>
+  mentions(template, name => LATE_PLACEHOLDERS.includes(name));
+
+/** Whether it cannot be filled before the autopilot has said what it is called. */
+export const needsUid = (template: string): boolean =>
+  placeholdersIn(template).some(text => namesIn(text).at(-1) === UID);
+
+/** Whether one of its placeholders names what `is` takes. */
+export const mentions = (template: string, is: (name: string) => boolean): boolean =>
+  placeholdersIn(template).some(text => namesIn(text).some(is));
+
+const placeholdersIn = (template: string): readonly string[] =>
+  parseTemplate(template).flatMap(({ kind, text }) => (kind === 'placeholder' ? [text] : []));
 
 function isKnown(name: string): boolean {
   return RENDERERS.has(name) || coexKey(name) !== undefined;
@@ -149,7 +181,7 @@ function chosen(placeholder: string, values: TemplateValues, missing?: MissingKe
     if (text !== '') return { name, text };
   }
   const name = names.at(-1) ?? '';
-  return { name, text: name.startsWith(LOG) ? UNKNOWN : '' };
+  return { name, text: name.startsWith(LOG) || name === UID ? UNKNOWN : '' };
 }
 
 function value(name: string, values: TemplateValues, missing?: MissingKey): string {

@@ -1,3 +1,4 @@
+import { vehicleOf } from '../../compose.js';
 import type { Config } from '../../config/config.js';
 import { DescriptionFile } from '../../config/description-file.js';
 import type { Logger } from '../../ports.js';
@@ -15,7 +16,7 @@ export function outlookOn(
   const descriptionFile = new DescriptionFile(config.descriptionFile, logger);
   return preview({
     ...{ rules: config.rules, known, listings, now: clock.now(), publicPages: publicPagesOf(config) },
-    templates: new TemplateContext({ hostname, descriptionFile }),
+    templates: new TemplateContext({ hostname, vehicle: vehicleOf(config, { hostname }), descriptionFile }),
   });
 }
 

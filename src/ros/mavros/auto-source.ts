@@ -89,7 +89,12 @@ export class AutoSource implements Source {
     );
     this.availability = this.#states.pipe(
       skipWhile(({ pending = false }) => pending),
-      map(({ available, reason, armed }) => ({ available, reason, armed })),
+      map(({ available, reason, armed, uid }) => ({
+        available,
+        reason,
+        armed,
+        ...(uid !== undefined && { uid }),
+      })),
     );
   }
 

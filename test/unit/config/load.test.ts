@@ -190,7 +190,7 @@ rules: [{ from: cam, to: [archive, site] }]
   });
 
   const KNOWN_PLACEHOLDERS =
-    '{file.name}, {file.path}, {file.size}, {file.date}, {device}, {hostname}, {coex.KEY}';
+    '{file.name}, {file.path}, {file.size}, {file.date}, {device}, {hostname}, {vehicle}, {coex.KEY}';
   const LOG_PLACEHOLDERS = '{log.start}, {log.duration}, {log.vehicle}, {log.firmware}';
 
   // What is wrong, the text, and all that is said of it.
@@ -459,7 +459,7 @@ rules: [{ from: cam, to: [archive, site] }]
       'an unknown placeholder of a device',
       withDevice('{ type: ftp, host: h, fields: { text: "{drone}" } }'),
       [
-        `3:44: devices.archive.fields.text: unknown placeholder {drone}; known: ${KNOWN_PLACEHOLDERS.replace('{device', `${LOG_PLACEHOLDERS}, {device`).replace('{coex', '{description}, {coex')}`,
+        `3:44: devices.archive.fields.text: unknown placeholder {drone}; known: ${KNOWN_PLACEHOLDERS.replace('{device', `${LOG_PLACEHOLDERS}, {device`).replace('{coex', '{vehicle.uid}, {description}, {coex')}`,
       ],
     ],
     [
