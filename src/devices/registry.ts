@@ -7,6 +7,7 @@ import { http } from './http.js';
 import { mavlink } from './mavlink.js';
 import { mavros } from './mavros.js';
 import { rclone } from './rclone.js';
+import { s3 } from './s3.js';
 import { sftp } from './sftp.js';
 import { tus } from './tus.js';
 import { webdav } from './webdav.js';
@@ -24,4 +25,5 @@ export const deviceTypes: readonly DeviceType[] = [
   webdav,
   tus,
   rclone,
+  s3,
 ];
