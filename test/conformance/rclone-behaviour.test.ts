@@ -7,6 +7,7 @@ import { firstValueFrom } from 'rxjs';
 import type { DeviceContext } from '../../src/config/definition.js';
 import { partName } from '../../src/devices/part-names.js';
 import { rclone } from '../../src/devices/rclone.js';
+import { toRcloneError } from '../../src/devices/rclone/errors.js';
 import { hashAmong, newRemoteDigest } from '../../src/devices/rclone/hashes.js';
 import type { Source, Target } from '../../src/ports.js';
 import { startDavServer, type DavServer } from '../servers/dav-servers.js';
@@ -132,7 +133,7 @@ describe('rclone, what is wrong in one sentence', () => {
   it('a login has expired', () =>
     isConfigRefused(
       { type: 'drive', token: '{"access_token":"x","token_type":"Bearer","expiry":"2020-01-01T00:00:00Z"}' },
-      /^cloud has a login that has expired: run 'rclone config reconnect cloud:' as the user of FileSync/,
+      /^cloud has a login that has expired: run 'rclone config reconnect cloud:' as the user that FileSync runs as/,
     ));
 
   it('nobody answers', () =>
@@ -179,6 +180,46 @@ const OLD_RCLONE = `#!${process.execPath}
 const server = require('node:http').createServer((asked, answer) => answer.end('{"version": "v1.53.3-DEV"}'));
 server.listen(0, '127.0.0.1', () => console.error('NOTICE: Serving remote control on http://127.0.0.1:' + server.address().port + '/'));
 `;
+
+describe('rclone, what it says', () => {
+  const peer = { device: 'drive', name: 'cloud', folder: 'quota 403', secrets: [] };
+  const kindOf = (said: string) => toRcloneError(said, peer, { path: 'no space left.ulg' }).kind;
+
+  it('is understood, whichever service said it', () => {
+    const kinds: readonly (readonly [string, string])[] = [
+      ['failed to make directory: googleapi: Error 403: Rate Limit Exceeded, rateLimitExceeded', 'busy'],
+      [
+        "googleapi: Error 403: The user's Drive storage quota has been exceeded., storageQuotaExceeded",
+        'no-space',
+      ],
+      ['googleapi: Error 403: insufficientFilePermissions', 'denied'],
+      [
+        'couldn\'t list files: Post "https://api.dropboxapi.com/2/x": oauth2: cannot fetch token: 400 invalid_grant',
+        'denied',
+      ],
+      ['InvalidAuthenticationToken: IDX14100: JWT is not well formed', 'denied'],
+      ['path/insufficient_space/...', 'no-space'],
+      ['SlowDown: Please reduce your request rate. status code: 503', 'busy'],
+      ['AccessDenied: Access Denied. status code: 403', 'denied'],
+      ['response error: STATUS_LOGON_FAILURE: The attempted logon is invalid', 'denied'],
+      ['Put "https://x.blob.core.windows.net/a?sig=SECRET": dial tcp: lookup x: no such host', 'unavailable'],
+      ['cap_exceeded: Storage cap exceeded (403)', 'no-space'],
+      ['corrupted on transfer: md5 hash differ "a" vs "b"', 'corrupt'],
+      ['413 Request Entity Too Large', 'too-large'],
+      ['open /srv/quota 403/no space left.ulg: input/output error', 'io'],
+    ];
+    for (const [said, kind] of kinds) assert.equal(kindOf(said), kind, said);
+  });
+
+  it('shows no address with a signature', () => {
+    const said = 'Put "https://x.blob.core.windows.net/a?sig=SECRET": EOF';
+    const { message } = toRcloneError(said, peer, {});
+    assert.equal(
+      message,
+      'cloud does not answer, or closed the connection (rclone: "Put "https://x.blob.core.windows.net/…": EOF")',
+    );
+  });
+});
 
 describe('rclone, the process', () => {
   it('serves on the loopback address, with a password that no command line has', () =>

@@ -27,6 +27,7 @@ export async function askTarget(prompt: Prompt, secrets: Secrets, takesUlog: boo
       { value: askFolder, text: 'a folder of this computer, or of a mounted share' },
       { value: askSftp, text: 'a server that is reached by SSH (SFTP)' },
       { value: askTus, text: 'an upload server that speaks tus' },
+      { value: askRclone, text: 'a cloud drive, or whatever else rclone reaches' },
     ]);
     const choice = await ask(prompt, secrets);
     if (choice) return choice;
@@ -85,6 +86,11 @@ async function askSftp(prompt: Prompt): Promise<TargetChoice> {
 async function askTus(prompt: Prompt): Promise<TargetChoice> {
   const url = await prompt.ask('Address of the uploads, such as https://example.org/files/');
   return privately('uploads', 'an upload server that speaks tus', { type: 'tus', url });
+}
+
+async function askRclone(prompt: Prompt): Promise<TargetChoice> {
+  const remote = await prompt.ask('Remote of rclone and folder, such as drive:flights (rclone listremotes)');
+  return privately('drive', 'a remote of rclone', { type: 'rclone', remote });
 }
 
 async function askWebdav(prompt: Prompt, secrets: Secrets): Promise<TargetChoice> {

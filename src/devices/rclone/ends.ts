@@ -1,5 +1,5 @@
 import type { DeviceContext } from '../../config/definition.js';
-import type { RcloneOptions } from '../rclone.js';
+import type { RcloneOptions } from './options.js';
 import type { DaemonSettings } from './daemon.js';
 import { RcloneRemote } from './remote.js';
 import { RcloneService } from './service.js';

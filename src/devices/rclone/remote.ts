@@ -45,12 +45,19 @@ export class RcloneRemote {
   constructor(remote: string, service: RcloneService, device: string) {
     this.remote = remote;
     this.service = service;
-    this.#peer = { device, name: remote.slice(0, remote.indexOf(':')), secrets: service.secrets };
+    const colon = remote.indexOf(':');
+    const [name, folder] = [remote.slice(0, colon), remote.slice(colon + 1)];
+    this.#peer = { device, name, folder, secrets: service.secrets };
   }
 
   /** Of the remote in the configuration of rclone. */
   get name(): string {
     return this.#peer.name;
+  }
+
+  /** Of the remote, without its name. */
+  get root(): string {
+    return this.#peer.folder;
   }
 
   /** Undefined before it was asked for. */

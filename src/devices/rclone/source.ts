@@ -207,8 +207,11 @@ export class RcloneSource implements Source {
   }
 
   #noRoot(scope: Scope): FileSyncError {
-    const folder = this.#remote.remote.slice(this.#remote.name.length + 1);
-    return this.#error('unavailable', `has no folder ${folder}: make it, or correct remote`, scope);
+    return this.#error(
+      'unavailable',
+      `has no folder ${this.#remote.root}: make it, or correct remote`,
+      scope,
+    );
   }
 
   #changed({ path }: SourceFile, scope: Scope): FileSyncError {
