@@ -110,6 +110,10 @@ async function configured(place: Place): Promise<Configured> {
       ...{ type: 'sftp', host: '127.0.0.1', port: 9, user: 'u', password: await secret('sftp') },
       ...{ key: { file: 'id_rsa' }, known_hosts: 'known_hosts', passphrase: await secret('passphrase') },
     },
+    store: {
+      ...{ type: 's3', endpoint: `${site}/s3`, bucket: 'logs', access_key: 'u' },
+      ...{ secret_key: await secret('s3'), session_token: await secret('session') },
+    },
   };
   await writeFile(place.path('known_hosts'), '');
   await writeFile(
@@ -124,7 +128,10 @@ async function configured(place: Place): Promise<Configured> {
     },
   ];
   const rules = [
-    { from: 'inbox', to: ['archive', 'cloud', 'site', 'review', 'uploads', 'nas', 'drive'], settle: 0 },
+    {
+      ...{ from: 'inbox', settle: 0 },
+      to: ['archive', 'cloud', 'site', 'review', 'uploads', 'nas', 'drive', 'store'],
+    },
     { from: 'autopilot', to: ['archive'] },
   ];
   env['PROXY_PASSWORD'] = `${CANARY}-environment`;

@@ -37,7 +37,7 @@ export const s3Options = z.object({
     ),
   access_key: secretText(
     'name of the access key; without it AWS_ACCESS_KEY_ID, the files of the AWS tools (~/.aws) and the role of a container or an instance are tried',
-  ),
+  ).meta({ title: 'text, { env: NAME } or { file: PATH }' }),
   secret_key: secretText(
     'secret of the access key, from a variable or a file: { env: NAME } or { file: PATH }',
   ),
@@ -58,7 +58,7 @@ export const s3Options = z.object({
   tags: z
     .record(z.string().min(1), template())
     .default({})
-    .describe('tags of new objects: { vehicle: "{hostname}" }'),
+    .describe('tags of new objects: { vehicle: "{device}" }'),
   part_size: size()
     .refine(bytes => bytes >= MIN_PART_BYTES && bytes <= MAX_PART_BYTES, 'must be from 64KB to 512MB')
     .default(8 * MIB)
