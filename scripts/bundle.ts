@@ -27,6 +27,8 @@ await build({
   lineLimit: 160,
   sourcemap: true,
   legalComments: 'linked',
+  // Some packages name their newer kind of module, of which parts can be left out, in a field that Node does not read.
+  mainFields: ['module', 'main'],
   external: [...OUTSIDE, ...NATIVE],
   alias: {
     // For Node the package names its older kind of module, of which nothing can be left out.
@@ -35,7 +37,11 @@ await build({
     bunyan: fileURLToPath(new URL('bundle/no-bunyan.ts', import.meta.url)),
     ip: fileURLToPath(new URL('bundle/same-address.ts', import.meta.url)),
   },
-  define: { __dirname: 'folderOfBundle' },
+  define: {
+    __dirname: 'folderOfBundle',
+    // It is pinned at a version that runs on Node 20: that later ones do not is no concern of users.
+    'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': '"true"',
+  },
   // Packages of the older kind ask for Node's own modules by `require`, and for their folder by `__dirname`.
   banner: {
     js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url), folderOfBundle = import.meta.dirname;",

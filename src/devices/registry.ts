@@ -6,6 +6,7 @@ import { ftp } from './ftp.js';
 import { http } from './http.js';
 import { mavlink } from './mavlink.js';
 import { mavros } from './mavros.js';
+import { s3 } from './s3.js';
 import { sftp } from './sftp.js';
 import { tus } from './tus.js';
 import { webdav } from './webdav.js';
@@ -22,4 +23,5 @@ export const deviceTypes: readonly DeviceType[] = [
   http,
   webdav,
   tus,
+  s3,
 ];

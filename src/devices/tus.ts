@@ -34,7 +34,7 @@ export const tus = defineDevice({
   target: async ({ url, metadata, headers, timeout, user, password, ...tls }, context) => {
     const { TusTarget } = await import('./tus/target.js');
     const { WebClient } = await import('./web-client/client.js');
-    const { UploadList } = await import('./tus/upload-list.js');
+    const { UploadList } = await import('./upload-list.js');
     const readHeaders = () =>
       Object.fromEntries(Object.entries(headers).map(([name, ref]) => [name, context.secret(ref)]));
     const login = () => loginOf({ user, password }, context);

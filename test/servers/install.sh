@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Unpacks the programs of packages.txt under build/servers, each with all libraries beyond those of every Debian, whether or
+# Unpacks the programs of packages.txt, or of another list that is named, under build/servers, each with all libraries beyond those of every Debian, whether or
 # not this machine has them: what else is installed here, now or later, makes no difference.
 # Debian lets only one FTP server be installed at a time, and an installed one would start: so nothing is installed
 # and nothing is started, root is not needed, and removing the folder undoes it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 place=$PWD/build/servers
+list=${1:-test/servers/packages.txt}
 
 missing=()
 while read -r line; do
   [ -e "$place/${line%% *}/.complete" ] || missing+=("$line")
-done < <(grep -v '^#' test/servers/packages.txt)
+done < <(grep -v '^#' "$list")
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then

@@ -13,8 +13,11 @@ const ALLOWED: ReadonlySet<string> = new Set([
   'Apache2',
 ]);
 
-/** Packages for development of which the bundles contain a part: they serve `filesync demo`, and make the web page. */
-const BUNDLED = ['busboy', 'ftp-srv', 'preact', '@preact/signals', 'uplot'];
+/**
+ * Packages for development of which the bundles contain a part: they serve `filesync demo`, make the web page, and speak with object
+ * stores.
+ */
+const BUNDLED = ['@aws-sdk/client-s3', 'busboy', 'ftp-srv', 'preact', '@preact/signals', 'uplot'];
 
 interface Locked {
   readonly dev?: boolean;

@@ -35,6 +35,8 @@ export interface Reply {
   readonly status: number;
   /** By its lower-case name. */
   readonly header: (name: string) => string | undefined;
+  /** All of them that come once, by their lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The caller reads it to its end, or destroys it. */
   readonly body: Readable;
 }
@@ -52,7 +54,11 @@ export async function exchange(sent: Exchange): Promise<Reply> {
     void closeWhenIdle(socket, sent.timeout, sent.log.clock, ended.signal).catch(ignore);
   try {
     const { status, headers, data: body } = await logged(sent, sent.log, () => send(sent, watch));
-    return { status, header: name => textOf(headers[name]), body };
+    const single = Object.entries(headers).flatMap(([name, value]) => {
+      const text = textOf(value);
+      return text === undefined ? [] : [[name, text] as const];
+    });
+    return { status, header: name => textOf(headers[name]), headers: Object.fromEntries(single), body };
   } finally {
     ended.abort();
   }

@@ -205,7 +205,7 @@ export class HttpTarget implements Target {
     authorization: string | undefined,
     details: ErrorDetails,
     signal: AbortSignal,
-  ): Promise<Omit<Reply, 'body'> & { readonly body: string }> {
+  ): Promise<Omit<Reply, 'body' | 'headers'> & { readonly body: string }> {
     const { timeout } = this.#site;
     const socket = await this.#connect(details, signal, timeout);
     const headers = this.#headers(authorization);

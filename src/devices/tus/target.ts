@@ -19,7 +19,7 @@ import { checkTargetPath } from '../target-path.js';
 import { UploadBody, watchedBytes } from '../web-client/body.js';
 import type { WebClient, WebReply, WebRequest } from '../web-client/client.js';
 import type { RequestScope } from '../webdav/folder.js';
-import type { UploadList } from './upload-list.js';
+import type { UploadList } from '../upload-list.js';
 
 const PROBE_INTERVAL_MS = 15_000;
 const VERSION = { 'Tus-Resumable': '1.0.0' };

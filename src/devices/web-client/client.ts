@@ -1,6 +1,4 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import type { Socket } from 'node:net';
+import type { Agent as HttpAgent } from 'node:http';
 import type { Readable } from 'node:stream';
 import axios from 'axios';
 import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
@@ -9,9 +7,10 @@ import type { DeviceContext } from '../../config/definition.js';
 import { beginningOf, exchange, type Reply } from '../http/exchange.js';
 import { bareHost, isLoopback, proxyFor, type Proxy } from '../proxy.js';
 import { maskedMessage } from '../server-words.js';
-import { connectTo, webTrouble } from '../network.js';
-import { readTls, type TlsFiles } from '../tls-options.js';
+import { webTrouble } from '../network.js';
+import type { TlsFiles } from '../tls-options.js';
 import { GapReporter, ListingGaps } from '../listing-gaps.js';
+import { webAgent } from './agent.js';
 import { watchedBytes } from './body.js';
 import type { RefusalErrors } from './errors.js';
 import { encodeName, isSamePath, namesIn } from './address.js';
@@ -59,9 +58,6 @@ export interface WebReply {
   readonly stream: Readable;
 }
 
-/** How long a connection is kept for the next request: shorter than servers do, which would reset it during one. */
-const KEEP_ALIVE_MS = 4_000;
-
 /** HTTP with one server: keeps connections, logs in, and rejects with FileSyncError only. */
 export class WebClient {
   readonly #site: WebSite;
@@ -82,9 +78,9 @@ export class WebClient {
     this.#site = site;
     this.#context = context;
     this.#root = namesIn(site.url.pathname);
-    const options = { keepAlive: true, timeout: KEEP_ALIVE_MS };
-    const agent = site.url.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
-    this.#agent = Object.assign(agent, { createConnection: this.#createConnection.bind(this) });
+    const { url, timeout, tls } = site;
+    const proxy = () => this.#proxy;
+    this.#agent = webAgent({ url, timeout, tls, proxy, closed: this.#closed.signal }, context);
   }
 
   get url(): URL {
@@ -198,20 +194,6 @@ export class WebClient {
   close(): void {
     this.#closed.abort();
     this.#agent.destroy();
-  }
-
-  #createConnection(_options: unknown, done: (error: Error | null, socket?: Socket) => void): void {
-    this.#connect().then(
-      socket => done(null, socket),
-      (error: Error) => done(error),
-    );
-  }
-
-  async #connect(): Promise<Socket> {
-    const { url, timeout } = this.#site;
-    const tls = await readTls(this.#site.tls, this.#context);
-    const proxy = this.#proxy;
-    return connectTo(url, { tls, timeout, proxy, signal: this.#closed.signal });
   }
 
   get #proxy(): Proxy | undefined {

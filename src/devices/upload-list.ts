@@ -1,10 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { FileSyncError } from '../../errors.js';
-import { writeDurably } from '../durable-file.js';
+import { FileSyncError } from '../errors.js';
+import { writeDurably } from './durable-file.js';
 
-/** An upload that the server has created. Only its address leads to it. */
-const upload = z.object({ path: z.string(), token: z.string(), url: z.string() });
+/** An upload that the server has created, or is about to. Only its address leads to it. */
+const upload = z.object({
+  path: z.string(),
+  token: z.string(),
+  url: z.string(),
+  /** What the server must say of the file when it is whole, where that proves its SHA-256 (hex). */
+  proof: z.object({ etag: z.string(), sha256: z.string() }).optional(),
+});
 export type KnownUpload = z.output<typeof upload>;
 
 /** The oldest ones are forgotten: a server that expires uploads does that as well. */
