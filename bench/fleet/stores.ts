@@ -2,6 +2,8 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findProgram, runProgram } from '../../test/servers/program.js';
 import { startDavServer } from '../../test/servers/dav-servers.js';
+import { makeBucket, s3Options, type Bucket } from '../../test/servers/s3-bench.js';
+import { startSwift, type S3Server } from '../../test/servers/s3-servers.js';
 import { startTusServer } from '../../test/servers/tus-server.js';
 import { sha256 } from './plan.js';
 
@@ -21,6 +23,8 @@ export interface Store {
 
 /** Connections that the server accepts: as many vehicles as the bench has begin within seconds. */
 const CONNECTIONS = 4096;
+/** Objects that are read at once for comparison. */
+const READERS = 16;
 
 async function webdav(): Promise<Store> {
   const server = await startDavServer('nginx', { connections: CONNECTIONS });
@@ -52,7 +56,52 @@ async function tus(): Promise<Store> {
   };
 }
 
-export const STORES: Readonly<Record<string, () => Promise<Store>>> = { webdav, tus };
+const swift = async (): Promise<Store> => objectStore('OpenStack Swift, S3', await startSwift());
+
+/** @param what it is, for people */
+async function objectStore(what: string, server: S3Server): Promise<Store> {
+  const [ours, theirs] = [await makeBucket(server), await makeBucket(server)];
+  const { part_size: _small, ...device } = s3Options(server, ours.name);
+  return {
+    what,
+    device: { type: 's3', ...device },
+    objects: () => hashesIn(ours),
+    crash: async () => {
+      await server.kill();
+      await server.restart();
+    },
+    rclone: async (from, options) => {
+      const login = ['--s3-access-key-id', server.accessKey, '--s3-secret-access-key', server.secretKey];
+      const place = ['--s3-provider', 'Other', '--s3-endpoint', server.url, '--s3-region', 'us-east-1'];
+      await rclone([
+        'copy',
+        from,
+        `:s3:${theirs.name}`,
+        ...place,
+        ...login,
+        '--s3-no-check-bucket',
+        ...options,
+      ]);
+    },
+    close: async () => {
+      for (const { client } of [ours, theirs]) client.destroy();
+      await server.stop();
+    },
+  };
+}
+
+async function hashesIn(bucket: Bucket): Promise<Map<string, string>> {
+  const unfinished = (await bucket.uploads()).map(key => [`${key} (unfinished)`, ''] as const);
+  const hashes = new Map<string, string>(unfinished);
+  const keys = (await bucket.keys()).values();
+  const worker = async () => {
+    for (const key of keys) hashes.set(key, sha256((await bucket.read(key)) ?? Buffer.alloc(0)));
+  };
+  await Promise.all(Array.from({ length: READERS }, worker));
+  return hashes;
+}
+
+export const STORES: Readonly<Record<string, () => Promise<Store>>> = { webdav, tus, swift };
 
 export async function rclone(args: readonly string[]): Promise<string> {
   const program = await findProgram('rclone', 'usr/bin/rclone');

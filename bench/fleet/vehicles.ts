@@ -16,7 +16,7 @@ import { homeOf, logsOf, nameOf, type FleetPlan, type Report, type Share } from 
 // A process with a share of the vehicles: each is the daemon's engine with a database, local storage and name of its own. It
 // reports until it is told to stop, or killed.
 
-const REPORT_MS = 250;
+const REPORT_MS = 1_000;
 
 const SILENT: Logger = { log: () => undefined, isEnabled: () => false, child: () => SILENT };
 
@@ -43,12 +43,13 @@ async function main(plan: FleetPlan, { from, to }: Share): Promise<void> {
   const clock = new FastClock(plan.factor);
   const engines: Engine[] = [];
   const report = (): Report => {
-    const unfinished = engines.flatMap(engine =>
-      [...engine.records.all()].filter(isUnfinished).map(record => engine.waits(record)),
-    );
-    const found = engines.reduce((sum, engine) => sum + [...engine.records.all()].length, 0);
-    const waits = unfinished[0]?.[0]?.reason ?? '';
-    return { delivered: found - unfinished.length, requests, baseline, rss: memoryUsage.rss(), waits };
+    let [delivered, waits] = [0, ''];
+    for (const engine of engines)
+      for (const record of engine.records.all()) {
+        if (!isUnfinished(record)) delivered++;
+        else if (waits === '') waits = engine.waits(record)[0]?.reason ?? 'it is under way';
+      }
+    return { delivered, requests, baseline, rss: memoryUsage.rss(), waits };
   };
   const send = () => void (process.connected && process.send?.(report()));
   const reporting = setInterval(send, REPORT_MS);
