@@ -367,6 +367,20 @@ describe('sftp, checksums', () => {
       });
     }));
 
+  it('without OpenSSL there it is sha256sum that computes them', () =>
+    withServer('openssh', {}, async server => {
+      const tools = join(server.home, 'tools');
+      await mkdir(tools);
+      await symlink('/usr/bin/sha256sum', join(tools, 'sha256sum'));
+      await writeFile(join(server.home, 'sshd_config'), `SetEnv PATH=${tools}\n`, { flag: 'a' });
+      await server.kill();
+      await server.restart();
+      await withTarget(server, {}, async target => {
+        const { verified } = await target.write(file(sample(5000)), 'a.ulg', 0, never, new Events());
+        assert.equal(verified, 'hash');
+      });
+    }));
+
   it('without a shell the size counts, and what nobody remembers is read back', () =>
     withServer('proftpd', {}, server =>
       withTarget(server, {}, async target => {
@@ -383,8 +397,10 @@ describe('sftp, checksums', () => {
       await mkdir(tools);
       const script =
         '#!/bin/sh\nn=$(cat)\nif [ -z "$n" ]; then printf "" | /usr/bin/sha256sum; else echo x | /usr/bin/sha256sum; fi\n';
-      await writeFile(join(tools, 'sha256sum'), script);
-      await chmod(join(tools, 'sha256sum'), 0o755);
+      for (const tool of ['openssl', 'sha256sum']) {
+        await writeFile(join(tools, tool), script);
+        await chmod(join(tools, tool), 0o755);
+      }
       await writeFile(join(server.home, 'sshd_config'), `SetEnv PATH=${tools}:/usr/bin:/bin\n`, {
         flag: 'a',
       });

@@ -25,6 +25,8 @@ export interface DavServerOptions {
   readonly auth?: 'basic' | 'digest';
   /** Bytes of the largest body that the server accepts. Default: any. */
   readonly maxBody?: number;
+  /** At once; only nginx. Default: 64. */
+  readonly connections?: number;
   /** With TLS, only nginx: it asks for a client certificate of its own authority. */
   readonly clientCertificates?: boolean;
 }
@@ -32,6 +34,7 @@ export interface DavServerOptions {
 interface Plan extends Premises {
   readonly auth: 'basic' | 'digest';
   readonly maxBody: number;
+  readonly connections: number;
   readonly clientCertificates: boolean;
 }
 
@@ -72,7 +75,7 @@ const RECIPES: Readonly<Record<DavServerKind, Recipe>> = {
 };
 
 function nginxConfig(
-  { home, folder, port, maxBody, certificates, clientCertificates }: Plan,
+  { home, folder, port, maxBody, connections, certificates, clientCertificates }: Plan,
   program: Program,
 ): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
@@ -83,7 +86,7 @@ daemon off;
 pid ${home}/pid;
 error_log stderr;
 worker_processes 1;
-events { worker_connections 64; }
+events { worker_connections ${connections}; }
 http {
   access_log off;
   ${temporary.map(name => `${name}_temp_path ${home}/${name};`).join('\n  ')}
@@ -162,8 +165,15 @@ export async function startDavServer(
 ): Promise<DavServer> {
   const recipe = RECIPES[kind];
   const program = await findProgram(recipe.packageName, recipe.path);
-  const { tls = false, auth = 'basic', maxBody = 0, clientCertificates = false } = options;
-  const plan = { ...(await makePremises({ tls }, ['locks', 'empty'])), auth, maxBody, clientCertificates };
+  const { tls = false, auth = 'basic', maxBody = 0, connections = 64 } = options;
+  const { clientCertificates = false } = options;
+  const plan = {
+    ...(await makePremises({ tls }, ['locks', 'empty'])),
+    auth,
+    maxBody,
+    connections,
+    clientCertificates,
+  };
   const served = await serve(program, await recipe.configure(plan, program), plan);
   return {
     ...served,

@@ -11,8 +11,8 @@ export interface ConnectionSettings extends SftpPeer {
 export class SftpPool {
   readonly #idle: SftpSession[] = [];
   #working = 0;
-  /** Whether a shell of the server computes SHA-256; undefined before it was asked. */
-  hashes: boolean | undefined;
+  /** By which command a shell of the server computes SHA-256; undefined before it was asked. */
+  hasher: string | false | undefined;
 
   get isWorking(): boolean {
     return this.#working > 0;

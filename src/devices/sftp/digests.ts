@@ -6,11 +6,14 @@ import { openFlags, type SftpSession } from './session.js';
 /** SHA-256 of nothing. */
 const EMPTY = createHash('sha256').digest('hex');
 
+/** Commands that print the SHA-256 of their input; OpenSSL, where it is, uses what the processor has for that. */
+const HASHERS = ['openssl dgst -sha256 -r', 'sha256sum'];
+
 /** Quotes, and what some shells take for special even between quotes; each other character is plain in all of them. */
 const UNSAFE = /['\\!\p{Cc}\p{Cs}]/u;
 
 /**
- * SHA-256 as the server's shell computes it (`sha256sum`, where the user has a shell); undefined where it cannot. The path never
+ * SHA-256 as the server's shell computes it (HASHERS, where the user has a shell); undefined where it cannot. The path never
  * reaches a shell that would find more than a name in it.
  */
 export async function digestOf(
@@ -19,12 +22,19 @@ export async function digestOf(
   path: string,
 ): Promise<string | undefined> {
   if (UNSAFE.test(path) || !(await canHash(session, pool))) return undefined;
-  return hashIn(await session.run(`sha256sum < '${path}'`));
+  return hashIn(await session.run(`${pool.hasher} < '${path}'`));
 }
 
-/** Asks the server once, with nothing as the input. */
+/** Asks the server once. */
 export async function canHash(session: SftpSession, pool: SftpPool): Promise<boolean> {
-  return (pool.hashes ??= hashIn(await session.run('sha256sum < /dev/null')) === EMPTY);
+  return (pool.hasher ??= await hasherOf(session)) !== false;
+}
+
+/** Tried with nothing as the input. */
+async function hasherOf(session: SftpSession): Promise<string | false> {
+  for (const command of HASHERS)
+    if (hashIn(await session.run(`${command} < /dev/null`)) === EMPTY) return command;
+  return false;
 }
 
 const hashIn = (printed: string | undefined): string | undefined =>

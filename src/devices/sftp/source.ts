@@ -67,7 +67,7 @@ export class SftpSource implements Source {
 
   /** Whether the server computes checksums is known after the first probe, listing or download. */
   get capabilities(): SourceCapabilities {
-    const checksum = this.#connections.pool.hashes ? 'sha256' : false;
+    const checksum = this.#connections.pool.hasher ? 'sha256' : false;
     return { connections: 2, smallFiles: 4, resume: true, checksum, remove: true };
   }
 

@@ -42,6 +42,14 @@ export interface SftpPlace {
 }
 
 /** One upload in progress. */
+/** SHA-256 of an uploaded file. */
+interface Digests {
+  /** What it must be, if that is known. */
+  readonly sent: string | undefined;
+  /** What the server's shell has computed, where it has been asked and can. */
+  readonly told: string | undefined;
+}
+
 interface Upload {
   readonly session: SftpSession;
   readonly file: Outgoing;
@@ -202,22 +210,21 @@ export class SftpTarget implements Target {
     throw this.#error('changed', `the partial upload ${part} has ${partial ?? 0} bytes, not ${offset}`);
   }
 
-  /** Returns the SHA-256 that the uploaded file must have, if it is known. */
-  async #send(upload: Upload): Promise<string | undefined> {
+  async #send(upload: Upload): Promise<Digests> {
     const { session, file, part, offset } = upload;
     const isUnknown = file.sha256 === undefined && offset === 0;
     const hash =
       isUnknown && (await canHash(session, this.#connections.pool)) ? createHash('sha256') : undefined;
     try {
-      await this.#store(upload, hash);
+      return await this.#store(upload, hash);
     } catch (error) {
       this.#folders.clear();
       throw await this.#explain(session, error, part, file.source.size);
     }
-    return file.sha256 ?? hash?.digest('hex');
   }
 
-  async #store({ session, file, part, offset, events }: Upload, hash: Hash | undefined): Promise<void> {
+  async #store(upload: Upload, hash: Hash | undefined): Promise<Digests> {
+    const { session, file, part, offset, events } = upload;
     const { device } = this.#place;
     const handle = await session.openFile(part, offset > 0 ? openFlags.resume : openFlags.replace);
     const isWhole = offset > 0 && offset === file.source.size;
@@ -227,19 +234,30 @@ export class SftpTarget implements Target {
     const { modified = 0 } = file.source;
     // A time that the server cannot keep is no reason to refuse a file.
     if (modified > 0) await session.setTime(handle, modified).catch(unlessRefused);
-    await session.sync(handle).catch(unlessUnsupported);
+    const sent = file.sha256 ?? hash?.digest('hex');
+    const told = await this.#sync(upload, handle, sent !== undefined);
     await session.closeFile(handle);
+    return { sent, told };
   }
 
-  async #verify({ session, file, part }: Upload, sent: string | undefined): Promise<Verification> {
+  /** The server reads all that was written for its hash, if that is wanted, while it syncs it. */
+  async #sync({ session, part }: Upload, handle: Buffer, isHashed: boolean): Promise<string | undefined> {
+    const hashing = isHashed ? digestOf(session, this.#connections.pool, part) : undefined;
+    const syncing = session.sync(handle).catch(unlessUnsupported);
+    const [told, synced] = await Promise.allSettled([hashing, syncing]);
+    if (synced.status === 'rejected') throw synced.reason;
+    if (told.status === 'rejected') throw told.reason;
+    return told.value;
+  }
+
+  async #verify({ session, file, part }: Upload, { sent, told }: Digests): Promise<Verification> {
     await this.#checkSize({ session, file, part });
-    const told = sent === undefined ? undefined : await digestOf(session, this.#connections.pool, part);
     if (told !== undefined && told === sent) return 'hash';
     if (told === undefined && !file.readBack) return 'size';
     // A shell may see other files than SFTP does (a changed root folder): what can be read back decides.
     const held = await readDigest(session, part);
     if (held !== sent) return this.#discard(session, part, `the digest ${held}`, file);
-    if (told !== undefined) this.#connections.pool.hashes = false;
+    if (told !== undefined) this.#connections.pool.hasher = false;
     return 'hash';
   }
 
