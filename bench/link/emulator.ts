@@ -1,5 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { FrameDecoder } from '../../src/mavlink/frame.js';
+import { FileTransferProtocol } from '../../src/mavlink/messages.js';
 import { Wire, type WireConditions, type WireCounts } from './wire.js';
 
 // Runs in a separate program, so that neither end's work delays its packets (see far-side.ts).
@@ -15,6 +17,9 @@ export interface LinkConditions extends WireConditions {
 
 /** The result of a link. */
 export interface LinkReport {
+  /** File transfer requests that the client has sent, and the datagrams that held them. */
+  readonly requests: number;
+  readonly datagrams: number;
   readonly up: WireCounts;
   readonly down: WireCounts;
   /** ms by which each telemetry message and heartbeat came later than on an idle link, null: dropped. */
@@ -75,6 +80,8 @@ export class Emulator {
   readonly #back: Socket;
   #closed = false;
   #client = 0;
+  #requests = 0;
+  #datagrams = 0;
   #sequence = 0;
 
   private constructor(how: LinkConditions, front: Socket, back: Socket) {
@@ -85,6 +92,7 @@ export class Emulator {
     this.#back = back;
     front.on('message', (bytes, from) => {
       this.#client = from.port;
+      this.#count(bytes);
       this.#up.send(bytes.length, () => {
         if (!this.#closed) back.send(bytes, how.vehicle, '127.0.0.1');
       });
@@ -104,7 +112,14 @@ export class Emulator {
   }
 
   report(): LinkReport {
-    return { up: this.#up.wire.counts, down: this.#down.wire.counts, added: this.#added };
+    const [requests, datagrams] = [this.#requests, this.#datagrams];
+    return {
+      requests,
+      datagrams,
+      up: this.#up.wire.counts,
+      down: this.#down.wire.counts,
+      added: this.#added,
+    };
   }
 
   /** Packets in flight are lost. */
@@ -113,6 +128,13 @@ export class Emulator {
     clearInterval(this.#telemetryTimer);
     this.#front.close();
     this.#back.close();
+  }
+
+  #count(bytes: Uint8Array): void {
+    const frames = new FrameDecoder().push(bytes);
+    const requests = frames.filter(({ messageId }) => messageId === FileTransferProtocol.id).length;
+    this.#requests += requests;
+    if (requests > 0) this.#datagrams++;
   }
 
   #toClient(bytes: Uint8Array): void {

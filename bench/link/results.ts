@@ -16,7 +16,9 @@ export interface Measured {
 /** As JSON has it: links by name, and null for what is infinite. */
 interface Written {
   readonly near: readonly Near[];
-  readonly links: readonly (Omit<Result, 'rate' | 'loss' | 'telemetry'> & {
+  readonly links: readonly (Omit<Result, 'rate' | 'loss' | 'telemetry' | 'datagrams'> & {
+    /** Absent in results of earlier versions, and null for what was not counted. */
+    readonly datagrams?: number | null;
     readonly rate: string;
     readonly loss: string;
     readonly telemetry: number | null;
@@ -51,7 +53,16 @@ async function readResults(file: string): Promise<Measured> {
 function restored({ rate, loss, telemetry, ...rest }: Written['links'][number]): Result[] {
   const [line, losses] = [RATES.find(({ name }) => name === rate), LOSSES.find(({ name }) => name === loss)];
   if (!line || !losses) return [];
-  return [{ ...rest, rate: line, loss: losses, telemetry: telemetry ?? Infinity, intact: rest.intact }];
+  return [
+    {
+      ...rest,
+      datagrams: rest.datagrams ?? NaN,
+      rate: line,
+      loss: losses,
+      telemetry: telemetry ?? Infinity,
+      intact: rest.intact,
+    },
+  ];
 }
 
 function written({ near, links }: Measured): Written {

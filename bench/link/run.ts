@@ -98,13 +98,14 @@ function ratios(results: readonly Near[]): Row[] {
 
 function printed(results: readonly Result[]): void {
   console.table(
-    results.map(({ rate, loss, delay, way, share, requests, cpu, telemetry, intact }) => ({
+    results.map(({ rate, loss, delay, way, share, requests, datagrams, cpu, telemetry, intact }) => ({
       link: rate.name,
       loss: loss.name,
       'delay ms': delay,
       way,
       ceiling: percent(share),
       'requests a block': requests.toFixed(2),
+      'datagrams a block': datagrams.toFixed(2),
       'CPU s/MB': cpu.toFixed(2),
       'telemetry ms': telemetry.toFixed(0),
       file: intact === undefined ? 'cut off' : intact ? 'whole' : 'WRONG',

@@ -52,6 +52,8 @@ export interface Result extends Cell {
   readonly share: number;
   /** Requests per block of the file that came. */
   readonly requests: number;
+  /** Datagrams that carried these, per block. */
+  readonly datagrams: number;
   /** s of processor time for a MB, that of other cells at the same time included. */
   readonly cpu: number;
   /** ms of added delay of telemetry, 99th percentile. */
@@ -125,11 +127,17 @@ export class Table {
     }
   }
 
-  #judged(got: Got, path: string, rate: Rate, { up, added }: LinkReport): Omit<Result, keyof Cell> {
+  #judged(
+    got: Got,
+    path: string,
+    rate: Rate,
+    { requests, datagrams, added }: LinkReport,
+  ): Omit<Result, keyof Cell> {
     const blocks = Math.max(1, got.bytes / BLOCK);
     return {
       share: ((got.bytes / got.ms) * 1000) / (rate.bytes * CEILING),
-      requests: up.packets / blocks,
+      requests: requests / blocks,
+      datagrams: datagrams / blocks,
       cpu: got.cpu / 1000 / Math.max(1e-6, got.bytes / 1e6),
       telemetry: percentile(
         // Only those of the transfer: a peer may need seconds before it begins.

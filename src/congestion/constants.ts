@@ -69,6 +69,15 @@ export const SLOW_LINE_GAP_MS = 10;
 export const SLOW_LINE_PACING_SHARE = 0.92;
 /** ms of sending that may be caught up on after a late timer. measured. bench: 8 Mbit/s, loopback. */
 export const PACING_TOLERANCE_MS = 4;
+/**
+ * ms of sending that leaves at once, so that one system call carries several requests (send_quantum of BBR, section 4.6.3,
+ * which has 1 ms; measured: timers are no finer than 1 ms). bench: 8 Mbit/s, CPU and telemetry.
+ */
+export const GROUP_MS = 2;
+/** Requests that leave at once at most. measured. bench: loopback, CPU. */
+export const MAX_GROUP = 16;
+/** Share of the window that leaves at once at most: the link must not run dry meanwhile. measured. link: small queue. */
+export const MAX_GROUP_SHARE = 1 / 8;
 /** Factor over the rate of one request at a time that a window must reach on a very lossy link. measured. bench. */
 export const MIN_WINDOW_GAIN = 1.3;
 /** Share of requests lost from which on that factor is required. measured. bench: 20 % loss must not reach it. */

@@ -1,7 +1,10 @@
 import {
+  GROUP_MS,
   INITIAL_PAIR_INTERVAL_MS,
   LOSS_SMOOTHING,
   MAX_BLOCK_TIMEOUT_MS,
+  MAX_GROUP,
+  MAX_GROUP_SHARE,
   MAX_REORDERING_MS,
   MAX_WINDOW_LOSS,
   MIN_BLOCK_TIMEOUT_MS,
@@ -91,6 +94,13 @@ export class LinkModel {
   /** ms from one packet to the next. */
   get interval(): number {
     return this.#timer.smoothed / this.#ledbat.size;
+  }
+
+  /** Requests that leave together while others are in flight: those of GROUP_MS; 1 on links where that is none. */
+  get group(): number {
+    if (this.#timer.smoothed === 0) return 1;
+    const share = Math.min(MAX_GROUP, this.#ledbat.size * MAX_GROUP_SHARE);
+    return Math.max(1, Math.floor(Math.min(share, GROUP_MS / this.interval)));
   }
 
   /** ms until the next request may be sent; 0: now. */

@@ -4,10 +4,13 @@ const FRAME_START = 0xffff;
 
 const FRAME_TABLE = crcTable(FRAME_POLYNOMIAL);
 
-/** The checksum of `bytes`, then of the message's CRC_EXTRA, a byte that depends on its layout. */
-export function frameCrc(bytes: Uint8Array, crcExtra: number): number {
+/**
+ * The checksum of the bytes from `start` to `end`, then of the message's CRC_EXTRA, a byte that depends on its layout.
+ */
+export function frameCrc(bytes: Uint8Array, crcExtra: number, start = 0, end = bytes.length): number {
   let crc = FRAME_START;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (FRAME_TABLE[(crc ^ byte) & 0xff] ?? 0);
+  for (let at = start; at < end; at++)
+    crc = (crc >>> 8) ^ (FRAME_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
   return (crc >>> 8) ^ (FRAME_TABLE[(crc ^ crcExtra) & 0xff] ?? 0);
 }
 

@@ -20,6 +20,7 @@ export function duplexConnection(
     stream.once('close', (error?: unknown) => resolve(translate(error instanceof Error ? error : undefined)));
   });
   return {
+    together: 'stream',
     ended,
     send: bytes => {
       if (stream.writable && !closing && stream.writableLength < MAX_BACKLOG_BYTES) stream.write(bytes);

@@ -12,7 +12,7 @@ export interface Frame {
   readonly system: number;
   readonly component: number;
   readonly messageId: number;
-  /** The message's full length, with the zeros that were cut for the wire. */
+  /** The message's full length, with the zeros that were cut for the wire. It may be a view of the received bytes. */
   readonly payload: Uint8Array;
   /** All bytes of a signed frame, the signature included. Whether that is right has not been checked. */
   readonly signed?: Uint8Array;
@@ -68,7 +68,7 @@ export function encodeFrame(frame: NewFrame, signer?: FrameSigner): Uint8Array {
   bytes[6] = frame.component;
   for (let at = 7; at < V2.headerLength; at++) bytes[at] = frame.messageId >> (8 * (at - 7));
   bytes.set(frame.payload.subarray(0, length), V2.headerLength);
-  const crc = frameCrc(bytes.subarray(1, V2.headerLength + length), layout.crcExtra);
+  const crc = frameCrc(bytes, layout.crcExtra, 1, V2.headerLength + length);
   bytes[V2.headerLength + length] = crc;
   bytes[V2.headerLength + length + 1] = crc >> 8;
   if (signer) bytes.set(signer.sign(bytes.subarray(0, end)), end);
@@ -97,25 +97,29 @@ const MAX_CREDIT_BYTES = 4096;
  * are skipped; signatures are not checked here.
  */
 export class FrameDecoder {
-  readonly #seen: (bytes: Uint8Array) => void;
+  readonly #seen: ((bytes: Uint8Array) => void) | undefined;
   #rest: Uint8Array = NOTHING;
   /** Bytes that may still be checked in vain. */
   #credit = MAX_CREDIT_BYTES;
 
   /** `seen` gets the bytes of every frame, those of unknown messages too. */
-  constructor(seen: (bytes: Uint8Array) => void = () => undefined) {
+  constructor(seen?: (bytes: Uint8Array) => void) {
     this.#seen = seen;
   }
 
+  /** The payloads may be views of `bytes`, which must not be changed afterwards. */
   push(bytes: Uint8Array): Frame[] {
     const stream = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     const frames: Frame[] = [];
     this.#credit = Math.min(MAX_CREDIT_BYTES, this.#credit + CHECKED_PER_BYTE * bytes.length);
     let start = nextMagic(stream, 0);
-    for (let step = next(stream, start); step; step = next(stream, start)) {
+    let inStep = start === 0;
+    for (let step = next(stream, start, inStep); step; step = next(stream, start, inStep)) {
       if (step.frame) frames.push(step.frame);
-      if (step !== SKIP_ONE) this.#seen(stream.subarray(start, start + step.consumed));
-      start = nextMagic(stream, start + (step === SKIP_ONE ? this.#skipped(stream, start) : step.consumed));
+      if (step !== SKIP_ONE) this.#seen?.(stream.subarray(start, start + step.consumed));
+      const after = start + (step === SKIP_ONE ? this.#skipped(stream, start) : step.consumed);
+      start = nextMagic(stream, after);
+      inStep &&= step !== SKIP_ONE && start === after;
     }
     this.#rest = start >= stream.length ? NOTHING : stream.slice(start);
     return frames;
@@ -142,8 +146,8 @@ function lengthAt(stream: Uint8Array, start: number): number {
   return (versionAt(stream, start)?.headerLength ?? 0) + at(stream, start + 1) + CRC_LENGTH;
 }
 
-/** Undefined if more bytes are needed to decide. */
-function next(stream: Uint8Array, start: number): DecodedPiece | undefined {
+/** Undefined if more bytes are needed to decide. `inStep`: from the stream's first byte on, frame has followed frame. */
+function next(stream: Uint8Array, start: number, inStep: boolean): DecodedPiece | undefined {
   const format = versionAt(stream, start);
   if (start >= stream.length) return undefined;
   if (!format) return SKIP_ONE;
@@ -153,7 +157,7 @@ function next(stream: Uint8Array, start: number): DecodedPiece | undefined {
   const signature = flags & INCOMPAT_SIGNED ? SIGNATURE_LENGTH : 0;
   const end = start + format.headerLength + at(stream, start + 1) + CRC_LENGTH + signature;
   const layout = layoutOf(format.messageId(stream, start));
-  return layout ? known(stream, start, end, format, layout) : unknown(stream, start, end);
+  return layout ? known(stream, start, end, format, layout) : unknown(stream, start, end, inStep);
 }
 
 function known(
@@ -167,17 +171,23 @@ function known(
   const payloadAt = start + format.headerLength;
   const crcAt = payloadAt + at(stream, start + 1);
   const crc = at(stream, crcAt) | (at(stream, crcAt + 1) << 8);
-  if (crc !== frameCrc(stream.subarray(start + 1, crcAt), layout.crcExtra)) return SKIP_ONE;
-  const payload = extended(stream.subarray(payloadAt, crcAt), layout.length);
-  const signed = end - crcAt > CRC_LENGTH && { signed: stream.slice(start, end) };
-  return { consumed: end - start, frame: { ...header(stream, start, format), payload, ...signed } };
+  if (crc !== frameCrc(stream, layout.crcExtra, start + 1, crcAt)) return SKIP_ONE;
+  const payload = extended(stream, payloadAt, crcAt - payloadAt, layout.length);
+  const frame = { ...header(stream, start, format), payload };
+  const isSigned = end - crcAt > CRC_LENGTH;
+  return {
+    consumed: end - start,
+    frame: isSigned ? { ...frame, signed: stream.slice(start, end) } : frame,
+  };
 }
 
 /**
- * A frame of an unknown message, whose checksum cannot be checked. It counts only if another frame follows: else its
- * start was a stray byte, and its payload may contain frames.
+ * A frame of an unknown message, whose checksum cannot be checked. It counts only if another frame follows, or if it is
+ * the end of nothing but frames (telemetry in a datagram of its own): else its start was a stray byte, and its payload
+ * may contain frames.
  */
-function unknown(stream: Uint8Array, start: number, end: number): DecodedPiece | undefined {
+function unknown(stream: Uint8Array, start: number, end: number, inStep: boolean): DecodedPiece | undefined {
+  if (stream.length === end && inStep) return { consumed: end - start };
   if (stream.length <= end) return undefined;
   return versionAt(stream, end) ? { consumed: end - start } : SKIP_ONE;
 }
@@ -198,8 +208,11 @@ function versionAt(stream: Uint8Array, start: number): Version | undefined {
   return stream[start] === MAGIC_V1 ? V1 : undefined;
 }
 
-function extended(payload: Uint8Array, length: number): Uint8Array {
-  const full = new Uint8Array(Math.max(length, payload.length));
+/** The payload of `size` bytes, of `length` at least. It is copied only where zeros have to be added. */
+function extended(stream: Uint8Array, start: number, size: number, length: number): Uint8Array {
+  const payload = new Uint8Array(stream.buffer, stream.byteOffset + start, size);
+  if (size >= length) return payload;
+  const full = new Uint8Array(length);
   full.set(payload);
   return full;
 }

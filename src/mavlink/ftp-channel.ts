@@ -36,7 +36,7 @@ export interface Posted {
 
 /** What the channel needs of a vehicle. */
 export type FtpPort = Pick<Vehicle, 'sendFtp' | 'onFtp' | 'closed' | 'absence' | 'othersHeardAt'> &
-  Partial<Pick<Vehicle, 'signs'>>;
+  Partial<Pick<Vehicle, 'signs' | 'together'>>;
 
 /** A request without a reply yet. */
 interface Exchange {
@@ -97,6 +97,12 @@ export class FtpChannel {
   /** Resolves after `ms`; rejects with `cancelled` promptly after the abort or the vehicle's close. */
   rest(ms: number, signal: AbortSignal): Promise<void> {
     return this.#clock.sleep(ms, AbortSignal.any([signal, this.#vehicle.closed]));
+  }
+
+  /** What is posted while `work` runs is sent at its end, with as few system calls as the link allows. */
+  together(work: () => void): void {
+    if (this.#vehicle.together) this.#vehicle.together(work);
+    else work();
   }
 
   /** Sends a request once. Every reply is handed over, doubled ones too, until `forget`. */

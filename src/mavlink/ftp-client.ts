@@ -140,6 +140,11 @@ export class FtpClient {
     return this.#channel.closed;
   }
 
+  /** See `FtpChannel.together`. */
+  together(work: () => void): void {
+    this.#channel.together(work);
+  }
+
   /** Sends one request and returns at once. Doubled replies are handed over too. */
   postRead(asked: ReadRequest, receive: Receive<Uint8Array>): Posted {
     return this.#channel.post({ opcode: Opcode.READ_FILE, ...asked }, reply => {

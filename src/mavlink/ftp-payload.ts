@@ -59,39 +59,40 @@ export interface FtpPayload {
   readonly data: Uint8Array;
 }
 
-/** Returns 251 bytes. */
-export function encodeFtpPayload(payload: FtpPayload): Uint8Array {
-  const bytes = new Uint8Array(LENGTH);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, payload.sequence, true);
+/** Returns 251 bytes; `into` are that many zeros. */
+export function encodeFtpPayload(payload: FtpPayload, into: Uint8Array = new Uint8Array(LENGTH)): Uint8Array {
+  const bytes = into;
+  bytes[0] = payload.sequence;
+  bytes[1] = payload.sequence >> 8;
   bytes[2] = payload.session;
   bytes[3] = payload.opcode;
   bytes[4] = payload.size;
   bytes[5] = payload.requestOpcode;
   bytes[6] = Number(payload.burstComplete);
-  view.setUint32(8, payload.offset, true);
+  for (let at = 0; at < 4; at++) bytes[8 + at] = payload.offset >>> (8 * at);
   bytes.set(payload.data, DATA_AT);
   return bytes;
 }
 
-/** `data` is a view of `bytes`. */
-export function decodeFtpPayload(bytes: Uint8Array): FtpPayload {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, LENGTH);
+/** The payload that begins at `start`. `data` is a view of `bytes`. */
+export function decodeFtpPayload(bytes: Uint8Array, start = 0): FtpPayload {
+  const at = (index: number) => bytes[start + index] ?? 0;
   return {
-    sequence: view.getUint16(0, true),
-    session: view.getUint8(2),
-    opcode: view.getUint8(3),
-    size: view.getUint8(4),
-    requestOpcode: view.getUint8(5),
-    burstComplete: view.getUint8(6) !== 0,
-    offset: view.getUint32(8, true),
-    data: bytes.subarray(DATA_AT, LENGTH),
+    sequence: at(0) | (at(1) << 8),
+    session: at(2),
+    opcode: at(3),
+    size: at(4),
+    requestOpcode: at(5),
+    burstComplete: at(6) !== 0,
+    offset: (at(8) | (at(9) << 8) | (at(10) << 16) | (at(11) << 24)) >>> 0,
+    data: bytes.subarray(start + DATA_AT, start + LENGTH),
   };
 }
 
 /** The data bytes in use. */
 export function contentOf(payload: FtpPayload): Uint8Array {
-  return payload.data.subarray(0, payload.size);
+  const { data, size } = payload;
+  return size === data.length ? data : data.subarray(0, size);
 }
 
 /** The name in the protocol's documents, for messages. */

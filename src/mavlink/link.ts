@@ -1,6 +1,7 @@
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import type { Clock } from '../ports.js';
 import { withDeadline } from '../system/deadline.js';
+import type { Together } from './outbox.js';
 
 /** Connects to a vehicle, any number of times. */
 export interface Transport {
@@ -13,6 +14,8 @@ export interface Transport {
 }
 
 export interface Connection {
+  /** How frames may share a `send`; absent: each needs its own. */
+  readonly together?: Together | undefined;
   /** Never throws; bytes that cannot be sent are lost, as on any link. */
   send(bytes: Uint8Array): void;
   /** The other end has answered a request: it is the vehicle. Absent where the other end is certain. */
@@ -58,6 +61,11 @@ export class Link {
   /** Begins to connect and returns at once; a second call does nothing. */
   open(): void {
     this.#running ??= this.#run();
+  }
+
+  /** How frames may share a `send`; undefined: each needs its own. */
+  get together(): Together | undefined {
+    return this.#connection?.together;
   }
 
   /** Lost while there is no connection. */

@@ -61,6 +61,11 @@ export class RemoteFile {
     return this.#client.closed;
   }
 
+  /** See `FtpChannel.together`. */
+  together(work: () => void): void {
+    this.#client.together(work);
+  }
+
   /** Sends one request in the open session and returns at once; see `FtpClient.postRead`. */
   postRead(offset: number, size: number, receive: Receive<Uint8Array>): Posted {
     return this.#client.postRead({ session: this.#opened.session, offset, size }, receive);

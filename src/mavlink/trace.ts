@@ -74,13 +74,15 @@ export function tracedTransport(transport: Transport, trace: FrameTrace): Transp
         receive(bytes);
       };
       const connection = await transport.connect(receiveTraced, signal);
+      const sent = new FrameDecoder(frame => trace.add('client', frame));
       return {
+        together: connection.together,
         ended: connection.ended,
         confirm: () => connection.confirm?.(),
         tryNextSender: () => connection.tryNextSender?.() ?? false,
-        send: frame => {
-          trace.add('client', frame);
-          connection.send(frame);
+        send: bytes => {
+          sent.push(bytes);
+          connection.send(bytes);
         },
         close: async () => {
           await connection.close();

@@ -1,8 +1,16 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
+import { lookup } from 'node:dns';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { FileSyncError } from '../errors.js';
 import type { Endpoint } from './url.js';
+
+/** An address, as requests are sent to, does not wait for the next turn of the event loop as a name does. */
+const lookupOfNames: NonNullable<SocketOptions['lookup']> = (host, options, found) => {
+  const family = isIP(host);
+  if (family) found(null, host, family);
+  else lookup(host, options, found);
+};
 
 /** Bytes: many replies arrive at once. */
 const RECEIVE_BUFFER_BYTES = 1 << 20;
@@ -92,10 +100,12 @@ function opened(bind: Endpoint): Shared {
 }
 
 async function bound({ host, port }: Endpoint): Promise<Socket> {
-  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
+  const type = isIPv6(host) ? 'udp6' : 'udp4';
+  const socket = createSocket({ type, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: lookupOfNames });
   try {
+    const listening = once(socket, 'listening');
     socket.bind(port, host);
-    await once(socket, 'listening');
+    await listening;
     return socket;
   } catch (cause) {
     socket.close();

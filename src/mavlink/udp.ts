@@ -39,6 +39,7 @@ async function peerOf(options: UdpOptions): Promise<Peer> {
 }
 
 class UdpConnection implements Connection, SocketUser {
+  readonly together = 'datagram';
   readonly ended: Promise<FileSyncError>;
   readonly selective: boolean;
   readonly broadcast: boolean;

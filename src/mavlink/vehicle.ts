@@ -12,6 +12,7 @@ import type { Availability, Clock } from '../ports.js';
 import { encodeFrame, FrameDecoder, type Frame } from './frame.js';
 import { decodeFtpPayload, encodeFtpPayload, type FtpPayload } from './ftp-payload.js';
 import { Link, type Transport } from './link.js';
+import { Outbox } from './outbox.js';
 import {
   AutopilotVersion,
   FileTransferProtocol,
@@ -63,6 +64,7 @@ export class Vehicle {
   readonly availability: Observable<Availability>;
   readonly #options: VehicleOptions;
   readonly #link: Link;
+  readonly #outbox: Outbox;
   readonly #monitor: HeartbeatMonitor;
   readonly #beat: Beat;
   readonly #decoder = new FrameDecoder();
@@ -75,6 +77,8 @@ export class Vehicle {
   readonly #requests: MessageRequests;
   #beating: Promise<void> | undefined;
   #sequence = 0;
+  /** For one request after the other: each is copied into its frame. */
+  readonly #ftpMessage = ftpMessage();
   /** Monotonic ms before which the version is not asked for (again); reset when the vehicle goes offline. */
   #versionAskedAgain = -Infinity;
   #versionUnanswered = 0;
@@ -90,6 +94,10 @@ export class Vehicle {
     this.#link = new Link(transport, clock, {
       receive: bytes => this.#receive(bytes),
       changed: linkError => this.#linkChanged(linkError),
+    });
+    this.#outbox = new Outbox({
+      send: bytes => this.#link.send(bytes),
+      together: () => this.#link.together,
     });
     this.#requests = new MessageRequests({
       clock,
@@ -177,13 +185,17 @@ export class Vehicle {
     this.#tryNextSender();
     const { target } = this.#monitor;
     if (!target) return;
-    const message = FileTransferProtocol.encode({
-      targetNetwork: 0,
-      targetSystem: target.system,
-      targetComponent: target.component,
-      payload: encodeFtpPayload(payload),
-    });
-    this.#send(FileTransferProtocol.id, message);
+    const { bytes, payload: part } = this.#ftpMessage;
+    bytes.fill(0);
+    bytes[1] = target.system;
+    bytes[2] = target.component;
+    encodeFtpPayload(payload, part);
+    this.#send(FileTransferProtocol.id, bytes, payload.sequence);
+  }
+
+  /** The file transfer messages that `work` sends leave at its end, several in one datagram or write. */
+  together(work: () => void): void {
+    this.#outbox.hold(work);
   }
 
   /**
@@ -244,14 +256,17 @@ export class Vehicle {
 
   #linkChanged(linkError: FileSyncError | undefined): void {
     this.#monitor.linkChanged(linkError);
+    this.#outbox.forget();
     if (!linkError) this.#send(Heartbeat.id, OUR_HEARTBEAT);
     this.#publish();
   }
 
-  #send(messageId: number, payload: Uint8Array): void {
+  /** `number` identifies a request. */
+  #send(messageId: number, payload: Uint8Array, number?: number): void {
     this.#sequence = (this.#sequence + 1) & 0xff;
-    const sender = { sequence: this.#sequence, system: this.#system, component: this.#options.componentId };
-    this.#link.send(encodeFrame({ ...sender, messageId, payload }, this.#options.signing));
+    const [sequence, system, component] = [this.#sequence, this.#system, this.#options.componentId];
+    const frame = encodeFrame({ sequence, system, component, messageId, payload }, this.#options.signing);
+    this.#outbox.put(frame, number);
   }
 
   #receive(bytes: Uint8Array): void {
@@ -314,32 +329,49 @@ export class Vehicle {
   #ftp({ system, component, payload }: Frame): void {
     const { target } = this.#monitor;
     if (system !== target?.system || component !== target.component) return;
-    const { targetSystem, targetComponent, payload: content } = FileTransferProtocol.decode(payload);
-    const ours = [0, this.#system].includes(targetSystem);
-    if (ours && [0, this.#options.componentId].includes(targetComponent))
-      this.#answered(this.#ftpListener(decodeFtpPayload(content)));
-    else this.#othersHeardAt = this.#options.clock.monotonic();
+    if (!isFor(payload[1], this.#system) || !isFor(payload[2], this.#options.componentId)) {
+      this.#othersHeardAt = this.#options.clock.monotonic();
+      return;
+    }
+    const reply = decodeFtpPayload(payload, FTP_PAYLOAD_AT);
+    if (this.#ftpListener(reply)) this.#answered((reply.sequence - 1) & 0xffff);
   }
 
-  #answered(isAnswer: boolean): void {
-    if (!isAnswer) return;
+  /** The request with the number. */
+  #answered(number: number): void {
     if (this.#unanswered > 0) this.#link.confirm();
     this.#unanswered = 0;
+    this.#outbox.answered(number);
   }
 
   /** A heartbeat is easily forged: a sender of heartbeats that answers no request gives way to another one. */
   #tryNextSender(): void {
     if (++this.#unanswered <= MAX_UNANSWERED || !this.#link.tryNextSender()) return;
     this.#unanswered = 0;
+    this.#outbox.forget();
     this.#monitor.release();
   }
 
   #publish(): void {
     const { state } = this.#monitor;
-    if (state?.available === false) this.#versionAskedAgain = -Infinity;
+    if (state?.available === false) {
+      this.#versionAskedAgain = -Infinity;
+      this.#outbox.forget();
+    }
     if (state) this.#states.next(state);
   }
 }
+
+/** In FILE_TRANSFER_PROTOCOL: after the target's network, system and component. */
+const FTP_PAYLOAD_AT = 3;
+
+/** A FILE_TRANSFER_PROTOCOL message, and the view of its payload. */
+function ftpMessage(): { readonly bytes: Uint8Array; readonly payload: Uint8Array } {
+  const bytes = new Uint8Array(FileTransferProtocol.length);
+  return { bytes, payload: bytes.subarray(FTP_PAYLOAD_AT) };
+}
+
+const isFor = (target: number | undefined, own: number): boolean => target === 0 || target === own;
 
 const OUR_HEARTBEAT = Heartbeat.encode({
   customMode: 0,

@@ -36,6 +36,8 @@ export interface NetworkOptions {
   readonly listen: Address;
   readonly ids: MavlinkIds;
   readonly signing?: Signing | undefined;
+  /** Only the first frame of a datagram is read, as by some bridges to a radio (MavESP8266). */
+  readonly firstFrameOnly?: boolean | undefined;
   readonly impairments: Impairments;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -48,6 +50,7 @@ export class Network {
   readonly address: Address;
   readonly ids: MavlinkIds;
   readonly #signing: Signing | undefined;
+  readonly #firstFrameOnly: boolean;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #in: Impairment;
@@ -65,6 +68,7 @@ export class Network {
     this.address = { host: address, port };
     this.ids = options.ids;
     this.#signing = options.signing;
+    this.#firstFrameOnly = options.firstFrameOnly ?? false;
     this.#socket = socket;
     this.#clock = clock;
     this.#in = new Impairment(impairments, clock, 0);
@@ -126,7 +130,8 @@ export class Network {
   #receive(bytes: Buffer, { address, port }: RemoteInfo): void {
     this.#in.send(bytes.length, () => {
       const from = { host: address, port };
-      for (const frame of new FrameDecoder().push(bytes))
+      const frames = new FrameDecoder().push(bytes);
+      for (const frame of this.#firstFrameOnly ? frames.slice(0, 1) : frames)
         if (!this.#signing || this.#signing.verify(frame) === 'valid') this.#onFrame(frame, from);
     });
   }

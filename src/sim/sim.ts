@@ -22,6 +22,8 @@ export interface SimLinkOptions extends Partial<Impairments> {
   readonly system?: number;
   /** 32 bytes: everything is signed, and unsigned frames are ignored. */
   readonly signingKey?: Uint8Array;
+  /** Only the first frame of a datagram is read, as by some bridges to a radio. */
+  readonly firstFrameOnly?: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -68,11 +70,11 @@ export async function startReplay(options: SimLinkOptions & { readonly trace: st
 }
 
 function openNetwork(options: SimLinkOptions, recorded?: MavlinkIds): Promise<Network> {
-  const { listen, clock, logger, signingKey: key, system = AUTOPILOT_IDS.system } = options;
+  const { listen, clock, logger, signingKey: key, system = AUTOPILOT_IDS.system, firstFrameOnly } = options;
   const impairments = { ...UNIMPAIRED, ...options };
   const signing = key && new Signing({ key, linkId: 0, clock });
   const ids = recorded ?? { ...AUTOPILOT_IDS, system };
-  return Network.open({ listen, impairments, clock, logger, ids, signing });
+  return Network.open({ listen, impairments, clock, logger, ids, signing, firstFrameOnly });
 }
 
 function checkNumbers(options: Partial<Impairments>): void {

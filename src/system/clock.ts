@@ -10,11 +10,11 @@ const boot = bootId.slice(0, 8);
 
 const now = (): number => Date.now();
 
+/** ms of CLOCK_MONOTONIC at the origin of `performance.now()`, which counts by the same clock without any allocation. */
+const origin = Number(hrtime.bigint()) / 1e6 - performance.now();
+
 /** CLOCK_MONOTONIC (clock_gettime(2)): restarts of the program do not reset it. */
-function monotonic(): number {
-  const [seconds, nanoseconds] = hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
-}
+const monotonic = (): number => origin + performance.now();
 
 const timeSync = new TimeSync(now);
 

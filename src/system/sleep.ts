@@ -1,10 +1,9 @@
-import { hrtime } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** The longest wait that a Node timer takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const nowMs = (): number => Number(hrtime.bigint()) / 1e6;
+const nowMs = (): number => performance.now();
 
 /**
  * Waits for that many ms, never less: a timer of Node may fire up to a millisecond early, and a caller that compares the clock then

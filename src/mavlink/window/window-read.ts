@@ -23,6 +23,8 @@ const PROBES_PER_REQUEST = 2;
 const MAX_PROBES = 12;
 /** ms of silence, at least, after which a single request finds the cause. */
 const MIN_SILENCE_MS = 1_000;
+/** ms after the last request from which on no more are waited for to leave together. */
+const MAX_GROUP_WAIT_MS = 4;
 /** Factor of the timeout after which a request is given up: an overtaking reply is the quicker sign of a loss. */
 const TIMEOUT_FACTOR = 2;
 /** NAKs in a row after which the window counts as refused, and replies that end such a row. */
@@ -69,6 +71,8 @@ export class WindowRead {
   #repliedAt = -Infinity;
   /** Monotonic ms since which the requests in flight have had no reply; undefined if none is in flight. */
   #quietSince: number | undefined;
+  /** Monotonic ms of the latest request. */
+  #sentAt = -Infinity;
   /** Monotonic ms at which the reader gets the available bytes. */
   #flushAt = Infinity;
   #notify: () => void = () => undefined;
@@ -160,18 +164,32 @@ export class WindowRead {
 
   /** Sends all requests that are due. */
   #pump(): void {
-    const { clock, linkModel, pacer } = this.#tools;
+    const { clock, linkModel } = this.#tools;
     const now = clock.monotonic();
-    while (!this.#stopReason && this.#inFlight.size < linkModel.window) {
+    if (!this.#stopReason && this.#isGroupDue(now)) this.#file.together(() => this.#sendGroup(now));
+    this.#summary.report(now, this.#inFlight.size, linkModel.roundTrip);
+    const groupAt = this.#sentAt + MAX_GROUP_WAIT_MS;
+    if (linkModel.group > 1 && groupAt > now) this.#timer.set(groupAt);
+    this.#timer.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt, this.#summary.dueAt));
+    if (this.#flushAt > now) this.#timer.set(this.#flushAt);
+  }
+
+  /** New requests leave in groups, unless others are in flight for too short a time to wait for. */
+  #isGroupDue(now: number): boolean {
+    const { window, group } = this.#tools.linkModel;
+    const isWhole = window - this.#inFlight.size >= group;
+    return isWhole || this.#toResend.length > 0 || now >= this.#sentAt + MAX_GROUP_WAIT_MS;
+  }
+
+  #sendGroup(now: number): void {
+    const { linkModel, pacer } = this.#tools;
+    while (this.#inFlight.size < linkModel.window) {
       const wait = Math.max(pacer.wait(now), linkModel.wait(now));
       if (wait > 0) this.#timer.set(now + wait);
       const block = wait > 0 ? undefined : this.#nextBlock();
       if (!block) break;
       this.#send(block, now);
     }
-    this.#summary.report(now, this.#inFlight.size, linkModel.roundTrip);
-    this.#timer.set(Math.min(this.#silentAt, this.#expiredAt, this.#probeAt, this.#summary.dueAt));
-    if (this.#flushAt > now) this.#timer.set(this.#flushAt);
   }
 
   #nextBlock(): Block | undefined {
@@ -189,6 +207,7 @@ export class WindowRead {
     this.#tools.pacer.asked(block.size, now);
     this.#tools.linkModel.sent(now);
     this.#quietSince ??= now;
+    this.#sentAt = now;
     const transmission = this.#inFlight.add(block, now);
     const asked = block.size;
     const posted = this.#file.postRead(block.offset, asked, reply => {
