@@ -14,6 +14,8 @@ export interface DaemonSettings {
   readonly args: readonly string[];
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Of its environment, what no message may contain. */
+  readonly secrets: readonly string[];
   readonly clock: Clock;
   /** What it prints: errors of its own. */
   readonly log: (line: string) => void;

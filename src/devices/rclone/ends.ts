@@ -24,17 +24,20 @@ const services = new WeakMap<DeviceContext, RcloneService>();
 /** Both ends of a device have one context, and share one rclone. */
 function serviceOf(options: RcloneOptions, context: DeviceContext): RcloneService {
   const service =
-    services.get(context) ?? new RcloneService(settingsOf(options, context), options.timeout, context);
+    services.get(context) ?? new RcloneService(() => settingsOf(options, context), options.timeout, context);
   services.set(context, service);
   return service;
 }
 
 function settingsOf(options: RcloneOptions, context: DeviceContext): DaemonSettings {
   const { logger, clock } = context;
+  const { config_password: ref } = options;
+  const password = ref === undefined ? undefined : context.secret(ref);
   return {
     program: options.program.includes('/') ? context.resolvePath(options.program) : options.program,
     args: argsOf(options, context),
-    env: environmentOf(options, context),
+    env: environmentOf(password, context),
+    secrets: password === undefined ? [] : [password],
     clock,
     log: line => logger.log('debug', `rclone: ${line}`),
   };
@@ -68,16 +71,13 @@ function argsOf({ config, timeout }: RcloneOptions, context: DeviceContext): str
 const FOREIGN =
   /^RCLONE_(RC|LOG|VERBOSE|QUIET|DRY_RUN|INTERACTIVE|USE_JSON_LOG|SYSLOG|STATS|PROGRESS|FILTER|INCLUDE|EXCLUDE|FILES_FROM|M(IN|AX)_|BACKUP_DIR|SUFFIX|COMPARE_DEST|COPY_DEST|NO_CHECK_DEST|DUMP)/;
 
-function environmentOf(
-  { config_password: password }: RcloneOptions,
-  context: DeviceContext,
-): Record<string, string> {
+function environmentOf(password: string | undefined, context: DeviceContext): Record<string, string> {
   const own = Object.entries(context.env).flatMap(([name, value]) =>
     value === undefined || FOREIGN.test(name) ? [] : [[name, value] as const],
   );
   return {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     ...Object.fromEntries(own),
-    ...(password !== undefined && { RCLONE_CONFIG_PASS: context.secret(password) }),
+    ...(password !== undefined && { RCLONE_CONFIG_PASS: password }),
   };
 }

@@ -34,7 +34,7 @@ interface Asked {
  * ended, and ended with the last end. Requests that were running when it ended reject with `unavailable`: nothing is retried here.
  */
 export class RcloneService {
-  readonly #settings: DaemonSettings;
+  readonly #settings: () => DaemonSettings;
   readonly #context: DeviceContext;
   /** ms. */
   readonly timeout: number;
@@ -46,8 +46,9 @@ export class RcloneService {
   #users = 0;
   #requests = 0;
 
-  constructor(settings: DaemonSettings, timeout: number, context: DeviceContext) {
-    this.#settings = { ...settings, log: line => settings.log(maskedMessage(line, this.#secrets)) };
+  /** @param settings read at each start: a password may be renewed while the program runs */
+  constructor(settings: () => DaemonSettings, timeout: number, context: DeviceContext) {
+    this.#settings = settings;
     this.#context = context;
     this.timeout = timeout;
   }
@@ -62,11 +63,6 @@ export class RcloneService {
 
   get isWorking(): boolean {
     return this.#requests > 0;
-  }
-
-  /** What no message may contain, besides its own. */
-  hide(secret: string): void {
-    this.#secrets.add(secret);
   }
 
   opened(): this {
@@ -159,7 +155,10 @@ export class RcloneService {
   }
 
   async #start(): Promise<void> {
-    const daemon = await RcloneDaemon.start(this.#settings, this.#closed.signal);
+    const settings = this.#settings();
+    for (const secret of settings.secrets) this.#secrets.add(secret);
+    const log = (line: string) => settings.log(maskedMessage(line, this.#secrets));
+    const daemon = await RcloneDaemon.start({ ...settings, log }, this.#closed.signal);
     for (const secret of daemon.secrets) this.#secrets.add(secret);
     try {
       await this.#checkVersion(daemon);
