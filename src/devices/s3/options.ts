@@ -35,9 +35,12 @@ export const s3Options = z.object({
     .describe(
       "true: the bucket's name is in the path of addresses; false: it is in front of the server's name",
     ),
-  access_key: secretText(
-    'name of the access key; without it AWS_ACCESS_KEY_ID, the files of the AWS tools (~/.aws) and the role of a container or an instance are tried',
-  ).meta({ title: 'text, { env: NAME } or { file: PATH }' }),
+  access_key: secret()
+    .meta({ title: 'text, { env: NAME } or { file: PATH }' })
+    .optional()
+    .describe(
+      'name of the access key; without it AWS_ACCESS_KEY_ID, the files of the AWS tools (~/.aws) and the role of a container or an instance are tried',
+    ),
   secret_key: secretText(
     'secret of the access key, from a variable or a file: { env: NAME } or { file: PATH }',
   ),
