@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { makeBucket, s3Options } from '../servers/s3-bench.js';
+import { startSwift, SWIFT_START_MS } from '../servers/s3-servers.js';
 import { sftpOptions } from '../servers/sftp-bench.js';
 import { startSftpServer, type SftpServerKind } from '../servers/sftp-servers.js';
 import { startTusServer, type TusServer } from '../servers/tus-server.js';
@@ -42,15 +44,34 @@ async function assertUploads(server: TusServer, hashes: ReadonlyMap<string, stri
   assert.ok(left.every(({ bytes }) => bytes.length === 0));
 }
 
+/** Each object is whole there, and no unfinished upload is left. */
+async function s3End(place: Place): Promise<End> {
+  const server = await startSwift();
+  place.use({ close: () => server.stop() });
+  const bucket = await makeBucket(server);
+  place.use({ close: async () => bucket.client.destroy() });
+  return {
+    device: { type: 's3', ...s3Options(server, bucket.name), prefix: 'fleet' },
+    holds: async hashes => {
+      const keys = [...hashes.keys()].map(name => `fleet/${name}`).sort();
+      assert.deepEqual((await bucket.keys()).sort(), keys);
+      for (const [name, hash] of hashes)
+        assert.equal(sha256((await bucket.read(`fleet/${name}`)) ?? Buffer.alloc(0)), hash, name);
+      assert.deepEqual(await bucket.uploads(), []);
+    },
+  };
+}
+
 const ENDS: Readonly<Record<string, (place: Place) => Promise<End>>> = {
   'sftp, OpenSSH': place => sftpEnd(place, 'openssh'),
   'sftp, ProFTPD': place => sftpEnd(place, 'proftpd'),
   tus: tusEnd,
+  's3, OpenStack Swift': s3End,
 };
 
 for (const [title, make] of Object.entries(ENDS)) {
   describe(`filesync run to ${title}, killed ${KILLS} times (seed ${SEED})`, function () {
-    this.timeout(60_000 + KILLS * 10_000);
+    this.timeout(SWIFT_START_MS + KILLS * 10_000);
 
     it('loses nothing and sends nothing twice', () =>
       Place.with(async place => {

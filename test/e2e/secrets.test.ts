@@ -105,6 +105,10 @@ async function configured(place: Place): Promise<Configured> {
       ...{ type: 'sftp', host: '127.0.0.1', port: 9, user: 'u', password: await secret('sftp') },
       ...{ key: { file: 'id_rsa' }, known_hosts: 'known_hosts', passphrase: await secret('passphrase') },
     },
+    store: {
+      ...{ type: 's3', endpoint: `${site}/s3`, bucket: 'logs', access_key: 'u' },
+      ...{ secret_key: await secret('s3'), session_token: await secret('session') },
+    },
   };
   await writeFile(place.path('known_hosts'), '');
   await writeFile(place.path('id_rsa'), encryptedKey(values.at(-1) ?? ''), { mode: 0o600 });
@@ -115,7 +119,7 @@ async function configured(place: Place): Promise<Configured> {
     },
   ];
   const rules = [
-    { from: 'inbox', to: ['archive', 'cloud', 'site', 'review', 'uploads', 'nas'], settle: 0 },
+    { from: 'inbox', to: ['archive', 'cloud', 'site', 'review', 'uploads', 'nas', 'store'], settle: 0 },
     { from: 'autopilot', to: ['archive'] },
   ];
   env['PROXY_PASSWORD'] = `${CANARY}-environment`;

@@ -9,6 +9,8 @@ import { startDavServer, type DavServer, type DavServerKind } from '../servers/d
 import { ftpBench } from '../servers/ftp-bench.js';
 import { startServer, type FtpServer, type ServerKind } from '../servers/ftp-servers.js';
 import { ftpSourceBench } from '../servers/ftp-source-bench.js';
+import { s3SourceBench, s3TargetBench } from '../servers/s3-bench.js';
+import { startSwift, SWIFT_START_MS, type S3Server } from '../servers/s3-servers.js';
 import { sftpSourceBench, sftpTargetBench } from '../servers/sftp-bench.js';
 import {
   knownHosts,
@@ -27,6 +29,8 @@ import { UdpFaultProxy } from './udp-proxy.js';
 const timeout = '400ms';
 /** Likewise; a login by SSH takes a while on a machine that is busy. */
 const SSH_TIMEOUT = '1s';
+/** Likewise; an object store in Python takes its time. */
+const STORE_TIMEOUT = '2s';
 /** Of a log on an autopilot; bytes. */
 const LOG = 100_000;
 
@@ -139,6 +143,27 @@ targetFaults('tus, @tus/server', async fault => {
     proxy,
     tusBench(server, { timeout }, to => proxy.open(to)),
   );
+});
+
+describe('OpenStack Swift', () => {
+  let server: S3Server;
+  before(async function () {
+    this.timeout(SWIFT_START_MS);
+    server = await startSwift();
+  });
+  after(() => server.stop());
+  const through = async (proxy: TcpFaultProxy) => ({
+    ...server,
+    url: `http://${server.host}:${await proxy.open(server)}`,
+  });
+  sourceFaults('s3, OpenStack Swift', async fault => {
+    const proxy = new TcpFaultProxy(fault);
+    return behind(proxy, s3SourceBench(server, { timeout: STORE_TIMEOUT }, await through(proxy)));
+  });
+  targetFaults('s3, OpenStack Swift', async fault => {
+    const proxy = new TcpFaultProxy(fault);
+    return behind(proxy, s3TargetBench(server, { timeout: STORE_TIMEOUT }, await through(proxy)));
+  });
 });
 
 sourceFaults('mavlink, simulated PX4', async fault => {

@@ -47,8 +47,8 @@ export interface Bucket {
   uploads(): Promise<string[]>;
 }
 
-export async function makeBucket(place: Place): Promise<Bucket> {
-  const client = clientFor(place);
+export async function makeBucket(place: Place, more: S3ClientConfig = {}): Promise<Bucket> {
+  const client = clientFor(place, more);
   const name = `bucket-${process.pid}-${buckets++}`;
   const Bucket = name;
   await client.send(new CreateBucketCommand({ Bucket }));

@@ -182,13 +182,13 @@ export class S3Bucket {
   /** Read for each request: they may be renewed while the program runs. Undefined: the SDK looks for them. */
   #credentials() {
     const { access_key: name, secret_key: secret, session_token: token } = this.#options;
-    if (name === undefined) return undefined;
+    if (name === undefined && secret === undefined) return undefined;
     const context = this.#context;
-    return async () => ({
-      accessKeyId: context.secret(name),
-      secretAccessKey: secret === undefined ? '' : context.secret(secret),
-      ...(token !== undefined && { sessionToken: context.secret(token) }),
-    });
+    return async () => {
+      if (name === undefined || secret === undefined) throw halfCredentials(context.name);
+      const key = { accessKeyId: context.secret(name), secretAccessKey: context.secret(secret) };
+      return token === undefined ? key : { ...key, sessionToken: context.secret(token) };
+    };
   }
 
   /** No message may contain them. */
@@ -237,6 +237,11 @@ function unlessRefused(error: unknown): 'missing' | 'refused' {
   if (status === 404) return 'missing';
   if (status !== undefined && status < 500 && !isClockCorrected(error)) return 'refused';
   throw error;
+}
+
+function halfCredentials(device: string): FileSyncError {
+  const message = 'access_key and secret_key belong together: set both';
+  return new FileSyncError('config', message, { device, temporary: true });
 }
 
 /** The SDK has learned how wrong this machine's clock is. */

@@ -35,9 +35,12 @@ export const s3Options = z.object({
     .describe(
       "true: the bucket's name is in the path of addresses; false: it is in front of the server's name",
     ),
-  access_key: secretText(
-    'name of the access key; without it AWS_ACCESS_KEY_ID, the files of the AWS tools (~/.aws) and the role of a container or an instance are tried',
-  ),
+  access_key: secret()
+    .meta({ title: 'text, { env: NAME } or { file: PATH }' })
+    .optional()
+    .describe(
+      'name of the access key; without it AWS_ACCESS_KEY_ID, the files of the AWS tools (~/.aws) and the role of a container or an instance are tried',
+    ),
   secret_key: secretText(
     'secret of the access key, from a variable or a file: { env: NAME } or { file: PATH }',
   ),
@@ -58,7 +61,7 @@ export const s3Options = z.object({
   tags: z
     .record(z.string().min(1), template())
     .default({})
-    .describe('tags of new objects: { vehicle: "{hostname}" }'),
+    .describe('tags of new objects: { vehicle: "{device}" }'),
   part_size: size()
     .refine(bytes => bytes >= MIN_PART_BYTES && bytes <= MAX_PART_BYTES, 'must be from 64KB to 512MB')
     .default(8 * MIB)
