@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { webdav } from '../../src/devices/webdav.js';
 import type { ErrorKind } from '../../src/errors.js';
@@ -457,4 +459,20 @@ describe('webdav on real servers', () => {
       await server.stop();
     }
   });
+});
+
+describe('webdav: a program that was killed while it tried names', () => {
+  for (const kind of ['nginx', 'apache'] as const)
+    it(`leaves nothing on ${kind} once its file has arrived`, async () => {
+      const server = await startDavServer(kind);
+      const file = outgoing(sample(10));
+      const trial = join(server.folder, `trial.${file.token}.part`);
+      await writeFile(trial, 'F');
+      await chmod(trial, 0o666);
+      const target = await makeTarget(webdav, davOptions(server));
+      await target.write(file, 'a.ulg', 0, never, new Events());
+      await target.close();
+      assert.deepEqual(await readdir(server.folder), ['a.ulg']);
+      await server.stop();
+    });
 });

@@ -68,7 +68,8 @@ export class S3Target implements Target {
     this.#sender = new PartSender(bucket, this.#uploads, list, options);
     this.#device = context.name;
     this.#logger = context.logger;
-    const polling = { clock: context.clock, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
+    const { clock, random } = context;
+    const polling = { clock, random, interval: PROBE_INTERVAL_MS, until: this.#closed.signal };
     this.availability = pollAvailability(signal => this.#probe(signal), polling);
   }
 

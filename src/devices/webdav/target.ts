@@ -94,7 +94,11 @@ export class DavTarget implements Target {
     const details = this.#check('write', path, signal);
     const final = path.split('/');
     await this.#prepareFolder(final, signal, details);
-    const part = partName(path, file.token, await this.#partEnding(final, signal, details)).split('/');
+    const part = partName(
+      path,
+      file.token,
+      await this.#partEnding(final, file.token, { signal, details }),
+    ).split('/');
     const upload = { file, final, part, offset, signal, events, details };
     if (!(await this.#sendInChunks(upload))) await this.#sendWhole(upload);
     const verified = await this.#verify(upload);
@@ -203,12 +207,8 @@ export class DavTarget implements Target {
   }
 
   /** Found out by a trial before the first upload. */
-  async #partEnding(
-    final: readonly string[],
-    signal: AbortSignal,
-    details: ErrorDetails,
-  ): Promise<PartEnding> {
-    return (this.#ending ??= await findPartEnding(this.#client, final.slice(0, -1), { signal, details }));
+  async #partEnding(final: readonly string[], token: string, scope: RequestScope): Promise<PartEnding> {
+    return (this.#ending ??= await findPartEnding(this.#client, final.slice(0, -1), token, scope));
   }
 
   async #send(upload: Upload): Promise<void> {
