@@ -3,6 +3,7 @@ import ms from 'ms';
 import * as z from 'zod';
 import type { DeviceType } from '../src/config/definition.js';
 import { commonSchema } from '../src/config/devices.js';
+import { fleetSchema } from '../src/config/fleet.js';
 import { bare, type Shape, shapeOf } from '../src/config/introspect.js';
 import { SIZE, TIME_SPAN } from '../src/config/options.js';
 import { notifySchema } from '../src/config/notify.js';
@@ -15,6 +16,7 @@ export function optionsReference(deviceTypes: readonly DeviceType[]): string {
     section('Top level', table(topSchema.shape)),
     section('Rules', table(ruleSchema.shape)),
     section('Notifications', NOTIFICATIONS, table(notifySchema.shape)),
+    section('Fleet', FLEET, table(fleetSchema.shape)),
     section('Web page', WEB, table(webSchema.shape)),
     section('Devices', 'Every device:', table(commonSchema.shape)),
     ...deviceTypes.map(({ type, summary, options }) =>
@@ -24,6 +26,8 @@ export function optionsReference(deviceTypes: readonly DeviceType[]): string {
 }
 
 const NOTIFICATIONS = 'The list `notify`; [notifications](guides/notifications.md) has examples.';
+
+const FLEET = 'The map `fleet`; [fleets](FLEET.md) says what is written, and how to read it.';
 
 const WEB = 'The map `web`; [the page](guides/web.md) has examples.';
 

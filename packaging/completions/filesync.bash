@@ -12,7 +12,7 @@ _filesync() {
   fi
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-    init | password | check | sync | run | node | status | files | flights | show | verify | notify | retry | first | fetch | cancel | push | forget | adopt | export | import | sim | demo | help)
+    init | password | check | sync | run | node | status | files | flights | show | verify | notify | fleet | retry | first | fetch | cancel | push | forget | adopt | export | import | sim | demo | help)
       command=$word
       break
       ;;
@@ -57,6 +57,9 @@ _filesync() {
   notify:-c | notify:--config) _filesync_files -f && return ;;
   notify:--log-level) _filesync_words 'debug info warn error' && return ;;
   notify:--log-format) _filesync_words 'text json' && return ;;
+  fleet:-c | fleet:--config) _filesync_files -f && return ;;
+  fleet:--log-level) _filesync_words 'debug info warn error' && return ;;
+  fleet:--log-format) _filesync_words 'text json' && return ;;
   retry:-c | retry:--config) _filesync_files -f && return ;;
   first:-c | first:--config) _filesync_files -f && return ;;
   fetch:-c | fetch:--config) _filesync_files -f && return ;;
@@ -99,6 +102,7 @@ _filesync() {
     show) _filesync_words '-c --config --json -h --help' ;;
     verify) _filesync_words '-c --config --json --device --repair --log-level --log-format -h --help' ;;
     notify) _filesync_words '-c --config --json --test --log-level --log-format -h --help' ;;
+    fleet) _filesync_words '-c --config --json --watch --log-level --log-format -h --help' ;;
     retry) _filesync_words '-c --config --json --failed -h --help' ;;
     first) _filesync_words '-c --config --json -h --help' ;;
     fetch) _filesync_words '-c --config --json -h --help' ;;
@@ -115,7 +119,7 @@ _filesync() {
     return
   fi
   case $command in
-  '' | help) _filesync_words 'init password check sync run node status files flights show verify notify retry first fetch cancel push forget adopt export import sim demo help' ;;
+  '' | help) _filesync_words 'init password check sync run node status files flights show verify notify fleet retry first fetch cancel push forget adopt export import sim demo help' ;;
   sim) _filesync_files -d ;;
   esac
 }

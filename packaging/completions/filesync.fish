@@ -14,6 +14,7 @@ complete -c filesync -n __fish_use_subcommand -a flights -d 'what belongs to one
 complete -c filesync -n __fish_use_subcommand -a show -d 'all about one file: its history, hashes, targets, and why it waits'
 complete -c filesync -n __fish_use_subcommand -a verify -d 'compare the database, local copies and targets; --repair has what is wrong fetched or sent again'
 complete -c filesync -n __fish_use_subcommand -a notify -d 'with --test, send a test message to every receiver of `notify`, one line each'
+complete -c filesync -n __fish_use_subcommand -a fleet -d 'all vehicles that report to a store (`fleet`): who is late, who fails, what waits, which version'
 complete -c filesync -n __fish_use_subcommand -a retry -d 'bring FAILED files back'
 complete -c filesync -n __fish_use_subcommand -a first -d 'move files to the front of their queues, the first one named first'
 complete -c filesync -n __fish_use_subcommand -a fetch -d 'fetch and deliver files that the rules only list (SKIPPED)'
@@ -26,7 +27,7 @@ complete -c filesync -n __fish_use_subcommand -a import -d 'fill an empty databa
 complete -c filesync -n __fish_use_subcommand -a sim -d 'a simulated autopilot: a MAVLink FTP server over UDP on a folder (SIGUSR1 arms and disarms it)'
 complete -c filesync -n __fish_use_subcommand -a demo -d 'the main job on embedded servers: simulated autopilot -> local -> FTP server and Flight Review page'
 complete -c filesync -n __fish_use_subcommand -a help -d 'the help of a command'
-complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init password check sync run node status files flights show verify notify retry first fetch cancel push forget adopt export import sim demo'
+complete -c filesync -n '__fish_seen_subcommand_from help' -a 'init password check sync run node status files flights show verify notify fleet retry first fetch cancel push forget adopt export import sim demo'
 complete -c filesync -n __fish_use_subcommand -s h -l help -d 'help, with examples'
 complete -c filesync -n __fish_use_subcommand -l version -d 'the version'
 complete -c filesync -n '__fish_seen_subcommand_from init' -l output -d 'file to write (default: ~/.config/filesync/filesync.yaml); only an unedited example of the package is replaced' -r -F
@@ -95,6 +96,12 @@ complete -c filesync -n '__fish_seen_subcommand_from notify' -l test -d 'send a 
 complete -c filesync -n '__fish_seen_subcommand_from notify' -l log-level -d 'lowest level that is logged to standard error' -x -a 'debug info warn error'
 complete -c filesync -n '__fish_seen_subcommand_from notify' -l log-format -d 'format of the log: lines of text, or one JSON object a line' -x -a 'text json'
 complete -c filesync -n '__fish_seen_subcommand_from notify' -s h -l help -d 'help, with examples'
+complete -c filesync -n '__fish_seen_subcommand_from fleet' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
+complete -c filesync -n '__fish_seen_subcommand_from fleet' -l json -d 'print JSON lines: an object a vehicle'
+complete -c filesync -n '__fish_seen_subcommand_from fleet' -l watch -d 'again every 30 s, until Ctrl-C'
+complete -c filesync -n '__fish_seen_subcommand_from fleet' -l log-level -d 'lowest level that is logged to standard error' -x -a 'debug info warn error'
+complete -c filesync -n '__fish_seen_subcommand_from fleet' -l log-format -d 'format of the log: lines of text, or one JSON object a line' -x -a 'text json'
+complete -c filesync -n '__fish_seen_subcommand_from fleet' -s h -l help -d 'help, with examples'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -s c -l config -d 'configuration file (default: $FILESYNC_CONFIG, ~/.config/filesync/filesync.yaml, /etc/filesync/filesync.yaml)' -r -F
 complete -c filesync -n '__fish_seen_subcommand_from retry' -l json -d 'print data as JSON'
 complete -c filesync -n '__fish_seen_subcommand_from retry' -l failed -d 'all that are FAILED, on one target or on all'

@@ -158,6 +158,18 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./notify.js')).notify,
   },
   {
+    usage: 'fleet <device>',
+    summary:
+      'all vehicles that report to a store (`fleet`): who is late, who fails, what waits, which version',
+    group: 'See',
+    examples: [
+      ['filesync fleet bucket', 'a line a vehicle, on any computer whose configuration has that device'],
+      ['filesync fleet bucket --watch', 'again every 30 s'],
+      ['filesync fleet bucket --json | jq \'select(.state == "LATE").vehicle\'', 'for a script'],
+    ],
+    load: async () => (await import('./fleet.js')).fleet,
+  },
+  {
     usage: 'retry [id..]',
     summary: 'bring FAILED files back',
     group: 'Change records',

@@ -108,7 +108,7 @@ export class FleetPart {
   async #viewOf(reader: FleetReader, { device }: Settings, signal: AbortSignal) {
     const { openToRead } = await import('./fleet-store.js');
     await using store = await openToRead(device, this.#context, signal);
-    return reader.read(store, signal);
+    return await reader.read(store, signal);
   }
 
   async #makeReporter(): Promise<FleetReporter | undefined> {

@@ -51,9 +51,9 @@ export function reportOf(parts: ReportParts): FleetObject {
   };
 }
 
-/** What of a report counts as a change: all but its times, what is measured of links, and small changes of the free space. */
+/** What of a report counts as a change: all but its times, those of links and what is measured of them, and little free space. */
 export function contentOf({ time: _time, next_by: _next, links, disk, ...content }: FleetObject): string {
-  const named = links.map(({ bytes_per_second: _rate, loss: _loss, rtt_ms: _rtt, ...link }) => link);
+  const named = links.map(({ name, type, available, armed, text }) => [name, type, available, armed, text]);
   const free = disk && disk.total > 0 ? Math.round(disk.free / disk.total / SPACE_STEP) : null;
   return JSON.stringify({ ...content, links: named, free });
 }

@@ -5,9 +5,11 @@ import { Icon, type IconName } from './icons.js';
 import { Login, logout } from './login.js';
 import { Now } from './now.js';
 import { link, place } from './router.js';
-import { contact, isLost, needsLogin, session, toast, verdict } from './store.js';
+import { ask } from './net.js';
+import { contact, hasFleet, isLost, needsLogin, session, toast, verdict } from './store.js';
 import { TEXT } from './strings.js';
 import { Button } from './ui.js';
+import type { FleetPage } from './types.js';
 import { ContactLine, VerdictChip } from './verdict.js';
 
 const TABS: readonly { screen: string; icon: IconName; text: string; holds: readonly string[] }[] = [
@@ -19,11 +21,13 @@ const TABS: readonly { screen: string; icon: IconName; text: string; holds: read
     holds: ['flights', 'files', 'file', 'flight'],
   },
   { screen: 'devices', icon: 'devices', text: TEXT.nav.devices, holds: ['devices'] },
+  { screen: 'fleet', icon: 'fleet', text: TEXT.nav.fleet, holds: ['fleet'] },
   { screen: 'log', icon: 'log', text: TEXT.nav.log, holds: ['log'] },
 ];
 
 export function App() {
   useTitle();
+  useEffect(() => void (session.value && askForFleet()), [session.value]);
   if (needsLogin.value) return <Login />;
   const isNow = screenOf(place.value.screen) === 'now';
   return (
@@ -47,6 +51,13 @@ export function App() {
     </>
   );
 }
+
+/** Without an answer there is no such screen. */
+const askForFleet = (): Promise<unknown> =>
+  ask<FleetPage>('GET', '/fleet').then(
+    ({ configured }) => (hasFleet.value = configured),
+    () => undefined,
+  );
 
 const screenOf = (name: string): string => TABS.find(({ holds }) => holds.includes(name))?.screen ?? 'now';
 
@@ -73,7 +84,7 @@ function Nav() {
   const current = screenOf(place.value.screen);
   return (
     <nav class="nav" aria-label={TEXT.nav.label}>
-      {TABS.map(({ screen, icon, text }) => (
+      {TABS.filter(({ screen }) => screen !== 'fleet' || hasFleet.value).map(({ screen, icon, text }) => (
         <a key={screen} href={link(screen)} aria-current={screen === current ? 'page' : undefined}>
           <Icon name={icon} />
           <span>{text}</span>

@@ -1,6 +1,7 @@
 import { Devices } from './devices.js';
 import { FileScreen } from './file.js';
 import { Files } from './files.js';
+import { Fleet } from './fleet.js';
 import { FlightScreen, Flights } from './flights.js';
 import { LogScreen } from './log.js';
 
@@ -16,6 +17,8 @@ export function Screen({ screen, id }: { screen: string; id: string }) {
       return <FileScreen key={id} id={id} />;
     case 'devices':
       return <Devices />;
+    case 'fleet':
+      return <Fleet />;
     case 'log':
       return <LogScreen />;
     default:

@@ -10,6 +10,9 @@ export const session = signal<Session | undefined>(undefined);
 export const needsLogin = signal(false);
 export const mayOperate = computed(() => session.value?.scopes.includes('operate') ?? false);
 
+/** The configuration has a fleet: the page has a screen for it. */
+export const hasFleet = signal(false);
+
 export const status = signal<Status | undefined>(undefined);
 /** Why the status could not be loaded; empty if it was. */
 export const loadError = signal('');

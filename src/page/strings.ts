@@ -10,7 +10,7 @@ export const files = (number: number): string => counted(number, 'file');
 export const TEXT = {
   app: 'FileSync',
   skip: 'Skip to the content',
-  nav: { label: 'Screens', now: 'Now', flights: 'Flights', devices: 'Devices', log: 'Log' },
+  nav: { label: 'Screens', now: 'Now', flights: 'Flights', devices: 'Devices', fleet: 'Fleet', log: 'Log' },
   /** Commands that the server's texts name, and what does the same on the page. */
   buttons: {
     'filesync files --state FAILED': 'Failed',
@@ -221,6 +221,18 @@ export const TEXT = {
     gone: 'This file is not known any more.',
     issued: (time: string, by: string) => `Issued ${time} by FileSync ${by}`,
     columns: { target: 'Target', state: 'State', proof: 'Proof', at: 'When', where: 'Where' },
+  },
+  fleet: {
+    title: 'Fleet',
+    empty: 'No vehicle has reported yet',
+    emptyText: 'Each vehicle whose configuration has the key fleet is listed here.',
+    states: { OK: 'Fine', LATE: 'Late', FAILING: 'Failing' },
+    reported: (time: string, version: string) => `Reported ${time}, version ${version}`,
+    nothing: 'Nothing waits',
+    waiting: (number: number, bytes: string, oldest: string) =>
+      `${files(number)} to deliver (${bytes}), the oldest since ${oldest}`,
+    free: (bytes: string) => `${bytes} free`,
+    skipped: (object: string, reason: string) => `${object} is skipped: ${reason}`,
   },
   devices: {
     title: 'Devices',

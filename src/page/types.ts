@@ -13,6 +13,7 @@ export type {
   Verdict,
   WaitingGroup,
 } from '../api/schema.js';
+export type { FleetPage, FleetVehicle } from '../api/schema-fleet.js';
 export type { Receipt } from '../api/schema-files.js';
 export type {
   Link,

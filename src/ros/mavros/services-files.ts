@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Observable } from 'rxjs';
+import { map, type Observable } from 'rxjs';
 import { FileSyncError } from '../../errors.js';
 import {
   nameProblem,
@@ -42,7 +42,10 @@ export class ServicesFiles implements RemoteFiles {
   constructor(options: ServicesFilesOptions) {
     this.#options = options;
     this.#services = options.services;
-    this.availability = options.state.availability;
+    // MAVROS tells no unique id that is the same as that of its endpoint: nothing waits for one.
+    this.availability = options.state.availability.pipe(
+      map(now => (now.available ? { ...now, uid: '' } : now)),
+    );
   }
 
   ready(signal: AbortSignal): Promise<void> {

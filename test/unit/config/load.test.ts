@@ -229,7 +229,7 @@ rules: [{ from: cam, to: [archive, site] }]
       'a key that objects have anyway',
       `${DEVICES}rules: []\n__proto__: { polluted: true }\n`,
       [
-        '6:1: __proto__: unknown key; known: "local", "database", "description_file", "devices", "rules", "interval", "min_free", "mode", "facts", "keep_records", "notify", "web"',
+        '6:1: __proto__: unknown key; known: "vehicle", "local", "database", "description_file", "devices", "rules", "interval", "min_free", "mode", "facts", "keep_records", "notify", "fleet", "web"',
       ],
     ],
     [
