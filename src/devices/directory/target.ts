@@ -258,7 +258,11 @@ export class DirectoryTarget implements Target {
     const { part, final, signal } = upload;
     const linking = at.do(entry => link(entry(part), entry(final)).then(() => true), { signal });
     const linked = await unless(['EEXIST', ...NO_LINKS], linking);
-    if (!linked && (await at.find(final, { signal }))) throw this.#exists(this.#absolute(upload, final));
+    if (!linked && (await at.find(final, { signal }))) {
+      // The file is sent under another name: nothing would ever remove this part.
+      await unless(GONE, this.#discard(upload));
+      throw this.#exists(this.#absolute(upload, final));
+    }
     const moved = (entry: EntryPath) => (linked ? unlink(entry(part)) : rename(entry(part), entry(final)));
     await at.do(moved, { signal });
     await at.sync(signal);
