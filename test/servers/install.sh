@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks the programs of packages.txt, or of another list that is named, under build/servers, each with all libraries beyond those of every Debian, whether or
-# not this machine has them: what else is installed here, now or later, makes no difference.
+# Unpacks the programs of packages.txt, or of another list that is named, under build/servers, each with all libraries
+# beyond those of every Debian, whether or not this machine has them: what else is installed here, now or later, makes no difference.
 # Debian lets only one FTP server be installed at a time, and an installed one would start: so nothing is installed
 # and nothing is started, root is not needed, and removing the folder undoes it.
 set -euo pipefail
