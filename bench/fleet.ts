@@ -59,7 +59,7 @@ export async function bench(): Promise<Row[]> {
     const expected = await writeLogs(plan);
     const fleet = new Fleet(plan, options.processes);
     const seconds = await timed(() => fleet.deliver(store, options.kills));
-    const problems = compare(expected, await store.objects());
+    const problems = compare(expected, await store.objects(expected.keys()));
     return [
       ...rowsOf(plan, store, fleet, seconds, problems),
       ...(await rcloneRows(plan, store, seconds)),

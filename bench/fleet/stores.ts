@@ -1,6 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findProgram, runProgram } from '../../test/servers/program.js';
+import { startCeph } from '../../test/servers/ceph-server.js';
 import { startDavServer } from '../../test/servers/dav-servers.js';
 import { makeBucket, s3Options, type Bucket } from '../../test/servers/s3-bench.js';
 import { startSwift, type S3Server } from '../../test/servers/s3-servers.js';
@@ -12,8 +13,8 @@ export interface Store {
   readonly what: string;
   /** The target in a vehicle's configuration. */
   readonly device: Readonly<Record<string, unknown>>;
-  /** SHA-256 of everything that it holds, unfinished uploads included, by its name. */
-  objects(): Promise<Map<string, string>>;
+  /** SHA-256 of everything that it holds, unfinished uploads included, by its name. `asked` may be there without being listed. */
+  objects(asked: Iterable<string>): Promise<Map<string, string>>;
   /** Kills it and starts it again. Absent: it lives in this process. */
   crash?(): Promise<void>;
   /** `rclone copy` of a folder to another place of it, with an option more. Absent: rclone does not speak its protocol. */
@@ -56,6 +57,7 @@ async function tus(): Promise<Store> {
   };
 }
 
+const rgw = async (): Promise<Store> => objectStore('Ceph RADOS Gateway', await startCeph());
 const swift = async (): Promise<Store> => objectStore('OpenStack Swift, S3', await startSwift());
 
 /** @param what it is, for people */
@@ -65,7 +67,7 @@ async function objectStore(what: string, server: S3Server): Promise<Store> {
   return {
     what,
     device: { type: 's3', ...device },
-    objects: () => hashesIn(ours),
+    objects: asked => hashesIn(ours, asked),
     crash: async () => {
       await server.kill();
       await server.restart();
@@ -90,18 +92,22 @@ async function objectStore(what: string, server: S3Server): Promise<Store> {
   };
 }
 
-async function hashesIn(bucket: Bucket): Promise<Map<string, string>> {
+/** A killed Swift may hold an object that its listing lacks: each that is asked for is read, listed or not. */
+async function hashesIn(bucket: Bucket, asked: Iterable<string>): Promise<Map<string, string>> {
   const unfinished = (await bucket.uploads()).map(key => [`${key} (unfinished)`, ''] as const);
   const hashes = new Map<string, string>(unfinished);
-  const keys = (await bucket.keys()).values();
+  const keys = new Set([...(await bucket.keys()), ...asked]).values();
   const worker = async () => {
-    for (const key of keys) hashes.set(key, sha256((await bucket.read(key)) ?? Buffer.alloc(0)));
+    for (const key of keys) {
+      const bytes = await bucket.read(key);
+      if (bytes) hashes.set(key, sha256(bytes));
+    }
   };
   await Promise.all(Array.from({ length: READERS }, worker));
   return hashes;
 }
 
-export const STORES: Readonly<Record<string, () => Promise<Store>>> = { webdav, tus, swift };
+export const STORES: Readonly<Record<string, () => Promise<Store>>> = { webdav, tus, swift, rgw };
 
 export async function rclone(args: readonly string[]): Promise<string> {
   const program = await findProgram('rclone', 'usr/bin/rclone');

@@ -7,8 +7,8 @@ import { compose } from '../../src/compose.js';
 import { loadConfig } from '../../src/config/load.js';
 import { deviceTypes } from '../../src/devices/registry.js';
 import type { Engine } from '../../src/engine/engine.js';
-import type { Logger } from '../../src/ports.js';
-import { isUnfinished } from '../../src/record/state.js';
+import { FileState, type Logger } from '../../src/ports.js';
+import { stateOf } from '../../src/record/state.js';
 import { daemonPolicy } from '../../src/system/back-off.js';
 import { FastClock } from '../../test/soak/fast-clock.js';
 import { homeOf, logsOf, nameOf, type FleetPlan, type Report, type Share } from './plan.js';
@@ -46,7 +46,7 @@ async function main(plan: FleetPlan, { from, to }: Share): Promise<void> {
     let [delivered, waits] = [0, ''];
     for (const engine of engines)
       for (const record of engine.records.all()) {
-        if (!isUnfinished(record)) delivered++;
+        if (stateOf(record) === FileState.UPLOADED) delivered++;
         else if (waits === '') waits = engine.waits(record)[0]?.reason ?? 'it is under way';
       }
     return { delivered, requests, baseline, rss: memoryUsage.rss(), waits };
