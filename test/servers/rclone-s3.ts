@@ -18,7 +18,7 @@ export interface S3Remote {
   readonly config: string;
   readonly program: string;
   /** Of the command; `input` goes to its standard input. */
-  run(args: readonly string[], input?: Uint8Array): Promise<Buffer>;
+  readonly run: (args: readonly string[], input?: Uint8Array) => Promise<Buffer>;
   remove(): Promise<void>;
 }
 
