@@ -222,9 +222,10 @@ function guarded(
 function contextFor(
   config: Config,
   { name, options }: DeviceConfig,
-  { env, clock, logger, measures, mask, random = Math.random }: ComposeContext,
+  services: ComposeContext,
   secrets: Map<SecretRef, string>,
 ): DeviceContext {
+  const { env, clock, logger, measures, mask, random = Math.random } = services;
   const { folder, local } = config;
   const secret = (ref: SecretRef) => {
     const value = resolveSecret(ref, { env, folder, key: keyOfSecret(name, options, ref) });
@@ -237,6 +238,7 @@ function contextFor(
     clock,
     random,
     env,
+    vehicle: vehicleOf(config, services),
     local,
     logger: logger.child(name),
     measured: measure => measures?.next({ ...measure, device: name }),

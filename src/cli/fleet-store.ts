@@ -14,7 +14,7 @@ export async function openToRead(
 ): Promise<ReadableStore & AsyncDisposable> {
   const ends = new Ends(from, context);
   return ends.keep(async () => {
-    const root = await ends.source(from);
+    const root = await ends.source(sharedPlace(from));
     assertAvailable(from, await settled(root.availability, signal));
     return ends.folder();
   });
@@ -36,6 +36,12 @@ export async function openToWrite(
   });
 }
 
+/** Where all vehicles of a fleet find each other. */
+const sharedPlace = (from: DeviceConfig): DeviceConfig => ({
+  ...from,
+  options: from.type.shared?.(from.options) ?? from.options,
+});
+
 function assertAvailable({ name }: DeviceConfig, { available, reason }: Availability): void {
   if (!available) throw new FileSyncError('unavailable', `${name}: ${reason}`, { device: name });
 }
@@ -47,7 +53,7 @@ class Ends implements AsyncDisposable {
   readonly #made: Device[] = [];
 
   constructor(from: DeviceConfig, context: StoreContext) {
-    this.#from = from;
+    this.#from = sharedPlace(from);
     this.#context = context;
   }
 

@@ -16,6 +16,8 @@ export interface DeviceContext {
   secret(ref: SecretRef): string;
   /** The program's environment: names of proxies. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The name of this vehicle, safe as a part of a path: `{vehicle}` in options. */
+  readonly vehicle: string;
   /** Absolute path of the local storage: a source that contains it would list local copies. */
   readonly local: string;
   /** Makes a path absolute; relative paths start at the configuration file's folder. */
@@ -65,6 +67,8 @@ export interface DeviceType<Options = unknown> {
   publicPage?(options: Options): string | undefined;
   /** Keys that other types have and this one cannot have, each with what to do in its place. */
   readonly lacks?: Readonly<Record<string, string>>;
+  /** The same device without the part of its place that is each vehicle's own: there vehicles find each other. */
+  shared?(options: Options): unknown;
   /** As a source, the same device with a folder of its root as root: a fleet's objects are listed without all other files. */
   below?(options: Options, folder: string): unknown;
   /** Of devices that are reached through a network. */

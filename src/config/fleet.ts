@@ -45,7 +45,8 @@ export function checkFleet(
     place.at('position').warn('no position is known: set facts: { position: true } as well');
   const type = known.get(to);
   if (type && !isStore(type)) return place.at('to').error(`"${to}" (type ${type.type}) ${NO_STORE}`);
-  if (textsIn(devices.get(to)?.options).some(isOfOneVehicle)) place.at('to').error(`"${to}" ${APART}`);
+  if (!type?.shared && textsIn(devices.get(to)?.options).some(isOfOneVehicle))
+    place.at('to').error(`"${to}" ${APART}`);
 }
 
 /** Whether such a device can be listed as well as written to. */

@@ -12,6 +12,10 @@ export const rclone = defineDevice({
   summary:
     'Source and target: a remote of rclone (Google Drive, OneDrive, Dropbox, SMB, Azure, B2 and many more)',
   options: rcloneOptions,
+  below: (options, folder) => ({
+    ...options,
+    remote: options.remote.replace(/(:|[^/])\/*$/, `$1/${folder}`),
+  }),
   link: linkOf(({ host = ANYWHERE }: RcloneOptions) => `rclone://${isIPv6(host) ? `[${host}]` : host}`),
   source: async (chosen, context) => (await import('./rclone/ends.js')).rcloneSource(chosen, context),
   target: async (chosen, context) => (await import('./rclone/ends.js')).rcloneTarget(chosen, context),

@@ -17,7 +17,7 @@ import { RecordingLogger } from '../fakes/recording-logger.js';
 import { makeSource, makeTarget } from '../servers/device.js';
 import { chunks, Events, never, outgoing } from '../servers/outgoing.js';
 import { makeBucket, PART_SIZE, s3Options, type Bucket } from '../servers/s3-bench.js';
-import { refusal, startFront, type Passing, type S3Front } from '../servers/s3-front.js';
+import { refusal, startFront, type Instead, type Passing, type S3Front } from '../servers/s3-front.js';
 import { startSwift, SWIFT_READER, SWIFT_START_MS, type S3Server } from '../servers/s3-servers.js';
 import { checksumOf, failsWith, listed, listedWithError, sample } from './support.js';
 
@@ -251,11 +251,45 @@ describe('s3', () => {
     assert.equal(front.requests.filter(({ headers }) => headers['if-none-match'] === '*').length, 1);
   });
 
+  it('a small file takes one request where the server knows conditional writes', async () => {
+    // Swift does not: the front answers these in its place.
+    const etag = `"${checksumOf('md5', SMALL).value}"`;
+    const isConditional = ({ headers }: Passing) => headers['if-none-match'] === '*';
+    const taken: Instead = { status: 200, headers: { etag } };
+    const refused = refusal(412, 'PreconditionFailed');
+    // The same object a second time: only a server that refuses it is known to fulfil the condition.
+    const answers = [taken, refused, taken];
+    front.instead = request => (isConditional(request) ? answers.shift() : undefined);
+    await withRun(async target => {
+      const send = (file = whole(SMALL)) => target.write(file, PATH, 0, never, new Events());
+      await send();
+      const before = front.requests.length;
+      assert.equal((await send()).verified, 'hash');
+      assert.equal(front.requests.length - before, 1);
+      await bucket.put(PATH, SMALL);
+      answers.push(refused);
+      await failsWith(() => send(whole(sample(4000, 9))), 'exists');
+    });
+    assert.ok((await bucket.read(PATH))?.equals(SMALL));
+  });
+
+  it('a server that ignores the condition is asked for each object', async () => {
+    const etag = `"${checksumOf('md5', SMALL).value}"`;
+    front.instead = ({ headers }) =>
+      headers['if-none-match'] === '*' ? { status: 200, headers: { etag } } : undefined;
+    await withRun(async target => {
+      await target.write(whole(SMALL), 'first', 0, never, new Events());
+      await bucket.put(PATH, SMALL);
+      await failsWith(() => target.write(whole(sample(4000, 9)), PATH, 0, never, new Events()), 'exists');
+    });
+    assert.ok((await bucket.read(PATH))?.equals(SMALL));
+  });
+
   it('an object that is not what was sent is corrupt, and is removed', async () => {
     let puts = 0;
     front.instead = request => {
       if (isPut(request)) puts++;
-      return request.method === 'HEAD' && puts > 1
+      return (request.method === 'HEAD' || isPut(request)) && puts > 1
         ? { answered: { etag: `"${'0'.repeat(32)}"` } }
         : undefined;
     };
@@ -264,8 +298,8 @@ describe('s3', () => {
   });
 
   it('an ETag that is no hash leaves the size and the metadata', async () => {
-    front.instead = ({ method }) =>
-      method === 'HEAD'
+    front.instead = request =>
+      request.method === 'HEAD' || isPut(request)
         ? { answered: { 'x-amz-server-side-encryption': 'aws:kms', etag: `"${'1'.repeat(32)}"` } }
         : undefined;
     const { verified } = await write(whole(SMALL));

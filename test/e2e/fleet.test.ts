@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fleetObject, fleetVehicle, type FleetObject } from '../../src/api/schema-fleet.js';
-import { STORES, type SharedStore } from '../servers/stores.js';
+import { folderStore, STORES, type SharedStore } from '../servers/stores.js';
 import { filesBelow, jsonLines, put } from './parts.js';
 import { Place, type Ended } from './program.js';
 
 /** A vehicle whose files wait for others of their folder, which never come. */
-const vehicle = (name: string, { device }: SharedStore, more: object = {}) => ({
+const vehicle = (name: string, { device }: Pick<SharedStore, 'device'>, more: object = {}) => ({
   vehicle: name,
   local: `./${name}`,
   devices: {
@@ -23,10 +23,15 @@ const vehicle = (name: string, { device }: SharedStore, more: object = {}) => ({
 
 const BAG = { folder: 'metadata.yaml' };
 
-const reader = ({ device }: SharedStore) => ({ local: './reader', devices: { store: device }, rules: [] });
+const reader = ({ device }: Pick<SharedStore, 'device'>) => ({
+  local: './reader',
+  devices: { store: device },
+  rules: [],
+});
 
-async function objectOn({ folder }: SharedStore, name: string): Promise<FleetObject> {
-  return fleetObject.parse(JSON.parse(await readFile(join(folder, 'fleet', `${name}.json`), 'utf8')));
+async function objectOn(store: SharedStore, name: string): Promise<FleetObject> {
+  const text = (await store.files()).get(`fleet/${name}.json`);
+  return fleetObject.parse(JSON.parse(text?.toString() ?? 'null'));
 }
 
 /** One pass of a vehicle with one file that cannot be delivered, the same each time. */
@@ -53,7 +58,8 @@ describe('the status of a fleet', function () {
         await put(place.path('in-drone1', 'more.bin'), Buffer.alloc(500, 'x'));
         await pass(place, 'drone1', vehicle('drone1', store));
         assert.equal((await objectOn(store, 'drone1')).waiting.files, 2);
-        assert.deepEqual((await readdir(join(store.folder, 'fleet'))).sort(), ['drone1.json', 'drone2.json']);
+        const objects = [...(await store.files()).keys()].filter(path => path.startsWith('fleet/'));
+        assert.deepEqual(objects.sort(), ['fleet/drone1.json', 'fleet/drone2.json']);
 
         const config = await place.configure(reader(store), 'reader.yaml');
         const shown = await place.run(['fleet', 'store', '-c', config, '--json']);
@@ -73,7 +79,7 @@ describe('the status of a fleet', function () {
 
   it('is not written again while nothing has changed', () =>
     Place.with(async place => {
-      const store = await STORES['directory']!();
+      const store = await folderStore();
       place.use({ close: () => store.stop() });
       const config = vehicle('drone1', store, { fleet: { to: 'store', every: '1h' } });
       await pass(place, 'drone1', config);
@@ -84,7 +90,7 @@ describe('the status of a fleet', function () {
 
   it('tells two computers of one name apart', () =>
     Place.with(async place => {
-      const store = await STORES['directory']!();
+      const store = await folderStore();
       place.use({ close: () => store.stop() });
       await pass(place, 'drone1', vehicle('drone1', store));
       const first = await objectOn(store, 'drone1');
@@ -101,7 +107,7 @@ describe('the status of a fleet', function () {
 
   it('skips what others have put there, with a reason', () =>
     Place.with(async place => {
-      const store = await STORES['directory']!();
+      const store = await folderStore();
       place.use({ close: () => store.stop() });
       await pass(place, 'drone1', vehicle('drone1', store));
       const good = await objectOn(store, 'drone1');
@@ -126,7 +132,7 @@ describe('the status of a fleet', function () {
 
   it('says who is late and who fails', () =>
     Place.with(async place => {
-      const store = await STORES['directory']!();
+      const store = await folderStore();
       place.use({ close: () => store.stop() });
       await pass(place, 'drone1', vehicle('drone1', store));
       const good = await objectOn(store, 'drone1');
@@ -144,11 +150,7 @@ describe('the status of a fleet', function () {
 
   it('never keeps a file from its target where its store is gone', () =>
     Place.with(async place => {
-      const store = {
-        device: { type: 'ftp', host: '127.0.0.1', port: 9 },
-        folder: '',
-        stop: async () => undefined,
-      };
+      const store = { device: { type: 'ftp', host: '127.0.0.1', port: 9 } };
       const rules = [{ from: 'inbox', to: ['out'], settle: 0, path: '{vehicle}/{file.path}' }];
       const { code, stderr } = await pass(place, 'drone1', vehicle('drone1', store, { rules }));
       assert.equal(code, 0, stderr);
@@ -160,7 +162,7 @@ describe('the status of a fleet', function () {
 
   it('is written by a daemon, again when something changes', () =>
     Place.with(async place => {
-      const store = await STORES['directory']!();
+      const store = await folderStore();
       place.use({ close: () => store.stop() });
       await mkdir(place.path('in-drone1'));
       const config = await place.configure(vehicle('drone1', store, { interval: '100ms' }), 'drone1.yaml');
@@ -180,7 +182,7 @@ describe('the status of a fleet', function () {
 
   it('is asked for with a name that the configuration knows', () =>
     Place.with(async place => {
-      const store = await STORES['directory']!();
+      const store = await folderStore();
       place.use({ close: () => store.stop() });
       const config = await place.configure(reader(store), 'reader.yaml');
       const unknown = await place.run(['fleet', 'stoer', '-c', config]);

@@ -6,6 +6,8 @@ import { loadConfig } from '../../src/config/load.js';
 import { deviceTypes } from '../../src/devices/registry.js';
 import { sample } from '../conformance/support.js';
 import { sync } from './parts.js';
+import { makeBucket } from '../servers/s3-bench.js';
+import { startSwift } from '../servers/s3-servers.js';
 import { Place } from './program.js';
 import { Conversation } from './conversation.js';
 
@@ -166,6 +168,32 @@ describe('filesync init at a terminal', function () {
       [{ kind: 'new' }],
     );
     assert.equal((devices.get('autopilot')?.options as { root: string }).root, '/APM/LOGS');
+  });
+
+  it('configures a bucket with a folder for each vehicle', async () => {
+    const server = await startSwift();
+    place.use({ close: () => server.stop() });
+    const bucket = await makeBucket(server);
+    bucket.client.destroy();
+    const port = await withVehicle(place, 1);
+    const terminal = initAt(place, ['--udp', `${port}`, '--output', 'new.yaml']);
+    await terminal.answer([
+      ['1) PX4', '1'],
+      ['Another source?', ''],
+      ['8) a bucket', '8'],
+      ['Address of the store', server.url],
+      ['Name of the bucket', bucket.name],
+      ['Access key', server.accessKey],
+      ['Secret key', server.secretKey],
+      ['List the files', 'n'],
+      ['Deliver the files', ''],
+    ]);
+    assert.equal(await terminal.ended, 0, terminal.seen);
+    assert.match(terminal.seen, /ok: .*bucket bucket-\S+ is there/);
+    const { devices, warnings } = await load(place.path('new.yaml'));
+    assert.deepEqual(warnings, []);
+    assert.equal((devices.get('store')?.options as { prefix: string }).prefix, '{vehicle}/');
+    assert.doesNotMatch(await readFile(place.path('new.yaml'), 'utf8'), new RegExp(server.secretKey));
   });
 
   it('never overwrites', async () => {

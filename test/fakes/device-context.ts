@@ -16,6 +16,7 @@ export function deviceContext(over: Partial<DeviceContext> = {}): DeviceContext 
       throw new FileSyncError('config', 'there are no secrets in this test');
     },
     env: {},
+    vehicle: 'vehicle-1',
     local: '/nowhere/local',
     resolvePath: path => resolve(path),
     ...over,

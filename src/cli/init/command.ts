@@ -3,6 +3,7 @@ import { loadConfig } from '../../config/load.js';
 import { resolvePath } from '../../config/paths.js';
 import { deviceTypes } from '../../devices/registry.js';
 import { FileSyncError } from '../../errors.js';
+import { vehicleName } from '../../rules/template.js';
 import { defineCommand } from '../command.js';
 import { exists } from '../../system/exists.js';
 import { loggerFor } from '../setup.js';
@@ -129,6 +130,7 @@ function contextOf(shell: Shell, { prompt, found, secrets, file, local }: Parts)
   const logger = loggerFor(shell, 'error');
   const contextFor = (name: string) => ({
     random: Math.random,
+    vehicle: vehicleName(shell.hostname),
     ...{ name, clock, env, logger, local: absolute(local ?? './data'), resolvePath: absolute },
     secret: secrets.resolve.bind(secrets),
   });

@@ -27,6 +27,7 @@ export async function askTarget(prompt: Prompt, secrets: Secrets, takesUlog: boo
       { value: askFolder, text: 'a folder of this computer, or of a mounted share' },
       { value: askSftp, text: 'a server that is reached by SSH (SFTP)' },
       { value: askTus, text: 'an upload server that speaks tus' },
+      { value: askS3, text: 'a bucket of an object store (S3)' },
       { value: askRclone, text: 'a cloud drive, or whatever else rclone reaches' },
     ]);
     const choice = await ask(prompt, secrets);
@@ -86,6 +87,19 @@ async function askSftp(prompt: Prompt): Promise<TargetChoice> {
 async function askTus(prompt: Prompt): Promise<TargetChoice> {
   const url = await prompt.ask('Address of the uploads, such as https://example.org/files/');
   return privately('uploads', 'an upload server that speaks tus', { type: 'tus', url });
+}
+
+async function askS3(prompt: Prompt, secrets: Secrets): Promise<TargetChoice> {
+  const endpoint = await prompt.ask('Address of the store (empty: AWS)', { otherwise: '' });
+  const region = endpoint === '' ? await prompt.ask('Region of the bucket', { otherwise: 'us-east-1' }) : '';
+  const bucket = await prompt.ask('Name of the bucket');
+  const key = await prompt.ask('Access key (empty: that of the AWS tools, or the role of this computer)', {
+    otherwise: '',
+  });
+  const secret = key === '' ? undefined : await askSecret(prompt, secrets, 'Secret key', 'store.secret');
+  const place = { ...(endpoint && { endpoint }), ...(region && { region }), bucket, prefix: '{vehicle}/' };
+  const login = { ...(key && { access_key: key }), ...(secret && { secret_key: secret }) };
+  return privately('store', 'a bucket, with a folder for each vehicle', { type: 's3', ...place, ...login });
 }
 
 async function askRclone(prompt: Prompt): Promise<TargetChoice> {

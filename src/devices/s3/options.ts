@@ -9,6 +9,8 @@ const MIB = 1024 * 1024;
 const MIN_PART_BYTES = 64 * 1024;
 const MAX_PART_BYTES = 512 * MIB;
 
+const VEHICLE = '{vehicle}';
+
 const secretText = (description: string) => secret().optional().describe(description);
 
 export const s3Options = z.object({
@@ -27,8 +29,14 @@ export const s3Options = z.object({
   prefix: z
     .string()
     .regex(/^(?!\/)(?!.*\/\/).*$/s, 'must be a path like fleet/one, without a slash in front')
+    .refine(
+      text => !/[{}]/.test(text.replaceAll(VEHICLE, '')),
+      `knows ${VEHICLE} alone; the path of rules knows more`,
+    )
     .default('')
-    .describe("folder in the bucket: the beginning of the objects' keys"),
+    .describe(
+      `folder in the bucket: the beginning of the objects' keys; with ${VEHICLE}, one for each vehicle`,
+    ),
   path_style: z
     .boolean()
     .default(true)
@@ -78,3 +86,15 @@ export type S3Options = z.output<typeof s3Options>;
 /** Where the server is reached, but for the name of the bucket in front. */
 export const endpointOf = ({ endpoint, region }: Pick<S3Options, 'endpoint' | 'region'>): string =>
   endpoint ?? `https://s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+
+/** The options of one vehicle: its name is filled in. */
+export const ofVehicle = (options: S3Options, vehicle: string): S3Options => ({
+  ...options,
+  prefix: options.prefix.replaceAll(VEHICLE, vehicle),
+});
+
+/** The options with the part of the prefix that all vehicles have in common. */
+export const ofAllVehicles = (options: S3Options): S3Options => ({
+  ...options,
+  prefix: options.prefix.replace(/[^/]*\{.*$/s, ''),
+});

@@ -28,7 +28,7 @@ import type { UploadList } from '../upload-list.js';
 import { watchedBytes } from '../web-client/body.js';
 import type { RequestScope } from '../webdav/folder.js';
 import { PROBE_TEXT, probeByWriting, refusesName, type ProbeActs } from '../write-probe.js';
-import type { S3Bucket, S3Object } from './client.js';
+import { plainEtag, type S3Bucket, type S3Object } from './client.js';
 import { statusOf } from './errors.js';
 import { PartUploads, type PartUpload } from './multipart.js';
 import { wantedOf } from './object-options.js';
@@ -41,7 +41,8 @@ const PROBE_INTERVAL_MS = 30_000;
 /**
  * Objects of a bucket. A file up to the size of a part is sent in one PUT, a larger one in parts, at which an interrupted upload goes
  * on: uploads are recorded here, by their token, before their first byte. The SHA-256 of whatever is sent is signed, so that the
- * server compares it; afterwards size, ETag and the `sha256` in the metadata are compared. An object is never replaced: by
+ * server compares it; the ETag that a PUT answers is compared, and after parts the object's size, ETag and `sha256`. An object is
+ * never replaced: by
  * `If-None-Match` where the server supports it, and by a HEAD request right before.
  */
 export class S3Target implements Target {
@@ -98,16 +99,17 @@ export class S3Target implements Target {
     const scope = this.#scope('write', path, signal);
     const key = this.#bucket.keyOf(path);
     const upload = { file, path, key, offset, events, scope };
-    const found = await this.#bucket.head(key, scope);
+    const isSmall = file.source.size <= this.#options.part_size;
+    // The condition of a PUT asks the same.
+    const found = isSmall && this.#isConditional ? undefined : await this.#bucket.head(key, scope);
     if (typeof found === 'object') {
       const proof = await this.#sender.proofOf(path);
       if (proof?.etag !== found.etag) await this.#sender.discard(path, scope);
       throw this.#exists(upload);
     }
-    const { size } = file.source;
-    const isSmall = size <= this.#options.part_size;
     const expected = isSmall ? await this.#put(upload, found) : await this.#sender.send(upload);
-    const verified = await this.#verify(upload, expected);
+    const isAnswered = expected.answered === expected.etag;
+    const verified = isAnswered ? 'hash' : await this.#verify(upload, expected);
     if (!isSmall) await this.#list.delete(path);
     return { location: `s3://${this.#bucket.bucket}/${key}`, verified };
   }
@@ -178,9 +180,9 @@ export class S3Target implements Target {
     await this.#sender.discard(path, scope);
     const expected = { size: bytes.length, etag, sha256 };
     await events.committing();
-    await this.#putBytes(upload, bytes, expected, found);
+    const answered = await this.#putBytes(upload, bytes, expected, found);
     events.progress(bytes.length);
-    return expected;
+    return { ...expected, answered };
   }
 
   async #wholeOf(file: Outgoing, { signal }: RequestScope): Promise<Part> {
@@ -192,38 +194,50 @@ export class S3Target implements Target {
     return { number: 1, bytes: Buffer.alloc(0), md5: md5Of(Buffer.alloc(0)) };
   }
 
+  /** The ETag of the answer; undefined where another object is there, or one of ours whose answer was lost. */
   async #putBytes(
     upload: S3Upload,
     bytes: Buffer,
     expected: Expected,
     found: 'forbidden' | undefined,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const { file, key, scope } = upload;
     const object = {
       ...wantedOf(this.#options, file, expected.sha256),
       Bucket: this.#bucket.bucket,
       Key: key,
     };
-    const send = (condition: { IfNoneMatch?: '*' }): Promise<'sent' | number> =>
+    const send = (condition: { IfNoneMatch?: '*' }): Promise<string | number> =>
       this.#bucket.ask(scope, (client, options) =>
         client
           .send(
             new PutObjectCommand({ ...object, Body: bytes, ContentLength: bytes.length, ...condition }),
             options,
           )
-          .then(() => 'sent' as const)
+          .then(({ ETag }) => plainEtag(ETag))
           .catch((error: unknown) => conditionRefused(error, condition)),
       );
     const sent = this.#isConditional === false ? NOT_IMPLEMENTED : await send({ IfNoneMatch: '*' });
-    if (sent !== NOT_IMPLEMENTED) {
+    if (typeof sent === 'string') {
+      if (this.#isConditional === undefined) await this.#learnCondition(() => send({ IfNoneMatch: '*' }));
+      return sent;
+    }
+    if (sent === PRECONDITION_FAILED) {
       this.#isConditional ??= true;
-      // It may be ours: the answer to an earlier attempt was lost. What is there is compared next.
-      return;
+      return undefined;
     }
     this.#noteUnconditional();
     if (found === 'forbidden')
       throw this.#bucket.error('denied', `${NEEDS_HEAD} ${this.#bucket.bucket}`, scope.details);
-    await send({});
+    const etag = await send({});
+    return typeof etag === 'string' ? etag : undefined;
+  }
+
+  /** Some servers accept the condition and ignore it. Only one that refuses the same object is known to fulfil it. */
+  async #learnCondition(sendAgain: () => Promise<string | number>): Promise<void> {
+    const sent = await sendAgain().catch(() => undefined);
+    if (sent === PRECONDITION_FAILED) this.#isConditional ??= true;
+    else if (sent !== undefined) this.#noteUnconditional();
   }
 
   #noteUnconditional(): void {

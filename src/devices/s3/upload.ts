@@ -24,4 +24,6 @@ export interface Expected {
   readonly etag: string;
   /** Hex. */
   readonly sha256: string | undefined;
+  /** The ETag in the answer to the one request that has sent it all; undefined where that is not known. */
+  readonly answered?: string | undefined;
 }

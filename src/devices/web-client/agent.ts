@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
@@ -24,6 +25,8 @@ const KEEP_ALIVE_MS = 4_000;
 export function webAgent(site: AgentSite, context: DeviceContext): HttpAgent {
   const options = { keepAlive: true, timeout: KEEP_ALIVE_MS };
   const agent = site.url.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
+  // Each connection that is being made listens; small files make many at once.
+  setMaxListeners(0, site.closed);
   const connect = async (): Promise<Socket> => {
     const { url, timeout, closed: signal } = site;
     const tls = await readTls(site.tls, context);
