@@ -110,6 +110,7 @@ const CASES: Readonly<Record<string, readonly (readonly [path: string, body?: ob
   'GET /files/{id}/receipt': [[`/files/${COPY.id}/receipt`], [`/files/${FOUND.id}/receipt`]],
   'GET /files/{id}/signals': [[`/files/${COPY.id}/signals`], [`/files/${FOUND.id}/signals`]],
   'GET /flights': [['/flights'], ['/flights?since=2026-01-01T00:00:00%2B02:00&limit=1&vehicle=a']],
+  'GET /fleet': [['/fleet']],
   'POST /files/retry': [['/files/retry', { all: true }]],
   'POST /files/forget': [['/files/forget', { ids: [FOUND.id, 'zz'] }]],
   'POST /files/first': [['/files/first', { ids: [FOUND.id] }]],
