@@ -1,5 +1,5 @@
 import type { Config, DeviceConfig } from '../config/config.js';
-import { isStore, NO_STORE } from '../config/fleet.js';
+import { isStore, NO_STORE } from '../config/fleet-check.js';
 import { suggest } from '../config/nearest.js';
 import { FileSyncError, toFileSyncError } from '../errors.js';
 import { FleetReader, type FleetView } from '../fleet/reader.js';

@@ -16,7 +16,7 @@ import { needsFacts } from '../rules/template.js';
 import { modesOf } from '../system/file-modes.js';
 import { topSchema } from './schema.js';
 import { validate } from './validate.js';
-import { checkFleet } from './fleet.js';
+import { checkFleet } from './fleet-check.js';
 import { checkUids } from './vehicle-names.js';
 import { checkWeb } from './web.js';
 

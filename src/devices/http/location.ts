@@ -31,14 +31,31 @@ function jsonLocation(body: string): string | undefined {
   return url ?? location;
 }
 
-/** The parsed text, which may begin with a byte order mark; undefined if it is not JSON. */
+/** The memory of a parser grows with the depth: a megabyte of brackets costs it a second. No answer of a server is as deep. */
+const MAX_DEPTH = 1_000;
+
+/** The parsed text, which may begin with a byte order mark; undefined if it is not JSON, or deeper than any answer. */
 export function jsonIn(text: string): unknown {
+  if (depthOf(text) > MAX_DEPTH) return undefined;
   try {
     return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return undefined;
   }
 }
+
+/** At most that many arrays and objects are in one another; brackets in texts count, too. */
+function depthOf(text: string): number {
+  let [depth, most] = [0, 0];
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === OPENING_BRACKET || code === OPENING_BRACE) most = Math.max(most, ++depth);
+    else if (code === CLOSING_BRACKET || code === CLOSING_BRACE) depth--;
+  }
+  return most;
+}
+
+const [OPENING_BRACKET, CLOSING_BRACKET, OPENING_BRACE, CLOSING_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** Redirects by which pages show the result of a form (RFC 9110 sections 15.4.3 and 15.4.4). */
 export const isResultRedirect = (status: number): boolean => status === 302 || status === 303;
