@@ -112,7 +112,7 @@ const failedText = ({ failed }: Tally): string =>
   `${files(failed)} FAILED (\`filesync files --state FAILED\` says why, \`filesync retry --failed\` tries again)`;
 
 const refusedText = (target: string, number: number): string =>
-  `${files(number)} FAILED on ${target} alone (\`filesync show ID\` says why, \`filesync retry --failed\` tries again)`;
+  `${files(number)} FAILED on ${target} alone (\`filesync show ID\` says why, \`filesync retry ID\` tries again)`;
 
 // ---- why it is not safe ---------------------------------------------------------------------------------
 

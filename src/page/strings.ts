@@ -15,7 +15,8 @@ export const TEXT = {
   buttons: {
     'filesync files --state FAILED': 'Failed',
     'filesync retry --failed': 'Retry all',
-    'filesync show ID': 'its page',
+    'filesync retry ID': 'Retry',
+    'filesync show ID': 'File',
     'filesync fetch ID': 'Fetch',
   } as Readonly<Record<string, string>>,
   verdict: {

@@ -16,6 +16,8 @@ const TITLES = {
 const BUTTONS: Readonly<Record<string, string>> = {
   'filesync files --state FAILED': 'Failed',
   'filesync retry --failed': 'Retry all',
+  'filesync retry ID': 'Retry',
+  'filesync show ID': 'File',
   'filesync fetch ID': 'Fetch',
 };
 

@@ -314,7 +314,7 @@ const CASES: readonly Case[] = [
     [fileRecord(1, { ...here, ...targets('pending', 'failed') }), onDisk(2)],
     {},
     'ATTENTION',
-    '1 file FAILED on review alone (`filesync show ID` says why, `filesync retry --failed` tries again); ' +
+    '1 file FAILED on review alone (`filesync show ID` says why, `filesync retry ID` tries again); ' +
       '2 files are safe on this computer, not yet on archive: 2 files wait; autopilot may be switched off',
   ],
   [
