@@ -30,7 +30,7 @@ export function Fleet() {
         <h1>{TEXT.fleet.title}</h1>
       </div>
       {!value && <p class="muted loading">{TEXT.files.loading}</p>}
-      {value && value.problem !== '' && <p class="bad">{value.problem}</p>}
+      {value && value.problem !== '' && <p class="line-note bad">{value.problem}</p>}
       {vehicles?.length === 0 && <Empty icon="fleet" title={TEXT.fleet.empty} text={TEXT.fleet.emptyText} />}
       <div class="device-cards">
         {vehicles?.map(vehicle => (
@@ -38,7 +38,7 @@ export function Fleet() {
         ))}
       </div>
       {value?.skipped.map(({ object, reason }) => (
-        <p key={object} class="muted">
+        <p key={object} class="muted small">
           {TEXT.fleet.skipped(object, reason)}
         </p>
       ))}
@@ -50,13 +50,13 @@ function VehicleCard({ vehicle }: { vehicle: FleetVehicle }) {
   const { state, waiting, failures, disk, version, verdict } = vehicle;
   const [tone, icon] = TONES[state];
   return (
-    <article class="device-card">
-      <div class="screen-head">
+    <article class="card device">
+      <div class="device-head">
         <h2>{vehicle.object.replace(/(?:~new)?\.json$/, '')}</h2>
         <Badge tone={tone} icon={icon} text={TEXT.fleet.states[state]} />
       </div>
-      <p>{TEXT.fleet.reported(moment(vehicle.reported_at), version)}</p>
-      <p>
+      <p class="line-text">{TEXT.fleet.reported(moment(vehicle.reported_at), version)}</p>
+      <p class="reason-text">
         {waiting.files === 0
           ? TEXT.fleet.nothing
           : TEXT.fleet.waiting(waiting.files, size(waiting.bytes), moment(waiting.oldest_at))}
@@ -64,7 +64,7 @@ function VehicleCard({ vehicle }: { vehicle: FleetVehicle }) {
       {disk && <p class="muted">{TEXT.fleet.free(size(disk.free))}</p>}
       {state !== 'OK' && <p>{verdict.text}</p>}
       {failures.map(({ device, text }) => (
-        <p key={device + text} class="bad">
+        <p key={device + text} class="line-note bad">
           {device}: {text}
         </p>
       ))}

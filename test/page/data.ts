@@ -1,4 +1,5 @@
 import type { File, FlightView, Status } from '../../src/api/schema.js';
+import type { FleetPage, FleetVehicle } from '../../src/api/schema-fleet.js';
 import type { Link, LogEntry, SignalsView } from '../../src/api/schema-live.js';
 
 // What a FileSync with two flights, a failed log and an offline archive would answer.
@@ -325,3 +326,32 @@ export const SIGNALS: SignalsView = {
 function curve(of: (share: number) => number): [number, number][] {
   return Array.from({ length: 500 }, (_, index) => [(index * 734) / 499, of(index / 499)]);
 }
+
+const vehicleOf = (name: string, over: Partial<FleetVehicle> = {}): FleetVehicle => ({
+  ...{ schema: 1, vehicle: name, instance: '0123456789abcdef', uid: null, version: '0.1.0', paused: false },
+  ...{ time: ago(4), next_by: ahead(56), reported_at: ago(4), object: `${name}.json`, state: 'OK' },
+  verdict: { code: 'SAFE', text: 'all 40 files delivered' },
+  waiting: { files: 0, bytes: 0, oldest_at: null, flights_in_all: 0, flights: [] },
+  ...{ failures: [], links: [], disk: { free: 12_000_000_000, total: 62_000_000_000 } },
+  ...over,
+});
+
+/** Of three vehicles one is late, and one has a file that its target refuses. */
+export const FLEET: FleetPage = {
+  ...{ configured: true, device: 'store', read_at: ago(0), problem: '' },
+  vehicles: [
+    vehicleOf('copter-1'),
+    vehicleOf('copter-2', {
+      state: 'LATE',
+      reported_at: ago(26 * 60),
+      waiting: { files: 7, bytes: 310_000_000, oldest_at: ago(27 * 60), flights_in_all: 2, flights: [] },
+      verdict: { code: 'WAIT', text: '7 files wait: store offline' },
+    }),
+    vehicleOf('plane-1', {
+      ...{ state: 'FAILING', version: '0.0.9' },
+      verdict: { code: 'ATTENTION', text: '1 file FAILED' },
+      failures: [{ device: 'review', text: 'status 413 "too large"', files: 1, bytes: 90_000_000 }],
+    }),
+  ],
+  skipped: [{ object: 'notes.txt', reason: 'it is not the status of a vehicle' }],
+};

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { NO_FLEET, type FleetPage } from '../../src/api/schema-fleet.js';
 import type { File, FlightView, Status } from '../../src/api/schema.js';
 import { EMPTY_STATUS, FILES, FLIGHTS, linkOf, LOG, NOW, SIGNALS, STATUS } from './data.js';
 
@@ -18,6 +19,7 @@ export interface Script {
   status: Status;
   files: readonly File[];
   flights: readonly FlightView[];
+  fleet: FleetPage;
   /** Whether a password is asked for; a login clears it. */
   login: boolean;
   /** Whether this login may change something. */
@@ -32,6 +34,7 @@ export class FixtureServer {
     status: STATUS,
     files: FILES,
     flights: FLIGHTS,
+    fleet: NO_FLEET,
     login: false,
     mayOperate: true,
     error: '',
@@ -133,6 +136,7 @@ export class FixtureServer {
         scopes: script.login ? [] : ['read', ...(script.mayOperate ? ['operate'] : [])],
       };
     if (kind === 'status') return script.status;
+    if (kind === 'fleet') return script.fleet;
     if (kind === 'log') return { entries: LOG };
     if (kind === 'flights')
       return pageOf('flights', script.status === EMPTY_STATUS ? [] : script.flights, query);

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { EMPTY_STATUS, FLIGHTS, STATUS, VERDICTS } from './data.js';
+import { EMPTY_STATUS, FLEET, FLIGHTS, STATUS, VERDICTS } from './data.js';
 import type { FixtureServer } from './fixture-server.js';
 
 /** One screen in one state: how it comes about, and a text by which it is recognised. */
@@ -92,6 +92,10 @@ export const STATES: readonly State[] = [
   {
     ...{ name: 'devices', fragment: '#/devices', sees: 'in part' },
     act: page => page.getByText('What it listed').first().click(),
+  },
+  {
+    ...{ name: 'fleet', fragment: '#/fleet', sees: 'plane-1' },
+    prepare: ({ script }) => (script.fleet = FLEET),
   },
   { name: 'log', fragment: '#/log', sees: 'read error' },
   {
