@@ -10,21 +10,23 @@ const MAX_SLOW_WINDOWS = 1;
  * Resolves when nothing has moved for `limit` ms, or fewer than `MIN_BYTES_PER_LIMIT` bytes in each of two such times. Rejects with
  * the signal.
  * @param progress returns the bytes that have moved so far
+ * @param before what it would return now, where the caller knows that
  */
 export async function untilTooSlow(
   progress: () => number | Promise<number>,
   limit: number,
   clock: Clock,
   signal: AbortSignal,
+  before?: number,
 ): Promise<void> {
   let slow = 0;
-  for (let before = await progress(); ;) {
+  for (let last = before ?? (await progress()); ;) {
     await clock.sleep(limit, signal);
     signal.throwIfAborted();
     const now = await progress();
     signal.throwIfAborted();
-    const moved = now - before;
-    before = now;
+    const moved = now - last;
+    last = now;
     slow = moved < MIN_BYTES_PER_LIMIT ? slow + 1 : 0;
     if (moved === 0 || slow > MAX_SLOW_WINDOWS) return;
   }

@@ -43,16 +43,18 @@ const resetError = (): Error => Object.assign(new Error('connection reset'), { c
 /**
  * Closes the connection with ETIMEDOUT when the other side acknowledges too little of what is sent (see `untilTooSlow`). What
  * it sends meanwhile does not count: a server could send headers or interim answers for ever. Ends with the signal.
+ * @param acknowledgedBytes those of the connection so far, where the caller knows them: reading them costs two files of /proc
  */
 export async function closeWhenIdle(
   socket: Socket,
   limit: number,
   clock: Clock,
   signal: AbortSignal,
+  acknowledgedBytes?: number,
 ): Promise<void> {
   const progress = async (): Promise<number> =>
     socket.bytesWritten - ((await unacknowledgedBytes(socket)) ?? 0);
-  await untilTooSlow(progress, limit, clock, signal);
+  await untilTooSlow(progress, limit, clock, signal, acknowledgedBytes);
   socket.destroy(timeoutError());
 }
 

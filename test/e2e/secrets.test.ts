@@ -115,12 +115,13 @@ async function configured(place: Place): Promise<Configured> {
       ...{ secret_key: await secret('s3'), session_token: await secret('session') },
     },
   };
+  const passphrase = values.find(value => value.includes('-passphrase-')) ?? '';
   await writeFile(place.path('known_hosts'), '');
   await writeFile(
     place.path('rclone.conf'),
     '# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nAAAA\n',
   );
-  await writeFile(place.path('id_rsa'), encryptedKey(values.at(-1) ?? ''), { mode: 0o600 });
+  await writeFile(place.path('id_rsa'), encryptedKey(passphrase), { mode: 0o600 });
   const notify = [
     {
       ...{ on: ['failed', 'offline', 'flight'], after: 0, url: `${site}/notify` },

@@ -50,8 +50,9 @@ const MAX_ANSWER_LENGTH = 65_536;
  */
 export async function exchange(sent: Exchange): Promise<Reply> {
   const ended = new AbortController();
+  // Nothing of this request is written yet, and the answer to the one before has acknowledged that.
   const watch = (socket: Socket): void =>
-    void closeWhenIdle(socket, sent.timeout, sent.log.clock, ended.signal).catch(ignore);
+    void closeWhenIdle(socket, sent.timeout, sent.log.clock, ended.signal, socket.bytesWritten).catch(ignore);
   try {
     const { status, headers, data: body } = await logged(sent, sent.log, () => send(sent, watch));
     const single = Object.entries(headers).flatMap(([name, value]) => {
