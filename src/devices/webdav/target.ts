@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Observable } from 'rxjs';
-import { throwIfAborted, type ErrorDetails } from '../../errors.js';
+import { FileSyncError, throwIfAborted, type ErrorDetails } from '../../errors.js';
 import { checksumOf } from '../../local/digest.js';
 import type {
   Availability,
@@ -286,7 +286,12 @@ export class DavTarget implements Target {
   }
 
   async #finish({ final, part, signal, details }: Upload): Promise<void> {
-    await this.#rename(part, final, { signal, details });
+    await this.#rename(part, final, { signal, details }).catch(async (error: unknown) => {
+      const isTaken = error instanceof FileSyncError && error.kind === 'exists';
+      // The file is sent under another name: nothing would ever remove this part.
+      if (isTaken) await this.#client.ask({ method: 'DELETE', names: part, signal, details });
+      throw error;
+    });
   }
 
   async #rename(from: readonly string[], to: readonly string[], scope: RequestScope): Promise<void> {
