@@ -84,9 +84,7 @@ export class DeviceRegistry {
     return this.#status;
   }
 
-  hurry(names: Iterable<string>): void {
-    for (const name of names) this.#devices.get(name)?.hurry?.();
-  }
+  readonly hurry = (name: string): void => this.#devices.get(name)?.hurry?.();
 
   /** Begins to probe every device. */
   watch(): void {

@@ -15,8 +15,7 @@ export interface EngineParts {
   readonly planner: Planner;
   readonly templates: TemplateContext;
   readonly useBoth: UseBoth;
-  /** Names this installation of the program among those of other vehicles: see `tokenOf`. */
-  readonly installation?: string;
+  readonly installation?: string; // As `tokenOf` has it.
   /** Absent: nobody wants to know what is in the files. */
   readonly facts?: FactReading;
   readonly clock: Clock;

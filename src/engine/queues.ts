@@ -185,7 +185,7 @@ export class Queues {
   #requested(id: string): void {
     const { device = '', path = '', targets = {} } = this.#parts.records.get(id) ?? {};
     this.#parts.logger.log('info', `${device}:${path}: a person has asked for it, next attempt now`);
-    this.#parts.registry.hurry([device, ...Object.keys(targets)]);
+    [device, ...Object.keys(targets)].forEach(this.#parts.registry.hurry);
     for (const entry of this.#backlog.of(id)) {
       entry.failures = undefined;
       this.#revive(entry);
