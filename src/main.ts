@@ -18,6 +18,8 @@ const MAX_SHUTDOWN_MS = 4_500;
 /** Time for open calls to files to return: when the work has ended, and after a second signal. */
 const LAST_CALLS_MS = 1_000;
 const MIN_LAST_CALLS_MS = 100;
+/** At the end of complete work, so many looks must find a call before it counts as one that hangs: a busy machine is slow. */
+const MAX_BLOCKED_LOOKS = 4;
 const POLL_INTERVAL_MS = 10;
 /** Time for everything else that is open to close, when the work has ended. */
 const LAST_HANDLES_MS = 5_000;
@@ -87,8 +89,10 @@ process.exitCode = await cli({
 // and as long as a slow reader has not taken its output, but not for calls to a file system that never answers.
 if (stop.signal.aborted) await end(LAST_CALLS_MS, process.exitCode);
 process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM').removeAllListeners('SIGHUP');
+let blockedLooks = 0;
 setInterval(() => {
-  if (isBlockedBy(FILE_CALLS)) endBySignal();
+  blockedLooks = isBlockedBy(FILE_CALLS) ? blockedLooks + 1 : 0;
+  if (blockedLooks === MAX_BLOCKED_LOOKS) endBySignal();
 }, LAST_CALLS_MS).unref();
 setInterval(() => {
   if (process.stdout.writableLength + process.stderr.writableLength === 0) endWithOpenResources();
