@@ -44,10 +44,12 @@ export function topmost(entries: readonly MountEntry[], point: string): MountEnt
   return uncovered(entries).find(entry => entry.point === point);
 }
 
-/** The mounts that no later mount covers. */
+/** The mounts that no later mount covers: one that lies on them, at the same point. */
 export function uncovered(entries: readonly MountEntry[]): MountEntry[] {
-  return entries.filter(
-    lower =>
-      !entries.some(upper => upper !== lower && upper.parent === lower.id && upper.point === lower.point),
-  );
+  const covering = new Map<string, MountEntry[]>();
+  for (const entry of entries) {
+    const key = `${entry.parent} ${entry.point}`;
+    covering.set(key, [...(covering.get(key)?.slice(0, 1) ?? []), entry]);
+  }
+  return entries.filter(lower => !covering.get(`${lower.id} ${lower.point}`)?.some(upper => upper !== lower));
 }
