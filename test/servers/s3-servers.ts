@@ -45,9 +45,5 @@ export async function startSwift({ filters = {}, clockOffset = 0 }: SwiftOptions
   };
 }
 
-/** The Python of this machine, for which Debian's packages are made. */
-async function swiftPython(): Promise<Program> {
-  const { home, env } = await findProgram('python3-swift', '');
-  const packages = join(home, 'usr/lib/python3/dist-packages');
-  return { path: '/usr/bin/python3', home, env: { ...env, PYTHONPATH: packages } };
-}
+/** The Python that came with it: a bare Debian has none, and that of another system may be another version. */
+const swiftPython = (): Promise<Program> => findProgram('python3-swift', 'usr/bin/python3.11');
