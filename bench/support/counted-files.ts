@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Place } from '../../test/e2e/program.js';
+import { findProgram, runProgram } from '../../test/servers/program.js';
 
 const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -27,11 +28,13 @@ export interface Counts {
   readonly syncs: number;
 }
 
+const findStrace = () => findProgram('strace', 'usr/bin/strace');
+
 /** Why no calls can be counted here; undefined if they can. */
 export async function absence(): Promise<string | undefined> {
-  return run('strace', ['-V']).then(
-    () => undefined,
-    () => 'strace is not installed',
+  return findStrace().then(
+    strace => runProgram(strace, ['-V']).then(() => undefined),
+    (error: Error) => error.message,
   );
 }
 
@@ -39,12 +42,11 @@ export async function absence(): Promise<string | undefined> {
 export async function countsOf(files: number): Promise<Counts> {
   return withFiles(files, async (place, config) => {
     const calls = place.path('calls');
-    const strace = ['-f', '-qq', '-c', '-e', 'trace=%file,%desc', '-o', calls];
-    const env = { PATH: process.env['PATH'], HOME: place.folder };
-    await run('strace', [...strace, process.execPath, MAIN, 'sync', '-c', config], {
-      cwd: place.folder,
-      env,
-    });
+    const { path, env: own } = await findStrace();
+    // Its libraries are not those of the program that it watches.
+    const strace = ['-f', '-qq', '-c', '-E', 'LD_LIBRARY_PATH', '-e', 'trace=%file,%desc', '-o', calls];
+    const env = { ...own, PATH: process.env['PATH'], HOME: place.folder };
+    await run(path, [...strace, process.execPath, MAIN, 'sync', '-c', config], { cwd: place.folder, env });
     if ((await arrived(place)) !== files) throw new Error('not every file has arrived');
     return counted(await readFile(calls, 'utf8'));
   });
