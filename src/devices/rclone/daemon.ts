@@ -51,8 +51,8 @@ const SERVING = /Serving remote control on \[?(http:\/\/127\.0\.0\.1:\d+)/;
 const MAX_WORDS_LENGTH = 300;
 
 /**
- * One `rclone rcd`: serves on a port of the loopback address that the kernel chooses, to whoever has the password, which is made for
- * this process alone and handed over in its environment.
+ * One `rclone rcd`. It serves on a port of the loopback address that the kernel chooses. Every request needs the password, which is
+ * made for this process alone and handed over in its environment.
  */
 export class RcloneDaemon {
   readonly #settings: DaemonSettings;

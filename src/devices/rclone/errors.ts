@@ -16,6 +16,9 @@ export interface RemotePeer {
 /** What rclone, or a service behind it, says of a failure, and what that means. NAME is replaced by the remote's name. */
 type Row = readonly [said: RegExp, meaning: Meaning];
 
+/** The service, and not this request alone, is asked too much. */
+const SLOW_DOWN: Meaning = ['busy', 'has had too many requests'];
+
 /**
  * The first row that fits counts. rclone has one text for an error, in which it quotes the service with its HTTP status; codes it has
  * for a missing file or folder alone (fs/rc/params.go).
@@ -39,10 +42,7 @@ const ROWS: readonly Row[] = [
       "has a login that has expired: run 'rclone config reconnect NAME:' as the user that FileSync runs as",
     ],
   ],
-  [
-    /rate ?limit|\b429\b|too many requests|slow ?down|throttl|quota metric/i,
-    ['busy', 'has had too many requests'],
-  ],
+  [/rate ?limit|\b429\b|too many requests|slow ?down|throttl|quota metric/i, SLOW_DOWN],
   [
     /no space left|disk space|quota|insufficient.?(storage|space)|\b507\b|disk full|storage.?(limit|cap)|account is full/i,
     ['no-space', 'is full: free space there, or raise the quota'],
@@ -108,12 +108,14 @@ const UNKNOWN: Meaning = ['io', 'failed'];
 /** What the words of rclone mean: `<remote> <words> (rclone: "<what it said>")`. */
 export function toRcloneError(said: string, peer: RemotePeer, details: ErrorDetails): FileSyncError {
   const plain = withoutNames(said, [details.path, peer.folder]);
-  const [, [kind, words]] = ROWS.find(([pattern]) => pattern.test(plain)) ?? [undefined, UNKNOWN];
+  const [, meaning] = ROWS.find(([pattern]) => pattern.test(plain)) ?? [undefined, UNKNOWN];
+  const [kind, words] = meaning;
   const quoted = serverWords(withoutAddresses(said), peer.secrets) || 'no words';
   // The configuration of rclone may be completed while the program runs.
   const isFixable = kind === 'config' && { temporary: true };
   const message = `${peer.name} ${words.replaceAll('NAME', peer.name)} (rclone: "${quoted}")`;
-  return new FileSyncError(kind, message, { ...details, device: peer.device, ...isFixable });
+  const forDevice = meaning === SLOW_DOWN && { retryAfterMs: 0 };
+  return new FileSyncError(kind, message, { ...details, device: peer.device, ...isFixable, ...forDevice });
 }
 
 /** A file may be called `quota exceeded 403`. */

@@ -160,7 +160,7 @@ export class RcloneRemote {
       const value: unknown = JSON.parse(text);
       if (isRecord(value)) return value;
     } catch {
-      // The same as any other value.
+      // Text that is no JSON is refused below, like any other value.
     }
     throw this.error('protocol', 'rclone gave an answer that is no JSON object', details);
   }

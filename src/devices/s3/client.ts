@@ -5,7 +5,7 @@ import type { Clock } from '../../ports.js';
 import { proxyFor, type Proxy } from '../proxy.js';
 import { maskedMessage } from '../server-words.js';
 import { webAgent } from '../web-client/agent.js';
-import type { RequestScope } from '../webdav/folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import { codeOf, statusOf, toS3Error } from './errors.js';
 import { S3Handler } from './handler.js';
 import { endpointOf, type S3Options } from './options.js';

@@ -8,7 +8,7 @@ import {
   type CreateMultipartUploadCommandInput,
 } from '@aws-sdk/client-s3';
 import { FileSyncError } from '../../errors.js';
-import type { RequestScope } from '../webdav/folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import { plainEtag, type S3Bucket } from './client.js';
 import { codeOf, statusOf } from './errors.js';
 import { heldOf, type HeldParts, type Part } from './parts.js';

@@ -1,7 +1,7 @@
 import { FileSyncError } from '../../errors.js';
 import { outgoingBytes } from '../outgoing-bytes.js';
 import type { KnownUpload, UploadList } from '../upload-list.js';
-import type { RequestScope } from '../webdav/folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import type { S3Bucket } from './client.js';
 import type { PartUpload, PartUploads } from './multipart.js';
 import { wantedOf } from './object-options.js';

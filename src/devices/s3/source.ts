@@ -19,7 +19,7 @@ import type {
 import { pollAvailability } from '../availability.js';
 import { FileLimit, GapReporter, ListingGaps } from '../listing-gaps.js';
 import { watchedBytes } from '../web-client/body.js';
-import type { RequestScope } from '../webdav/folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import { objectIn, type S3Bucket, type S3Object } from './client.js';
 import { statusOf } from './errors.js';
 

@@ -26,7 +26,7 @@ import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import type { UploadList } from '../upload-list.js';
 import { watchedBytes } from '../web-client/body.js';
-import type { RequestScope } from '../webdav/folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import { PROBE_TEXT, probeByWriting, refusesName, type ProbeActs } from '../write-probe.js';
 import { plainEtag, type S3Bucket, type S3Object } from './client.js';
 import { statusOf } from './errors.js';

@@ -1,5 +1,5 @@
 import type { Outgoing, WriteEvents } from '../../ports.js';
-import type { RequestScope } from '../webdav/folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import type { ObjectOptions } from './object-options.js';
 
 export interface S3TargetOptions extends ObjectOptions {

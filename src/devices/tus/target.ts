@@ -18,7 +18,7 @@ import { outgoingBytes } from '../outgoing-bytes.js';
 import { checkTargetPath } from '../target-path.js';
 import { UploadBody, watchedBytes } from '../web-client/body.js';
 import type { WebClient, WebReply, WebRequest } from '../web-client/client.js';
-import type { RequestScope } from '../webdav/folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import type { UploadList } from '../upload-list.js';
 
 const PROBE_INTERVAL_MS = 15_000;

@@ -5,7 +5,7 @@ import { isSamePath, namesIn } from '../web-client/address.js';
 import { Slicer, UploadBody } from '../web-client/body.js';
 import type { WebClient, WebReply, WebRequest } from '../web-client/client.js';
 import { PROPERTIES, readMultistatus } from './multistatus.js';
-import type { RequestScope } from './folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 
 // Chunked upload of Nextcloud (version 2; developer manual, "Chunked file upload") and of ownCloud: chunks with the names 1 to
 // 10000 go into a folder of `uploads/USER`, and a MOVE of its `.file` assembles them. Each request names the destination.

@@ -11,17 +11,12 @@ import {
   type DavEntry,
   type Unreadable,
 } from './multistatus.js';
+import type { RequestScope } from '../web-client/scope.js';
 
 /** A file or folder below the root. */
 export interface Resource extends DavEntry {
   /** Relative to the root. */
   readonly names: readonly string[];
-}
-
-/** The operation to which a request belongs. */
-export interface RequestScope {
-  readonly signal: AbortSignal;
-  readonly details: ErrorDetails;
 }
 
 const propfind = (

@@ -1,6 +1,7 @@
 import { PART_ENDINGS, partName, type PartEnding } from '../part-names.js';
 import type { WebClient, WebReply } from '../web-client/client.js';
-import { statOf, type RequestScope } from './folder.js';
+import { statOf } from './folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 
 /** Refusals that can be meant for a name. */
 const REFUSES_NAME: readonly number[] = [400, 403, 405, 409, 415, 422];

@@ -15,7 +15,8 @@ import { FileLimit, MAX_FILES, type ListingGaps } from '../listing-gaps.js';
 import { isSameVersion } from '../same-version.js';
 import { watchedBytes } from '../web-client/body.js';
 import type { WebClient, WebReply } from '../web-client/client.js';
-import { contentOf, quotaOf, statOf, type RequestScope, type Resource } from './folder.js';
+import { contentOf, quotaOf, statOf, type Resource } from './folder.js';
+import type { RequestScope } from '../web-client/scope.js';
 import { isStrongEtag } from './multistatus.js';
 
 /** Folders that are nested more deeply are taken for a loop of links. */
