@@ -211,6 +211,12 @@ describe('rclone, what it says', () => {
     for (const [said, kind] of kinds) assert.equal(kindOf(said), kind, said);
   });
 
+  it('asks the whole device to slow down, where a service limits the rate', () => {
+    const pauseOf = (said: string) => toRcloneError(said, peer, {}).retryAfterMs;
+    assert.equal(pauseOf('googleapi: Error 403: Rate Limit Exceeded, rateLimitExceeded'), 0);
+    assert.equal(pauseOf('Error 500: backendError'), undefined);
+  });
+
   it('shows no address with a signature', () => {
     const said = 'Put "https://x.blob.core.windows.net/a?sig=SECRET": EOF';
     const { message } = toRcloneError(said, peer, {});
